@@ -1,0 +1,3 @@
+//! The `dmslake` binary.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The `bootstrap` binary of the Lambda function.
+
+fn main() {}

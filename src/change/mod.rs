@@ -1,0 +1,1 @@
+//! From decoded changes to net changes: one last change per key of a slice.

@@ -1,0 +1,42 @@
+//! The one door through which time, randomness and ids come in, so that tests can replay.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use rand::Rng;
+use uuid::Uuid;
+
+/// Source of time, ids and jitter.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    /// The wall clock, for what is written down. Never used to order changes.
+    fn now(&self) -> DateTime<Utc>;
+    /// A monotonic instant, for durations and deadlines.
+    fn instant(&self) -> Instant;
+    /// A fresh id for one attempt to commit.
+    fn attempt_id(&self) -> Uuid;
+    /// A random duration below `limit`.
+    fn jitter(&self, limit: Duration) -> Duration;
+}
+
+/// The machine's own clock and generator.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn attempt_id(&self) -> Uuid {
+        Uuid::new_v4()
+    }
+
+    fn jitter(&self, limit: Duration) -> Duration {
+        limit.mul_f64(rand::rng().random::<f64>())
+    }
+}

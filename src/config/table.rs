@@ -1,0 +1,98 @@
+//! The settings of one table.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::dms::MySqlType;
+
+/// A table's name at the source: DMS's schema and table folders.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableName {
+    /// For MySQL, the database.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.table)
+    }
+}
+
+/// What happens to a table when a row cannot be decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnBadRow {
+    /// The table is held at the last good commit.
+    #[default]
+    Stop,
+    /// The row is set aside, the table goes on.
+    Quarantine,
+}
+
+/// A source column as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnSpec {
+    /// Its name at the source.
+    pub name: String,
+    /// Its MySQL type.
+    pub mysql_type: MySqlType,
+    /// Whether NULL may stand in it.
+    pub nullable: bool,
+    /// Only for `tinyint`: read as boolean (`boolean = true`).
+    pub boolean: bool,
+    /// Only for byte types in Parquet: the text is hexadecimal (`hex = true`), not raw bytes.
+    pub hex: bool,
+}
+
+/// The CSV columns from an object on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Base name of the first object of this layout, without suffixes; CDC stamps compare as
+    /// text, `LOAD…` names stand before every CDC object.
+    pub from: String,
+    /// All columns in file order, control columns that rules add included.
+    pub columns: Vec<ColumnSpec>,
+}
+
+/// One `[[table]]` with the defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSpec {
+    /// DMS's schema and table folders.
+    pub source: TableName,
+    /// Names of the key columns at the source; empty only if `append_only`.
+    pub keys: Vec<String>,
+    /// Every insert is a new row; there is no key.
+    pub append_only: bool,
+    /// The columns whose MySQL type is known; for CSV without header the whole layout.
+    pub columns: Vec<ColumnSpec>,
+    /// Later layouts, by rising `from`.
+    pub layouts: Vec<Layout>,
+    /// Source column → column in the lake.
+    pub rename: BTreeMap<String, String>,
+    /// Control and before-image columns that are stored like data.
+    pub store: Vec<String>,
+    /// What happens when a row cannot be decoded.
+    pub on_bad_row: OnBadRow,
+}
+
+impl TableSpec {
+    /// The name in the lake of a source column.
+    #[must_use]
+    pub fn lake_name<'a>(&'a self, source_column: &'a str) -> &'a str {
+        self.rename.get(source_column).map_or(source_column, String::as_str)
+    }
+
+    /// The key columns' names in the lake, in key order.
+    #[must_use]
+    pub fn lake_keys(&self) -> Vec<String> {
+        self.keys.iter().map(|key| self.lake_name(key).to_owned()).collect()
+    }
+
+    /// The configured column of that source name, whatever layout names it.
+    #[must_use]
+    pub fn column(&self, source_column: &str) -> Option<&ColumnSpec> {
+        let later = self.layouts.iter().rev().flat_map(|layout| &layout.columns);
+        later.chain(&self.columns).find(|column| column.name == source_column)
+    }
+}

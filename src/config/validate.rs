@@ -1,0 +1,1 @@
+//! Checks over a whole configuration: every violation is reported, not the first.

@@ -1,0 +1,64 @@
+//! What follows from each kind of error: the one table.
+
+use crate::error::ErrorKind;
+
+/// What the program does about an error of some kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Try again by itself, bounded, with back-off.
+    Retry,
+    /// Give the work back untouched; whoever sent it sends it again.
+    GiveBack,
+    /// Set the row aside and go on where the table's `on_bad_row` says so, else hold.
+    Quarantine,
+    /// Apply nothing more to this table until a person has looked; nothing is lost.
+    Hold,
+    /// Report failure.
+    Fail,
+}
+
+/// An action, and the sentence that tells the operator what is expected of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disposition {
+    /// What the program does.
+    pub action: Action,
+    /// What the operator does.
+    pub operator: &'static str,
+}
+
+/// The table: kind → action and operator's sentence. Retrying is never the default.
+#[must_use]
+pub fn disposition(kind: ErrorKind) -> Disposition {
+    let (action, operator) = match kind {
+        ErrorKind::Unavailable => {
+            (Action::Retry, "nothing, unless it lasts: then look at the store and its permissions")
+        }
+        ErrorKind::Conflict => {
+            (Action::Retry, "nothing, unless it lasts: then look for another writer of this table")
+        }
+        ErrorKind::Deadline => {
+            (Action::GiveBack, "nothing; give the function more time or memory if it recurs")
+        }
+        ErrorKind::MalformedObject => (
+            Action::Quarantine,
+            "set on_bad_row = \"quarantine\", or mend the row at the source and stage the object again",
+        ),
+        ErrorKind::SchemaRefused => (
+            Action::Hold,
+            "bring the configuration's columns, layouts or rename in line with the object",
+        ),
+        ErrorKind::LateObject => (
+            Action::Hold,
+            "move the late object out of staging, or the table folder away and apply again",
+        ),
+        ErrorKind::Reload => (Action::Hold, "move the table folder away and apply again"),
+        ErrorKind::TableCorrupt => {
+            (Action::Hold, "restore the table's log, or move the table folder away and apply again")
+        }
+        ErrorKind::Config => (Action::Fail, "mend the configuration"),
+        ErrorKind::Internal => {
+            (Action::Fail, "report the defect; the table stays at its last good commit")
+        }
+    };
+    Disposition { action, operator }
+}

@@ -1,0 +1,12 @@
+//! What AWS DMS writes: names of objects, kinds of change, MySQL's column types, and the
+//! settings of the endpoint that change bytes. Pure: no I/O.
+
+pub mod mysql_type;
+pub mod object_name;
+pub mod operation;
+pub mod settings;
+
+pub use mysql_type::MySqlType;
+pub use object_name::{Classified, Compression, Format, ObjectName, Phase, classify};
+pub use operation::Operation;
+pub use settings::S3Settings;

@@ -1,0 +1,32 @@
+//! The kind of a change.
+
+/// What happened to a row at the source, as the `Op` column says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Operation {
+    /// `I`: inserted, or carried over by the full load.
+    Insert = 0,
+    /// `U`: updated; the row holds the after image.
+    Update = 1,
+    /// `D`: deleted; the row holds the before image, or only the key.
+    Delete = 2,
+}
+
+impl Operation {
+    /// Reads the value of an `Op` column; anything but `I`, `U`, `D` is none.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        match text {
+            b"I" => Some(Self::Insert),
+            b"U" => Some(Self::Update),
+            b"D" => Some(Self::Delete),
+            _ => None,
+        }
+    }
+
+    /// The number that stands for the operation in decoded batches.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}

@@ -1,0 +1,54 @@
+//! The endpoint's S3Settings, as Terraform's `aws_dms_s3_endpoint` spells them, as far as they
+//! change bytes or names of objects.
+
+/// Settings of a DMS S3 target endpoint, with DMS's own defaults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Settings {
+    /// `csv_delimiter`, one or more characters; default `,`.
+    pub csv_delimiter: String,
+    /// `csv_row_delimiter`; default a newline.
+    pub csv_row_delimiter: String,
+    /// `csv_null_value`; default `NULL`.
+    pub csv_null_value: String,
+    /// `csv_no_sup_value` if `use_csv_no_sup_value`: the marker of a value that the log did not
+    /// supply.
+    pub csv_no_sup_value: Option<String>,
+    /// `rfc_4180`; default true.
+    pub rfc_4180: bool,
+    /// `add_column_name`: CSV objects start with a header; default false.
+    pub add_column_name: bool,
+    /// `timestamp_column_name`, if set and not empty.
+    pub timestamp_column_name: Option<String>,
+    /// Ours: the column that an `AR_H_CHANGE_SEQ` rule adds, if any.
+    pub change_seq_column: Option<String>,
+    /// Ours: prefix of before-image columns; none where there are none.
+    pub before_image_prefix: Option<String>,
+    /// `cdc_inserts_only`; default false.
+    pub cdc_inserts_only: bool,
+    /// `cdc_inserts_and_updates`; default false.
+    pub cdc_inserts_and_updates: bool,
+    /// `date_partition_enabled`: CDC objects stand in date folders; default false.
+    pub date_partition_enabled: bool,
+    /// `add_trailing_padding_character`: strings carry a padding character at their end.
+    pub add_trailing_padding_character: bool,
+}
+
+impl Default for S3Settings {
+    fn default() -> Self {
+        Self {
+            csv_delimiter: ",".into(),
+            csv_row_delimiter: "\n".into(),
+            csv_null_value: "NULL".into(),
+            csv_no_sup_value: None,
+            rfc_4180: true,
+            add_column_name: false,
+            timestamp_column_name: None,
+            change_seq_column: None,
+            before_image_prefix: Some("BI_".into()),
+            cdc_inserts_only: false,
+            cdc_inserts_and_updates: false,
+            date_partition_enabled: false,
+            add_trailing_padding_character: false,
+        }
+    }
+}

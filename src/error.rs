@@ -1,0 +1,178 @@
+//! The one error type of the crate.
+//!
+//! A kind exists only because its caller does something different next; what that is stands
+//! in [`crate::disposition`]. Expected outcomes (nothing to do, already applied, lost the
+//! race) are values and never appear here.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Result of every fallible operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Box<dyn StdError + Send + Sync + 'static>;
+
+/// What the caller does next about an [`Error`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The store or the network did not answer; the same call may pass later.
+    Unavailable,
+    /// Another commit won; look at the table again and plan anew.
+    Conflict,
+    /// Not enough of the invocation's time is left.
+    Deadline,
+    /// Bytes or rows of an object do not fit what the table expects.
+    MalformedObject,
+    /// An object's columns or types cannot be read into the table.
+    SchemaRefused,
+    /// An object appeared below the table's progress without having been applied.
+    LateObject,
+    /// A full-load object appeared or changed after its load generation was closed.
+    Reload,
+    /// The table's log or its ledger contradicts itself or is incomplete.
+    TableCorrupt,
+    /// A setting is missing or invalid.
+    Config,
+    /// A defect of this program.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The kind's name as logs, metrics and the Lambda's error type spell it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unavailable => "Unavailable",
+            Self::Conflict => "Conflict",
+            Self::Deadline => "Deadline",
+            Self::MalformedObject => "MalformedObject",
+            Self::SchemaRefused => "SchemaRefused",
+            Self::LateObject => "LateObject",
+            Self::Reload => "Reload",
+            Self::TableCorrupt => "TableCorrupt",
+            Self::Config => "Config",
+            Self::Internal => "Internal",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A failure: its kind, a sentence for a person, and where it happened.
+///
+/// Messages and context name tables, objects, columns and row numbers, never row values.
+/// The display form is `sentence (name: value, …)`; the cause is reached through
+/// [`StdError::source`] and is not repeated in it.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    context: Vec<(&'static str, String)>,
+    source: Option<Source>,
+}
+
+impl Error {
+    /// An error without cause or context.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), context: Vec::new(), source: None }
+    }
+
+    /// Names one circumstance, such as `("object", key)`.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        self.context.push((name, value.to_string()));
+        self
+    }
+
+    /// Keeps the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What the caller does next.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The sentence alone.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The sentence, its context and every cause, for a log line.
+    #[must_use]
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        for (position, (name, value)) in self.context.iter().enumerate() {
+            let opening = if position == 0 { " (" } else { ", " };
+            write!(f, "{opening}{name}: {value}")?;
+        }
+        if self.context.is_empty() { Ok(()) } else { f.write_str(")") }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl From<object_store::Error> for Error {
+    /// Not-found, precondition and everything else of a store are transient to its caller:
+    /// whoever expects one of them as an outcome matches it before converting.
+    fn from(source: object_store::Error) -> Self {
+        Self::new(ErrorKind::Unavailable, "the object store did not answer as expected")
+            .because(source)
+    }
+}
+
+impl From<arrow::error::ArrowError> for Error {
+    fn from(source: arrow::error::ArrowError) -> Self {
+        Self::new(ErrorKind::Internal, "an Arrow computation failed").because(source)
+    }
+}
+
+impl From<datafusion::error::DataFusionError> for Error {
+    fn from(source: datafusion::error::DataFusionError) -> Self {
+        Self::new(ErrorKind::Internal, "a query plan failed").because(source)
+    }
+}
+
+impl From<deltalake::DeltaTableError> for Error {
+    /// Commit conflicts become [`ErrorKind::Conflict`], store failures
+    /// [`ErrorKind::Unavailable`], everything else [`ErrorKind::TableCorrupt`].
+    fn from(source: deltalake::DeltaTableError) -> Self {
+        use deltalake::DeltaTableError as Delta;
+        let (kind, message) = match &source {
+            Delta::ObjectStore { .. } => {
+                (ErrorKind::Unavailable, "the lake did not answer as expected")
+            }
+            Delta::Transaction { .. } | Delta::VersionAlreadyExists(_) => {
+                (ErrorKind::Conflict, "another commit came first")
+            }
+            _ => (ErrorKind::TableCorrupt, "the Delta table could not be read or written"),
+        };
+        Self::new(kind, message).because(source)
+    }
+}

@@ -1,0 +1,1 @@
+//! Doorbells: the events that tell which tables to look at.

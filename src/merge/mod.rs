@@ -1,0 +1,1 @@
+//! Table snapshot and net changes in, commit outcome and counts out.

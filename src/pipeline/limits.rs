@@ -1,0 +1,31 @@
+//! What bounds one application: time, and somebody who asks it to stop.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// A request to stop after the current commit; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks for the stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The bounds of one application.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    /// No slice begins that would not be committed by then.
+    pub deadline: Option<Instant>,
+    /// Checked before each slice.
+    pub stop: Stop,
+}

@@ -1,0 +1,103 @@
+//! What an application of one table did.
+
+use serde::Serialize;
+
+use crate::error::ErrorKind;
+
+/// How a table stands after an application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything that could be applied was.
+    #[default]
+    Ok,
+    /// Nothing is lost, a person must look.
+    Held,
+    /// It did not work; running again is safe.
+    Failed,
+}
+
+/// The result of one application of one table; counts are those of this run's own commits.
+///
+/// `rows = inserted + updated + deleted + superseded + ignored + quarantined`, where each
+/// object row counts once and a key change counts as two.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct TableReport {
+    /// `schema.table`
+    pub table: String,
+    /// How the table stands.
+    pub status: Status,
+    /// Objects finished.
+    pub objects: u64,
+    /// Changes taken in.
+    pub rows: u64,
+    /// Rows that were not in the table before.
+    pub inserted: u64,
+    /// Rows that were replaced.
+    pub updated: u64,
+    /// Rows that were removed.
+    pub deleted: u64,
+    /// Changes of a key that a later change of the same slice overrode.
+    pub superseded: u64,
+    /// Deletes of keys that were not in the table.
+    pub ignored: u64,
+    /// Rows set aside.
+    pub quarantined: u64,
+    /// Objects whose change sequence went back: a DMS resume writing changes again.
+    pub replayed: u64,
+    /// The table's version after the run; none if there is no table.
+    pub version: Option<u64>,
+    /// How long it took.
+    pub seconds: f64,
+    /// Objects whose names fit no form of DMS.
+    pub foreign: Vec<String>,
+    /// Objects below the table's progress that were never applied.
+    pub late: Vec<String>,
+    /// Objects not applied yet.
+    pub pending: u64,
+    /// Why the table is held or failed, and the remedy.
+    pub error: Option<String>,
+    /// The kind of that error, for the caller's next step.
+    #[serde(skip)]
+    pub error_kind: Option<ErrorKind>,
+}
+
+/// One step forward of an application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// So many objects were found to be pending, of so many bytes in all.
+    Pending {
+        /// Objects.
+        objects: u64,
+        /// Bytes as staged.
+        bytes: u64,
+    },
+    /// Rows were decoded.
+    Decoded {
+        /// Since the last such step.
+        rows: u64,
+    },
+    /// A commit stands.
+    Committed {
+        /// Its version.
+        version: u64,
+        /// Objects finished by it.
+        objects: u64,
+        /// Changes taken in by it.
+        rows: u64,
+    },
+}
+
+/// Somebody who watches an application, such as a progress bar.
+pub trait Observer: Send + Sync {
+    /// Called as it happens, in order for one table.
+    fn step(&self, step: Step);
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn step(&self, _step: Step) {}
+}

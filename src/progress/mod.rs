@@ -1,0 +1,1 @@
+//! How far a table is applied: the ledger that every commit carries.

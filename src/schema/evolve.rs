@@ -1,0 +1,1 @@
+//! What an object may change about a table's columns.

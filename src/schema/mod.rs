@@ -1,0 +1,130 @@
+//! The columns of a table in the lake: their types, and what an object may change about them.
+
+pub mod evolve;
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// A column type of the lake: the Delta types that every reader of protocol reader 1 /
+/// writer 2 knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ColumnType {
+    /// 8-bit signed integer.
+    Byte,
+    /// 16-bit signed integer.
+    Short,
+    /// 32-bit signed integer.
+    Int,
+    /// 64-bit signed integer.
+    Long,
+    /// Exact decimal of at most 38 digits.
+    Decimal {
+        /// Digits in all, 1 to 38.
+        precision: u8,
+        /// Digits after the point, at most `precision`.
+        scale: u8,
+    },
+    /// 64-bit floating point.
+    Double,
+    /// True or false.
+    Boolean,
+    /// A day.
+    Date,
+    /// An instant in UTC with microseconds.
+    Timestamp,
+    /// UTF-8 text.
+    String,
+    /// Bytes.
+    Binary,
+}
+
+impl ColumnType {
+    /// The Arrow type that carries the column from decoding to the data file.
+    #[must_use]
+    pub fn arrow(self) -> DataType {
+        match self {
+            Self::Byte => DataType::Int8,
+            Self::Short => DataType::Int16,
+            Self::Int => DataType::Int32,
+            Self::Long => DataType::Int64,
+            Self::Decimal { precision, scale } => {
+                // Scale is at most 38 and so fits.
+                DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(i8::MAX))
+            }
+            Self::Double => DataType::Float64,
+            Self::Boolean => DataType::Boolean,
+            Self::Date => DataType::Date32,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::String => DataType::Utf8,
+            Self::Binary => DataType::Binary,
+        }
+    }
+}
+
+impl fmt::Display for ColumnType {
+    /// Delta's own spelling: `long`, `decimal(20,0)`, …
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Byte => f.write_str("byte"),
+            Self::Short => f.write_str("short"),
+            Self::Int => f.write_str("integer"),
+            Self::Long => f.write_str("long"),
+            Self::Decimal { precision, scale } => write!(f, "decimal({precision},{scale})"),
+            Self::Double => f.write_str("double"),
+            Self::Boolean => f.write_str("boolean"),
+            Self::Date => f.write_str("date"),
+            Self::Timestamp => f.write_str("timestamp"),
+            Self::String => f.write_str("string"),
+            Self::Binary => f.write_str("binary"),
+        }
+    }
+}
+
+/// One column of a table in the lake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name in the lake.
+    pub name: String,
+    /// Its type in the lake.
+    pub column_type: ColumnType,
+    /// Whether NULL may stand in it. Only columns of the first commit can be required.
+    pub nullable: bool,
+}
+
+/// The columns of a table in the lake, in order; names are unique regardless of case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TableSchema {
+    columns: Vec<Column>,
+}
+
+impl TableSchema {
+    /// A schema of these columns.
+    #[must_use]
+    pub fn new(columns: Vec<Column>) -> Self {
+        Self { columns }
+    }
+
+    /// The columns in table order.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The column of that name, letter case as stored.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The same columns for Arrow.
+    #[must_use]
+    pub fn arrow(&self) -> SchemaRef {
+        let fields = self
+            .columns
+            .iter()
+            .map(|column| Field::new(&column.name, column.column_type.arrow(), column.nullable));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+}

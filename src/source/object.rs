@@ -1,0 +1,32 @@
+//! A staged object as a listing shows it.
+
+use chrono::{DateTime, Utc};
+use object_store::path::Path;
+
+use crate::dms::ObjectName;
+
+/// What a listing tells of an object that holds changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedObject {
+    /// Its full path in the store.
+    pub location: Path,
+    /// Its path below the table's folder, as DMS wrote it.
+    pub relative: String,
+    /// Its parsed name.
+    pub name: ObjectName,
+    /// Bytes.
+    pub size: u64,
+    /// The ETag, on S3.
+    pub e_tag: Option<String>,
+    /// When the store took it in.
+    pub last_modified: DateTime<Utc>,
+}
+
+/// What makes an object that object and no other: content, not only its name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Identity {
+    /// On S3: the ETag.
+    ETag(String),
+    /// On a file system: the BLAKE3 hash of the content, in hexadecimal.
+    Content(String),
+}

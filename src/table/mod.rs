@@ -1,0 +1,1 @@
+//! The Delta table of a source table: opening, creating, evolving, its ledger.
