@@ -1,1 +1,89 @@
 //! How far a table is applied: the ledger that every commit carries.
+//!
+//! What was applied is committed in the same Delta commit as its rows, so progress and data
+//! can never disagree. A commit of ours holds a [`CommitRecord`] under the key `dmslake` of its
+//! `commitInfo`: the attempt that wrote it, the objects it took in, its books, and the whole
+//! [`Ledger`] after it. Progress is read from the newest such commit alone. The `txn` action of
+//! every commit makes any two of ours conflict, so that no object is taken in twice.
+//!
+//! The ledger is bounded: single objects are remembered only in a look-back window below the
+//! watermark, the rest by count, digest and newest last-modified time.
+
+mod cdc;
+mod fingerprint;
+mod load;
+mod pending;
+mod record;
+
+pub use cdc::{CdcProgress, CdcStanding, Position};
+pub use fingerprint::{Fingerprint, Mark};
+pub use load::{LoadProgress, LoadStanding, MarkedLoad};
+pub use pending::{Pending, pending};
+pub use record::{APP_ID, Books, CommitRecord, CommittedObject, KEY};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::LookBack;
+use crate::dms::Phase;
+use crate::source::StagedObject;
+
+/// An object of which some first rows were applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Partial {
+    /// Its path below the table's folder.
+    pub object: String,
+    /// What it was.
+    pub mark: Mark,
+    /// So many of its rows are applied.
+    pub rows: u64,
+}
+
+/// How far a table is applied, after one commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    /// The full load.
+    pub load: LoadProgress,
+    /// Ongoing replication.
+    pub cdc: CdcProgress,
+    /// The object that is applied in part, if one is.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub partial: Option<Partial>,
+    /// The greatest change sequence applied, where the source gives one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sequence: Option<String>,
+    /// Rows in the table.
+    pub rows: u64,
+}
+
+impl Ledger {
+    /// Takes in an object that is now applied whole.
+    pub fn finish(&mut self, object: &StagedObject, mark: Mark, look_back: LookBack) {
+        self.partial = None;
+        match &object.name.phase {
+            Phase::FullLoad { .. } => self.load.record(object, mark),
+            Phase::Cdc { stamp } => {
+                let position = Position { stamp: stamp.clone(), object: object.relative.clone() };
+                let modified = object.last_modified.timestamp_millis();
+                self.load.open = false;
+                self.cdc.record(position, modified, mark, look_back);
+            }
+        }
+    }
+
+    /// Takes in an object of which the first `rows` rows are now applied.
+    pub fn advance(&mut self, object: &StagedObject, mark: Mark, rows: u64) {
+        if matches!(object.name.phase, Phase::Cdc { .. }) {
+            self.load.open = false;
+        }
+        self.partial = Some(Partial { object: object.relative.clone(), mark, rows });
+    }
+
+    /// Takes in a change sequence; true if it is lower than one seen before.
+    pub fn saw_sequence(&mut self, first: &str, last: &str) -> bool {
+        let is_replay = self.sequence.as_deref().is_some_and(|seen| first <= seen);
+        if self.sequence.as_deref().is_none_or(|seen| last > seen) {
+            self.sequence = Some(last.to_owned());
+        }
+        is_replay
+    }
+}

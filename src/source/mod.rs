@@ -1,8 +1,12 @@
 //! From a staged object to decoded changes: Arrow batches in row order, typed as the lake's
 //! columns, with the operation and the row number of each change.
 
+mod identify;
+mod listing;
 mod object;
 
+pub use identify::Identify;
+pub use listing::{Listing, list_everything, list_window};
 pub use object::{Identity, StagedObject};
 
 use arrow::record_batch::RecordBatch;

@@ -1,1 +1,37 @@
-//! The Delta table of a source table: opening, creating, evolving, its ledger.
+//! The Delta table of a source table: opening, creating, adding columns, and the record of our
+//! newest commit in its log.
+
+mod create;
+mod log;
+mod open;
+mod schema;
+
+pub use create::{CreateOutcome, add_columns, create};
+pub use log::{find_attempt, newest_record};
+pub use open::{LakeTable, log_store, open};
+
+use std::collections::HashMap;
+
+use deltalake::kernel::Transaction;
+use deltalake::kernel::transaction::CommitProperties;
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::progress::{APP_ID, CommitRecord, KEY};
+
+/// The properties that make a commit ours: the record, and the `txn` action that conflicts with
+/// any other commit of ours.
+///
+/// No retries inside the library: any interleaved commit fails this one, and the caller looks
+/// at the table anew. So "before" in the books is always the version just below.
+///
+/// # Errors
+/// `Internal` if the record cannot be serialised.
+pub fn commit_properties(record: &CommitRecord, transaction: i64) -> Result<CommitProperties> {
+    let metadata: HashMap<String, Value> = HashMap::from([(KEY.to_owned(), record.to_json()?)]);
+    Ok(CommitProperties::default()
+        .with_metadata(metadata)
+        .with_application_transaction(Transaction::new(APP_ID, transaction))
+        .with_max_retries(0)
+        .with_cleanup_expired_logs(Some(false)))
+}

@@ -1,0 +1,129 @@
+//! Progress of ongoing replication: a watermark, and the objects applied just below it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::LookBack;
+use crate::progress::Mark;
+use crate::source::StagedObject;
+use crate::storage::StoreKind;
+
+/// The order of a CDC object: its stamp as text, ties by its path below the table's folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// Base name without suffixes.
+    pub stamp: String,
+    /// Path below the table's folder.
+    pub object: String,
+}
+
+/// An object inside the look-back window.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WindowMark {
+    #[serde(rename = "s")]
+    stamp: String,
+    /// Milliseconds since the epoch.
+    #[serde(rename = "m")]
+    modified: i64,
+    #[serde(flatten)]
+    mark: Mark,
+}
+
+/// What of a table's CDC objects has been applied: everything up to the watermark that was
+/// there when its turn came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CdcProgress {
+    /// The greatest position applied.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub watermark: Option<Position>,
+    /// Every object applied above `floor`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    window: Vec<WindowMark>,
+    /// Objects up to this stamp have left the window; none while all are remembered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub floor: Option<String>,
+    /// Newest last-modified time, in milliseconds, of what has left the window.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    left: Option<i64>,
+}
+
+/// How an object stands to the progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CdcStanding {
+    /// Above the watermark: its turn is to come.
+    Ahead,
+    /// Known to be applied.
+    Applied,
+    /// Below the watermark and never applied.
+    Late,
+    /// On a file system: decided by the object's content, through [`CdcProgress::knows`].
+    AskContent,
+}
+
+impl CdcProgress {
+    /// How a listed object stands.
+    #[must_use]
+    pub fn standing(&self, position: &Position, object: &StagedObject, kind: StoreKind) -> CdcStanding {
+        if self.watermark.as_ref().is_none_or(|watermark| position > watermark) {
+            return CdcStanding::Ahead;
+        }
+        if self.window.iter().any(|known| known.mark.is_listed(object, kind)) {
+            return CdcStanding::Applied;
+        }
+        let in_window = self.floor.as_ref().is_none_or(|floor| position.stamp > *floor);
+        match (kind, in_window) {
+            (StoreKind::S3, true) => CdcStanding::Late,
+            (StoreKind::S3, false) => {
+                let modified = object.last_modified.timestamp_millis();
+                let is_newer = self.left.is_some_and(|left| modified > left);
+                if is_newer { CdcStanding::Late } else { CdcStanding::Applied }
+            }
+            (StoreKind::File, true) => CdcStanding::AskContent,
+            // Copying a folder resets times, so they say nothing here.
+            (StoreKind::File, false) => CdcStanding::Applied,
+        }
+    }
+
+    /// Whether the window holds an object of that identity.
+    #[must_use]
+    pub fn knows(&self, mark: &Mark) -> bool {
+        self.window.iter().any(|known| known.mark.identity == mark.identity)
+    }
+
+    /// Takes in an object that was applied whole, and lets old ones leave the window.
+    pub fn record(&mut self, position: Position, modified: i64, mark: Mark, look_back: LookBack) {
+        self.window.push(WindowMark { stamp: position.stamp.clone(), modified, mark });
+        self.window.sort_by(|a, b| a.stamp.cmp(&b.stamp));
+        if self.watermark.as_ref().is_none_or(|watermark| position > *watermark) {
+            self.watermark = Some(position);
+        }
+        self.shrink(look_back);
+    }
+
+    fn shrink(&mut self, look_back: LookBack) {
+        let Some(newest) = self.window.last().map(|known| known.stamp.clone()) else { return };
+        let oldest_kept = stamp_before(&newest, look_back.minutes);
+        while let Some(first) = self.window.first() {
+            let is_old = oldest_kept.as_ref().is_some_and(|oldest| first.stamp < *oldest);
+            if self.window.len() <= look_back.objects && !is_old {
+                return;
+            }
+            // Objects of one stamp leave together: the floor cannot part them.
+            let floor = first.stamp.clone();
+            if floor == newest {
+                return;
+            }
+            for known in self.window.extract_if(.., |known| known.stamp == floor) {
+                self.left = self.left.max(Some(known.modified));
+            }
+            self.floor = Some(floor);
+        }
+    }
+}
+
+/// The stamp of so many minutes earlier, to the second; none if the stamp is no date and time.
+fn stamp_before(stamp: &str, minutes: u32) -> Option<String> {
+    let seconds = stamp.get(..15)?;
+    let time = chrono::NaiveDateTime::parse_from_str(seconds, "%Y%m%d-%H%M%S").ok()?;
+    let earlier = time.checked_sub_signed(chrono::TimeDelta::minutes(i64::from(minutes)))?;
+    Some(earlier.format("%Y%m%d-%H%M%S").to_string())
+}

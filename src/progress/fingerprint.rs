@@ -1,0 +1,121 @@
+//! Short marks by which the ledger recognises an object again.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::dms::Phase;
+use crate::source::{Identity, StagedObject};
+use crate::storage::StoreKind;
+
+/// The first 64 bits of a BLAKE3 hash over what identifies an object; 16 hexadecimal digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(u64);
+
+impl Fingerprint {
+    fn of(parts: &[&[u8]]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            // Lengths keep ("a", "bc") and ("ab", "c") apart.
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        let mut first = [0; 8];
+        first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        Self(u64::from_le_bytes(first))
+    }
+
+    /// Adds a fingerprint to a sum over a set, in which order plays no part.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+
+    /// Takes a fingerprint out of such a sum.
+    #[must_use]
+    pub fn minus(self, other: Self) -> Self {
+        Self(self.0.wrapping_sub(other.0))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+impl Serialize for Fingerprint {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Fingerprint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// How the ledger recognises one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Of its identity.
+    #[serde(rename = "i")]
+    pub identity: Fingerprint,
+    /// On a file system, of what a listing shows of it: while that is unchanged, its content
+    /// need not be hashed again. On S3 a listing shows the identity itself.
+    #[serde(rename = "l", skip_serializing_if = "Option::is_none", default)]
+    pub listing: Option<Fingerprint>,
+}
+
+impl Mark {
+    /// The mark of an object whose identity is known.
+    ///
+    /// On S3 the last-modified time of a full-load object belongs to its identity, because a
+    /// reload of equal bytes has an equal `ETag`.
+    #[must_use]
+    pub fn of(object: &StagedObject, identity: &Identity) -> Self {
+        let key = object.relative.as_bytes();
+        let size = object.size.to_le_bytes();
+        match identity {
+            Identity::ETag(tag) => {
+                let modified = match object.name.phase {
+                    Phase::FullLoad { .. } => object.last_modified.timestamp_millis().to_le_bytes(),
+                    Phase::Cdc { .. } => [0; 8],
+                };
+                let identity = Fingerprint::of(&[key, tag.as_bytes(), &size, &modified]);
+                Self { identity, listing: None }
+            }
+            Identity::Content(hash) => Self {
+                identity: Fingerprint::of(&[key, hash.as_bytes(), &size]),
+                listing: Some(Self::of_listing(object)),
+            },
+        }
+    }
+
+    fn of_listing(object: &StagedObject) -> Fingerprint {
+        let modified = object.last_modified.timestamp_nanos_opt().unwrap_or_default().to_le_bytes();
+        Fingerprint::of(&[object.relative.as_bytes(), &object.size.to_le_bytes(), &modified])
+    }
+
+    /// Whether a listing alone shows that `object` is the marked one.
+    #[must_use]
+    pub fn is_listed(&self, object: &StagedObject, kind: StoreKind) -> bool {
+        match (kind, &object.e_tag) {
+            (StoreKind::S3, Some(tag)) => {
+                Self::of(object, &Identity::ETag(tag.clone())).identity == self.identity
+            }
+            (StoreKind::S3, None) => false,
+            (StoreKind::File, _) => self.listing == Some(Self::of_listing(object)),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Progress of the full load: one generation, open until the first CDC object is applied.
+
+use serde::{Deserialize, Serialize};
+
+use crate::progress::{Fingerprint, Mark};
+use crate::source::StagedObject;
+use crate::storage::StoreKind;
+
+/// So many objects of a generation are remembered one by one, the newest.
+const REMEMBERED: usize = 24;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct LoadMark {
+    /// Milliseconds since the epoch.
+    #[serde(rename = "m")]
+    modified: i64,
+    #[serde(flatten)]
+    mark: Mark,
+}
+
+/// What of a table's full load has been applied.
+///
+/// The newest objects are remembered one by one, all of them by count and by a digest that is
+/// the sum of their fingerprints. Which listed objects are the ones that are no longer
+/// remembered is found by order and proven by the digest; where no proof is found, the load
+/// counts as changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadProgress {
+    /// Whether new objects still belong to this generation.
+    pub open: bool,
+    /// Objects applied.
+    pub count: u64,
+    /// Sum of the fingerprints of the objects applied.
+    pub digest: Fingerprint,
+    /// Newest last-modified time of them, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub newest: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    recent: Vec<LoadMark>,
+}
+
+impl Default for LoadProgress {
+    fn default() -> Self {
+        Self {
+            open: true,
+            count: 0,
+            digest: Fingerprint::default(),
+            newest: None,
+            recent: Vec::new(),
+        }
+    }
+}
+
+/// What a listing says about a load generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadStanding {
+    /// These objects, by index into the listing's full-load objects, are yet to be applied.
+    Pending(Vec<usize>),
+    /// Objects appeared or changed that cannot belong to the generation: a reload.
+    Changed(Vec<usize>),
+}
+
+/// A listed full-load object with its mark.
+pub type MarkedLoad<'a> = (&'a StagedObject, Mark);
+
+impl LoadProgress {
+    /// Whether the listing alone shows that this object was applied and is remembered.
+    #[must_use]
+    pub fn remembered(&self, object: &StagedObject, kind: StoreKind) -> Option<Mark> {
+        let known = self.recent.iter().find(|known| known.mark.is_listed(object, kind))?;
+        Some(known.mark)
+    }
+
+    /// Takes in an object that was applied whole.
+    pub fn record(&mut self, object: &StagedObject, mark: Mark) {
+        let modified = object.last_modified.timestamp_millis();
+        self.count += 1;
+        self.digest = self.digest.plus(mark.identity);
+        self.newest = self.newest.max(Some(modified));
+        self.recent.push(LoadMark { modified, mark });
+        if self.recent.len() > REMEMBERED {
+            self.recent.sort_by_key(|known| known.modified);
+            self.recent.remove(0);
+        }
+    }
+
+    /// Judges a listing of full-load objects, given in load order. `is_complete` says whether
+    /// the listing holds every full-load object that is staged.
+    #[must_use]
+    pub fn standing(&self, listed: &[MarkedLoad<'_>], kind: StoreKind, is_complete: bool) -> LoadStanding {
+        let is_recent = |mark: &Mark| {
+            self.recent.iter().any(|known| known.mark.identity == mark.identity)
+        };
+        let others: Vec<usize> =
+            (0..listed.len()).filter(|&index| !is_recent(&listed[index].1)).collect();
+        let remembered_listed = listed.len() - others.len();
+        let forgotten = usize::try_from(self.count).unwrap_or(usize::MAX) - self.recent.len();
+
+        if let Some(new) = self.prove_forgotten(listed, &others, forgotten) {
+            let has_gap = is_complete && remembered_listed < self.recent.len();
+            // In an open generation nothing vanishes; an object gone and one come is a rewrite.
+            return if new.is_empty() || (self.open && !has_gap) {
+                LoadStanding::Pending(new)
+            } else {
+                LoadStanding::Changed(new)
+            };
+        }
+        // Some of the forgotten ones are gone, or one of them changed.
+        let newer: Vec<usize> = others
+            .iter()
+            .copied()
+            .filter(|&index| {
+                let modified = listed[index].0.last_modified.timestamp_millis();
+                kind == StoreKind::S3 && self.newest.is_some_and(|newest| modified > newest)
+            })
+            .collect();
+        let is_too_many = others.len() >= forgotten && is_complete;
+        if !newer.is_empty() {
+            LoadStanding::Changed(newer)
+        } else if is_too_many {
+            LoadStanding::Changed(others)
+        } else {
+            LoadStanding::Pending(Vec::new())
+        }
+    }
+
+    /// Finds the objects that are applied but no longer remembered among `others`, and returns
+    /// the rest; none if no order of them agrees with the digest.
+    fn prove_forgotten(
+        &self,
+        listed: &[MarkedLoad<'_>],
+        others: &[usize],
+        forgotten: usize,
+    ) -> Option<Vec<usize>> {
+        if others.len() < forgotten {
+            return None;
+        }
+        let expected =
+            self.recent.iter().fold(self.digest, |sum, known| sum.minus(known.mark.identity));
+        let by_load_order = others.to_vec();
+        let mut by_time = others.to_vec();
+        by_time.sort_by_key(|&index| listed[index].0.last_modified);
+        for order in [by_time, by_load_order] {
+            let (applied, new) = order.split_at(forgotten);
+            let sum = applied
+                .iter()
+                .fold(Fingerprint::default(), |sum, &index| sum.plus(listed[index].1.identity));
+            if sum == expected {
+                let mut new = new.to_vec();
+                new.sort_unstable();
+                return Some(new);
+            }
+        }
+        None
+    }
+}

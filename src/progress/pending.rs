@@ -1,0 +1,157 @@
+//! From a listing and the ledger to what is to be applied, in order, or to the reason why not.
+
+use crate::dms::Phase;
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{CdcStanding, Ledger, LoadStanding, Mark, Partial, Position};
+use crate::source::{Identify, Listing, StagedObject};
+
+/// What a table has yet to apply.
+#[derive(Debug, Default)]
+pub struct Pending {
+    /// Whole objects in order of application; of the first one, [`Ledger::partial`] may tell
+    /// that some rows are applied already.
+    pub objects: Vec<StagedObject>,
+    /// Objects below the table's progress that were never applied.
+    pub late: Vec<String>,
+    /// Why nothing may be applied until a person has looked.
+    pub hold: Option<Error>,
+}
+
+/// Compares a listing with the ledger.
+///
+/// # Errors
+/// `Unavailable` if an object's content is needed to tell and cannot be read.
+pub async fn pending(ledger: &Ledger, listing: &Listing, identify: &Identify) -> Result<Pending> {
+    let mut found = Pending::default();
+    pending_loads(ledger, listing, identify, &mut found).await?;
+    pending_cdc(ledger, listing, identify, &mut found).await?;
+    if found.hold.is_none()
+        && let Some(partial) = &ledger.partial
+    {
+        found.hold = resume(partial, identify, &mut found.objects, &mut found.late).await?;
+    }
+    if found.hold.is_some() {
+        found.objects.clear();
+    }
+    Ok(found)
+}
+
+async fn pending_loads(
+    ledger: &Ledger,
+    listing: &Listing,
+    identify: &Identify,
+    found: &mut Pending,
+) -> Result<()> {
+    let is_load = |object: &&StagedObject| matches!(object.name.phase, Phase::FullLoad { .. });
+    let in_part = |object: &StagedObject| {
+        ledger.partial.as_ref().is_some_and(|partial| partial.object == object.relative)
+    };
+    let mut marked = Vec::new();
+    for object in listing.objects.iter().filter(is_load) {
+        if in_part(object) {
+            found.objects.push(object.clone());
+            continue;
+        }
+        let mark = match ledger.load.remembered(object, identify.kind()) {
+            Some(mark) => mark,
+            None => Mark::of(object, &identify.identity(object).await?),
+        };
+        marked.push((object, mark));
+    }
+    match ledger.load.standing(&marked, identify.kind(), listing.is_complete) {
+        LoadStanding::Pending(new) => {
+            found.objects.extend(new.into_iter().map(|index| marked[index].0.clone()));
+        }
+        LoadStanding::Changed(changed) => {
+            let names: Vec<&str> =
+                changed.iter().map(|&index| marked[index].0.relative.as_str()).collect();
+            found.hold = Some(reload(&names));
+        }
+    }
+    Ok(())
+}
+
+async fn pending_cdc(
+    ledger: &Ledger,
+    listing: &Listing,
+    identify: &Identify,
+    found: &mut Pending,
+) -> Result<()> {
+    for object in &listing.objects {
+        let Phase::Cdc { stamp } = &object.name.phase else { continue };
+        let position = Position { stamp: stamp.clone(), object: object.relative.clone() };
+        let standing = ledger.cdc.standing(&position, object, identify.kind());
+        let is_late = match standing {
+            CdcStanding::Ahead => {
+                found.objects.push(object.clone());
+                false
+            }
+            CdcStanding::Applied => false,
+            CdcStanding::Late => true,
+            CdcStanding::AskContent => {
+                let mark = Mark::of(object, &identify.identity(object).await?);
+                !ledger.cdc.knows(&mark)
+            }
+        };
+        if is_late {
+            found.late.push(object.relative.clone());
+        }
+    }
+    if !found.late.is_empty() && found.hold.is_none() {
+        found.hold = Some(late(&found.late));
+    }
+    Ok(())
+}
+
+/// Moves the object that is applied in part to the front, or says why it cannot go on.
+async fn resume(
+    partial: &Partial,
+    identify: &Identify,
+    objects: &mut Vec<StagedObject>,
+    late_objects: &mut Vec<String>,
+) -> Result<Option<Error>> {
+    let Some(index) = objects.iter().position(|object| object.relative == partial.object) else {
+        return Ok(Some(changed_in_part(partial, "is gone")));
+    };
+    let object = objects.remove(index);
+    if Mark::of(&object, &identify.identity(&object).await?).identity != partial.mark.identity {
+        return Ok(Some(changed_in_part(partial, "has changed")));
+    }
+    if matches!(object.name.phase, Phase::Cdc { .. }) && index > 0 {
+        // Rows of a later object are applied already, so these came too late.
+        late_objects.extend(objects.drain(..index).map(|earlier| earlier.relative));
+        return Ok(Some(late(late_objects)));
+    }
+    objects.insert(0, object);
+    Ok(None)
+}
+
+fn changed_in_part(partial: &Partial, what: &str) -> Error {
+    Error::new(
+        ErrorKind::LateObject,
+        format!(
+            "an object of which {} rows are applied {what}; stage it again as it was, or move \
+             the table folder away and apply again",
+            partial.rows
+        ),
+    )
+    .with("object", &partial.object)
+}
+
+fn late(names: &[String]) -> Error {
+    Error::new(
+        ErrorKind::LateObject,
+        "objects appeared below the table's progress without having been applied; move them \
+         out of staging, or move the table folder away and apply again",
+    )
+    .with("objects", names.join(", "))
+}
+
+fn reload(names: &[&str]) -> Error {
+    Error::new(
+        ErrorKind::Reload,
+        "full-load objects appeared or changed after their load was complete, which means a \
+         reload; move the table folder away and apply again",
+    )
+    .with("objects", names.join(", "))
+}

@@ -1,0 +1,55 @@
+//! What an object is, beyond its name.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use object_store::{GetOptions, ObjectStore};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::{Identity, StagedObject};
+use crate::storage::{Location, StoreKind};
+
+/// Tells the identity of staged objects.
+#[derive(Clone, Debug)]
+pub struct Identify {
+    kind: StoreKind,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl Identify {
+    /// Of objects at this place.
+    #[must_use]
+    pub fn at(location: &Location) -> Self {
+        Self { kind: location.kind(), store: Arc::clone(location.store()) }
+    }
+
+    /// The kind of store.
+    #[must_use]
+    pub fn kind(&self) -> StoreKind {
+        self.kind
+    }
+
+    /// On S3 the listed `ETag`; on a file system a hash of the content, which is read.
+    ///
+    /// # Errors
+    /// `Unavailable` if the content cannot be read; `Conflict` if the object is gone.
+    pub async fn identity(&self, object: &StagedObject) -> Result<Identity> {
+        if let (StoreKind::S3, Some(tag)) = (self.kind, &object.e_tag) {
+            return Ok(Identity::ETag(tag.clone()));
+        }
+        let result = self.store.get_opts(&object.location, GetOptions::default()).await;
+        let mut content = match result {
+            Ok(found) => found.into_stream(),
+            Err(object_store::Error::NotFound { .. }) => {
+                return Err(Error::new(ErrorKind::Conflict, "an object vanished while it was looked at")
+                    .with("object", &object.relative));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut hasher = blake3::Hasher::new();
+        while let Some(chunk) = content.try_next().await? {
+            hasher.update(&chunk);
+        }
+        Ok(Identity::Content(hasher.finalize().to_hex().to_string()))
+    }
+}

@@ -1,0 +1,84 @@
+//! Making a table, and adding columns to it.
+
+use deltalake::operations::create::CreateBuilder;
+use deltalake::protocol::SaveMode;
+use deltalake::{DeltaTable, TableProperty};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::CommitRecord;
+use crate::schema::Column;
+use crate::storage::Location;
+use crate::table::schema::to_delta;
+use crate::table::{LakeTable, commit_properties, log_store};
+
+/// What became of making a table.
+#[derive(Debug)]
+#[must_use]
+pub enum CreateOutcome {
+    /// It stands, empty.
+    Created(DeltaTable),
+    /// Nothing is known but that it did not go through here: look again.
+    Unknown(Error),
+}
+
+/// Makes an empty table whose first commit carries an empty ledger.
+///
+/// Log clean-up is off, because progress is read from the JSON of our newest commit, which no
+/// checkpoint repeats.
+///
+/// # Errors
+/// `Internal` if the library chose a protocol that not every reader knows.
+pub async fn create(
+    location: &Location,
+    name: &str,
+    columns: &[Column],
+    record: &CommitRecord,
+) -> Result<CreateOutcome> {
+    let outcome = CreateBuilder::new()
+        .with_log_store(log_store(location)?)
+        .with_table_name(name)
+        .with_save_mode(SaveMode::ErrorIfExists)
+        .with_columns(to_delta(columns)?)
+        .with_configuration_property(TableProperty::EnableExpiredLogCleanup, Some("false"))
+        .with_configuration_property(TableProperty::CheckpointInterval, Some("20"))
+        .with_commit_properties(commit_properties(record, 1)?)
+        .await;
+    let delta = match outcome {
+        Ok(delta) => delta,
+        Err(error) => return Ok(CreateOutcome::Unknown(error.into())),
+    };
+    assert_protocol(&delta)?;
+    Ok(CreateOutcome::Created(delta))
+}
+
+/// Adds nullable columns in a commit of its own, which takes in no object.
+///
+/// # Errors
+/// What the commit met; its outcome is unknown then.
+pub async fn add_columns(
+    table: &LakeTable,
+    columns: &[Column],
+    record: &CommitRecord,
+) -> Result<DeltaTable> {
+    let delta = table
+        .delta()
+        .clone()
+        .add_columns()
+        .with_fields(to_delta(columns)?)
+        .with_commit_properties(commit_properties(record, table.next_transaction())?)
+        .await?;
+    assert_protocol(&delta)?;
+    Ok(delta)
+}
+
+/// Reader 1 and writer 2 are what Athena, Redshift and every other reader are sure to know.
+fn assert_protocol(delta: &DeltaTable) -> Result<()> {
+    let protocol = delta.snapshot()?.protocol();
+    let (reader, writer) = (protocol.min_reader_version(), protocol.min_writer_version());
+    if (reader, writer) == (1, 2) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Internal, "the table's protocol is not reader 1 / writer 2")
+        .with("reader", reader)
+        .with("writer", writer))
+}

@@ -1,0 +1,158 @@
+//! Opening a table: its snapshot and, from our newest commit, its progress.
+
+use std::sync::Arc;
+
+use deltalake::kernel::Version;
+use deltalake::logstore::LogStoreRef;
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{APP_ID, Ledger};
+use crate::schema::TableSchema;
+use crate::storage::Location;
+use crate::table::log::{Newest, newest_record};
+use crate::table::schema::from_delta;
+
+/// A table of the lake at one version.
+#[derive(Clone, Debug)]
+pub struct LakeTable {
+    delta: DeltaTable,
+    schema: TableSchema,
+    ledger: Ledger,
+    rows: u64,
+    transaction: i64,
+}
+
+impl LakeTable {
+    /// The snapshot.
+    #[must_use]
+    pub fn delta(&self) -> &DeltaTable {
+        &self.delta
+    }
+
+    /// Its version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.delta.version().unwrap_or_default()
+    }
+
+    /// Its columns.
+    #[must_use]
+    pub fn schema(&self) -> &TableSchema {
+        &self.schema
+    }
+
+    /// Its progress.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Its rows, from the log's record counts.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The `txn` version of the next commit.
+    #[must_use]
+    pub fn next_transaction(&self) -> i64 {
+        self.transaction + 1
+    }
+}
+
+/// The log store of a table's location, over the location's own store.
+///
+/// # Errors
+/// `Config` if the library does not know the URL's scheme.
+pub fn log_store(location: &Location) -> Result<LogStoreRef> {
+    DeltaTableBuilder::from_url(location.url().clone())
+        .map(|builder| {
+            builder.with_storage_backend(Arc::clone(location.store()), location.url().clone())
+        })
+        .and_then(|builder| builder.build_storage())
+        .map_err(|error| {
+            Error::new(ErrorKind::Config, "no table can stand there")
+                .with("location", location.url())
+                .because(error)
+        })
+}
+
+/// Opens the table at a location, from a warm snapshot if there is one; none if there is no
+/// table.
+///
+/// # Errors
+/// `Unavailable` if the log cannot be read; `TableCorrupt` if it holds no record of ours
+/// (the ledger is lost, or somebody else made the table) or contradicts it.
+pub async fn open(location: &Location, warm: Option<DeltaTable>) -> Result<Option<LakeTable>> {
+    let delta = match warm {
+        Some(mut table) => {
+            table.update_state().await?;
+            table
+        }
+        None => {
+            let mut table = DeltaTable::new(log_store(location)?);
+            match table.load().await {
+                Ok(()) => table,
+                Err(error) if is_absent(&error) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    };
+    read_progress(location, delta).await.map(Some)
+}
+
+fn is_absent(error: &DeltaTableError) -> bool {
+    matches!(error, DeltaTableError::NotATable(_) | DeltaTableError::NotInitialized)
+}
+
+async fn read_progress(location: &Location, delta: DeltaTable) -> Result<LakeTable> {
+    let log_store = delta.log_store();
+    let snapshot = delta.snapshot()?;
+    let version = snapshot.version();
+    let transaction = snapshot.transaction_version(log_store.as_ref(), APP_ID).await?;
+    let rows = count_rows(&delta)?;
+    let corrupt = |message: &str| {
+        Error::new(ErrorKind::TableCorrupt, message).with("table", location.url())
+    };
+    let (found_at, record) = match newest_record(&log_store, version).await? {
+        Newest::Found(found_at, record) => (found_at, record),
+        Newest::Absent if transaction.is_none() => {
+            return Err(corrupt(
+                "a Delta table that dmslake did not make stands there; move it away and apply again",
+            ));
+        }
+        Newest::Absent | Newest::Cut(_) => {
+            return Err(corrupt(
+                "the ledger is lost: the log no longer holds the newest commit of dmslake; \
+                 restore it, or move the table folder away and apply again",
+            ));
+        }
+    };
+    if found_at == version && record.ledger.rows != rows {
+        return Err(corrupt(
+            "the table's rows differ from what its newest commit counted; restore the table's \
+             log, or move the table folder away and apply again",
+        )
+        .with("version", version)
+        .with("counted", record.ledger.rows)
+        .with("found", rows));
+    }
+    let schema = from_delta(&snapshot.schema())?;
+    let transaction = transaction.unwrap_or_default();
+    Ok(LakeTable { schema, ledger: record.ledger, rows, transaction, delta })
+}
+
+/// Live rows by the log: record counts less deletion vectors' cardinalities.
+fn count_rows(delta: &DeltaTable) -> Result<u64> {
+    let mut rows = 0;
+    for file in delta.snapshot()?.log_data().iter() {
+        let records = file.num_records().ok_or_else(|| {
+            Error::new(ErrorKind::TableCorrupt, "a data file stands in the log without its record count")
+                .with("file", file.path())
+        })?;
+        let masked = file.deletion_vector_descriptor().map_or(0, |vector| vector.cardinality);
+        rows += records as u64 - u64::try_from(masked).unwrap_or_default();
+    }
+    Ok(rows)
+}
