@@ -1,3 +1,4 @@
 //! The one integration binary; modules by behaviour. See `tests/README.md`.
 
+mod object_names;
 mod support;

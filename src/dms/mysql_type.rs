@@ -1,6 +1,8 @@
 //! MySQL's column types, as `SHOW CREATE TABLE` and `information_schema.columns.column_type`
 //! spell them, and the column types of the lake that hold their values.
 
+mod spelling;
+
 use crate::schema::ColumnType;
 
 /// A MySQL column type, as far as decoding needs it.
@@ -64,12 +66,21 @@ pub enum MySqlType {
 }
 
 impl MySqlType {
-    /// Reads MySQL's spelling, letter case and display widths aside.
+    /// Reads any spelling of MySQL's: synonyms, letter case, display widths, character sets
+    /// and collations aside.
+    ///
+    /// ```
+    /// use dmslake::dms::MySqlType;
+    ///
+    /// assert_eq!(MySqlType::parse("int(11) UNSIGNED"), Ok(MySqlType::Int { unsigned: true }));
+    /// assert_eq!(MySqlType::parse("enum('new','paid')"), Ok(MySqlType::Text));
+    /// assert!(MySqlType::parse("vector(3)").is_err());
+    /// ```
     ///
     /// # Errors
-    /// A sentence that says what is not understood.
-    pub fn parse(_text: &str) -> Result<Self, String> {
-        Err("not yet".into())
+    /// A sentence that begins with the text in quotes and says what is allowed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        spelling::parse(text)
     }
 
     /// The column type of the lake that holds every value of this type.
