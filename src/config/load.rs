@@ -1,12 +1,138 @@
 //! From the text of `dmslake.toml` to [`Settings`].
 
-use crate::config::Settings;
-use crate::error::Result;
+use toml::{Table, Value};
+
+use crate::config::fields::{Fields, Place, Violations};
+use crate::config::{LookBack, Settings, TableSpec, dms, table_fields, validate};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Reads a configuration.
 ///
 /// # Errors
-/// `Config`, naming field, value and what is allowed, for all violations at once.
-pub fn parse(_text: &str) -> Result<Settings> {
-    todo!()
+/// `Config`, naming field, value and what is allowed, for all violations at once, one a line.
+pub fn parse(text: &str) -> Result<Settings> {
+    let root: Table = text.parse().map_err(|error| not_toml(text, error))?;
+    let violations = Violations::default();
+    let settings = read(Fields::new(Place::top(), root, &violations));
+    match violations.into_error() {
+        Some(error) => Err(error),
+        None => Ok(settings),
+    }
+}
+
+fn not_toml(text: &str, error: toml::de::Error) -> Error {
+    let start = error.span().map_or(0, |span| span.start);
+    let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+    Error::new(ErrorKind::Config, format!("not valid TOML: {}", error.message()))
+        .with("line", line)
+        .because(error)
+}
+
+/// Reads the whole file; what is unreadable is a violation and gets a value that no other
+/// check minds.
+fn read(mut fields: Fields<'_>) -> Settings {
+    let staging = location(&mut fields, "staging");
+    let lake = location(&mut fields, "lake");
+    if !staging.is_empty() && staging.trim_end_matches('/') == lake.trim_end_matches('/') {
+        fields.refuse("lake", "names the same place as staging; tables need a place of their own");
+    }
+    let dms = dms::read(fields.table("dms"));
+    let tables = tables(&mut fields);
+    validate::tables(&tables, &dms, fields.violations());
+    let memory_budget = fields.read(
+        "memory_budget",
+        "bytes above 0, as a number or as a text such as \"512MB\" or \"1 GiB\"",
+        bytes,
+    );
+    let look_back = look_back(fields.table("look_back"));
+    fields.finish();
+    let tables = tables.into_iter().map(|(_, table)| table).collect();
+    Settings { staging, lake, dms, tables, memory_budget, look_back }
+}
+
+/// A place in a store; empty if missing or refused.
+fn location(fields: &mut Fields<'_>, name: &'static str) -> String {
+    let is_open = |uri: &&str| {
+        let scheme = uri.split_once("://").map(|(scheme, _)| scheme);
+        !uri.is_empty() && scheme.is_none_or(|scheme| ["s3", "s3a", "file"].contains(&scheme))
+    };
+    let found = fields.required(name, "an s3:// or file:// URI or the path of a folder", |value| {
+        value.as_str().filter(is_open).map(str::to_owned)
+    });
+    found.unwrap_or_default()
+}
+
+/// The tables with the defaults filled in, and where each stands in the file.
+fn tables(fields: &mut Fields<'_>) -> Vec<(Place, TableSpec)> {
+    let defaults = table_fields::defaults(fields.table("defaults"));
+    let sections = fields.tables("table");
+    if sections.as_ref().is_none_or(Vec::is_empty) && !fields.violations().has("table") {
+        fields.refuse("table", "is missing; allowed: one [[table]] or more");
+    }
+    let sections = sections.unwrap_or_default();
+    sections.into_iter().map(|section| table_fields::table(section, &defaults)).collect()
+}
+
+fn look_back(mut fields: Fields<'_>) -> LookBack {
+    let default = LookBack::default();
+    let objects = fields.read("objects", "1 to 256", |value| {
+        value.as_integer().and_then(|count| usize::try_from(count).ok()).filter(in_range(1, 256))
+    });
+    let minutes = fields.read("minutes", "1 to 525600, a year", |value| {
+        value.as_integer().and_then(|count| u32::try_from(count).ok()).filter(in_range(1, 525_600))
+    });
+    fields.finish();
+    LookBack {
+        objects: objects.unwrap_or(default.objects),
+        minutes: minutes.unwrap_or(default.minutes),
+    }
+}
+
+fn in_range<T: PartialOrd>(least: T, most: T) -> impl Fn(&T) -> bool {
+    move |value| (&least..=&most).contains(&value)
+}
+
+/// `536870912`, `"512MB"` (decimal) or `"1 GiB"` (binary).
+fn bytes(value: &Value) -> Option<u64> {
+    let bytes = match value {
+        Value::Integer(number) => u64::try_from(*number).ok()?,
+        Value::String(text) => {
+            let unit = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+            let number: u64 = text[..unit].parse().ok()?;
+            let factor = match text[unit..].trim().to_ascii_lowercase().as_str() {
+                "" | "b" => 1,
+                "kb" => 1_000,
+                "mb" => 1_000_000,
+                "gb" => 1_000_000_000,
+                "kib" => 1 << 10,
+                "mib" => 1 << 20,
+                "gib" => 1 << 30,
+                _ => return None,
+            };
+            number.checked_mul(factor)?
+        }
+        _ => return None,
+    };
+    (bytes > 0).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_bytes_or_text_with_a_unit() {
+        let text = |text: &str| bytes(&Value::from(text));
+        assert_eq!(bytes(&Value::from(5)), Some(5));
+        assert_eq!(text("512MB"), Some(512_000_000));
+        assert_eq!(text("1 GiB"), Some(1 << 30));
+        assert_eq!(text("64 kib"), Some(65_536));
+        assert_eq!(text("7"), Some(7));
+        assert_eq!(bytes(&Value::from(0)), None);
+        assert_eq!(bytes(&Value::from(-1)), None);
+        assert_eq!(bytes(&Value::from(1.5)), None);
+        for refused in ["", "MB", "0 MB", "1 TB x", "1.5 GiB", "18446744073709551615 KB", "-1"] {
+            assert_eq!(text(refused), None, "{refused}");
+        }
+    }
 }

@@ -1,12 +1,83 @@
 //! Settings: what a user writes into `dmslake.toml`, as values that have been checked.
+//!
+//! The whole file; what carries a default may be left out:
+//!
+//! ```
+//! # let settings = dmslake::config::load::parse(r##"
+//! staging = "s3://shop-dms-staging/dms"  # or file:// or a plain path: the DMS bucket folder
+//! lake = "s3://shop-lake/tables"         # a table's root is <lake>/<schema>/<table>
+//! memory_budget = "512MB"                # decoded rows in memory at once: bytes, KB to GB, KiB
+//!                                        # to GiB; default: a share of the machine's memory
+//!
+//! [look_back]      # single objects that are remembered below a table's watermark
+//! objects = 256    # 1 to 256; default 256
+//! minutes = 1440   # 1 to 525600; default a day
+//!
+//! [dms]            # the endpoint's S3Settings as Terraform spells them, with DMS's defaults;
+//!                  # members that are not listed here are accepted and change nothing
+//! csv_delimiter = ","             # \n, \t, \x01 and the like may be spelled
+//! csv_row_delimiter = "\n"
+//! csv_null_value = "NULL"
+//! use_csv_no_sup_value = true     # default false: csv_no_sup_value has no effect
+//! csv_no_sup_value = "?"          # default: none
+//! rfc_4180 = true
+//! add_column_name = false         # CSV objects start with a header
+//! timestamp_column_name = "dms_ts"  # default: none
+//! cdc_inserts_only = false
+//! cdc_inserts_and_updates = false
+//! date_partition_enabled = false
+//! add_trailing_padding_character = false
+//! preserve_transactions = false   # true is refused for every table
+//! change_seq_column = "cdc_seq"   # ours: the column of an AR_H_CHANGE_SEQ rule; default: none
+//! before_image_prefix = "BI_"     # ours: "" turns before images off
+//!
+//! [defaults]       # any key of a table but source; a table's own key replaces it whole
+//! on_bad_row = "stop"             # "stop" or "quarantine"; default "stop"
+//!
+//! [[table]]
+//! source = "shop.orders"          # or { schema = "my.shop", table = "orders" }
+//! keys = ["id"]                   # names at the source; required unless append_only
+//! append_only = false             # true: every insert is a new row, there are no keys
+//! columns = [                     # default: none, types come from Parquet
+//!   # nullable = true, boolean = false (tinyint), hex = false (bytes in Parquet as text)
+//!   { name = "id", type = "bigint unsigned", nullable = false },
+//!   { name = "unit price", type = "decimal(12,2)" },
+//!   { name = "paid", type = "tinyint(1)", boolean = true },
+//! ]
+//! rename = { "unit price" = "unit_price" }  # source column = column in the lake
+//! store = ["dms_ts"]              # control and before-image columns to keep; default: none
+//!
+//! [[table.layout]]                # CSV without header: all columns from an object on
+//! from = "20221024-175902985"     # base name of the first object, or LOAD00000001
+//! columns = [
+//!   { name = "id", type = "bigint unsigned", nullable = false },
+//!   { name = "unit price", type = "decimal(12,2)" },
+//!   { name = "paid", type = "tinyint(1)", boolean = true },
+//!   { name = "note", type = "text" },
+//! ]
+//! # "##)?;
+//! # assert_eq!(settings.tables[0].lake_name("unit price"), "unit_price");
+//! # assert_eq!(settings.dms.csv_row_delimiter, "\n");
+//! # Ok::<(), dmslake::error::Error>(())
+//! ```
+//!
+//! The file is checked as a whole: an error names every field that is wrong, one a line.
 
+mod dms;
+mod fields;
 pub mod load;
+mod names;
 mod table;
+mod table_fields;
 mod validate;
 
+pub use names::refused_column_name;
 pub use table::{ColumnSpec, Layout, OnBadRow, TableName, TableSpec};
 
 use crate::dms::S3Settings;
+
+/// Folder of the lake where bad rows are set aside, beside the folders of schemas.
+pub const QUARANTINE: &str = "_quarantine";
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]

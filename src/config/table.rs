@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::dms::MySqlType;
+use crate::dms::{MySqlType, ObjectName, Phase};
+use crate::schema::ColumnType;
 
 /// A table's name at the source: DMS's schema and table folders.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,12 +46,19 @@ pub struct ColumnSpec {
     pub hex: bool,
 }
 
+impl ColumnSpec {
+    /// The column's type in the lake.
+    #[must_use]
+    pub fn column_type(&self) -> ColumnType {
+        if self.boolean { ColumnType::Boolean } else { self.mysql_type.column_type() }
+    }
+}
+
 /// The CSV columns from an object on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Base name of the first object of this layout, without suffixes; CDC stamps compare as
-    /// text, `LOAD…` names stand before every CDC object.
-    pub from: String,
+    /// The first object of this layout, in order of application.
+    pub from: Phase,
     /// All columns in file order, control columns that rules add included.
     pub columns: Vec<ColumnSpec>,
 }
@@ -87,6 +95,14 @@ impl TableSpec {
     #[must_use]
     pub fn lake_keys(&self) -> Vec<String> {
         self.keys.iter().map(|key| self.lake_name(key).to_owned()).collect()
+    }
+
+    /// The columns of that object, if names do not travel with it: those of the last layout
+    /// that does not begin after it.
+    #[must_use]
+    pub fn layout_for(&self, object: &ObjectName) -> &[ColumnSpec] {
+        let begun = self.layouts.iter().rev().find(|layout| layout.from <= object.phase);
+        begun.map_or(&self.columns, |layout| &layout.columns)
     }
 
     /// The configured column of that source name, whatever layout names it.

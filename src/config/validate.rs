@@ -1,1 +1,236 @@
-//! Checks over a whole configuration: every violation is reported, not the first.
+//! Checks over whole tables: every violation is reported, not the first.
+
+use std::collections::BTreeMap;
+
+use crate::config::fields::{Place, Violations};
+use crate::config::names::refused_column_name;
+use crate::config::{ColumnSpec, TableName, TableSpec};
+use crate::dms::S3Settings;
+
+/// Checks every table by itself and against the others.
+pub(super) fn tables(tables: &[(Place, TableSpec)], dms: &S3Settings, violations: &Violations) {
+    let mut seen: BTreeMap<&TableName, String> = BTreeMap::new();
+    for (place, spec) in tables {
+        let field = place.field("source");
+        // A source that could not be read has a violation of its own and no name.
+        if !spec.source.schema.is_empty() {
+            if let Some(first) = seen.get(&spec.source) {
+                violations
+                    .add(&field, format!("stands at {first} already; each table stands once"));
+            }
+            seen.entry(&spec.source).or_insert(field);
+        }
+        Check { place, spec, dms, violations }.all();
+    }
+}
+
+/// One table under check.
+struct Check<'a> {
+    place: &'a Place,
+    spec: &'a TableSpec,
+    dms: &'a S3Settings,
+    violations: &'a Violations,
+}
+
+impl Check<'_> {
+    fn all(&self) {
+        self.source();
+        self.keys();
+        self.columns("columns", &self.spec.columns);
+        for (position, layout) in self.spec.layouts.iter().enumerate() {
+            self.columns(&format!("layout[{position}].columns"), &layout.columns);
+        }
+        self.layout_order();
+        self.letter_case();
+        self.rename();
+        self.store();
+    }
+
+    fn refuse(&self, name: &str, sentence: impl std::fmt::Display) {
+        self.violations.add(self.place.field(name), sentence);
+    }
+
+    fn source(&self) {
+        if self.spec.source.schema == crate::config::QUARANTINE {
+            self.refuse("source", "_quarantine is no schema: bad rows are set aside there");
+        }
+    }
+
+    fn keys(&self) {
+        let keys = &self.spec.keys;
+        if keys.is_empty() && !self.spec.append_only {
+            if !self.violations.has(&self.place.field("keys")) {
+                let allowed = "the key columns' names, or append_only = true for a table without";
+                self.refuse("keys", format!("is missing; allowed: {allowed}"));
+            }
+            return;
+        }
+        if self.spec.append_only && !keys.is_empty() {
+            self.refuse("keys", "contradicts append_only = true; allowed: one of the two");
+            return;
+        }
+        for (position, key) in keys.iter().enumerate() {
+            let field = format!("keys[{position}]");
+            if keys[..position].iter().any(|earlier| same(earlier, key)) {
+                self.refuse(&field, format!("\"{key}\" stands in keys already"));
+            } else if self.is_control(key) {
+                self.refuse(
+                    &field,
+                    format!("\"{key}\" is a control column, not one of the source"),
+                );
+            } else {
+                self.key_column(&field, key);
+            }
+        }
+    }
+
+    /// A key spells its column as the columns do. A layout has every key; other columns need
+    /// not be all of the table's.
+    fn key_column(&self, field: &str, key: &str) {
+        let layouts = self.spec.layouts.iter().map(|layout| layout.columns.as_slice());
+        for columns in layouts.chain([self.spec.columns.as_slice()]) {
+            if columns.iter().any(|column| column.name == key) {
+                continue;
+            }
+            if let Some(column) = columns.iter().find(|column| same(&column.name, key)) {
+                let spelled = &column.name;
+                self.refuse(field, format!("\"{key}\" is spelled \"{spelled}\" in columns"));
+                return;
+            }
+            if !self.spec.layouts.is_empty() && !columns.is_empty() {
+                self.refuse(field, format!("\"{key}\" is missing in columns or in a layout"));
+                return;
+            }
+        }
+        let is_configured = self.spec.column(key).is_some();
+        if let (false, Some(why)) = (is_configured, self.refused_lake_name(key)) {
+            self.refuse(field, why);
+        }
+    }
+
+    /// Names of one list of columns: each once, at the source and in the lake.
+    fn columns(&self, list: &str, columns: &[ColumnSpec]) {
+        for (position, column) in columns.iter().enumerate() {
+            let field = format!("{list}[{position}].name");
+            let name = &column.name;
+            if columns[..position].iter().any(|earlier| same(&earlier.name, name)) {
+                self.refuse(&field, format!("\"{name}\" stands in {list} already"));
+                continue;
+            }
+            if !self.is_stored(name, columns) {
+                continue;
+            }
+            let lake_name = self.spec.lake_name(name);
+            let others =
+                columns[..position].iter().filter(|other| self.is_stored(&other.name, columns));
+            for other in others.map(|other| other.name.as_str()) {
+                if same(self.spec.lake_name(other), lake_name) {
+                    self.refuse(
+                        &field,
+                        format!(
+                            "\"{name}\" and \"{other}\" would both be \"{lake_name}\" in the lake"
+                        ),
+                    );
+                }
+            }
+            if let Some(why) = self.refused_lake_name(name) {
+                self.refuse(&field, why);
+            }
+        }
+    }
+
+    fn layout_order(&self) {
+        let layouts = self.spec.layouts.iter().enumerate();
+        for ((_, earlier), (position, later)) in layouts.clone().zip(layouts.skip(1)) {
+            if later.from <= earlier.from {
+                let field = format!("layout[{position}].from");
+                self.refuse(&field, "does not come after the layout before; layouts rise by from");
+            }
+        }
+    }
+
+    /// Two layouts must not spell one column of the lake in two ways: readers see one.
+    fn letter_case(&self) {
+        let layouts = self.spec.layouts.iter().map(|layout| layout.columns.as_slice());
+        let mut spelled: BTreeMap<String, &str> = BTreeMap::new();
+        for columns in [self.spec.columns.as_slice()].into_iter().chain(layouts) {
+            for column in columns.iter().filter(|column| self.is_stored(&column.name, columns)) {
+                let name = self.spec.lake_name(&column.name);
+                let first = *spelled.entry(name.to_lowercase()).or_insert(name);
+                if first != name && !columns.iter().any(|c| self.spec.lake_name(&c.name) == first) {
+                    let remedy = format!("rename = {{ {name} = \"{first}\" }}");
+                    self.refuse(
+                        "layout",
+                        format!(
+                            "\"{first}\" and \"{name}\" would be one column of the lake; {remedy}"
+                        ),
+                    );
+                }
+            }
+        }
+    }
+
+    fn rename(&self) {
+        let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+        for (source, lake_name) in &self.spec.rename {
+            let field = format!("rename.{source}");
+            if let Some(why) = refused_column_name(lake_name) {
+                self.refuse(&field, why);
+            }
+            if let Some(other) = taken.insert(lake_name.to_lowercase(), source) {
+                self.refuse(
+                    &field,
+                    format!("\"{lake_name}\" is the new name of \"{other}\" already"),
+                );
+            }
+        }
+    }
+
+    /// Only what would not be stored by itself can be named there.
+    fn store(&self) {
+        let prefix = self.dms.before_image_prefix.as_deref();
+        for (position, name) in self.spec.store.iter().enumerate() {
+            let field = format!("store[{position}]");
+            let is_before_image = prefix.is_some_and(|prefix| name.starts_with(prefix));
+            if self.spec.store[..position].contains(name) {
+                self.refuse(&field, format!("\"{name}\" stands in store already"));
+            } else if name != "Op" && !self.is_control(name) && !is_before_image {
+                let columns = [&self.dms.timestamp_column_name, &self.dms.change_seq_column];
+                let mut allowed = vec!["Op".to_owned()];
+                allowed.extend(columns.into_iter().flatten().cloned());
+                allowed.extend(prefix.map(|prefix| format!("names that begin with {prefix}")));
+                let allowed = allowed.join(", ");
+                self.refuse(&field, format!("\"{name}\" is not allowed; allowed: {allowed}"));
+            } else if let Some(why) = self.refused_lake_name(name) {
+                self.refuse(&field, why);
+            }
+        }
+    }
+
+    /// Whether it is the timestamp or the change-sequence column.
+    fn is_control(&self, name: &str) -> bool {
+        let columns = [&self.dms.timestamp_column_name, &self.dms.change_seq_column];
+        columns.into_iter().flatten().any(|column| column == name)
+    }
+
+    /// Whether a column of such a list reaches the lake.
+    fn is_stored(&self, name: &str, columns: &[ColumnSpec]) -> bool {
+        let prefix = self.dms.before_image_prefix.as_deref();
+        let described = prefix.and_then(|prefix| name.strip_prefix(prefix));
+        let is_before_image = described
+            .is_some_and(|described| columns.iter().any(|column| column.name == described));
+        let is_set_apart = self.is_control(name) || is_before_image;
+        !is_set_apart || self.spec.store.iter().any(|stored| stored == name)
+    }
+
+    /// Why a column cannot be stored under its own name; a new name is checked where it stands.
+    fn refused_lake_name(&self, source_column: &str) -> Option<String> {
+        let is_renamed = self.spec.rename.contains_key(source_column);
+        if is_renamed { None } else { refused_column_name(source_column) }
+    }
+}
+
+/// Readers of the lake take names that differ in letter case only for one.
+fn same(left: &str, right: &str) -> bool {
+    left.to_lowercase() == right.to_lowercase()
+}

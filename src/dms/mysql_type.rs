@@ -97,7 +97,9 @@ impl MySqlType {
             Self::SmallInt { unsigned: true }
             | Self::MediumInt { .. }
             | Self::Int { unsigned: false } => ColumnType::Int,
-            Self::Int { unsigned: true } | Self::BigInt { unsigned: false } => ColumnType::Long,
+            Self::Int { unsigned: true }
+            | Self::BigInt { unsigned: false }
+            | Self::Bit { width: 2..=63 } => ColumnType::Long,
             Self::BigInt { unsigned: true } => ColumnType::Decimal { precision: 20, scale: 0 },
             Self::Decimal { precision, scale } if precision <= 38 => {
                 ColumnType::Decimal { precision, scale }
@@ -105,7 +107,6 @@ impl MySqlType {
             Self::Decimal { .. } | Self::Time | Self::Text => ColumnType::String,
             Self::Float | Self::Double => ColumnType::Double,
             Self::Bit { width: 1 } => ColumnType::Boolean,
-            Self::Bit { width: 2..=63 } => ColumnType::Long,
             Self::Bit { .. } | Self::Bytes => ColumnType::Binary,
             Self::Date => ColumnType::Date,
             Self::DateTime | Self::Timestamp => ColumnType::Timestamp,

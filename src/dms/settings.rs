@@ -3,6 +3,7 @@
 
 /// Settings of a DMS S3 target endpoint, with DMS's own defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the switches are the endpoint's own")]
 pub struct S3Settings {
     /// `csv_delimiter`, one or more characters; default `,`.
     pub csv_delimiter: String,
@@ -29,6 +30,9 @@ pub struct S3Settings {
     pub cdc_inserts_and_updates: bool,
     /// `date_partition_enabled`: CDC objects stand in date folders; default false.
     pub date_partition_enabled: bool,
+    /// `preserve_transactions`: one folder of transaction-ordered objects; not supported, every
+    /// table is refused while it is on.
+    pub preserve_transactions: bool,
     /// `add_trailing_padding_character`: strings carry a padding character at their end.
     pub add_trailing_padding_character: bool,
 }
@@ -48,6 +52,7 @@ impl Default for S3Settings {
             cdc_inserts_only: false,
             cdc_inserts_and_updates: false,
             date_partition_enabled: false,
+            preserve_transactions: false,
             add_trailing_padding_character: false,
         }
     }

@@ -183,10 +183,8 @@ fn label_length(text: &str, quote: char) -> Option<usize> {
     while let Some((position, character)) = characters.next() {
         if character == '\\' {
             characters.next();
-        } else if character == quote {
-            if characters.next_if(|(_, next)| *next == quote).is_none() {
-                return Some(position + 1);
-            }
+        } else if character == quote && characters.next_if(|(_, next)| *next == quote).is_none() {
+            return Some(position + 1);
         }
     }
     None

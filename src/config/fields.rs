@@ -1,0 +1,241 @@
+//! Reads a TOML table key by key and remembers everything that is wrong with it.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+
+use toml::{Table, Value};
+
+use crate::error::{Error, ErrorKind};
+
+/// Everything found wrong so far: fields, and a sentence for each.
+#[derive(Debug, Default)]
+pub(super) struct Violations(RefCell<Vec<(String, String)>>);
+
+impl Violations {
+    /// Takes note of what is wrong with a field.
+    pub(super) fn add(&self, field: impl Into<String>, sentence: impl Display) {
+        self.0.borrow_mut().push((field.into(), sentence.to_string()));
+    }
+
+    /// Whether something is wrong with that very field.
+    pub(super) fn has(&self, field: &str) -> bool {
+        self.0.borrow().iter().any(|(found, _)| found == field)
+    }
+
+    /// One `Config` error with a line for each violation, in the order found; none if nothing
+    /// is wrong.
+    pub(super) fn into_error(self) -> Option<Error> {
+        let found = self.0.into_inner();
+        let lines: Vec<_> =
+            found.into_iter().map(|(field, sentence)| format!("{field}: {sentence}")).collect();
+        (!lines.is_empty()).then(|| Error::new(ErrorKind::Config, lines.join("\n")))
+    }
+}
+
+/// Where a table of the text stands, for the names of its fields.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Place {
+    path: String,
+    /// The source table that this is about, once it is known.
+    about: Option<String>,
+}
+
+impl Place {
+    /// The top of the file.
+    pub(super) fn top() -> Self {
+        Self::default()
+    }
+
+    /// A key or `key[index]` below this place.
+    pub(super) fn below(&self, name: &str) -> Self {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Self { path: format!("{}{dot}{name}", self.path), about: self.about.clone() }
+    }
+
+    /// The same place, known to be about a source table.
+    pub(super) fn about(self, table: impl Display) -> Self {
+        Self { about: Some(table.to_string()), ..self }
+    }
+
+    /// How a violation names a key below this place.
+    pub(super) fn field(&self, name: &str) -> String {
+        let path = self.below(name).path;
+        match &self.about {
+            Some(table) => format!("{path} ({table})"),
+            None => path,
+        }
+    }
+}
+
+/// A table of the text. Keys are taken one by one; [`Fields::finish`] finds what is left.
+pub(super) struct Fields<'a> {
+    place: Place,
+    rest: Table,
+    known: Vec<&'static str>,
+    violations: &'a Violations,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(place: Place, table: Table, violations: &'a Violations) -> Self {
+        Self { place, rest: table, known: Vec::new(), violations }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(super) fn violations(&self) -> &'a Violations {
+        self.violations
+    }
+
+    /// From here on, violations name the source table too.
+    pub(super) fn about(&mut self, table: impl Display) {
+        self.place = std::mem::take(&mut self.place).about(table);
+    }
+
+    /// Takes note of what is wrong with a key of this table.
+    pub(super) fn refuse(&self, name: &str, sentence: impl Display) {
+        self.violations.add(self.place.field(name), sentence);
+    }
+
+    /// Takes a key, whatever its type.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Value> {
+        self.known.push(name);
+        self.rest.remove(name)
+    }
+
+    /// Takes a key whose value `read` understands; `allowed` says which values those are.
+    pub(super) fn read<T>(
+        &mut self,
+        name: &'static str,
+        allowed: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        let found = read(&value);
+        if found.is_none() {
+            self.refuse(name, not_allowed(&value, allowed));
+        }
+        found
+    }
+
+    /// Takes a key that must be there.
+    pub(super) fn required<T>(
+        &mut self,
+        name: &'static str,
+        allowed: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Option<T> {
+        if !self.rest.contains_key(name) {
+            self.refuse(name, format!("is missing; allowed: {allowed}"));
+        }
+        self.read(name, allowed, read)
+    }
+
+    /// Takes `true` or `false`.
+    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+        self.read(name, "true, false", Value::as_bool)
+    }
+
+    /// Takes a list of texts, none of them empty; what is no such text is left out.
+    pub(super) fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let items = self.list(name, "a list of texts")?;
+        let mut texts = Vec::new();
+        for (position, value) in items.iter().enumerate() {
+            if let Some(text) = filled(value) {
+                texts.push(text);
+            } else {
+                let item = format!("{name}[{position}]");
+                self.refuse(&item, not_allowed(value, FILLED));
+            }
+        }
+        Some(texts)
+    }
+
+    /// Takes a table of texts, none of them empty; what is no such text is left out.
+    pub(super) fn text_table(&mut self, name: &'static str) -> Option<Vec<(String, String)>> {
+        let allowed = "a table of texts such as { \"unit price\" = \"unit_price\" }";
+        let table = self.read(name, allowed, |value| value.as_table().cloned())?;
+        let mut texts = Vec::new();
+        for (key, value) in table {
+            if let Some(text) = filled(&value) {
+                texts.push((key, text));
+            } else {
+                let item = format!("{name}.{key}");
+                self.refuse(&item, not_allowed(&value, FILLED));
+            }
+        }
+        Some(texts)
+    }
+
+    /// Takes a list of tables, each to be finished by itself; what is no table is left out.
+    pub(super) fn tables(&mut self, name: &'static str) -> Option<Vec<Fields<'a>>> {
+        let items = self.list(name, "a list of tables")?;
+        let mut tables = Vec::new();
+        for (position, value) in items.into_iter().enumerate() {
+            let item = format!("{name}[{position}]");
+            match value {
+                Value::Table(table) => {
+                    tables.push(Fields::new(self.place.below(&item), table, self.violations));
+                }
+                other => self.refuse(&item, not_allowed(&other, "a table")),
+            }
+        }
+        Some(tables)
+    }
+
+    /// Takes a table, to be finished by itself; an empty one where there is none.
+    pub(super) fn table(&mut self, name: &'static str) -> Fields<'a> {
+        let table = self.read(name, "a table", |value| value.as_table().cloned());
+        Fields::new(self.place.below(name), table.unwrap_or_default(), self.violations)
+    }
+
+    fn list(&mut self, name: &'static str, allowed: &str) -> Option<Vec<Value>> {
+        // Unreadable is not absent: the default must not take its place.
+        self.rest.contains_key(name).then_some(())?;
+        Some(self.read(name, allowed, |value| value.as_array().cloned()).unwrap_or_default())
+    }
+
+    /// Takes note of the keys that nobody took.
+    pub(super) fn finish(mut self) {
+        self.known.sort_unstable();
+        for name in self.rest.keys() {
+            let nearest = self.known.iter().min_by_key(|known| distance(name, known));
+            let near = nearest.filter(|known| distance(name, known) <= 2);
+            let meant = near.map(|known| format!("did you mean {known}? ")).unwrap_or_default();
+            let allowed = self.known.join(", ");
+            self.refuse(name, format!("no such setting; {meant}allowed: {allowed}"));
+        }
+    }
+}
+
+/// How many characters to insert, remove or replace to make one text of the other.
+fn distance(left: &str, right: &str) -> usize {
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (position, character) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = position + 1;
+        for (column, other) in right.chars().enumerate() {
+            let replaced = diagonal + usize::from(character != other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.chars().count()]
+}
+
+/// The sentence about a value that does not belong.
+pub(super) fn not_allowed(value: &Value, allowed: &str) -> String {
+    let text = match value {
+        Value::Array(_) => "a list".to_owned(),
+        Value::Table(_) => "a table".to_owned(),
+        single => single.to_string(),
+    };
+    format!("{text} is not allowed; allowed: {allowed}")
+}
+
+const FILLED: &str = "a text that is not empty";
+
+fn filled(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}

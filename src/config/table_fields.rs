@@ -1,0 +1,154 @@
+//! Reads `[[table]]` and `[defaults]`, and lays a table's own keys over the defaults.
+
+use std::collections::BTreeMap;
+
+use toml::Value;
+
+use crate::config::fields::{Fields, Place};
+use crate::config::{ColumnSpec, Layout, OnBadRow, TableName, TableSpec};
+use crate::dms::{MySqlType, Phase};
+
+const SOURCE: &str = "\"schema.table\", or { schema = \"…\", table = \"…\" } where the schema's \
+                      name holds a dot";
+const FROM: &str = "an object's base name such as \"LOAD00000001\" or \"20221024-175902985\"";
+
+/// What one section says; none where it is silent.
+#[derive(Debug, Default)]
+pub(super) struct Section {
+    keys: Option<Vec<String>>,
+    append_only: Option<bool>,
+    columns: Option<Vec<ColumnSpec>>,
+    layouts: Option<Vec<Layout>>,
+    rename: Option<BTreeMap<String, String>>,
+    store: Option<Vec<String>>,
+    on_bad_row: Option<OnBadRow>,
+}
+
+/// Reads `[defaults]`.
+pub(super) fn defaults(mut fields: Fields<'_>) -> Section {
+    if fields.take("source").is_some() {
+        fields.refuse("source", "a source belongs to one [[table]]");
+    }
+    section(fields)
+}
+
+/// Reads a `[[table]]`; what it does not say is taken from the defaults, key by key.
+pub(super) fn table(mut fields: Fields<'_>, defaults: &Section) -> (Place, TableSpec) {
+    let source = source(&mut fields);
+    if let Some(name) = &source {
+        fields.about(name);
+    }
+    let place = fields.place().clone();
+    let own = section(fields);
+    let source =
+        source.unwrap_or_else(|| TableName { schema: String::new(), table: String::new() });
+    (place, over(own, source, defaults))
+}
+
+fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
+    // Keys and append_only are two answers to one question: one's own answer to it is not
+    // contradicted by the other answer of the defaults.
+    let (keys, append_only) = match (own.keys, own.append_only) {
+        (None, Some(true)) => (Vec::new(), true),
+        (Some(keys), None) if !keys.is_empty() => (keys, false),
+        (keys, append_only) => (
+            keys.or_else(|| defaults.keys.clone()).unwrap_or_default(),
+            append_only.or(defaults.append_only).unwrap_or_default(),
+        ),
+    };
+    TableSpec {
+        source,
+        keys,
+        append_only,
+        columns: own.columns.or_else(|| defaults.columns.clone()).unwrap_or_default(),
+        layouts: own.layouts.or_else(|| defaults.layouts.clone()).unwrap_or_default(),
+        rename: own.rename.or_else(|| defaults.rename.clone()).unwrap_or_default(),
+        store: own.store.or_else(|| defaults.store.clone()).unwrap_or_default(),
+        on_bad_row: own.on_bad_row.or(defaults.on_bad_row).unwrap_or_default(),
+    }
+}
+
+fn section(mut fields: Fields<'_>) -> Section {
+    let columns = fields.tables("columns");
+    let layouts = fields.tables("layout");
+    let section = Section {
+        keys: fields.texts("keys"),
+        append_only: fields.flag("append_only"),
+        columns: columns.map(|columns| columns.into_iter().filter_map(column).collect()),
+        layouts: layouts.map(|layouts| layouts.into_iter().filter_map(layout).collect()),
+        rename: fields.text_table("rename").map(|names| names.into_iter().collect()),
+        store: fields.texts("store"),
+        on_bad_row: fields.read("on_bad_row", "\"stop\", \"quarantine\"", |value| {
+            match value.as_str()? {
+                "stop" => Some(OnBadRow::Stop),
+                "quarantine" => Some(OnBadRow::Quarantine),
+                _ => None,
+            }
+        }),
+    };
+    fields.finish();
+    section
+}
+
+fn source(fields: &mut Fields<'_>) -> Option<TableName> {
+    let name = |schema: &str, table: &str| {
+        let is_folder = |name: &str| !["", ".", ".."].contains(&name);
+        let name = TableName { schema: schema.to_owned(), table: table.to_owned() };
+        (is_folder(schema) && is_folder(table)).then_some(name)
+    };
+    fields.required("source", SOURCE, |value| match value {
+        Value::String(text) => text.split_once('.').and_then(|(schema, table)| name(schema, table)),
+        Value::Table(parts) if parts.len() == 2 => {
+            let part = |key: &str| parts.get(key).and_then(Value::as_str);
+            name(part("schema")?, part("table")?)
+        }
+        _ => None,
+    })
+}
+
+fn column(mut fields: Fields<'_>) -> Option<ColumnSpec> {
+    let name = fields.required("name", "the column's name at the source", |value| {
+        value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+    });
+    let spelling =
+        fields.required("type", "a MySQL column type such as \"bigint unsigned\"", |value| {
+            value.as_str().map(str::to_owned)
+        });
+    let parsed = spelling.as_deref().map(MySqlType::parse);
+    if let Some(Err(why)) = &parsed {
+        fields.refuse("type", why);
+    }
+    let mysql_type = parsed.and_then(Result::ok);
+    let nullable = fields.flag("nullable").unwrap_or(true);
+    let boolean = fields.flag("boolean").unwrap_or_default();
+    let hex = fields.flag("hex").unwrap_or_default();
+    if let Some(mysql_type) = mysql_type {
+        if boolean && !matches!(mysql_type, MySqlType::TinyInt { .. }) {
+            fields.refuse("boolean", "true is not allowed; allowed: true only for tinyint");
+        }
+        if hex && !matches!(mysql_type, MySqlType::Bytes | MySqlType::Bit { width: 64 }) {
+            let allowed = "true only for binary, varbinary, blob and spatial types and bit(64)";
+            fields.refuse("hex", format!("true is not allowed; allowed: {allowed}"));
+        }
+    }
+    fields.finish();
+    // A column whose type is refused stays, so that checks of names see it.
+    let mysql_type = mysql_type.unwrap_or(MySqlType::Text);
+    Some(ColumnSpec { name: name?, mysql_type, nullable, boolean, hex })
+}
+
+fn layout(mut fields: Fields<'_>) -> Option<Layout> {
+    let from = fields.required("from", FROM, |value| {
+        let text = value.as_str()?;
+        let plain = text.strip_suffix(".gz").unwrap_or(text);
+        Phase::parse(plain.strip_suffix(".csv").unwrap_or(plain))
+    });
+    let columns = fields.tables("columns");
+    let is_empty = columns.as_ref().is_none_or(Vec::is_empty);
+    let columns: Vec<_> = columns.unwrap_or_default().into_iter().filter_map(column).collect();
+    if is_empty && !fields.violations().has(&fields.place().field("columns")) {
+        fields.refuse("columns", "is missing; allowed: all columns of the layout in file order");
+    }
+    fields.finish();
+    Some(Layout { from: from?, columns })
+}

@@ -1,0 +1,393 @@
+//! The configuration: what is understood, and what is refused with which sentence.
+
+use dmslake::config::load::parse;
+use dmslake::config::{LookBack, OnBadRow, Settings, TableName};
+use dmslake::dms::{Classified, MySqlType, ObjectName, S3Settings, classify};
+use dmslake::error::ErrorKind;
+use dmslake::schema::ColumnType;
+
+const TOP: &str = "staging = \"/tmp/staging\"\nlake = \"s3://lake/tables\"\n";
+
+/// Reads a configuration that starts with staging and lake.
+fn settings(rest: &str) -> Settings {
+    parse(&format!("{TOP}{rest}")).unwrap_or_else(|error| panic!("{rest}\n{error}"))
+}
+
+/// The violations of a configuration that starts with staging and lake.
+fn violations(rest: &str) -> Vec<String> {
+    let error = parse(&format!("{TOP}{rest}")).expect_err(rest);
+    assert_eq!(error.kind(), ErrorKind::Config);
+    error.message().lines().map(str::to_owned).collect()
+}
+
+/// Asserts that exactly these fields are refused, with sentences that contain these words.
+fn assert_refused(rest: &str, expected: &[(&str, &str)]) {
+    let found = violations(rest);
+    for (position, (field, words)) in expected.iter().enumerate() {
+        let line = found.get(position).map(String::as_str).unwrap_or_default();
+        let is_expected = line.starts_with(&format!("{field}: ")) && line.contains(words);
+        assert!(is_expected, "{rest}\nexpected {field}: … {words}\nfound {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{rest}\n{found:#?}");
+}
+
+fn object(name: &str) -> ObjectName {
+    match classify(name) {
+        Classified::Changes(name) => name,
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+#[test]
+fn the_least_configuration_takes_every_default() {
+    let settings = settings("[[table]]\nsource = \"shop.orders\"\nkeys = [\"id\"]");
+    assert_eq!(settings.staging, "/tmp/staging");
+    assert_eq!(settings.lake, "s3://lake/tables");
+    assert_eq!(settings.dms, S3Settings::default());
+    assert_eq!(settings.memory_budget, None);
+    assert_eq!(settings.look_back, LookBack { objects: 256, minutes: 1440 });
+    let [table] = settings.tables.as_slice() else { panic!("one table") };
+    let source = TableName { schema: "shop".into(), table: "orders".into() };
+    assert_eq!(table.source, source);
+    assert_eq!(table.keys, ["id"]);
+    assert!(!table.append_only);
+    assert_eq!(table.on_bad_row, OnBadRow::Stop);
+    assert!(table.columns.is_empty() && table.layouts.is_empty() && table.store.is_empty());
+}
+
+#[test]
+fn a_source_is_split_at_its_first_dot_unless_it_is_a_table() {
+    let text = "[[table]]\nsource = \"shop.orders.old\"\nkeys = [\"id\"]\n\
+                [[table]]\nsource = { schema = \"my.shop\", table = \"or ders/é\" }\nkeys = [\"id\"]";
+    let tables = settings(text).tables;
+    assert_eq!(
+        (tables[0].source.schema.as_str(), tables[0].source.table.as_str()),
+        ("shop", "orders.old")
+    );
+    assert_eq!(
+        (tables[1].source.schema.as_str(), tables[1].source.table.as_str()),
+        ("my.shop", "or ders/é")
+    );
+    for source in
+        ["\"shop\"", "\".orders\"", "\"shop.\"", "3", "{ schema = \"shop\" }", "\"shop...\""]
+    {
+        let table = format!("[[table]]\nsource = {source}\nkeys = [\"id\"]");
+        assert_refused(&table, &[("table[0].source", "\"schema.table\", or {")]);
+    }
+}
+
+#[test]
+fn columns_carry_type_and_switches() {
+    let text = r#"
+        [[table]]
+        source = "shop.orders"
+        keys = ["id"]
+        columns = [
+          { name = "id", type = "bigint unsigned", nullable = false },
+          { name = "paid", type = "tinyint(1)", boolean = true },
+          { name = "token", type = "binary(16)", hex = true },
+        ]"#;
+    let table = settings(text).tables.remove(0);
+    let id = table.column("id").expect("configured");
+    assert_eq!((id.mysql_type, id.nullable), (MySqlType::BigInt { unsigned: true }, false));
+    let paid = table.column("paid").expect("configured");
+    assert_eq!((paid.column_type(), paid.nullable), (ColumnType::Boolean, true));
+    assert!(table.column("token").expect("configured").hex);
+    assert_eq!(table.column("Id"), None);
+}
+
+#[test]
+fn a_layout_holds_from_its_object_on() {
+    let text = r#"
+        [[table]]
+        source = "shop.orders"
+        keys = ["id"]
+        columns = [ { name = "id", type = "int" } ]
+        [[table.layout]]
+        from = "LOAD00000003"
+        columns = [ { name = "id", type = "int" }, { name = "a", type = "int" } ]
+        [[table.layout]]
+        from = "20221024-175902985.csv.gz"
+        columns = [ { name = "id", type = "int" }, { name = "a", type = "int" }, { name = "b", type = "int" } ]"#;
+    let table = settings(text).tables.remove(0);
+    let cases = [
+        ("LOAD00000002.csv", 1),
+        ("LOAD00000003.csv", 2),
+        ("LOAD0000000A.csv.gz", 2),
+        ("20221024-175902984.csv", 2),
+        ("20221024-1759029849.csv", 2),
+        ("20221024-175902985.csv", 3),
+        ("2022/10/24/20221024-1759029850.csv", 3),
+    ];
+    for (name, columns) in cases {
+        assert_eq!(table.layout_for(&object(name)).len(), columns, "{name}");
+    }
+}
+
+#[test]
+fn a_tables_own_keys_replace_the_defaults() {
+    let text = r#"
+        [defaults]
+        keys = ["id"]
+        on_bad_row = "quarantine"
+        rename = { a = "b" }
+        [[table]]
+        source = "shop.a"
+        [[table]]
+        source = "shop.b"
+        keys = ["x", "y"]
+        on_bad_row = "stop"
+        rename = {}
+        [[table]]
+        source = "shop.c"
+        append_only = true"#;
+    let tables = settings(text).tables;
+    assert_eq!(
+        (tables[0].keys.as_slice(), tables[0].lake_name("a")),
+        (["id".to_owned()].as_slice(), "b")
+    );
+    assert_eq!(tables[0].on_bad_row, OnBadRow::Quarantine);
+    assert_eq!(
+        (tables[1].lake_keys(), tables[1].lake_name("a")),
+        (vec!["x".into(), "y".into()], "a")
+    );
+    assert_eq!(tables[1].on_bad_row, OnBadRow::Stop);
+    assert!(tables[2].append_only && tables[2].keys.is_empty());
+
+    let text = "[defaults]\nappend_only = true\n[[table]]\nsource = \"shop.a\"\n\
+                [[table]]\nsource = \"shop.b\"\nkeys = [\"id\"]";
+    let tables = settings(text).tables;
+    assert_eq!((tables[0].append_only, tables[1].append_only), (true, false));
+}
+
+#[test]
+fn every_violation_is_named_at_once() {
+    let text = r#"
+        staging = 5
+        lake = "gs://bucket"
+        memory_budget = "lots"
+        colour = "red"
+        [look_back]
+        objects = 257
+        minutes = 0
+        [dms]
+        rfc_4180 = "maybe"
+        csv_delimeter = ";"
+        [defaults]
+        source = "a.b"
+        on_bad_row = "skip"
+        [[table]]
+        source = "shop.orders"
+        keys = ["id", 3]
+        colums = []
+        columns = [ { name = "id", type = "vector(3)", nullable = "no" }, { type = "int" }, 7 ]
+        [[table]]
+        keys = "id"
+        append_only = 1
+    "#;
+    let error = parse(text).expect_err("nothing is right");
+    let found: Vec<_> = error.message().lines().collect();
+    let expected = [
+        "staging: 5 is not allowed; allowed: an s3://",
+        "lake: \"gs://bucket\" is not allowed; allowed: an s3://",
+        "dms.rfc_4180: \"maybe\" is not allowed; allowed: true, false",
+        "dms.csv_delimeter: no such setting; did you mean csv_delimiter? allowed: add_column_name,",
+        "defaults.source: a source belongs to one [[table]]",
+        "defaults.on_bad_row: \"skip\" is not allowed; allowed: \"stop\", \"quarantine\"",
+        "table[0].columns[2] (shop.orders): 7 is not allowed; allowed: a table",
+        "table[0].keys[1] (shop.orders): 3 is not allowed; allowed: a text",
+        "table[0].columns[0].type (shop.orders): \"vector(3)\" is not a MySQL column type",
+        "table[0].columns[0].nullable (shop.orders): \"no\" is not allowed; allowed: true, false",
+        "table[0].columns[1].name (shop.orders): is missing; allowed: the column's name",
+        "table[0].colums (shop.orders): no such setting; did you mean columns? allowed: append_only,",
+        "table[1].source: is missing; allowed: \"schema.table\"",
+        "table[1].keys: \"id\" is not allowed; allowed: a list of texts",
+        "table[1].append_only: 1 is not allowed; allowed: true, false",
+        "memory_budget: \"lots\" is not allowed; allowed: bytes above 0",
+        "look_back.objects: 257 is not allowed; allowed: 1 to 256",
+        "look_back.minutes: 0 is not allowed; allowed: 1 to 525600",
+        "colour: no such setting; allowed: defaults, dms, lake, look_back, memory_budget, staging, table",
+    ];
+    for line in expected {
+        assert!(found.iter().any(|found| found.starts_with(line)), "{line}\nin {found:#?}");
+    }
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+#[test]
+fn text_that_is_no_toml_is_refused_with_its_line() {
+    let error = parse("staging = \"a\"\nlake =\n").expect_err("no value");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("line: 2"), "{error}");
+}
+
+#[test]
+fn staging_lake_and_a_table_must_be_there() {
+    let found = parse("").expect_err("nothing is there").message().to_owned();
+    for field in ["staging: is missing", "lake: is missing", "table: is missing"] {
+        assert!(found.contains(field), "{found}");
+    }
+    let same =
+        "staging = \"s3://b/x/\"\nlake = \"s3://b/x\"\n[[table]]\nsource = \"a.b\"\nkeys = [\"k\"]";
+    assert!(
+        parse(same).expect_err("same place").message().starts_with("lake: names the same place")
+    );
+}
+
+#[test]
+fn keys_and_sources_are_checked() {
+    let table = |more: &str| {
+        format!("[dms]\ntimestamp_column_name = \"ts\"\n[[table]]\nsource = \"s.t\"\n{more}")
+    };
+    let keys = "table[0].keys (s.t)";
+    assert_refused(&table(""), &[(keys, "append_only = true")]);
+    assert_refused(&table("keys = []"), &[(keys, "append_only = true")]);
+    assert_refused(&table("keys = [\"a\"]\nappend_only = true"), &[(keys, "contradicts")]);
+    assert_refused(&table("keys = [\"a\", \"A\"]"), &[("table[0].keys[1] (s.t)", "already")]);
+    assert_refused(&table("keys = [\"ts\"]"), &[("table[0].keys[0] (s.t)", "control column")]);
+    assert_refused(&table("keys = [\"a b\"]"), &[("table[0].keys[0] (s.t)", "a space")]);
+    assert_refused(
+        &table("keys = [\"ID\"]\ncolumns = [{ name = \"id\", type = \"int\" }]"),
+        &[("table[0].keys[0] (s.t)", "spelled \"id\"")],
+    );
+    assert_refused(
+        &table(
+            "keys = [\"id\"]\ncolumns = [{ name = \"id\", type = \"int\" }]\n\
+             [[table.layout]]\nfrom = \"LOAD00000002\"\ncolumns = [{ name = \"x\", type = \"int\" }]",
+        ),
+        &[("table[0].keys[0] (s.t)", "missing in columns or in a layout")],
+    );
+    // Where names travel with the data, columns need not name the key.
+    settings(&table("keys = [\"id\"]\ncolumns = [{ name = \"x\", type = \"int\" }]"));
+    let twice = "[[table]]\nsource = \"s.t\"\nkeys = [\"a\"]\n".repeat(2);
+    assert_refused(&twice, &[("table[1].source (s.t)", "stands at table[0].source (s.t) already")]);
+    assert_refused(
+        "[[table]]\nsource = \"_quarantine.t\"\nkeys = [\"a\"]",
+        &[("table[0].source (_quarantine.t)", "no schema")],
+    );
+}
+
+/// A table of these columns, given as TOML text of names.
+fn table_of(names: &[&str], more: &str) -> String {
+    let columns: Vec<_> =
+        names.iter().map(|name| format!("{{ name = {name}, type = \"int\" }}")).collect();
+    format!(
+        "[dms]\ntimestamp_column_name = \"dms ts\"\nchange_seq_column = \"seq\"\n[[table]]\n\
+         source = \"s.t\"\nkeys = [\"id\"]\ncolumns = [{}]\n{more}",
+        columns.join(", ")
+    )
+}
+
+#[test]
+fn column_names_are_checked_as_the_lake_will_have_them() {
+    let id = "\"id\"";
+    for name in ["a b", "a,b", "a;b", "a{b", "a}b", "a(b", "a)b", "a=b", r"a\tb", r"a\nb"] {
+        let quoted = format!("\"{name}\"");
+        let remedy = format!("rename = {{ {quoted} = \"a_b\" }}");
+        assert_refused(
+            &table_of(&[id, &quoted], ""),
+            &[("table[0].columns[1].name (s.t)", &remedy)],
+        );
+        settings(&table_of(&[id, &quoted], &remedy));
+    }
+    // What is not stored may have any name, until it is stored.
+    settings(&table_of(&[id, "\"dms ts\"", "\"seq\""], ""));
+    assert_refused(
+        &table_of(&[id], "store = [\"dms ts\"]"),
+        &[("table[0].store[0] (s.t)", "a space")],
+    );
+    settings(&table_of(&[id], "store = [\"dms ts\"]\nrename = { \"dms ts\" = \"ts\" }"));
+    // A before image is one only if its column is there.
+    settings(&table_of(&[id, "\"a\"", "\"BI_a\""], "rename = { b = \"BI_a\" }"));
+    assert_refused(
+        &table_of(&[id, "\"BI_a b\""], ""),
+        &[("table[0].columns[1].name (s.t)", "a space")],
+    );
+    assert_refused(
+        &table_of(&[id, "\"ID\""], ""),
+        &[("table[0].columns[1].name (s.t)", "stands in columns already")],
+    );
+    assert_refused(
+        &table_of(&[id, "\"a\"", "\"b\""], "rename = { a = \"B\" }"),
+        &[("table[0].columns[2].name (s.t)", "would both be \"b\" in the lake")],
+    );
+    assert_refused(
+        &table_of(&[id], "rename = { a = \"x\", b = \"X\", c = \"y z\", d = \"\" }"),
+        &[
+            ("table[0].rename.d (s.t)", "not empty"),
+            ("table[0].rename.b (s.t)", "new name of \"a\" already"),
+            ("table[0].rename.c (s.t)", "a space"),
+        ],
+    );
+}
+
+#[test]
+fn layouts_rise_and_agree_on_letter_case() {
+    let layout = |from: &str, name: &str| {
+        format!(
+            "[[table.layout]]\nfrom = \"{from}\"\ncolumns = [{{ name = \"id\", type = \"int\" }}, \
+             {{ name = \"{name}\", type = \"int\" }}]\n"
+        )
+    };
+    let table = |layouts: &str| table_of(&["\"id\"", "\"note\""], layouts);
+    let (early, late) = ("20221024-175902985", "20221025-000000000");
+    settings(&table(&(layout("LOAD00000002", "x") + &layout(early, "x") + &layout(late, "x"))));
+    assert_refused(
+        &table(&(layout(late, "x") + &layout(early, "x") + &layout("LOAD00000002", "x"))),
+        &[("table[0].layout[1].from (s.t)", "rise"), ("table[0].layout[2].from (s.t)", "rise")],
+    );
+    assert_refused(
+        &table(&layout("yesterday", "x")),
+        &[("table[0].layout[0].from (s.t)", "20221024-175902985")],
+    );
+    assert_refused(
+        &table(&layout(early, "Note")),
+        &[("table[0].layout (s.t)", "rename = { Note = \"note\" }")],
+    );
+    // A column that was renamed at the source goes on under one name.
+    let renamed = format!("rename = {{ note = \"remark\" }}\n{}", layout(early, "remark"));
+    let spec = settings(&table(&renamed)).tables.remove(0);
+    assert_eq!((spec.lake_name("note"), spec.lake_name("remark")), ("remark", "remark"));
+}
+
+#[test]
+fn only_what_is_not_stored_by_itself_can_be_named_in_store() {
+    let store = |names: &str| table_of(&["\"id\""], &format!("store = [{names}]"));
+    let spec = settings(&store("\"Op\", \"seq\", \"BI_id\"")).tables.remove(0);
+    assert_eq!(spec.store, ["Op", "seq", "BI_id"]);
+    assert_refused(
+        &store("\"id\", \"seq\", \"seq\""),
+        &[
+            ("table[0].store[0] (s.t)", "allowed: Op, dms ts, seq, names that begin with BI_"),
+            ("table[0].store[2] (s.t)", "already"),
+        ],
+    );
+}
+
+#[test]
+fn switches_of_columns_fit_their_types() {
+    let column = |switch: &str| {
+        format!(
+            "[[table]]\nsource = \"s.t\"\nkeys = [\"a\"]\ncolumns = [{{ name = \"a\", {switch} }}]"
+        )
+    };
+    for switch in [
+        "type = \"tinyint unsigned\", boolean = true",
+        "type = \"blob\", hex = true",
+        "type = \"bit(64)\", hex = true",
+    ] {
+        settings(&column(switch));
+    }
+    assert_refused(
+        &column("type = \"int\", boolean = true"),
+        &[("table[0].columns[0].boolean (s.t)", "only for tinyint")],
+    );
+    assert_refused(
+        &column("type = \"text\", hex = true"),
+        &[("table[0].columns[0].hex (s.t)", "only for binary")],
+    );
+    assert_refused(
+        &column("type = \"int not null\""),
+        &[("table[0].columns[0].type (s.t)", "nullable = false")],
+    );
+}
