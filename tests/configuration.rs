@@ -244,6 +244,10 @@ fn keys_and_sources_are_checked() {
     assert_refused(&table("keys = []"), &[(keys, "append_only = true")]);
     assert_refused(&table("keys = [\"a\"]\nappend_only = true"), &[(keys, "contradicts")]);
     assert_refused(&table("keys = [\"a\", \"A\"]"), &[("table[0].keys[1] (s.t)", "already")]);
+    assert_refused(
+        &table("keys = [\"a\", \"b\"]\nrename = { a = \"B\" }"),
+        &[("table[0].keys[1] (s.t)", "already")],
+    );
     assert_refused(&table("keys = [\"ts\"]"), &[("table[0].keys[0] (s.t)", "control column")]);
     assert_refused(&table("keys = [\"a b\"]"), &[("table[0].keys[0] (s.t)", "a space")]);
     assert_refused(
@@ -390,4 +394,131 @@ fn switches_of_columns_fit_their_types() {
         &column("type = \"int not null\""),
         &[("table[0].columns[0].type (s.t)", "nullable = false")],
     );
+}
+
+/// The `[dms]` section with one table beside it.
+fn dms(section: &str) -> String {
+    format!("[dms]\n{section}\n[[table]]\nsource = \"s.t\"\nkeys = [\"id\"]")
+}
+
+#[test]
+fn settings_of_the_endpoint_that_change_bytes_are_kept() {
+    let text = r#"
+        csv_delimiter = "\\t"
+        csv_row_delimiter = "\r\n"
+        csv_null_value = "\\N"
+        use_csv_no_sup_value = true
+        csv_no_sup_value = "?"
+        rfc_4180 = false
+        add_column_name = true
+        timestamp_column_name = "dms_ts"
+        change_seq_column = "cdc_seq"
+        before_image_prefix = "before_"
+        cdc_inserts_and_updates = "y"
+        date_partition_enabled = "True"
+        preserve_transactions = true
+        add_trailing_padding_character = true"#;
+    let expected = S3Settings {
+        csv_delimiter: "\t".into(),
+        csv_row_delimiter: "\r\n".into(),
+        csv_null_value: r"\N".into(),
+        csv_no_sup_value: Some("?".into()),
+        rfc_4180: false,
+        add_column_name: true,
+        timestamp_column_name: Some("dms_ts".into()),
+        change_seq_column: Some("cdc_seq".into()),
+        before_image_prefix: Some("before_".into()),
+        cdc_inserts_only: false,
+        cdc_inserts_and_updates: true,
+        date_partition_enabled: true,
+        preserve_transactions: true,
+        add_trailing_padding_character: true,
+    };
+    assert_eq!(settings(&dms(text)).dms, expected);
+    let off = settings(&dms(
+        "before_image_prefix = \"\"\ntimestamp_column_name = \"\"\ncsv_no_sup_value = \"?\"",
+    ))
+    .dms;
+    assert_eq!(off, S3Settings { before_image_prefix: None, ..S3Settings::default() });
+}
+
+#[test]
+fn every_other_setting_of_the_endpoint_is_accepted_and_changes_nothing() {
+    let text = r#"
+        bucket_folder = "dms"
+        bucket_name = "staging"
+        canned_acl_for_objects = "none"
+        cdc_max_batch_interval = 60
+        cdc_min_file_size = "32000"
+        cdc_path = "cdc"
+        certificate_arn = ""
+        compression_type = "GZIP"
+        data_format = "parquet"
+        data_page_size = 1024000
+        date_partition_delimiter = "SLASH"
+        date_partition_sequence = "YYYYMMDD"
+        date_partition_timezone = "Asia/Seoul"
+        detach_target_on_lob_lookup_failure_parquet = false
+        dict_page_size_limit = 1024000
+        enable_statistics = true
+        encoding_type = "rle-dictionary"
+        encryption_mode = "SSE_S3"
+        endpoint_id = "lake"
+        endpoint_type = "target"
+        expected_bucket_owner = 123456789012
+        external_table_definition = ""
+        glue_catalog_generation = false
+        ignore_header_rows = 0
+        include_op_for_full_load = true
+        kms_key_arn = ""
+        max_file_size = 1048576
+        parquet_timestamp_in_millisecond = true
+        parquet_version = "parquet-2-0"
+        region = "eu-west-1"
+        row_group_length = 10024
+        server_side_encryption_kms_key_id = ""
+        service_access_role_arn = "arn:aws:iam::123456789012:role/dms"
+        ssl_mode = "none"
+        tags = { team = "data" }
+        tags_all = { team = "data" }
+        timeouts = { create = "5m" }
+        use_task_start_time_for_full_load_timestamp = true"#;
+    assert_eq!(settings(&dms(text)).dms, S3Settings::default());
+    for line in text.trim().lines() {
+        let (name, _) = line.trim().split_once(" = ").expect("a setting");
+        let field = format!("dms.{name}");
+        assert_refused(
+            &dms(&format!("{name} = []")),
+            &[(&field, "a list is not allowed; allowed: ")],
+        );
+    }
+}
+
+#[test]
+fn settings_of_the_endpoint_that_contradict_each_other_are_refused() {
+    let cases = [
+        ("csv_delimiter = \"\"", "dms.csv_delimiter", "one or more characters"),
+        ("csv_delimiter = \"\\\\xff\"", "dms.csv_delimiter", "one or more characters"),
+        ("csv_delimiter = \"a\\n\"", "dms.csv_delimiter", "may contain the other"),
+        ("csv_row_delimiter = \"\\\"\"", "dms.csv_row_delimiter", "rfc_4180 = false"),
+        (
+            "use_csv_no_sup_value = true\ncsv_no_sup_value = \"NULL\"",
+            "dms.csv_no_sup_value",
+            "equals csv_null_value",
+        ),
+        (
+            "cdc_inserts_only = true\ncdc_inserts_and_updates = true",
+            "dms.cdc_inserts_only",
+            "not both",
+        ),
+        (
+            "timestamp_column_name = \"x\"\nchange_seq_column = \"x\"",
+            "dms.change_seq_column",
+            "same column",
+        ),
+        ("Rfc4180 = true", "dms.Rfc4180", "no such setting"),
+    ];
+    for (section, field, words) in cases {
+        assert_refused(&dms(section), &[(field, words)]);
+    }
 }

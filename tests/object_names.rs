@@ -206,8 +206,22 @@ fn no_text_makes_the_classifier_stumble() {
     let seed = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
-    let pieces =
-        ["LOAD", "_", "-", "/", ".csv", ".gz", ".parquet", "0001", "é", "SEGMENT", "2022", "\u{0}"];
+    let pieces = [
+        "LOAD",
+        "20221024-175902985",
+        "2022/10/",
+        "_",
+        "-",
+        "/",
+        ".csv",
+        ".gz",
+        ".parquet",
+        "0001",
+        "é",
+        "SEGMENT",
+        "2022",
+        "\u{0}",
+    ];
     for _ in 0..20_000 {
         let length = random.random_range(0..10);
         let path: String =

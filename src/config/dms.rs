@@ -49,12 +49,34 @@ const IGNORED: &[(&str, Kind)] = &[
     ("use_task_start_time_for_full_load_timestamp", Kind::Flag),
 ];
 
+/// Members that are read.
+const READ: &[&str] = &[
+    "add_column_name",
+    "add_trailing_padding_character",
+    "cdc_inserts_and_updates",
+    "cdc_inserts_only",
+    "csv_delimiter",
+    "csv_no_sup_value",
+    "csv_null_value",
+    "csv_row_delimiter",
+    "date_partition_enabled",
+    "preserve_transactions",
+    "rfc_4180",
+    "timestamp_column_name",
+    "use_csv_no_sup_value",
+];
+
 #[derive(Clone, Copy)]
 enum Kind {
     Flag,
     Number,
     Text,
     Table,
+}
+
+/// Names of the endpoint's own members, as Terraform spells them.
+pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
+    READ.iter().copied().chain(IGNORED.iter().map(|(name, _)| *name))
 }
 
 /// Reads the section.

@@ -23,7 +23,7 @@ pub fn parse(text: &str) -> Result<Settings> {
 fn not_toml(text: &str, error: toml::de::Error) -> Error {
     let start = error.span().map_or(0, |span| span.start);
     let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
-    Error::new(ErrorKind::Config, format!("not valid TOML: {}", error.message()))
+    Error::new(ErrorKind::Config, "the configuration is not valid TOML")
         .with("line", line)
         .because(error)
 }

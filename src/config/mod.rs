@@ -6,15 +6,13 @@
 //! # let settings = dmslake::config::load::parse(r##"
 //! staging = "s3://shop-dms-staging/dms"  # or file:// or a plain path: the DMS bucket folder
 //! lake = "s3://shop-lake/tables"         # a table's root is <lake>/<schema>/<table>
-//! memory_budget = "512MB"                # decoded rows in memory at once: bytes, KB to GB, KiB
-//!                                        # to GiB; default: a share of the machine's memory
+//! memory_budget = "512MB"  # decoded rows at once, KB to GB or KiB to GiB; default: by machine
 //!
 //! [look_back]      # single objects that are remembered below a table's watermark
 //! objects = 256    # 1 to 256; default 256
 //! minutes = 1440   # 1 to 525600; default a day
 //!
-//! [dms]            # the endpoint's S3Settings as Terraform spells them, with DMS's defaults;
-//!                  # members that are not listed here are accepted and change nothing
+//! [dms]            # the endpoint's S3Settings as Terraform spells them, with DMS's defaults
 //! csv_delimiter = ","             # \n, \t, \x01 and the like may be spelled
 //! csv_row_delimiter = "\n"
 //! csv_null_value = "NULL"
@@ -39,10 +37,10 @@
 //! keys = ["id"]                   # names at the source; required unless append_only
 //! append_only = false             # true: every insert is a new row, there are no keys
 //! columns = [                     # default: none, types come from Parquet
-//!   # nullable = true, boolean = false (tinyint), hex = false (bytes in Parquet as text)
-//!   { name = "id", type = "bigint unsigned", nullable = false },
+//!   { name = "id", type = "bigint unsigned", nullable = false },  # default: nullable = true
 //!   { name = "unit price", type = "decimal(12,2)" },
-//!   { name = "paid", type = "tinyint(1)", boolean = true },
+//!   { name = "paid", type = "tinyint(1)", boolean = true },       # only tinyint; default false
+//!   { name = "token", type = "binary(16)", hex = true },          # bytes as text in Parquet
 //! ]
 //! rename = { "unit price" = "unit_price" }  # source column = column in the lake
 //! store = ["dms_ts"]              # control and before-image columns to keep; default: none
@@ -61,9 +59,13 @@
 //! # Ok::<(), dmslake::error::Error>(())
 //! ```
 //!
+//! Members of `[dms]` that are not listed are accepted and change nothing: a reader of the
+//! objects sees their effect by itself. Other keys that are not listed are errors.
+//!
 //! The file is checked as a whole: an error names every field that is wrong, one a line.
 
 mod dms;
+mod endpoint;
 mod fields;
 pub mod load;
 mod names;
@@ -71,6 +73,7 @@ mod table;
 mod table_fields;
 mod validate;
 
+pub use endpoint::EndpointSettings;
 pub use names::refused_column_name;
 pub use table::{ColumnSpec, Layout, OnBadRow, TableName, TableSpec};
 

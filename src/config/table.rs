@@ -76,7 +76,8 @@ pub struct TableSpec {
     pub columns: Vec<ColumnSpec>,
     /// Later layouts, by rising `from`.
     pub layouts: Vec<Layout>,
-    /// Source column → column in the lake.
+    /// Source column → column in the lake. A column renamed at the source goes on as one column
+    /// if its old name is mapped to the new one.
     pub rename: BTreeMap<String, String>,
     /// Control and before-image columns that are stored like data.
     pub store: Vec<String>,

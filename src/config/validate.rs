@@ -71,7 +71,10 @@ impl Check<'_> {
         }
         for (position, key) in keys.iter().enumerate() {
             let field = format!("keys[{position}]");
-            if keys[..position].iter().any(|earlier| same(earlier, key)) {
+            let lake_name = self.spec.lake_name(key);
+            let mut earlier = keys[..position].iter();
+            if earlier.any(|other| same(other, key) || same(self.spec.lake_name(other), lake_name))
+            {
                 self.refuse(&field, format!("\"{key}\" stands in keys already"));
             } else if self.is_control(key) {
                 self.refuse(

@@ -1,0 +1,242 @@
+//! From what `aws dms describe-endpoints` prints to a `[dms]` section.
+
+use serde_json::{Map, Value as Json};
+use toml::{Table, Value};
+
+use crate::config::dms;
+use crate::config::fields::{Fields, Place, Violations};
+use crate::dms::S3Settings;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The settings of a DMS S3 target endpoint as AWS tells them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EndpointSettings {
+    /// What of them changes bytes or names of objects.
+    pub settings: S3Settings,
+    /// The same as a `[dms]` section: only what differs from DMS's own defaults.
+    pub section: Table,
+    /// Members of the S3Settings that this program does not know, as AWS spells them. Whether
+    /// they change bytes is for a person to find out.
+    pub unknown: Vec<String>,
+}
+
+impl EndpointSettings {
+    /// Reads the JSON of `aws dms describe-endpoints`, of one endpoint, or of its S3Settings.
+    ///
+    /// ```
+    /// use dmslake::config::EndpointSettings;
+    ///
+    /// let json = r#"{ "Endpoints": [ { "EndpointType": "TARGET", "S3Settings": {
+    ///     "CsvRowDelimiter": "\\n", "CsvDelimiter": "|", "BucketName": "shop-dms-staging"
+    /// } } ] }"#;
+    /// let endpoint = EndpointSettings::parse(json)?;
+    /// assert_eq!(endpoint.settings.csv_delimiter, "|");
+    /// assert_eq!(endpoint.section.to_string(), "csv_delimiter = \"|\"\n");
+    /// # Ok::<(), dmslake::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Config` if it is no such JSON, if it does not hold exactly one S3 target endpoint, or
+    /// if members have values that DMS does not allow: all of them, one a line.
+    pub fn parse(json: &str) -> Result<Self> {
+        let root: Json = serde_json::from_str(json).map_err(|error| {
+            Error::new(ErrorKind::Config, "the endpoint settings are not valid JSON").because(error)
+        })?;
+        let (known, unknown) = split(s3_settings(&root)?);
+        let settings = read(known.clone())?;
+        let section = without_defaults(known, &settings);
+        Ok(Self { settings, section, unknown })
+    }
+}
+
+/// The one S3Settings object in there.
+fn s3_settings(root: &Json) -> Result<&Map<String, Json>> {
+    let refused = |sentence: String| Error::new(ErrorKind::Config, sentence);
+    let Some(object) = root.get("Endpoint").unwrap_or(root).as_object() else {
+        return Err(refused("the endpoint settings are no JSON object".to_owned()));
+    };
+    if let Some(endpoints) = object.get("Endpoints").and_then(Json::as_array) {
+        let targets: Vec<_> = endpoints.iter().filter(|endpoint| is_s3_target(endpoint)).collect();
+        if let [target] = targets.as_slice() {
+            return s3_settings(target);
+        }
+        let identifiers =
+            targets.iter().filter_map(|target| target.get("EndpointIdentifier")?.as_str());
+        let identifiers = identifiers.collect::<Vec<_>>().join(", ");
+        return Err(refused(match targets.len() {
+            0 => "no S3 target endpoint is in the endpoint settings".to_owned(),
+            _ => format!(
+                "several S3 target endpoints are in the endpoint settings ({identifiers}); \
+                 allowed: one, chosen with --filters Name=endpoint-id,Values=…"
+            ),
+        }));
+    }
+    match object.get("S3Settings") {
+        Some(settings) => settings
+            .as_object()
+            .ok_or_else(|| refused("S3Settings: allowed: a JSON object".to_owned())),
+        None if object.contains_key("EndpointType") || object.contains_key("EngineName") => {
+            Err(refused("the endpoint has no S3Settings: it is not an S3 endpoint".to_owned()))
+        }
+        None => Ok(object),
+    }
+}
+
+fn is_s3_target(endpoint: &Json) -> bool {
+    let is_target = endpoint
+        .get("EndpointType")
+        .and_then(Json::as_str)
+        .is_none_or(|kind| kind.eq_ignore_ascii_case("target"));
+    is_target && endpoint.get("S3Settings").is_some()
+}
+
+/// Known members under Terraform's names, and the names of the others.
+fn split(members: &Map<String, Json>) -> (Table, Vec<String>) {
+    let mut known = Table::new();
+    let mut unknown = Vec::new();
+    for (name, value) in members {
+        let Some(terraform_name) = dms::member_names().find(|known| pascal_case(known) == *name)
+        else {
+            unknown.push(name.clone());
+            continue;
+        };
+        // A member that is null is not set.
+        if let Some(value) = toml_value(value) {
+            known.insert(terraform_name.to_owned(), value);
+        }
+    }
+    (known, unknown)
+}
+
+/// `csv_no_sup_value` → `CsvNoSupValue`
+fn pascal_case(snake_case: &str) -> String {
+    let mut name = String::new();
+    for word in snake_case.split('_') {
+        let (first, rest) = word.split_at(usize::from(!word.is_empty()));
+        name.push_str(&first.to_ascii_uppercase());
+        name.push_str(rest);
+    }
+    name
+}
+
+/// The same value for TOML; none for null.
+fn toml_value(json: &Json) -> Option<Value> {
+    match json {
+        Json::Null => None,
+        Json::Bool(flag) => Some(Value::from(*flag)),
+        Json::String(text) => Some(Value::from(text.as_str())),
+        Json::Number(number) => Some(match number.as_i64() {
+            Some(integer) => Value::from(integer),
+            None => Value::from(number.to_string()),
+        }),
+        Json::Array(items) => Some(Value::Array(items.iter().filter_map(toml_value).collect())),
+        Json::Object(members) => {
+            let members =
+                members.iter().filter_map(|(name, value)| Some((name.clone(), toml_value(value)?)));
+            Some(Value::Table(members.collect()))
+        }
+    }
+}
+
+fn read(section: Table) -> Result<S3Settings> {
+    let violations = Violations::default();
+    let place = Place::top().below("dms");
+    let settings = dms::read(Fields::new(place, section, &violations));
+    match violations.into_error() {
+        Some(error) => Err(error),
+        None => Ok(settings),
+    }
+}
+
+/// Leaves out every member without which the settings are the same.
+fn without_defaults(mut section: Table, settings: &S3Settings) -> Table {
+    let names: Vec<_> = section.keys().cloned().collect();
+    for name in names {
+        let mut shorter = section.clone();
+        shorter.remove(&name);
+        if read(shorter.clone()).is_ok_and(|same| same == *settings) {
+            section = shorter;
+        }
+    }
+    section
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_aws_prints_becomes_a_section_without_defaults() {
+        let json = r#"{ "Endpoints": [
+            { "EndpointIdentifier": "mysql", "EndpointType": "SOURCE", "EngineName": "mysql" },
+            { "EndpointIdentifier": "lake", "EndpointType": "TARGET", "EngineName": "s3",
+              "S3Settings": {
+                "ServiceAccessRoleArn": "arn:aws:iam::123456789012:role/dms",
+                "CsvRowDelimiter": "\\n", "CsvDelimiter": "\\t", "BucketFolder": "dms",
+                "BucketName": "shop-dms-staging", "CompressionType": "GZIP",
+                "EnableStatistics": true, "IncludeOpForFullLoad": true, "CdcInsertsOnly": false,
+                "TimestampColumnName": "dms_ts", "DatePartitionEnabled": true,
+                "DatePartitionSequence": "YYYYMMDD", "Rfc4180": true, "CsvNullValue": "\\N",
+                "UseCsvNoSupValue": true, "CsvNoSupValue": "?", "CdcMaxBatchInterval": 60,
+                "ExpectedBucketOwner": null, "NewSwitch": 3
+            } } ] }"#;
+        let endpoint = EndpointSettings::parse(json).expect("one S3 target");
+        let section = "csv_delimiter = \"\\\\t\"\ncsv_no_sup_value = \"?\"\ncsv_null_value = \
+                       '\\N'\ndate_partition_enabled = true\ntimestamp_column_name = \"dms_ts\"\n\
+                       use_csv_no_sup_value = true\n";
+        let expected: Table = section.parse().expect("valid TOML");
+        assert_eq!(endpoint.section, expected);
+        assert_eq!(endpoint.unknown, ["NewSwitch"]);
+        assert_eq!(endpoint.settings.csv_delimiter, "\t");
+        assert_eq!(endpoint.settings.csv_null_value, "\\N");
+        assert_eq!(read(endpoint.section).expect("as written"), endpoint.settings);
+    }
+
+    #[test]
+    fn one_endpoint_or_its_settings_alone_are_read_too() {
+        for json in [
+            r#"{ "Endpoint": { "EndpointType": "target", "S3Settings": { "AddColumnName": true } } }"#,
+            r#"{ "EndpointType": "target", "S3Settings": { "AddColumnName": true } }"#,
+            r#"{ "S3Settings": { "AddColumnName": true } }"#,
+            r#"{ "AddColumnName": true }"#,
+        ] {
+            let endpoint = EndpointSettings::parse(json).expect(json);
+            assert!(endpoint.settings.add_column_name, "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_s3_target_is_refused() {
+        let target = r#"{ "EndpointIdentifier": "a", "S3Settings": {} }"#;
+        let cases = [
+            ("{".to_owned(), "not valid JSON"),
+            ("[]".to_owned(), "no JSON object"),
+            (r#"{ "Endpoints": [] }"#.to_owned(), "no S3 target endpoint"),
+            (format!(r#"{{ "Endpoints": [{target}, {target}] }}"#), "(a, a)"),
+            (r#"{ "EngineName": "mysql" }"#.to_owned(), "not an S3 endpoint"),
+            (r#"{ "CsvDelimiter": "" }"#.to_owned(), "dms.csv_delimiter: \"\" is not allowed"),
+        ];
+        for (json, sentence) in cases {
+            let error = EndpointSettings::parse(&json).expect_err(&json);
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.message().contains(sentence), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_member_of_the_api_is_known() {
+        let members = "AddColumnName AddTrailingPaddingCharacter BucketFolder BucketName \
+            CannedAclForObjects CdcInsertsAndUpdates CdcInsertsOnly CdcMaxBatchInterval \
+            CdcMinFileSize CdcPath CompressionType CsvDelimiter CsvNoSupValue CsvNullValue \
+            CsvRowDelimiter DataFormat DataPageSize DatePartitionDelimiter DatePartitionEnabled \
+            DatePartitionSequence DatePartitionTimezone DictPageSizeLimit EnableStatistics \
+            EncodingType EncryptionMode ExpectedBucketOwner ExternalTableDefinition \
+            GlueCatalogGeneration IgnoreHeaderRows IncludeOpForFullLoad MaxFileSize \
+            ParquetTimestampInMillisecond ParquetVersion PreserveTransactions Rfc4180 \
+            RowGroupLength ServerSideEncryptionKmsKeyId ServiceAccessRoleArn \
+            TimestampColumnName UseCsvNoSupValue UseTaskStartTimeForFullLoadTimestamp";
+        let nulls: Map<_, _> =
+            members.split_whitespace().map(|name| (name.to_owned(), Json::Null)).collect();
+        assert_eq!(split(&nulls), (Table::new(), Vec::new()));
+    }
+}
