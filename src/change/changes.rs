@@ -1,0 +1,149 @@
+//! The changes of a slice, in order and under one set of columns.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{DataFrame, SessionContext};
+
+use super::batch::ChangeBatch;
+use super::key;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::TableSchema;
+use crate::source::OPERATION;
+
+/// Name of the `UInt64` column with a change's place in its slice, from 0 without gaps.
+pub const POSITION: &str = "change position";
+
+/// The changes of one slice in order. Every change is an upsert or a delete of one key: a key
+/// change stands as two, the delete of the old key first. All batches have all columns of the
+/// table; NULL stands where an object lacks one.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    table: SchemaRef,
+    keys: Vec<usize>,
+    batches: Vec<ChangeBatch>,
+    len: u32,
+}
+
+impl Changes {
+    /// Takes in the decoded batches of a slice, in order: [`crate::source::DecodedBatch`]'s
+    /// `changes`. `schema` is the table's after it took in the slice's new columns; `keys` are
+    /// the key columns' names in the lake, none for a table that only takes inserts. Copies
+    /// rows only of batches in which a key changes.
+    ///
+    /// # Errors
+    /// `Internal` if a batch is not what decoding promises: a column or type that the table
+    /// lacks, a NULL key, an operation other than insert where there is no key.
+    pub fn new(
+        decoded: impl IntoIterator<Item = RecordBatch>,
+        schema: &TableSchema,
+        keys: &[String],
+    ) -> Result<Self> {
+        let table = all_nullable(&schema.arrow());
+        let keys = keys
+            .iter()
+            .map(|name| {
+                table.index_of(name).map_err(|_| {
+                    Error::new(ErrorKind::Internal, "the table lacks a key column")
+                        .with("column", name)
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let mut batches = Vec::new();
+        let mut len = 0_u32;
+        for batch in decoded {
+            let (batch, before) = ChangeBatch::parse(&batch, &table, &keys)?;
+            let batch = key::expand(batch, &before, &keys)?;
+            len = u32::try_from(batch.len())
+                .ok()
+                .and_then(|count| len.checked_add(count))
+                .ok_or_else(|| Error::new(ErrorKind::Internal, "a slice has too many changes"))?;
+            if batch.len() > 0 {
+                batches.push(batch);
+            }
+        }
+        Ok(Self { table, keys, batches, len })
+    }
+
+    /// Changes in the slice, a key change counted as two.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        u64::from(self.len)
+    }
+
+    /// Whether there is no change.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The slice for queries: [`OPERATION`], [`POSITION`] and the table's columns, in as many
+    /// partitions as the session wants. The rows are shared, not copied.
+    ///
+    /// # Errors
+    /// `Internal`, never expected.
+    pub fn data_frame(&self, session: &SessionContext) -> Result<DataFrame> {
+        let mut fields = vec![
+            Arc::new(Field::new(OPERATION, DataType::UInt8, false)),
+            Arc::new(Field::new(POSITION, DataType::UInt64, false)),
+        ];
+        fields.extend(self.table.fields().iter().cloned());
+        let schema = Arc::new(Schema::new(fields));
+        let mut batches = Vec::with_capacity(self.batches.len());
+        for (start, batch) in self.placed() {
+            let positions = start as u64..(start + batch.len()) as u64;
+            let mut columns: Vec<ArrayRef> = vec![
+                Arc::new(batch.operation.clone()),
+                Arc::new(UInt64Array::from_iter_values(positions)),
+            ];
+            columns.extend(batch.image.columns().iter().cloned());
+            batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
+        }
+        let wanted = session.copied_config().target_partitions().max(1);
+        let each = batches.len().div_ceil(wanted).max(1);
+        let mut partitions: Vec<_> = batches.chunks(each).map(<[_]>::to_vec).collect();
+        if partitions.is_empty() {
+            partitions.push(Vec::new());
+        }
+        Ok(session.read_table(Arc::new(MemTable::try_new(schema, partitions)?))?)
+    }
+
+    pub(super) fn table(&self) -> &SchemaRef {
+        &self.table
+    }
+
+    pub(super) fn keys(&self) -> &[usize] {
+        &self.keys
+    }
+
+    pub(super) fn batches(&self) -> &[ChangeBatch] {
+        &self.batches
+    }
+
+    pub(super) fn into_batches(self) -> Vec<ChangeBatch> {
+        self.batches
+    }
+
+    /// The batches, each with the position of its first change.
+    pub(super) fn placed(&self) -> impl Iterator<Item = (usize, &ChangeBatch)> {
+        self.batches.iter().scan(0, |next, batch| {
+            let start = *next;
+            *next += batch.len();
+            Some((start, batch))
+        })
+    }
+
+    pub(super) fn key_schema(&self) -> Result<SchemaRef> {
+        Ok(Arc::new(self.table.project(&self.keys)?))
+    }
+}
+
+/// Whatever the table requires, an image may lack a value: a column that came late, a zero
+/// date. Rows that must not lack one were refused when they were decoded.
+fn all_nullable(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}

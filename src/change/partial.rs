@@ -1,0 +1,318 @@
+//! Partial images: changes that keep some values of their row as they were.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, new_null_array};
+use arrow::compute::interleave;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use arrow::row::{OwnedRow, Row, RowConverter};
+
+use super::CurrentRows;
+use super::batch::{ChangeBatch, flag};
+use super::changes::Changes;
+use super::key::row_converter;
+use super::net::Survivors;
+use crate::dms::Operation;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Bytes of kept text and bytes that one completed batch may hold: far below what 32-bit
+/// offsets can address. Kept values are not part of a decoded batch's size, so that no batch
+/// size chosen at decoding bounds them.
+const KEPT_BYTES: usize = 256 << 20;
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// In the change at this position.
+    Change(u32),
+    /// In the table's row of this number among [`Origins::needed`].
+    Table(u32),
+    /// Nowhere: the row did not exist, and the value is NULL.
+    Nowhere,
+}
+
+/// Where the values of changes stand, for the columns in which some change keeps its value.
+#[derive(Debug)]
+pub(super) struct Origins {
+    converter: RowConverter,
+    /// The keys whose rows may be needed from the table, none twice.
+    needed: Vec<OwnedRow>,
+    columns: Vec<PartialColumn>,
+}
+
+#[derive(Debug)]
+struct PartialColumn {
+    /// Its place in the table.
+    place: usize,
+    /// By position; never another change that keeps the value in its turn.
+    origins: Vec<Origin>,
+}
+
+impl Origins {
+    /// Replays the slice, keeping for each key where its latest image stands. None if no
+    /// change keeps a value.
+    pub(super) fn trace(changes: &Changes) -> Result<Option<Self>> {
+        let is_partial =
+            |place: &usize| changes.batches().iter().any(|batch| batch.unset[*place].is_some());
+        let own = || (0..).take(positions(changes)).map(Origin::Change).collect();
+        let mut columns: Vec<_> = (0..changes.table().fields().len())
+            .filter(is_partial)
+            .map(|place| PartialColumn { place, origins: own() })
+            .collect();
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let key_schema = changes.key_schema()?;
+        let converter = row_converter(key_schema.fields().iter().map(|field| field.data_type()))?;
+        let mut rows_of_batches = Vec::with_capacity(changes.batches().len());
+        for batch in changes.batches() {
+            rows_of_batches.push(converter.convert_columns(&batch.key_columns(changes.keys()))?);
+        }
+
+        let mut images: HashMap<Row<'_>, Origin> = HashMap::new();
+        let mut needed = Vec::new();
+        for ((start, batch), keys) in changes.placed().zip(&rows_of_batches) {
+            // The key deleted last and the image it had.
+            let mut removed: Option<(Row<'_>, Option<Origin>)> = None;
+            for row in 0..batch.len() {
+                let key = keys.row(row);
+                if batch.operation.value(row) == Operation::Delete.code() {
+                    removed = Some((key, images.insert(key, Origin::Nowhere)));
+                    continue;
+                }
+                if keeps_a_value(batch, &columns, row) {
+                    let (old_key, image) = if flag(batch.moved.as_ref(), row) {
+                        removed.take().expect("the old key's delete stands before its upsert")
+                    } else {
+                        (key, images.get(&key).copied())
+                    };
+                    let image = image.unwrap_or_else(|| {
+                        needed.push(old_key.owned());
+                        Origin::Table(index(needed.len() - 1))
+                    });
+                    for column in &mut columns {
+                        if flag(batch.unset[column.place].as_ref(), row) {
+                            column.origins[start + row] = match image {
+                                Origin::Change(position) => column.origins[position as usize],
+                                elsewhere => elsewhere,
+                            };
+                        }
+                    }
+                }
+                images.insert(key, Origin::Change(index(start + row)));
+            }
+        }
+        drop(images);
+        Ok(Some(Self { converter, needed, columns }))
+    }
+
+    /// Reads from the table what the survivors keep of it.
+    pub(super) async fn resolve(
+        self,
+        changes: &Changes,
+        survivors: &Survivors,
+        current: &dyn CurrentRows,
+    ) -> Result<Images> {
+        let mut wanted = vec![false; self.needed.len()];
+        for position in survivors.mask.set_indices() {
+            for column in &self.columns {
+                if let Origin::Table(number) = column.origins[position] {
+                    wanted[number as usize] = true;
+                }
+            }
+        }
+        let key_schema = changes.key_schema()?;
+        let mut found = vec![None; self.needed.len()];
+        let mut table_rows = Vec::new();
+        if wanted.contains(&true) {
+            let asked: Vec<_> = (0..self.needed.len())
+                .filter(|&number| wanted[number])
+                .map(|number| (self.needed[number].row(), number))
+                .collect();
+            let keys = self.converter.convert_rows(asked.iter().map(|(key, _)| *key))?;
+            let numbers: HashMap<_, _> = asked.into_iter().collect();
+            let keys = RecordBatch::try_new(Arc::clone(&key_schema), keys)?;
+            let names =
+                self.columns.iter().map(|column| changes.table().field(column.place).name());
+            let names: Vec<String> = names.cloned().collect();
+            table_rows = current.rows(keys, &names).await?;
+            for (batch_number, batch) in table_rows.iter().enumerate() {
+                let columns = key_columns(batch, &key_schema)?;
+                for (row, key) in self.converter.convert_columns(&columns)?.iter().enumerate() {
+                    let Some(&number) = numbers.get(&key) else { continue };
+                    if found[number].replace((batch_number, row)).is_some() {
+                        return Err(Error::new(
+                            ErrorKind::TableCorrupt,
+                            "the table holds more than one row of a key",
+                        ));
+                    }
+                }
+            }
+        }
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for column in self.columns {
+            columns.push(image_column(column, changes, &table_rows)?);
+        }
+        let starts = changes.placed().map(|(start, _)| start).collect();
+        Ok(Images { starts, found, columns })
+    }
+}
+
+fn positions(changes: &Changes) -> usize {
+    usize::try_from(changes.len()).expect("a slice is in memory")
+}
+
+fn index(number: usize) -> u32 {
+    u32::try_from(number).expect("a slice has fewer than 2^32 changes")
+}
+
+fn keeps_a_value(batch: &ChangeBatch, columns: &[PartialColumn], row: usize) -> bool {
+    columns.iter().any(|column| flag(batch.unset[column.place].as_ref(), row))
+}
+
+fn key_columns(batch: &RecordBatch, key_schema: &SchemaRef) -> Result<Vec<ArrayRef>> {
+    let columns = key_schema.fields().iter().map(|field| {
+        let column = batch.column_by_name(field.name());
+        let column = column.filter(|column| column.data_type() == field.data_type());
+        column.cloned().ok_or_else(|| unreadable(field.name()))
+    });
+    columns.collect()
+}
+
+fn image_column(
+    column: PartialColumn,
+    changes: &Changes,
+    table_rows: &[RecordBatch],
+) -> Result<ImageColumn> {
+    let field = changes.table().field(column.place);
+    let mut arrays: Vec<ArrayRef> = Vec::new();
+    for batch in changes.batches() {
+        arrays.push(Arc::clone(batch.image.column(column.place)));
+    }
+    for batch in table_rows {
+        arrays.push(match batch.column_by_name(field.name()) {
+            Some(array) if array.data_type() == field.data_type() => Arc::clone(array),
+            Some(_) => return Err(unreadable(field.name())),
+            None => new_null_array(field.data_type(), batch.num_rows()),
+        });
+    }
+    arrays.push(new_null_array(field.data_type(), 1));
+    Ok(ImageColumn { place: column.place, origins: column.origins, arrays })
+}
+
+fn unreadable(column: &str) -> Error {
+    Error::new(ErrorKind::Internal, "the table's current rows do not have its schema")
+        .with("column", column)
+}
+
+/// The values that changes keep, ready to be put into their images.
+#[derive(Debug)]
+pub(super) struct Images {
+    /// Position of the first change of each batch of the slice.
+    starts: Vec<usize>,
+    /// (batch, row) in the rows read from the table, by number of [`Origin::Table`].
+    found: Vec<Option<(usize, usize)>>,
+    columns: Vec<ImageColumn>,
+}
+
+#[derive(Debug)]
+struct ImageColumn {
+    place: usize,
+    origins: Vec<Origin>,
+    /// The column in the slice's batches, in the table's, and a single NULL.
+    arrays: Vec<ArrayRef>,
+}
+
+impl Images {
+    /// Puts the kept values into rows that stand at these positions. Cuts the batch where
+    /// they would make it too large.
+    pub(super) fn complete(
+        &self,
+        rows: &RecordBatch,
+        positions: &[usize],
+    ) -> Result<Vec<RecordBatch>> {
+        let mut kept_bytes = vec![0; positions.len()];
+        let mut kept_columns = Vec::new();
+        for column in &self.columns {
+            let keeps =
+                |&position: &usize| column.origins[position] != Origin::Change(index(position));
+            if !positions.iter().any(keeps) {
+                continue;
+            }
+            let sources: Vec<_> =
+                positions.iter().map(|&position| self.source(column, position)).collect();
+            for (bytes, &(array, row)) in kept_bytes.iter_mut().zip(&sources) {
+                *bytes += value_bytes(&column.arrays[array], row);
+            }
+            kept_columns.push((column, sources));
+        }
+        let mut completed = Vec::new();
+        for part in parts(&kept_bytes, KEPT_BYTES) {
+            let mut columns = rows.slice(part.start, part.len()).columns().to_vec();
+            for (column, sources) in &kept_columns {
+                let arrays: Vec<&dyn Array> = column.arrays.iter().map(AsRef::as_ref).collect();
+                columns[column.place] = interleave(&arrays, &sources[part.clone()])?;
+            }
+            completed.push(RecordBatch::try_new(rows.schema(), columns)?);
+        }
+        Ok(completed)
+    }
+
+    /// (array, row) of the value of the change at that position.
+    fn source(&self, column: &ImageColumn, position: usize) -> (usize, usize) {
+        let found = match column.origins[position] {
+            Origin::Change(position) => {
+                let position = position as usize;
+                let batch = self.starts.partition_point(|&start| start <= position) - 1;
+                Some((batch, position - self.starts[batch]))
+            }
+            Origin::Table(number) => {
+                self.found[number as usize].map(|(batch, row)| (self.starts.len() + batch, row))
+            }
+            Origin::Nowhere => None,
+        };
+        found.unwrap_or((column.arrays.len() - 1, 0))
+    }
+}
+
+fn value_bytes(array: &ArrayRef, row: usize) -> usize {
+    let length = match array.data_type() {
+        DataType::Utf8 => array.as_string::<i32>().value_length(row),
+        DataType::Binary => array.as_binary::<i32>().value_length(row),
+        _ => 0,
+    };
+    usize::try_from(length).unwrap_or(0)
+}
+
+/// Consecutive parts that cover all rows, each within the limit unless one row alone is not.
+fn parts(row_bytes: &[usize], limit: usize) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut bytes = 0;
+    for (row, &more) in row_bytes.iter().enumerate() {
+        if row > start && bytes + more > limit {
+            parts.push(start..row);
+            start = row;
+            bytes = 0;
+        }
+        bytes += more;
+    }
+    parts.push(start..row_bytes.len());
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn parts_stay_within_the_limit_and_cover_every_row() {
+        assert_eq!(parts(&[3, 3, 4, 1], 10), [0..3, 3..4]);
+        assert_eq!(parts(&[11, 1, 20, 0], 10), [0..1, 1..2, 2..3, 3..4]);
+        assert_eq!(parts(&[0, 10, 0, 1], 10), [0..3, 3..4]);
+        assert_eq!(parts(&[4], 10).len(), 1);
+    }
+}
