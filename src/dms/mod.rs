@@ -7,6 +7,6 @@ pub mod operation;
 pub mod settings;
 
 pub use mysql_type::MySqlType;
-pub use object_name::{Classified, Compression, Format, ObjectName, Phase, classify};
+pub use object_name::{Classified, Compression, Format, ObjectName, Phase, classify, is_skipped};
 pub use operation::Operation;
 pub use settings::S3Settings;

@@ -1,1 +1,144 @@
-//! What an object may change about a table's columns.
+//! What an object may change about a table's columns: it may add some, and it may bring values
+//! of a narrower type. Anything else is refused.
+
+use std::collections::HashSet;
+
+use arrow::datatypes::DataType;
+
+use crate::schema::{Column, ColumnType, TableSchema};
+
+/// The column type of the lake that an object's own type asks for where nothing is configured;
+/// none for types that DMS never writes.
+///
+/// Unsigned integers take the next wider signed type, times of day are text because MySQL's
+/// `time` reaches beyond a day, and a decimal beyond Delta's 38 digits is text.
+#[must_use]
+pub fn natural(arrow: &DataType) -> Option<ColumnType> {
+    Some(match arrow {
+        DataType::Int8 => ColumnType::Byte,
+        DataType::Int16 | DataType::UInt8 => ColumnType::Short,
+        DataType::Int32 | DataType::UInt16 => ColumnType::Int,
+        DataType::Int64 | DataType::UInt32 => ColumnType::Long,
+        DataType::UInt64 => ColumnType::Decimal { precision: 20, scale: 0 },
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            match u8::try_from(*scale) {
+                Ok(scale) if *precision <= 38 => {
+                    ColumnType::Decimal { precision: *precision, scale }
+                }
+                Ok(_) => ColumnType::String,
+                Err(_) => return None,
+            }
+        }
+        DataType::Float32 | DataType::Float64 => ColumnType::Double,
+        DataType::Boolean => ColumnType::Boolean,
+        DataType::Date32 => ColumnType::Date,
+        DataType::Timestamp(_, _) => ColumnType::Timestamp,
+        DataType::Time32(_) | DataType::Time64(_) | DataType::Utf8 => ColumnType::String,
+        DataType::Binary | DataType::FixedSizeBinary(_) => ColumnType::Binary,
+        _ => return None,
+    })
+}
+
+/// Whether every value of type `from` can stand unchanged in a column of type `to`.
+#[must_use]
+pub fn fits(from: ColumnType, to: ColumnType) -> bool {
+    use ColumnType as T;
+    if from == to {
+        return true;
+    }
+    match (from, to) {
+        (T::Byte, T::Short | T::Int | T::Long | T::Double)
+        | (T::Short, T::Int | T::Long | T::Double)
+        | (T::Int, T::Long | T::Double)
+        | (T::Date, T::Timestamp) => true,
+        (T::Byte | T::Short | T::Int | T::Long, T::Decimal { precision, scale }) => {
+            integer_digits(from) <= precision - scale
+        }
+        (
+            T::Decimal { precision: old_precision, scale: old_scale },
+            T::Decimal { precision, scale },
+        ) => old_scale <= scale && old_precision - old_scale <= precision - scale,
+        _ => false,
+    }
+}
+
+/// The table's columns with those that an object brings in addition, nullable, at the end;
+/// none if it brings no new one.
+///
+/// The names must have been checked against the table's before, which decoding does.
+#[must_use]
+pub fn extended(lake: &TableSchema, brought: &[Column]) -> Option<TableSchema> {
+    let known: HashSet<&str> = lake.columns().iter().map(|column| column.name.as_str()).collect();
+    let new: Vec<Column> = brought
+        .iter()
+        .filter(|column| !known.contains(column.name.as_str()))
+        .map(|column| Column { nullable: true, ..column.clone() })
+        .collect();
+    if new.is_empty() {
+        return None;
+    }
+    Some(TableSchema::new(lake.columns().iter().cloned().chain(new).collect()))
+}
+
+/// The most decimal digits that a value of an integer type has.
+fn integer_digits(integer: ColumnType) -> u8 {
+    match integer {
+        ColumnType::Byte => 3,
+        ColumnType::Short => 5,
+        ColumnType::Int => 10,
+        _ => 19,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(precision: u8, scale: u8) -> ColumnType {
+        ColumnType::Decimal { precision, scale }
+    }
+
+    #[test]
+    fn only_lossless_changes_fit() {
+        use ColumnType as T;
+        let fitting = [
+            (T::Byte, T::Short),
+            (T::Short, T::Long),
+            (T::Int, T::Double),
+            (T::Date, T::Timestamp),
+            (T::Long, decimal(19, 0)),
+            (T::Byte, decimal(5, 2)),
+            (decimal(10, 2), decimal(12, 4)),
+            (decimal(10, 2), decimal(38, 2)),
+        ];
+        for (from, to) in fitting {
+            assert!(fits(from, to), "{from} into {to}");
+            assert!(!fits(to, from), "{to} into {from}");
+        }
+        let foreign = [
+            (T::Long, T::Double),
+            (T::Long, decimal(20, 2)),
+            (decimal(10, 2), decimal(10, 4)),
+            (decimal(20, 0), T::Long),
+            (T::Boolean, T::Byte),
+            (T::Int, T::String),
+            (T::Binary, T::String),
+        ];
+        for (from, to) in foreign {
+            assert!(!fits(from, to), "{from} into {to}");
+        }
+    }
+
+    #[test]
+    fn new_columns_go_to_the_end_and_are_nullable() {
+        let column = |name: &str, nullable| Column {
+            name: name.into(),
+            column_type: ColumnType::Int,
+            nullable,
+        };
+        let lake = TableSchema::new(vec![column("b", true), column("a", true)]);
+        assert_eq!(extended(&lake, &[column("a", true)]), None);
+        let wider = extended(&lake, &[column("c", false), column("a", true)]).expect("one is new");
+        assert_eq!(wider.columns(), [column("b", true), column("a", true), column("c", true)]);
+    }
+}

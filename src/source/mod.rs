@@ -1,13 +1,37 @@
 //! From a staged object to decoded changes: Arrow batches in row order, typed as the lake's
 //! columns, with the operation and the row number of each change.
 
+mod appender;
+mod batch;
+mod cast;
+mod cast_time;
+mod columns;
+mod content;
+mod csv_decode;
+mod csv_read;
+mod csv_scan;
+mod csv_shape;
+mod feed;
+mod fetch;
 mod identify;
 mod listing;
 mod object;
+mod open;
+mod parquet_read;
+mod ranges;
+mod reading;
+mod rules;
+mod sequence;
+mod subject;
+mod survey;
+mod text;
 
 pub use identify::Identify;
 pub use listing::{Listing, list_everything, list_window};
 pub use object::{Identity, StagedObject};
+pub use open::{DecodeContext, ObjectReader, open};
+pub use sequence::ChangeSequence;
+pub use survey::{Survey, survey};
 
 use arrow::record_batch::RecordBatch;
 

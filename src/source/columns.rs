@@ -1,0 +1,320 @@
+//! What the fields of an object are to its table: control columns, keys, before images, data.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use crate::config::{ColumnSpec, TableSpec, refused_column_name};
+use crate::dms::S3Settings;
+use crate::error::Result;
+use crate::schema::{Column, ColumnType, TableSchema};
+use crate::source::reading::{Reading, Refusal};
+use crate::source::subject::Subject;
+use crate::source::{BEFORE, OPERATION, ROW, UNSET};
+
+/// The name of the column that holds I, U or D.
+pub(super) const OP: &str = "Op";
+
+/// The fields of an object as it names them, or as a layout does.
+pub(super) struct Fields<'a> {
+    pub(super) names: Vec<&'a str>,
+    /// The Arrow types that Parquet's annotations stand for, one a field; empty for CSV.
+    pub(super) physical: Vec<DataType>,
+    /// Where the operation stands, if the object has it.
+    pub(super) operation: Option<usize>,
+}
+
+/// What decides how fields are read.
+pub(super) struct Expected<'a> {
+    pub(super) table: &'a TableSpec,
+    pub(super) dms: &'a S3Settings,
+    pub(super) lake: Option<&'a TableSchema>,
+    /// The columns configured from this object on.
+    pub(super) layout: &'a [ColumnSpec],
+}
+
+/// What a field that is decoded is to its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Part of the key: there in every change, never NULL.
+    Key,
+    /// An ordinary column of an after image.
+    Value { nullable: bool },
+    /// A stored control column or before image: empty text is NULL.
+    Added,
+    /// The before image of a key column: empty text is NULL; looked at in every change.
+    Before,
+}
+
+/// One field that is decoded.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    /// Its position in the object.
+    pub(super) field: usize,
+    /// Its name at the source, for messages.
+    pub(super) source: String,
+    /// Its name in decoded batches.
+    pub(super) name: String,
+    pub(super) role: Role,
+    pub(super) reading: Reading,
+}
+
+/// What becomes of an object's fields.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Fields in the object.
+    pub(super) width: usize,
+    pub(super) operation: Option<usize>,
+    pub(super) sequence: Option<usize>,
+    /// Before images first, then the lake's columns in the object's order.
+    pub(super) outputs: Vec<Output>,
+    /// The outputs that may carry the no-supplied-value marker.
+    pub(super) markable: Vec<usize>,
+    /// The schema of decoded batches.
+    pub(super) schema: SchemaRef,
+}
+
+impl Plan {
+    /// Finds out what every field is. With `marks`, decoded batches have unset columns.
+    ///
+    /// # Errors
+    /// `SchemaRefused` if a type is not known or does not fit, a name is not allowed or not
+    /// unique, or a key column is missing.
+    pub(super) fn new(
+        fields: &Fields<'_>,
+        expected: &Expected<'_>,
+        marks: bool,
+        subject: &Subject,
+    ) -> Result<Self> {
+        let controls = Controls::find(fields, expected.dms, subject)?;
+        let mut outputs = Vec::new();
+        let mut untyped = Vec::new();
+        for (field, name) in fields.names.iter().copied().enumerate() {
+            let control = controls.is_control(field);
+            let before = controls.before.get(&field).copied();
+            let stored = expected.table.store.iter().any(|stored| stored == name);
+            let key_before =
+                before.filter(|of| expected.table.keys.iter().any(|key| key == fields.names[*of]));
+            if let Some(of) = key_before {
+                match resolve(fields, of, of, expected, subject)? {
+                    Some(reading) => outputs.push(Output {
+                        field,
+                        source: name.to_owned(),
+                        name: format!("{BEFORE}{}", expected.table.lake_name(fields.names[of])),
+                        role: Role::Before,
+                        reading,
+                    }),
+                    // The column itself is reported.
+                    None => continue,
+                }
+            }
+            if (control || before.is_some()) && !stored {
+                continue;
+            }
+            let reading = if controls.timestamp == Some(field) {
+                Some(Reading::timestamp())
+            } else if control {
+                Some(Reading::text())
+            } else {
+                resolve(fields, before.unwrap_or(field), field, expected, subject)?
+            };
+            let Some(reading) = reading else {
+                untyped.push(name);
+                continue;
+            };
+            let role = if control || before.is_some() {
+                Role::Added
+            } else if expected.table.keys.iter().any(|key| key == name) {
+                Role::Key
+            } else {
+                Role::Value { nullable: expected.spec(name).is_none_or(|spec| spec.nullable) }
+            };
+            let name_in_lake = expected.table.lake_name(name).to_owned();
+            outputs.push(Output {
+                field,
+                source: name.to_owned(),
+                name: name_in_lake,
+                role,
+                reading,
+            });
+        }
+        if !untyped.is_empty() {
+            return Err(subject.refused(format!(
+                "no type is configured for {}: name them in `columns`",
+                listed(&untyped)
+            )));
+        }
+        outputs.sort_by_key(|output| output.role != Role::Before);
+        check_names(&outputs, expected.lake, subject)?;
+        check_keys(&outputs, expected.table, subject)?;
+        let is_value = |output: &Output| matches!(output.role, Role::Value { .. });
+        let markable: Vec<usize> =
+            (0..outputs.len()).filter(|index| marks && is_value(&outputs[*index])).collect();
+        Ok(Self {
+            width: fields.names.len(),
+            operation: fields.operation,
+            sequence: controls.sequence,
+            schema: schema(&outputs, &markable),
+            outputs,
+            markable,
+        })
+    }
+
+    /// How many outputs are columns of the lake; the others, before them, are before images.
+    pub(super) fn columns_stored(&self) -> usize {
+        self.outputs.iter().filter(|output| output.role != Role::Before).count()
+    }
+
+    /// The lake's columns that the object brings.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        let stored = self.outputs.iter().filter(|output| output.role != Role::Before);
+        let column = |output: &Output| Column {
+            name: output.name.clone(),
+            column_type: output.reading.target,
+            nullable: true,
+        };
+        stored.map(column).collect()
+    }
+}
+
+impl Expected<'_> {
+    /// What is configured about a column: in the layout in force, else in any.
+    fn spec(&self, name: &str) -> Option<&ColumnSpec> {
+        let in_force = self.layout.iter().find(|column| column.name == name);
+        in_force.or_else(|| self.table.column(name))
+    }
+}
+
+/// Where the control columns stand.
+struct Controls {
+    operation: Option<usize>,
+    timestamp: Option<usize>,
+    sequence: Option<usize>,
+    /// Field of a before image → field of the column whose image it is.
+    before: HashMap<usize, usize>,
+}
+
+impl Controls {
+    fn find(fields: &Fields<'_>, dms: &S3Settings, subject: &Subject) -> Result<Self> {
+        let mut positions: HashMap<&str, usize> = HashMap::new();
+        for (field, name) in fields.names.iter().copied().enumerate() {
+            if Some(field) == fields.operation {
+                continue;
+            }
+            if positions.insert(name, field).is_some() {
+                return Err(subject.refused(format!("two columns are named `{name}`")));
+            }
+        }
+        let named = |name: &Option<String>| positions.get(name.as_deref()?).copied();
+        let timestamp = named(&dms.timestamp_column_name);
+        let sequence = named(&dms.change_seq_column);
+        let mut before = HashMap::new();
+        if let Some(prefix) = &dms.before_image_prefix {
+            for (name, field) in &positions {
+                let image_of = name.strip_prefix(prefix.as_str());
+                if let Some(of) = image_of.and_then(|name| positions.get(name)) {
+                    before.insert(*field, *of);
+                }
+            }
+        }
+        Ok(Self { operation: fields.operation, timestamp, sequence, before })
+    }
+
+    fn is_control(&self, field: usize) -> bool {
+        [self.operation, self.timestamp, self.sequence].contains(&Some(field))
+    }
+}
+
+/// How the field `field` is read, if it is typed as the column of another field (or its own).
+fn resolve(
+    fields: &Fields<'_>,
+    typed_as: usize,
+    field: usize,
+    expected: &Expected<'_>,
+    subject: &Subject,
+) -> Result<Option<Reading>> {
+    let name = fields.names[typed_as];
+    let lake_name = expected.table.lake_name(name);
+    let lake = expected.lake.and_then(|schema| schema.column(lake_name));
+    let lake_type = lake.map(|column| column.column_type);
+    let physical = fields.physical.get(typed_as);
+    let padded = expected.dms.add_trailing_padding_character;
+    match Reading::resolve(expected.spec(name), lake_type, physical, padded) {
+        Ok(reading) => Ok(Some(reading)),
+        Err(Refusal::Untyped) => Ok(None),
+        Err(Refusal::Unfit { from, to }) => {
+            Err(refused_type(subject, fields.names[field], &from, to))
+        }
+    }
+}
+
+/// The error for a column whose values cannot be read into the lake's.
+pub(super) fn refused_type(
+    subject: &Subject,
+    column: &str,
+    from: &str,
+    to: ColumnType,
+) -> crate::error::Error {
+    subject
+        .refused(format!("{from} cannot be read into the column, which is {to}"))
+        .with("column", column)
+}
+
+fn check_names(outputs: &[Output], lake: Option<&TableSchema>, subject: &Subject) -> Result<()> {
+    let mut folded: HashMap<String, &str> = HashMap::new();
+    for column in lake.map_or(&[][..], TableSchema::columns) {
+        folded.insert(column.name.to_lowercase(), &column.name);
+    }
+    let mut brought = HashSet::new();
+    for output in outputs.iter().filter(|output| output.role != Role::Before) {
+        let name = output.name.as_str();
+        if let Some(reason) = refused_column_name(name) {
+            return Err(subject.refused(reason));
+        }
+        if !brought.insert(name) {
+            return Err(subject.refused(format!(
+                "two columns would be named `{name}`: give one another name in `rename`"
+            )));
+        }
+        let other = folded.insert(name.to_lowercase(), name);
+        if let Some(other) = other.filter(|other| *other != name) {
+            return Err(subject.refused(format!(
+                "the columns `{other}` and `{name}` differ only by letter case: give one another name in `rename`"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn check_keys(outputs: &[Output], table: &TableSpec, subject: &Subject) -> Result<()> {
+    let is_there =
+        |key: &str| outputs.iter().any(|output| output.role == Role::Key && output.source == key);
+    let missing: Vec<&str> =
+        table.keys.iter().map(String::as_str).filter(|key| !is_there(key)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(subject.refused(format!("the object lacks the key column {}", listed(&missing))))
+}
+
+fn schema(outputs: &[Output], markable: &[usize]) -> SchemaRef {
+    let mut fields = vec![
+        Field::new(OPERATION, DataType::UInt8, false),
+        Field::new(ROW, DataType::UInt64, false),
+    ];
+    let decoded = |output: &Output| Field::new(&output.name, output.reading.target.arrow(), true);
+    let (before, stored): (Vec<&Output>, Vec<&Output>) =
+        outputs.iter().partition(|output| output.role == Role::Before);
+    fields.extend(before.into_iter().map(decoded));
+    for index in markable {
+        let name = format!("{UNSET}{}", outputs[*index].name);
+        fields.push(Field::new(name, DataType::Boolean, false));
+    }
+    fields.extend(stored.into_iter().map(decoded));
+    Arc::new(Schema::new(fields))
+}
+
+fn listed(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,214 @@
+//! From the rows of a CSV object to Arrow columns.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray};
+
+use crate::dms::{Operation, S3Settings};
+use crate::error::Result;
+use crate::source::DecodedBatch;
+use crate::source::appender::Appender;
+use crate::source::batch::{Decoded, Findings, NULL_IN_KEY, NULL_IN_REQUIRED};
+use crate::source::columns::{Output, Plan, Role};
+use crate::source::csv_scan::{Dialect, Row};
+use crate::source::rules::{Flaw, RowRules};
+use crate::source::sequence::SequenceTrack;
+use crate::source::subject::Subject;
+
+/// Texts that stand for no value.
+pub(super) struct Markers {
+    null: Vec<u8>,
+    /// The marker itself would be quoted, so a quoted one counts.
+    null_is_quoted: bool,
+    unset: Option<Vec<u8>>,
+}
+
+impl Markers {
+    pub(super) fn new(dms: &S3Settings, dialect: &Dialect) -> Self {
+        let null = dms.csv_null_value.clone().into_bytes();
+        let unset = dms.csv_no_sup_value.clone().map(String::into_bytes);
+        Self { null_is_quoted: dialect.needs_quotes(&null), null, unset }
+    }
+
+    /// Whether there is a marker of values that the log did not supply.
+    pub(super) fn has_unset(&self) -> bool {
+        self.unset.is_some()
+    }
+
+    fn is_null(&self, text: &[u8], quoted: bool) -> bool {
+        text == self.null && (!quoted || self.null_is_quoted)
+    }
+
+    fn is_unset(&self, text: &[u8]) -> bool {
+        self.unset.as_deref() == Some(text)
+    }
+}
+
+/// Turns rows into the columns of a batch.
+pub(super) struct Decoder {
+    pub(super) plan: Plan,
+    pub(super) sequence: SequenceTrack,
+    markers: Markers,
+    rules: RowRules,
+    /// A row of another width condemns the object: its values are delimited without doubt.
+    strict_width: bool,
+    subject: Subject,
+    appenders: Vec<Appender>,
+    /// One a markable output: whether the row carries the marker there.
+    unset: Vec<Vec<bool>>,
+    operations: Vec<u8>,
+    rows: Vec<u64>,
+    findings: Findings,
+    /// The text of the bad rows, by position.
+    contents: HashMap<usize, String>,
+    scratch: Vec<u8>,
+}
+
+impl Decoder {
+    pub(super) fn new(
+        plan: Plan,
+        markers: Markers,
+        rules: RowRules,
+        strict_width: bool,
+        subject: Subject,
+        batch_rows: usize,
+    ) -> Self {
+        let appender = |output: &Output| Appender::new(&output.reading, batch_rows);
+        Self {
+            appenders: plan.outputs.iter().map(appender).collect(),
+            unset: vec![Vec::new(); plan.markable.len()],
+            plan,
+            sequence: SequenceTrack::default(),
+            markers,
+            rules,
+            strict_width,
+            subject,
+            operations: Vec::with_capacity(batch_rows),
+            rows: Vec::with_capacity(batch_rows),
+            findings: Findings::default(),
+            contents: HashMap::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Rows since the last batch, bad ones included.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Takes in the row of that number.
+    ///
+    /// # Errors
+    /// `SchemaRefused` if the row has another width than the object and quoting rules that out;
+    /// `MalformedObject` if the change sequence falls.
+    pub(super) fn decode(&mut self, row: &Row<'_>, number: u64) -> Result<()> {
+        let position = self.rows.len();
+        self.rows.push(number);
+        match self.operation(row, number)? {
+            Ok(operation) => {
+                self.operations.push(operation.code());
+                self.append(row, operation, position);
+            }
+            Err((column, reason)) => {
+                self.operations.push(Operation::Insert.code());
+                self.findings.add(position, column.as_deref(), reason);
+                self.appenders.iter_mut().for_each(Appender::append_null);
+                self.unset.iter_mut().for_each(|marks| marks.push(false));
+            }
+        }
+        if self.findings.is_bad(position) {
+            let text = String::from_utf8_lossy(row.text()).into_owned();
+            self.contents.insert(position, text);
+        }
+        Ok(())
+    }
+
+    /// The rows since the last batch as a batch.
+    pub(super) fn finish(&mut self) -> Result<DecodedBatch> {
+        let mut contents = std::mem::take(&mut self.contents);
+        let findings = std::mem::take(&mut self.findings);
+        let content = |position| contents.remove(&position).unwrap_or_default();
+        let bad_rows = findings.bad_rows(&self.rows, content);
+        let marks = |marks: &mut Vec<bool>| -> ArrayRef {
+            Arc::new(BooleanArray::from(std::mem::take(marks)))
+        };
+        let decoded = Decoded {
+            operations: std::mem::take(&mut self.operations),
+            rows: std::mem::take(&mut self.rows),
+            outputs: self.appenders.iter_mut().map(Appender::finish).collect(),
+            unset: self.unset.iter_mut().map(marks).collect(),
+        };
+        decoded.without(bad_rows, &self.plan)
+    }
+
+    /// The row's operation, or what is wrong with the row as a whole.
+    fn operation(&mut self, row: &Row<'_>, number: u64) -> Result<Result<Operation, Flaw>> {
+        if row.broken {
+            return Ok(Err((None, "text follows a closing quote".to_owned())));
+        }
+        let (width, expected) = (row.width(), self.plan.width);
+        if width != expected {
+            let reason = format!("the row has {width} fields where the object has {expected}");
+            if self.strict_width {
+                return Err(self.subject.refused(reason).with("row", number));
+            }
+            return Ok(Err((None, reason)));
+        }
+        if let Some(sequence) = self.plan.sequence {
+            let field = row.field(sequence, &mut self.scratch);
+            if !self.markers.is_null(field.text, field.quoted) {
+                self.sequence.follow(field.text, number, &self.subject)?;
+            }
+        }
+        let text = self.plan.operation.map(|field| row.field(field, &mut self.scratch).text);
+        Ok(self.rules.operation(text))
+    }
+
+    fn append(&mut self, row: &Row<'_>, operation: Operation, position: usize) {
+        let mut marks = self.unset.iter_mut();
+        for (output, appender) in self.plan.outputs.iter().zip(&mut self.appenders) {
+            let is_value = matches!(output.role, Role::Value { .. });
+            let mark = if is_value { marks.next() } else { None };
+            let field = row.field(output.field, &mut self.scratch);
+            let is_unset = self.markers.is_unset(field.text);
+            if let Some(mark) = mark {
+                mark.push(is_unset && operation == Operation::Update);
+            }
+            if operation == Operation::Delete
+                && matches!(output.role, Role::Value { .. } | Role::Added)
+            {
+                appender.append_null();
+                continue;
+            }
+            let is_added = matches!(output.role, Role::Added | Role::Before);
+            let is_null = self.markers.is_null(field.text, field.quoted)
+                || (is_added && field.text.is_empty());
+            if is_null || is_unset {
+                appender.append_null();
+                let flaw = match output.role {
+                    Role::Key => NULL_IN_KEY,
+                    Role::Value { nullable: false }
+                        if !is_unset || operation != Operation::Update =>
+                    {
+                        NULL_IN_REQUIRED
+                    }
+                    _ => continue,
+                };
+                self.findings.add(position, Some(&output.source), flaw.to_owned());
+                continue;
+            }
+            match appender.append(field.text) {
+                Ok(false) if output.role == Role::Key => {
+                    self.findings.add(position, Some(&output.source), NULL_IN_KEY.to_owned());
+                }
+                Ok(_) => {}
+                Err(fault) => {
+                    appender.append_null();
+                    let reason = fault.reason(&output.reading.label);
+                    self.findings.add(position, Some(&output.source), reason);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Rows and fields of CSV text that arrives in chunks, as slices of the text.
+
+use memchr::{memchr, memchr2};
+
+use crate::dms::S3Settings;
+
+/// How rows and fields are delimited.
+#[derive(Clone, Debug)]
+pub(super) struct Dialect {
+    delimiter: Vec<u8>,
+    row_delimiter: Vec<u8>,
+    /// RFC 4180: values that hold a delimiter, a quote or a newline are quoted.
+    quotes: bool,
+}
+
+impl Dialect {
+    pub(super) fn new(dms: &S3Settings) -> Self {
+        Self {
+            delimiter: dms.csv_delimiter.clone().into_bytes(),
+            row_delimiter: dms.csv_row_delimiter.clone().into_bytes(),
+            quotes: dms.rfc_4180,
+        }
+    }
+
+    /// Whether a value of this text would be quoted.
+    pub(super) fn needs_quotes(&self, text: &[u8]) -> bool {
+        let holds = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
+        self.quotes && (holds(&self.delimiter) || holds(&self.row_delimiter) || holds(b"\""))
+    }
+
+    /// What stands at the start of `text`, given that it begins with the first byte of a
+    /// delimiter; `ended` says that nothing follows `text`.
+    fn mark(&self, text: &[u8], ended: bool) -> Mark {
+        let mut longest = (Mark::None, 0);
+        let candidates = [
+            (&self.delimiter, Mark::Field(self.delimiter.len())),
+            (&self.row_delimiter, Mark::Row(self.row_delimiter.len())),
+        ];
+        for (delimiter, mark) in candidates {
+            if text.starts_with(delimiter) {
+                if delimiter.len() > longest.1 {
+                    longest = (mark, delimiter.len());
+                }
+            } else if !ended && delimiter.starts_with(text) {
+                return Mark::Unknown;
+            }
+        }
+        longest.0
+    }
+}
+
+/// What stands at a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// A field delimiter of that length.
+    Field(usize),
+    /// A row delimiter of that length.
+    Row(usize),
+    /// Neither.
+    None,
+    /// Too few bytes to tell.
+    Unknown,
+}
+
+/// One field: a range relative to the row's start, without quotes.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: usize,
+    end: usize,
+    quoted: bool,
+    /// Quotes inside are doubled.
+    doubled: bool,
+}
+
+/// One row, valid until the scanner is used again.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    text: &'a [u8],
+    spans: &'a [Span],
+    /// Text follows a closing quote.
+    pub(super) broken: bool,
+}
+
+/// One field's text, and whether it was quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CsvField<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) quoted: bool,
+}
+
+impl<'a> Row<'a> {
+    /// The number of fields.
+    pub(super) fn width(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The row's text without its delimiter.
+    pub(super) fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// The field at a position below the width; `scratch` holds its text if quotes had to be
+    /// undoubled.
+    pub(super) fn field<'s>(&self, position: usize, scratch: &'s mut Vec<u8>) -> CsvField<'s>
+    where
+        'a: 's,
+    {
+        let span = self.spans[position];
+        let raw = &self.text[span.start..span.end];
+        if !span.doubled {
+            return CsvField { text: raw, quoted: span.quoted };
+        }
+        scratch.clear();
+        let mut rest = raw;
+        while let Some(quote) = memchr(b'"', rest) {
+            scratch.extend_from_slice(&rest[..=quote]);
+            rest = &rest[(quote + 2).min(rest.len())..];
+        }
+        scratch.extend_from_slice(rest);
+        CsvField { text: scratch, quoted: true }
+    }
+}
+
+/// A quoted value that never ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct EndlessQuote;
+
+/// Cuts text into rows. Feed it until it has a row, take rows until it has none.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    dialect: Dialect,
+    buffer: Vec<u8>,
+    start: usize,
+    ended: bool,
+    spans: Vec<Span>,
+    /// With newlines as row delimiters: whether the first row ended in a carriage return too,
+    /// and so every row does.
+    carriage_returns: Option<bool>,
+}
+
+impl Scanner {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        let carriage_returns = if dialect.row_delimiter == b"\n" { None } else { Some(false) };
+        Self {
+            dialect,
+            buffer: Vec::new(),
+            start: 0,
+            ended: false,
+            spans: Vec::new(),
+            carriage_returns,
+        }
+    }
+
+    /// Takes in more text.
+    pub(super) fn push(&mut self, text: &[u8]) {
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+        self.buffer.extend_from_slice(text);
+    }
+
+    /// Says that no text follows: the last row may lack its delimiter.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether no text follows.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Bytes taken in that belong to no row yet.
+    pub(super) fn pending(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    /// Drops a UTF-8 byte-order mark from the start of the text.
+    pub(super) fn skip_byte_order_mark(&mut self) {
+        if self.buffer[self.start..].starts_with(b"\xef\xbb\xbf") {
+            self.start += 3;
+        }
+    }
+
+    /// Calls `look` on up to `rows` of the rows that are there, without taking them.
+    pub(super) fn peek(
+        &mut self,
+        rows: usize,
+        mut look: impl FnMut(&Row<'_>),
+    ) -> Result<(), EndlessQuote> {
+        let start = self.start;
+        let mut outcome = Ok(());
+        for _ in 0..rows {
+            match self.next_row() {
+                Ok(Some(row)) => look(&row),
+                Ok(None) => break,
+                Err(endless) => {
+                    outcome = Err(endless);
+                    break;
+                }
+            }
+        }
+        self.start = start;
+        outcome
+    }
+
+    /// The next whole row; none if more text is needed, or at the end.
+    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, EndlessQuote> {
+        let text = &self.buffer[self.start..];
+        if text.is_empty() {
+            return Ok(None);
+        }
+        self.spans.clear();
+        let mut broken = false;
+        let mut position = 0;
+        let (end, next) = loop {
+            let cut = match text.get(position) {
+                Some(b'"') if self.dialect.quotes => {
+                    match quoted(&self.dialect, text, position, self.ended) {
+                        Quoted::Cut(cut) => cut,
+                        Quoted::Broken(cut) => {
+                            broken = true;
+                            cut
+                        }
+                        Quoted::NeedsMore => return Ok(None),
+                        Quoted::Endless => return Err(EndlessQuote),
+                    }
+                }
+                _ => match plain(&self.dialect, text, position, position, self.ended) {
+                    Some(cut) => cut,
+                    None => return Ok(None),
+                },
+            };
+            self.spans.push(cut.span);
+            match cut.row_end {
+                Some(end) => break (end, cut.next),
+                None => position = cut.next,
+            }
+        };
+        let end = self.without_carriage_return(end, next);
+        let text = &self.buffer[self.start..self.start + end];
+        self.start += next;
+        Ok(Some(Row { text, spans: &self.spans, broken }))
+    }
+
+    /// The end of a row that ended at `end` and is followed by the text at `next`.
+    fn without_carriage_return(&mut self, end: usize, next: usize) -> usize {
+        let Some(last) = self.spans.last_mut() else { return end };
+        if end == next || self.carriage_returns == Some(false) {
+            return end;
+        }
+        // A carriage return after a closing quote is known as part of the delimiter already.
+        let is_plain = !last.quoted && last.end == end && last.end > last.start;
+        let returns = is_plain && self.buffer[self.start + end - 1] == b'\r';
+        let has_returns = *self.carriage_returns.get_or_insert(returns || next - end == 2);
+        if has_returns && returns {
+            last.end -= 1;
+            return end - 1;
+        }
+        end
+    }
+}
+
+/// A field, and what follows it.
+struct Cut {
+    span: Span,
+    /// Where the next field or row starts.
+    next: usize,
+    /// Where the row's text ends, if the field is its last.
+    row_end: Option<usize>,
+}
+
+/// Cuts an unquoted field that starts at `start`; its end is sought from `from` on.
+fn plain(dialect: &Dialect, text: &[u8], start: usize, from: usize, ended: bool) -> Option<Cut> {
+    let (first, first_of_row) = (dialect.delimiter[0], dialect.row_delimiter[0]);
+    let mut position = from;
+    loop {
+        let Some(found) = memchr2(first, first_of_row, &text[position..]) else {
+            let span = Span { start, end: text.len(), quoted: false, doubled: false };
+            return ended.then_some(Cut { span, next: text.len(), row_end: Some(text.len()) });
+        };
+        let end = position + found;
+        let span = Span { start, end, quoted: false, doubled: false };
+        match dialect.mark(&text[end..], ended) {
+            Mark::Field(length) => return Some(Cut { span, next: end + length, row_end: None }),
+            Mark::Row(length) => {
+                return Some(Cut { span, next: end + length, row_end: Some(end) });
+            }
+            Mark::None => position = end + 1,
+            Mark::Unknown => return None,
+        }
+    }
+}
+
+enum Quoted {
+    Cut(Cut),
+    /// Text follows the closing quote: the row cannot be decoded, but it ends somewhere.
+    Broken(Cut),
+    NeedsMore,
+    Endless,
+}
+
+/// Cuts a quoted field whose opening quote stands at `open`.
+fn quoted(dialect: &Dialect, text: &[u8], open: usize, ended: bool) -> Quoted {
+    let mut doubled = false;
+    let mut position = open + 1;
+    let close = loop {
+        let Some(found) = memchr(b'"', &text[position..]) else {
+            return if ended { Quoted::Endless } else { Quoted::NeedsMore };
+        };
+        let quote = position + found;
+        match text.get(quote + 1) {
+            Some(b'"') => doubled = true,
+            None if !ended => return Quoted::NeedsMore,
+            _ => break quote,
+        }
+        position = quote + 2;
+    };
+    let span = Span { start: open + 1, end: close, quoted: true, doubled };
+    let after = close + 1;
+    let rest = &text[after..];
+    if rest.is_empty() {
+        return Quoted::Cut(Cut { span, next: after, row_end: Some(after) });
+    }
+    if rest[0] == b'\r' && dialect.row_delimiter == b"\n" {
+        match rest.get(1) {
+            Some(b'\n') => {
+                return Quoted::Cut(Cut { span, next: after + 2, row_end: Some(after) });
+            }
+            None if !ended => return Quoted::NeedsMore,
+            _ => {}
+        }
+    }
+    match dialect.mark(rest, ended) {
+        Mark::Field(length) => Quoted::Cut(Cut { span, next: after + length, row_end: None }),
+        Mark::Row(length) => Quoted::Cut(Cut { span, next: after + length, row_end: Some(after) }),
+        Mark::Unknown => Quoted::NeedsMore,
+        Mark::None => match plain(dialect, text, open, after, ended) {
+            Some(cut) => Quoted::Broken(cut),
+            None => Quoted::NeedsMore,
+        },
+    }
+}

@@ -1,0 +1,123 @@
+//! The bytes of one staged object: always those of the object that was listed.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use flate2::write::MultiGzDecoder;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, ObjectStore};
+use std::io::Write;
+
+use crate::dms::Compression;
+use crate::error::{Error, Result};
+use crate::source::StagedObject;
+use crate::source::subject::Subject;
+use crate::storage::StoreKind;
+
+/// How much compressed input is unwrapped at once: bounds what a bomb can yield in one step.
+const GZIP_STEP: usize = 4 * 1024;
+
+/// One staged object in its store.
+#[derive(Clone, Debug)]
+pub(super) struct ObjectBytes {
+    store: Arc<dyn ObjectStore>,
+    location: Path,
+    if_match: Option<String>,
+    pub(super) size: u64,
+    pub(super) subject: Subject,
+}
+
+impl ObjectBytes {
+    /// The object's bytes; on S3 every request carries its ETag, so that a rewritten object
+    /// is noticed whenever that happens.
+    pub(super) fn new(
+        store: &Arc<dyn ObjectStore>,
+        kind: StoreKind,
+        object: &StagedObject,
+        subject: Subject,
+    ) -> Self {
+        let if_match = match kind {
+            StoreKind::S3 => object.e_tag.clone(),
+            StoreKind::File => None,
+        };
+        let location = object.location.clone();
+        Self { store: Arc::clone(store), location, if_match, size: object.size, subject }
+    }
+
+    /// All bytes, in chunks as they arrive.
+    pub(super) async fn stream(&self) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let found = self.get(None).await?;
+        let subject = self.subject.clone();
+        Ok(found.into_stream().map_err(move |error| subject.unread(error)).boxed())
+    }
+
+    /// All bytes at once.
+    pub(super) async fn all(&self) -> Result<Bytes> {
+        self.get(None).await?.bytes().await.map_err(|error| self.subject.unread(error))
+    }
+
+    /// The bytes of a range.
+    pub(super) async fn range(&self, range: Range<u64>) -> Result<Bytes> {
+        let found = self.get(Some(GetRange::Bounded(range))).await?;
+        found.bytes().await.map_err(|error| self.subject.unread(error))
+    }
+
+    async fn get(&self, range: Option<GetRange>) -> Result<object_store::GetResult> {
+        let options =
+            GetOptions { if_match: self.if_match.clone(), range, ..GetOptions::default() };
+        let got = self.store.get_opts(&self.location, options).await;
+        got.map_err(|error| self.subject.unread(error))
+    }
+}
+
+/// What the first bytes say; at least two are needed to tell.
+pub(super) fn compression(head: &[u8]) -> Compression {
+    if head.starts_with(&[0x1f, 0x8b]) { Compression::Gzip } else { Compression::None }
+}
+
+/// Unwraps gzip, member after member, from chunks of any size.
+pub(super) struct Gunzip {
+    decoder: MultiGzDecoder<Vec<u8>>,
+}
+
+impl Gunzip {
+    pub(super) fn new() -> Self {
+        Self { decoder: MultiGzDecoder::new(Vec::new()) }
+    }
+
+    /// Takes a chunk in and passes on what it yields.
+    pub(super) fn push(
+        &mut self,
+        chunk: &[u8],
+        subject: &Subject,
+        mut sink: impl FnMut(&[u8]),
+    ) -> Result<()> {
+        for step in chunk.chunks(GZIP_STEP) {
+            self.decoder.write_all(step).map_err(|error| broken(subject, error))?;
+            self.drain(&mut sink);
+        }
+        Ok(())
+    }
+
+    /// Passes on the rest; a stream that stops in the middle is malformed.
+    pub(super) fn finish(&mut self, subject: &Subject, mut sink: impl FnMut(&[u8])) -> Result<()> {
+        self.decoder.try_finish().map_err(|error| broken(subject, error))?;
+        self.drain(&mut sink);
+        Ok(())
+    }
+
+    fn drain(&mut self, sink: &mut impl FnMut(&[u8])) {
+        let unwrapped = self.decoder.get_mut();
+        if !unwrapped.is_empty() {
+            sink(unwrapped);
+            unwrapped.clear();
+        }
+    }
+}
+
+fn broken(subject: &Subject, error: std::io::Error) -> Error {
+    subject.malformed("the object is not valid gzip").because(error)
+}

@@ -1,0 +1,137 @@
+//! Opening a staged object and reading its changes, whatever its format.
+
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+
+use crate::config::TableSpec;
+use crate::dms::{Format, S3Settings};
+use crate::error::Result;
+use crate::schema::{Column, TableSchema};
+use crate::source::columns::Expected;
+use crate::source::csv_read::CsvReader;
+use crate::source::fetch::ObjectBytes;
+use crate::source::parquet_read::ParquetReader;
+use crate::source::sequence::ChangeSequence;
+use crate::source::subject::Subject;
+use crate::source::{DecodedBatch, StagedObject};
+use crate::storage::StoreKind;
+
+/// What decoding the objects of one table needs to know.
+#[derive(Clone, Copy, Debug)]
+pub struct DecodeContext<'a> {
+    /// The table's settings.
+    pub table: &'a TableSpec,
+    /// The endpoint's settings.
+    pub dms: &'a S3Settings,
+    /// The table's columns in the lake, if it exists.
+    pub lake: Option<&'a TableSchema>,
+    /// The store of staging.
+    pub store: &'a Arc<dyn ObjectStore>,
+    /// What identifies an object there.
+    pub kind: StoreKind,
+    /// At most so many rows a batch; at least one.
+    pub batch_rows: usize,
+}
+
+/// Which rows of an object are read, and how many at once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passage {
+    pub(super) skip_rows: u64,
+    pub(super) batch_rows: usize,
+}
+
+/// The changes of one staged object, in row order, in bounded memory.
+pub struct ObjectReader {
+    columns: Vec<Column>,
+    body: Body,
+}
+
+enum Body {
+    /// No rows.
+    Empty,
+    Csv(Box<CsvReader>),
+    Parquet(Box<ParquetReader>),
+}
+
+/// Opens a staged object. The first `skip_rows` rows are passed over; row numbers count from
+/// the object's start all the same.
+///
+/// # Errors
+/// `SchemaRefused` if its columns or types cannot be read into the table; `MalformedObject` if
+/// its bytes are not of its format; `Conflict` if it is not the object that was listed any more;
+/// `Unavailable` if the store fails.
+pub async fn open(
+    context: &DecodeContext<'_>,
+    object: &StagedObject,
+    skip_rows: u64,
+) -> Result<ObjectReader> {
+    let subject =
+        Subject { table: context.table.source.to_string(), object: object.location.to_string() };
+    if object.size == 0 {
+        return Ok(ObjectReader { columns: Vec::new(), body: Body::Empty });
+    }
+    let expected = Expected {
+        table: context.table,
+        dms: context.dms,
+        lake: context.lake,
+        layout: context.table.layout_for(&object.name),
+    };
+    let passage = Passage { skip_rows, batch_rows: context.batch_rows.max(1) };
+    let bytes = ObjectBytes::new(context.store, context.kind, object, subject);
+    let phase = &object.name.phase;
+    let body = match object.name.format {
+        Format::Csv => {
+            CsvReader::open(&bytes, &expected, phase, passage).await?.map(Box::new).map(Body::Csv)
+        }
+        Format::Parquet => ParquetReader::open(&bytes, &expected, phase, passage)
+            .await?
+            .map(Box::new)
+            .map(Body::Parquet),
+    };
+    let body = body.unwrap_or(Body::Empty);
+    let columns = match &body {
+        Body::Empty => Vec::new(),
+        Body::Csv(reader) => reader.plan().columns(),
+        Body::Parquet(reader) => reader.plan().columns(),
+    };
+    Ok(ObjectReader { columns, body })
+}
+
+impl ObjectReader {
+    /// The lake's columns that the object brings, in its order; none if it has no rows.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The next rows, bad ones included; none at the object's end. A batch may hold bad rows
+    /// only.
+    ///
+    /// # Errors
+    /// As [`open`]; also `MalformedObject` if the change sequence falls. Nothing can be read
+    /// from the object after an error.
+    pub async fn next(&mut self) -> Result<Option<DecodedBatch>> {
+        match &mut self.body {
+            Body::Empty => Ok(None),
+            Body::Csv(reader) => reader.next().await,
+            Body::Parquet(reader) => reader.next().await,
+        }
+    }
+
+    /// The first and last change sequence of the rows read so far; none where rows carry none.
+    #[must_use]
+    pub fn sequence(&self) -> Option<&ChangeSequence> {
+        match &self.body {
+            Body::Empty => None,
+            Body::Csv(reader) => reader.sequence().seen(),
+            Body::Parquet(reader) => reader.sequence().seen(),
+        }
+    }
+}
+
+impl std::fmt::Debug for ObjectReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ObjectReader").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}

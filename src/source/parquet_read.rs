@@ -1,0 +1,318 @@
+//! Decoding Parquet objects.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::nullif;
+use arrow::datatypes::{DataType, Schema};
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use futures::StreamExt;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::{
+    AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
+};
+use parquet::arrow::parquet_to_arrow_schema;
+use parquet::basic::Type as PhysicalType;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, RowGroupMetaData};
+use parquet::schema::types::{SchemaDescriptor, Type};
+
+use crate::dms::{Compression, Operation, Phase};
+use crate::error::{Error, Result};
+use crate::source::DecodedBatch;
+use crate::source::batch::{Decoded, Findings, NULL_IN_KEY, NULL_IN_REQUIRED};
+use crate::source::cast::{self, Faults};
+use crate::source::columns::{Expected, Fields, OP, Output, Plan, Role, refused_type};
+use crate::source::content::row_as_json;
+use crate::source::fetch::{Gunzip, ObjectBytes, compression};
+use crate::source::open::Passage;
+use crate::source::ranges::{Ranges, uncarried};
+use crate::source::rules::RowRules;
+use crate::source::sequence::SequenceTrack;
+use crate::source::subject::Subject;
+
+/// Objects up to this size are fetched by one request; as large as DMS lets changes grow.
+const WHOLE: u64 = 32 * 1024 * 1024;
+/// A batch holds about so many bytes, however few rows that is.
+const BATCH_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A Parquet object that has rows.
+pub(super) struct ParquetReader {
+    stream: ParquetRecordBatchStream<Ranges>,
+    /// A batch that was looked at to find out what the fields are.
+    waiting: Option<RecordBatch>,
+    /// The annotated types of the fields.
+    physical: Vec<DataType>,
+    plan: Plan,
+    rules: RowRules,
+    sequence: SequenceTrack,
+    subject: Subject,
+    /// Rows of the object that have been passed.
+    passed: u64,
+}
+
+impl ParquetReader {
+    /// Opens an object and finds out what its fields are; none if it has no rows.
+    pub(super) async fn open(
+        bytes: &ObjectBytes,
+        expected: &Expected<'_>,
+        phase: &Phase,
+        passage: Passage,
+    ) -> Result<Option<Self>> {
+        let subject = bytes.subject.clone();
+        let Some(mut ranges) = ranges(bytes).await? else { return Ok(None) };
+        let unread = |error| uncarried(error, &subject);
+        let metadata = ranges.get_metadata(None).await.map_err(unread)?;
+        let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
+        if rows == 0 {
+            return Ok(None);
+        }
+        let descriptor = metadata.file_metadata().schema_descr();
+        let schema = parquet_to_arrow_schema(descriptor, None).map_err(unread)?;
+        check_flat(&schema, &subject)?;
+        let metadata = with_text_as_bytes(&metadata, &schema).map_err(unread)?;
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let batch_rows = batch_rows(&metadata, rows, passage.batch_rows);
+        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(unread)?;
+        let skip_rows = passage.skip_rows.min(rows);
+        let mut stream = ParquetRecordBatchStreamBuilder::new_with_metadata(ranges, metadata)
+            .with_batch_size(batch_rows)
+            .with_offset(usize::try_from(skip_rows).unwrap_or(usize::MAX))
+            .build()
+            .map_err(unread)?;
+        let waiting = stream.next().await.transpose().map_err(unread)?;
+        let fields = fields(&schema, waiting.as_ref(), phase);
+        let rules = RowRules::new(expected.table, expected.dms);
+        rules.check(fields.operation.is_some(), phase, &subject)?;
+        let plan = Plan::new(&fields, expected, false, &subject)?;
+        let physical = fields.physical;
+        check_types(&plan, &physical, &subject)?;
+        let sequence = SequenceTrack::default();
+        let passed = skip_rows;
+        Ok(Some(Self { stream, waiting, physical, plan, rules, sequence, subject, passed }))
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(super) fn sequence(&self) -> &SequenceTrack {
+        &self.sequence
+    }
+
+    /// The next rows; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<DecodedBatch>> {
+        if let Some(batch) = self.waiting.take() {
+            return self.decode(&batch).map(Some);
+        }
+        match self.stream.next().await {
+            Some(Ok(batch)) => self.decode(&batch).map(Some),
+            Some(Err(error)) => Err(uncarried(error, &self.subject)),
+            None => Ok(None),
+        }
+    }
+
+    fn decode(&mut self, batch: &RecordBatch) -> Result<DecodedBatch> {
+        let first_row = self.passed + 1;
+        self.passed += batch.num_rows() as u64;
+        let rows: Vec<u64> = (first_row..=self.passed).collect();
+        self.follow_sequence(batch, &rows)?;
+        let mut findings = Findings::default();
+        let operations = self.operations(batch, &mut findings);
+        let is_delete: BooleanArray =
+            operations.iter().map(|code| Some(*code == Operation::Delete.code())).collect();
+        let deletes = (is_delete.true_count() > 0).then_some(&is_delete);
+        let mut outputs = Vec::with_capacity(self.plan.outputs.len());
+        for output in &self.plan.outputs {
+            outputs.push(self.column(batch, output, &is_delete, deletes, &mut findings)?);
+        }
+        let content = |position| row_as_json(batch, &self.physical, position);
+        let bad_rows = findings.bad_rows(&rows, content);
+        Decoded { operations, rows, outputs, unset: Vec::new() }.without(bad_rows, &self.plan)
+    }
+
+    /// The codes of the rows' operations; bad ones are noted.
+    fn operations(&self, batch: &RecordBatch, findings: &mut Findings) -> Vec<u8> {
+        let Some(field) = self.plan.operation else {
+            return vec![Operation::Insert.code(); batch.num_rows()];
+        };
+        let texts = batch.column(field).as_binary::<i32>();
+        let code = |(position, text): (usize, Option<&[u8]>)| {
+            match self.rules.operation(Some(text.unwrap_or_default())) {
+                Ok(operation) => operation.code(),
+                Err((column, reason)) => {
+                    findings.add(position, column.as_deref(), reason);
+                    // Nothing more is checked about the row.
+                    Operation::Delete.code()
+                }
+            }
+        };
+        texts.iter().enumerate().map(code).collect()
+    }
+
+    /// One column of the batch in the lake's type; what is wrong with its rows is noted.
+    fn column(
+        &self,
+        batch: &RecordBatch,
+        output: &Output,
+        is_delete: &BooleanArray,
+        deletes: Option<&BooleanArray>,
+        findings: &mut Findings,
+    ) -> Result<ArrayRef> {
+        let source = Some(output.source.as_str());
+        let physical = &self.physical[output.field];
+        let mut input = Arc::clone(batch.column(output.field));
+        if matches!(output.role, Role::Value { .. } | Role::Added)
+            && let Some(deletes) = deletes
+        {
+            input = nullif(&input, deletes)?;
+        }
+        if matches!(output.role, Role::Added | Role::Before) && *physical == DataType::Utf8 {
+            input = without_empty(&input)?;
+        }
+        if output.role == (Role::Value { nullable: false }) && input.null_count() > 0 {
+            for position in nulls(&input).filter(|position| !is_delete.value(*position)) {
+                findings.add(position, source, NULL_IN_REQUIRED.to_owned());
+            }
+        }
+        let mut faults = Faults::new();
+        let column = cast::read(&input, physical, &output.reading, &mut faults)?;
+        for (position, fault) in faults {
+            findings.add(position, source, fault.reason(&output.reading.label));
+        }
+        if output.role == Role::Key && column.null_count() > 0 {
+            for position in nulls(&column) {
+                findings.add(position, source, NULL_IN_KEY.to_owned());
+            }
+        }
+        Ok(column)
+    }
+
+    fn follow_sequence(&mut self, batch: &RecordBatch, rows: &[u64]) -> Result<()> {
+        let Some(field) = self.plan.sequence else { return Ok(()) };
+        for (text, row) in batch.column(field).as_binary::<i32>().iter().zip(rows) {
+            self.sequence.follow(text.unwrap_or_default(), *row, &self.subject)?;
+        }
+        Ok(())
+    }
+}
+
+/// The object's bytes, unwrapped if it is gzip as a whole; none if it is empty.
+async fn ranges(bytes: &ObjectBytes) -> Result<Option<Ranges>> {
+    let subject = &bytes.subject;
+    if bytes.size > WHOLE {
+        let head = bytes.range(0..4).await?;
+        if compression(&head) == Compression::None {
+            return Ok(Some(Ranges::Store(bytes.clone())));
+        }
+    }
+    let mut all = bytes.all().await?;
+    if compression(&all) == Compression::Gzip {
+        let mut unwrapped = Vec::new();
+        let mut gunzip = Gunzip::new();
+        gunzip.push(&all, subject, |piece| unwrapped.extend_from_slice(piece))?;
+        gunzip.finish(subject, |piece| unwrapped.extend_from_slice(piece))?;
+        all = Bytes::from(unwrapped);
+    }
+    Ok((!all.is_empty()).then_some(Ranges::Memory(all)))
+}
+
+fn check_flat(schema: &Schema, subject: &Subject) -> Result<()> {
+    match schema.fields().iter().find(|field| field.data_type().is_nested()) {
+        None => Ok(()),
+        Some(field) => Err(subject
+            .refused("the column is nested, which no table of MySQL is")
+            .with("column", field.name())),
+    }
+}
+
+/// The same object, its text read as bytes: Parquet's reader would fail a whole batch for one
+/// value of invalid UTF-8.
+fn with_text_as_bytes(
+    metadata: &ParquetMetaData,
+    schema: &Schema,
+) -> Result<ParquetMetaData, ParquetError> {
+    let file = metadata.file_metadata();
+    let mut columns = Vec::new();
+    for (column, field) in file.schema().get_fields().iter().zip(schema.fields()) {
+        columns.push(match field.data_type() {
+            DataType::Utf8 => {
+                let builder = Type::primitive_type_builder(column.name(), PhysicalType::BYTE_ARRAY)
+                    .with_repetition(column.get_basic_info().repetition());
+                Arc::new(builder.build()?)
+            }
+            _ => Arc::clone(column),
+        });
+    }
+    let root = Type::group_type_builder(file.schema().name()).with_fields(columns).build()?;
+    let file = FileMetaData::new(
+        file.version(),
+        file.num_rows(),
+        file.created_by().map(str::to_owned),
+        None,
+        Arc::new(SchemaDescriptor::new(Arc::new(root))),
+        None,
+    );
+    Ok(ParquetMetaData::new(file, metadata.row_groups().to_vec()))
+}
+
+/// Rows a batch, fewer than asked for where rows are long.
+fn batch_rows(metadata: &ParquetMetaData, rows: u64, asked: usize) -> usize {
+    let sizes = metadata.row_groups().iter().map(RowGroupMetaData::total_byte_size);
+    let bytes: u64 = sizes.filter_map(|size| u64::try_from(size).ok()).sum();
+    let fitting = BATCH_BYTES.saturating_mul(rows) / bytes.max(1);
+    usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, asked)
+}
+
+/// The fields of the object; whether the first is the operation depends on its values where
+/// a full load may do without.
+fn fields<'a>(schema: &'a Schema, first: Option<&RecordBatch>, phase: &Phase) -> Fields<'a> {
+    let is_named = schema
+        .fields()
+        .first()
+        .is_some_and(|field| field.name() == OP && field.data_type() == &DataType::Utf8);
+    let holds_operations = |batch: &RecordBatch| {
+        let mut texts = batch.column(0).as_binary::<i32>().iter().flatten();
+        texts.any(|text| Operation::parse(text).is_some())
+    };
+    let is_operation =
+        is_named && (matches!(phase, Phase::Cdc { .. }) || first.is_none_or(holds_operations));
+    Fields {
+        names: schema.fields().iter().map(|field| field.name().as_str()).collect(),
+        physical: schema.fields().iter().map(|field| field.data_type().clone()).collect(),
+        operation: is_operation.then_some(0),
+    }
+}
+
+fn check_types(plan: &Plan, physical: &[DataType], subject: &Subject) -> Result<()> {
+    for output in &plan.outputs {
+        let physical = &physical[output.field];
+        if !cast::is_readable(output.reading.domain, physical) {
+            let from = format!("Parquet's {physical} as {}", output.reading.label);
+            return Err(refused_type(subject, &output.source, &from, output.reading.target));
+        }
+    }
+    match plan.sequence.map(|field| &physical[field]) {
+        None | Some(DataType::Utf8 | DataType::Binary) => Ok(()),
+        Some(other) => Err(refused_sequence(subject, other)),
+    }
+}
+
+fn refused_sequence(subject: &Subject, physical: &DataType) -> Error {
+    subject.refused(format!("the change sequence is {physical} where text is expected"))
+}
+
+fn without_empty(input: &ArrayRef) -> Result<ArrayRef> {
+    let texts = input.as_binary::<i32>();
+    if texts.iter().flatten().all(|text| !text.is_empty()) {
+        return Ok(Arc::clone(input));
+    }
+    let is_empty: BooleanArray =
+        texts.iter().map(|text| Some(text.is_some_and(<[u8]>::is_empty))).collect();
+    Ok(nullif(input, &is_empty)?)
+}
+
+fn nulls(array: &ArrayRef) -> impl Iterator<Item = usize> {
+    (0..array.len()).filter(|position| array.is_null(*position))
+}

@@ -1,0 +1,37 @@
+//! What the errors of decoding name: the table and the object.
+
+use crate::error::{Error, ErrorKind};
+
+/// The table and the object that are being read, for messages.
+#[derive(Clone, Debug)]
+pub(super) struct Subject {
+    pub(super) table: String,
+    pub(super) object: String,
+}
+
+impl Subject {
+    /// The object's columns or types cannot be read into the table.
+    pub(super) fn refused(&self, message: impl Into<String>) -> Error {
+        self.error(ErrorKind::SchemaRefused, message)
+    }
+
+    /// The object's bytes contradict its format.
+    pub(super) fn malformed(&self, message: impl Into<String>) -> Error {
+        self.error(ErrorKind::MalformedObject, message)
+    }
+
+    /// A failure of the store; an object that is gone or no longer the one that was listed is
+    /// a conflict, because the next listing tells what became of it.
+    pub(super) fn unread(&self, source: object_store::Error) -> Error {
+        match source {
+            object_store::Error::NotFound { .. } | object_store::Error::Precondition { .. } => self
+                .error(ErrorKind::Conflict, "the object changed while it was read")
+                .because(source),
+            other => Error::from(other).with("table", &self.table).with("object", &self.object),
+        }
+    }
+
+    fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error::new(kind, message).with("table", &self.table).with("object", &self.object)
+    }
+}
