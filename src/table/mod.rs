@@ -8,7 +8,8 @@ mod schema;
 
 pub use create::{CreateOutcome, add_columns, create};
 pub use log::{find_attempt, newest_record};
-pub use open::{LakeTable, log_store, open};
+pub use open::{LakeTable, load, log_store, open};
+pub use schema::to_delta;
 
 use std::collections::HashMap;
 

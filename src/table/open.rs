@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deltalake::kernel::Version;
 use deltalake::logstore::LogStoreRef;
-use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use deltalake::{DeltaTable, DeltaTableBuilder};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{APP_ID, Ledger};
@@ -24,6 +24,40 @@ pub struct LakeTable {
 }
 
 impl LakeTable {
+    /// The table that its creating commit made.
+    ///
+    /// # Errors
+    /// `TableCorrupt` as for [`Self::succeeded_by`].
+    pub fn first(delta: DeltaTable, ledger: Ledger) -> Result<Self> {
+        Self::counted(delta, ledger, 1)
+    }
+
+    /// The table after one more commit of ours, which wrote this ledger.
+    ///
+    /// # Errors
+    /// `TableCorrupt` if the log counts other rows than the ledger.
+    pub fn succeeded_by(self, delta: DeltaTable, ledger: Ledger) -> Result<Self> {
+        let transaction = self.next_transaction();
+        Self::counted(delta, ledger, transaction)
+    }
+
+    fn counted(delta: DeltaTable, ledger: Ledger, transaction: i64) -> Result<Self> {
+        let rows = count_rows(&delta)?;
+        if ledger.rows != rows {
+            return Err(Error::new(
+                ErrorKind::TableCorrupt,
+                "the table's rows differ from what its newest commit counted; restore the table's \
+                 log, or move the table folder away and apply again",
+            )
+            .with("table", delta.table_url())
+            .with("version", delta.version().unwrap_or_default())
+            .with("counted", ledger.rows)
+            .with("found", rows));
+        }
+        let schema = from_delta(&delta.snapshot()?.schema())?;
+        Ok(Self { delta, schema, ledger, rows, transaction })
+    }
+
     /// The snapshot.
     #[must_use]
     pub fn delta(&self) -> &DeltaTable {
@@ -78,6 +112,20 @@ pub fn log_store(location: &Location) -> Result<LogStoreRef> {
         })
 }
 
+/// Loads the newest snapshot of whatever Delta table stands at a location; none if there is none.
+///
+/// # Errors
+/// `Unavailable` if the log cannot be read.
+pub async fn load(location: &Location) -> Result<Option<DeltaTable>> {
+    let mut table = DeltaTable::new(log_store(location)?);
+    match table.load().await {
+        Ok(()) => Ok(Some(table)),
+        // The library tells an absent table by several errors, so the log itself is asked.
+        Err(_) if !table.verify_deltatable_existence().await? => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Opens the table at a location, from a warm snapshot if there is one; none if there is no
 /// table.
 ///
@@ -90,20 +138,12 @@ pub async fn open(location: &Location, warm: Option<DeltaTable>) -> Result<Optio
             table.update_state().await?;
             table
         }
-        None => {
-            let mut table = DeltaTable::new(log_store(location)?);
-            match table.load().await {
-                Ok(()) => table,
-                Err(error) if is_absent(&error) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
-        }
+        None => match load(location).await? {
+            Some(table) => table,
+            None => return Ok(None),
+        },
     };
     read_progress(location, delta).await.map(Some)
-}
-
-fn is_absent(error: &DeltaTableError) -> bool {
-    matches!(error, DeltaTableError::NotATable(_) | DeltaTableError::NotInitialized)
 }
 
 async fn read_progress(location: &Location, delta: DeltaTable) -> Result<LakeTable> {
@@ -111,10 +151,8 @@ async fn read_progress(location: &Location, delta: DeltaTable) -> Result<LakeTab
     let snapshot = delta.snapshot()?;
     let version = snapshot.version();
     let transaction = snapshot.transaction_version(log_store.as_ref(), APP_ID).await?;
-    let rows = count_rows(&delta)?;
-    let corrupt = |message: &str| {
-        Error::new(ErrorKind::TableCorrupt, message).with("table", location.url())
-    };
+    let corrupt =
+        |message: &str| Error::new(ErrorKind::TableCorrupt, message).with("table", location.url());
     let (found_at, record) = match newest_record(&log_store, version).await? {
         Newest::Found(found_at, record) => (found_at, record),
         Newest::Absent if transaction.is_none() => {
@@ -129,17 +167,13 @@ async fn read_progress(location: &Location, delta: DeltaTable) -> Result<LakeTab
             ));
         }
     };
-    if found_at == version && record.ledger.rows != rows {
-        return Err(corrupt(
-            "the table's rows differ from what its newest commit counted; restore the table's \
-             log, or move the table folder away and apply again",
-        )
-        .with("version", version)
-        .with("counted", record.ledger.rows)
-        .with("found", rows));
-    }
-    let schema = from_delta(&snapshot.schema())?;
     let transaction = transaction.unwrap_or_default();
+    if found_at == version {
+        return LakeTable::counted(delta, record.ledger, transaction);
+    }
+    // Others have committed since; what they did to the rows is theirs to answer for.
+    let rows = count_rows(&delta)?;
+    let schema = from_delta(&snapshot.schema())?;
     Ok(LakeTable { schema, ledger: record.ledger, rows, transaction, delta })
 }
 
@@ -148,8 +182,11 @@ fn count_rows(delta: &DeltaTable) -> Result<u64> {
     let mut rows = 0;
     for file in delta.snapshot()?.log_data().iter() {
         let records = file.num_records().ok_or_else(|| {
-            Error::new(ErrorKind::TableCorrupt, "a data file stands in the log without its record count")
-                .with("file", file.path())
+            Error::new(
+                ErrorKind::TableCorrupt,
+                "a data file stands in the log without its record count",
+            )
+            .with("file", file.path())
         })?;
         let masked = file.deletion_vector_descriptor().map_or(0, |vector| vector.cardinality);
         rows += records as u64 - u64::try_from(masked).unwrap_or_default();

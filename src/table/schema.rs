@@ -12,9 +12,8 @@ use crate::schema::{Column, ColumnType, TableSchema};
 /// # Errors
 /// `SchemaRefused` if a decimal's digits are out of Delta's range.
 pub fn to_delta(columns: &[Column]) -> Result<Vec<StructField>> {
-    let field = |column: &Column| {
-        Ok(StructField::new(&column.name, delta_type(column.column_type)?, true))
-    };
+    let field =
+        |column: &Column| Ok(StructField::new(&column.name, delta_type(column.column_type)?, true));
     columns.iter().map(field).collect()
 }
 
@@ -47,9 +46,12 @@ fn delta_type(column_type: ColumnType) -> Result<DataType> {
 pub fn from_delta(schema: &StructType) -> Result<TableSchema> {
     let column = |field: &StructField| {
         let column_type = column_type(field.data_type()).ok_or_else(|| {
-            Error::new(ErrorKind::SchemaRefused, "the table has a column of a type that no source column has")
-                .with("column", field.name())
-                .with("type", field.data_type())
+            Error::new(
+                ErrorKind::SchemaRefused,
+                "the table has a column of a type that no source column has",
+            )
+            .with("column", field.name())
+            .with("type", field.data_type())
         })?;
         Ok(Column { name: field.name().clone(), column_type, nullable: field.is_nullable() })
     };
