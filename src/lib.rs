@@ -12,6 +12,7 @@ pub mod lambda;
 pub mod merge;
 pub mod pipeline;
 pub mod progress;
+pub mod quarantine;
 pub mod schema;
 pub mod source;
 pub mod storage;

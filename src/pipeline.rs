@@ -1,10 +1,19 @@
 //! The path of a table's staged objects into its Delta table: names every stage, decides
 //! nothing itself.
 
+mod budget;
+mod commit;
 mod limits;
+mod pass;
 mod report;
+mod run;
+mod slice;
+mod slicer;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deltalake::DeltaTable;
 
 pub use limits::{Limits, Stop};
 pub use report::{Observer, Silent, Status, Step, TableReport};
@@ -12,7 +21,8 @@ pub use report::{Observer, Silent, Status, Step, TableReport};
 use crate::clock::Clock;
 use crate::config::{Settings, TableName, TableSpec};
 use crate::error::Result;
-use crate::storage::Location;
+use crate::source::{Survey, survey};
+use crate::storage::{Location, encode_segment};
 
 /// Which staged objects an application looks at. What is applied, and in what order, follows
 /// from the table's progress alone.
@@ -26,12 +36,15 @@ pub enum Scope {
 }
 
 /// The components that apply tables: where objects come from, where tables stand, and time.
+///
+/// Clones share the snapshots that are kept warm between applications.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
     settings: Arc<Settings>,
     staging: Location,
     lake: Location,
     clock: Arc<dyn Clock>,
+    warm: Arc<Mutex<HashMap<TableName, DeltaTable>>>,
 }
 
 impl Pipeline {
@@ -43,7 +56,7 @@ impl Pipeline {
         lake: Location,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings, staging, lake, clock }
+        Self { settings, staging, lake, clock, warm: Arc::default() }
     }
 
     /// Opens the places that the settings name.
@@ -66,19 +79,49 @@ impl Pipeline {
     /// short of time. A failure is part of the report, so that one table never fails another.
     pub async fn apply(
         &self,
-        _table: &TableSpec,
-        _scope: &Scope,
-        _limits: &Limits,
-        _observer: &dyn Observer,
+        table: &TableSpec,
+        scope: &Scope,
+        limits: &Limits,
+        observer: &dyn Observer,
     ) -> TableReport {
-        todo!()
+        run::run(self, table, scope, limits, observer).await
     }
 
-    /// Staged tables that no `[[table]]` takes, by name.
+    /// What is staged beside the configured tables.
     ///
     /// # Errors
     /// `Unavailable` if staging cannot be listed.
-    pub async fn unconfigured(&self) -> Result<Vec<TableName>> {
-        todo!()
+    pub async fn survey(&self) -> Result<Survey> {
+        survey(&self.staging, &self.settings.tables).await
+    }
+
+    /// Where DMS writes a table's objects.
+    ///
+    /// # Errors
+    /// `Config` if its name cannot stand in a path.
+    pub fn staging_folder(&self, table: &TableName) -> Result<Location> {
+        self.staging.folder(&[&table.schema, &table.table])
+    }
+
+    /// Where a table stands: `<lake>/<schema>/<table>`, both percent-encoded.
+    ///
+    /// # Errors
+    /// `Config` if its name cannot stand in a path.
+    pub fn lake_folder(&self, table: &TableName) -> Result<Location> {
+        self.lake.folder(&[&encode_segment(&table.schema), &encode_segment(&table.table)])
+    }
+
+    fn quarantine_folder(&self, table: &TableName) -> Result<Location> {
+        let (schema, table) = (encode_segment(&table.schema), encode_segment(&table.table));
+        self.lake.folder(&["_quarantine", &schema, &table])
+    }
+
+    fn take_warm(&self, table: &TableName) -> Option<DeltaTable> {
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner).remove(table)
+    }
+
+    fn keep_warm(&self, table: &TableName, snapshot: DeltaTable) {
+        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+        warm.insert(table.clone(), snapshot);
     }
 }

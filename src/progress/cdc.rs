@@ -62,7 +62,12 @@ pub enum CdcStanding {
 impl CdcProgress {
     /// How a listed object stands.
     #[must_use]
-    pub fn standing(&self, position: &Position, object: &StagedObject, kind: StoreKind) -> CdcStanding {
+    pub fn standing(
+        &self,
+        position: &Position,
+        object: &StagedObject,
+        kind: StoreKind,
+    ) -> CdcStanding {
         if self.watermark.as_ref().is_none_or(|watermark| position > watermark) {
             return CdcStanding::Ahead;
         }

@@ -87,10 +87,14 @@ impl LoadProgress {
     /// Judges a listing of full-load objects, given in load order. `is_complete` says whether
     /// the listing holds every full-load object that is staged.
     #[must_use]
-    pub fn standing(&self, listed: &[MarkedLoad<'_>], kind: StoreKind, is_complete: bool) -> LoadStanding {
-        let is_recent = |mark: &Mark| {
-            self.recent.iter().any(|known| known.mark.identity == mark.identity)
-        };
+    pub fn standing(
+        &self,
+        listed: &[MarkedLoad<'_>],
+        kind: StoreKind,
+        is_complete: bool,
+    ) -> LoadStanding {
+        let is_recent =
+            |mark: &Mark| self.recent.iter().any(|known| known.mark.identity == mark.identity);
         let others: Vec<usize> =
             (0..listed.len()).filter(|&index| !is_recent(&listed[index].1)).collect();
         let remembered_listed = listed.len() - others.len();

@@ -41,7 +41,13 @@ pub struct CommittedObject {
 impl CommittedObject {
     /// The record of rows `from .. from + rows` of an object.
     #[must_use]
-    pub fn new(object: &StagedObject, identity: &Identity, from: u64, rows: u64, done: bool) -> Self {
+    pub fn new(
+        object: &StagedObject,
+        identity: &Identity,
+        from: u64,
+        rows: u64,
+        done: bool,
+    ) -> Self {
         let (etag, hash) = match identity {
             Identity::ETag(tag) => (Some(tag.clone()), None),
             Identity::Content(hash) => (None, Some(hash.clone())),
@@ -159,7 +165,8 @@ impl CommitRecord {
     /// # Errors
     /// `TableCorrupt` if the value is no record of this layout.
     pub fn from_json(value: &serde_json::Value) -> Result<Self> {
-        let refused = || Error::new(ErrorKind::TableCorrupt, "a commit record of the log cannot be read");
+        let refused =
+            || Error::new(ErrorKind::TableCorrupt, "a commit record of the log cannot be read");
         let record: Self = serde::Deserialize::deserialize(value)
             .map_err(|error: serde_json::Error| refused().because(error))?;
         if record.format == Self::FORMAT {

@@ -41,8 +41,11 @@ impl Identify {
         let mut content = match result {
             Ok(found) => found.into_stream(),
             Err(object_store::Error::NotFound { .. }) => {
-                return Err(Error::new(ErrorKind::Conflict, "an object vanished while it was looked at")
-                    .with("object", &object.relative));
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "an object vanished while it was looked at",
+                )
+                .with("object", &object.relative));
             }
             Err(error) => return Err(error.into()),
         };

@@ -48,9 +48,9 @@ impl Listing {
                 Classified::Foreign => listing.foreign.push(relative),
             }
         }
-        listing.objects.sort_by(|a, b| {
-            (&a.name.phase, &a.location).cmp(&(&b.name.phase, &b.location))
-        });
+        listing
+            .objects
+            .sort_by(|a, b| (&a.name.phase, &a.location).cmp(&(&b.name.phase, &b.location)));
         listing
     }
 }
@@ -131,9 +131,7 @@ async fn list(folder: &Location, offset: Option<&Path>) -> Result<Vec<ObjectMeta
     let found = folder.store().list_with_offset(prefix, offset);
     let found: Vec<ObjectMeta> = match folder.kind() {
         // Digits sort before `L`: the first other key ends what can be a CDC object.
-        StoreKind::S3 => {
-            found.try_take_while(|meta| ready(Ok(is_cdc(meta)))).try_collect().await?
-        }
+        StoreKind::S3 => found.try_take_while(|meta| ready(Ok(is_cdc(meta)))).try_collect().await?,
         StoreKind::File => found.try_filter(|meta| ready(is_cdc(meta))).try_collect().await?,
     };
     Ok(found)

@@ -1,0 +1,69 @@
+//! How much may be in memory, and how long reading may take.
+
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::pipeline::Limits;
+
+/// Merging needs several times the decoded rows, so they get an eighth of the memory.
+const SHARE: u64 = 8;
+const LEAST: u64 = 16 << 20;
+const MOST: u64 = 512 << 20;
+/// Where the machine does not tell.
+const ASSUMED_MEMORY: u64 = 4 << 30;
+
+/// Bytes of decoded rows that one slice may hold.
+pub(super) fn memory_budget(settings: &Settings) -> usize {
+    let budget = settings.memory_budget.unwrap_or_else(|| (memory() / SHARE).clamp(LEAST, MOST));
+    usize::try_from(budget).unwrap_or(usize::MAX)
+}
+
+/// The function's memory in Lambda, else the machine's.
+fn memory() -> u64 {
+    let lambda = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok();
+    let megabytes = lambda.and_then(|text| text.parse::<u64>().ok());
+    megabytes.map(|megabytes| megabytes << 20).or_else(machine_memory).unwrap_or(ASSUMED_MEMORY)
+}
+
+fn machine_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes << 10)
+}
+
+/// Watches the deadline of an application.
+#[derive(Debug)]
+pub(super) struct Pace {
+    deadline: Option<Instant>,
+    /// The longest that taking one slice to its commit took so far.
+    slowest_commit: Duration,
+}
+
+impl Pace {
+    /// Reading may use this share of what is left; merging gets the rest.
+    const READING: u32 = 4;
+    /// A slice never begins with less left.
+    const RESERVE: Duration = Duration::from_millis(1500);
+
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { deadline: limits.deadline, slowest_commit: Duration::ZERO }
+    }
+
+    /// When reading for the next slice must end; none if no slice fits any more. Without a
+    /// deadline reading may go on for ever.
+    pub(super) fn reading_until(&self, clock: &dyn Clock) -> Option<Option<Instant>> {
+        let Some(deadline) = self.deadline else { return Some(None) };
+        let now = clock.instant();
+        let left = deadline.saturating_duration_since(now);
+        let reserve = Self::RESERVE.max(self.slowest_commit * 2);
+        let spare = left.checked_sub(reserve)?;
+        Some(Some(now + spare / Self::READING))
+    }
+
+    /// Learns how long a commit took.
+    pub(super) fn committed(&mut self, took: Duration) {
+        self.slowest_commit = self.slowest_commit.max(took);
+    }
+}

@@ -1,0 +1,211 @@
+//! One slice into one commit.
+
+use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
+use datafusion::prelude::SessionContext;
+use deltalake::delta_datafusion::create_session;
+use uuid::Uuid;
+
+use crate::change::{Changes, CurrentRows, NetChanges, net_changes};
+use crate::config::{LookBack, OnBadRow, TableSpec};
+use crate::error::{Error, ErrorKind, Result};
+use crate::merge::{self, CommitOutcome};
+use crate::pipeline::Pipeline;
+use crate::pipeline::slice::{Portion, Slice};
+use crate::progress::{Books, CommitRecord, Ledger, Mark};
+use crate::quarantine::{self, SetAside};
+use crate::schema::Column;
+use crate::storage::Location;
+use crate::table::{self, CreateOutcome, LakeTable};
+
+/// What became of a slice.
+#[must_use]
+pub(super) enum SliceOutcome {
+    /// It stands in the table.
+    Committed { table: Box<LakeTable>, books: Books, replayed: u64 },
+    /// It holds neither rows nor columns and there is no table yet: nothing to write.
+    Nothing,
+    /// The commit call failed, with or without effect; the attempt id tells which.
+    Unknown { attempt: Uuid, error: Error },
+}
+
+/// Takes a slice into the table: creates or widens it, sets bad rows aside, reduces to net
+/// changes, merges, and commits rows and ledger together.
+///
+/// # Errors
+/// What was met before the commit was tried, and any imbalance of the books.
+pub(super) async fn commit_slice(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    location: &Location,
+    table: Option<LakeTable>,
+    slice: Slice,
+) -> Result<SliceOutcome> {
+    if table.is_none() && slice.schema.columns().is_empty() {
+        return Ok(SliceOutcome::Nothing);
+    }
+    let table = ready_table(pipeline, spec, location, table, &slice).await?;
+    set_aside(pipeline, spec, &slice).await?;
+
+    let keys = spec.lake_keys();
+    let (ledger, replayed) = ledger_after(table.ledger(), &slice, pipeline.settings().look_back);
+    let objects = slice.portions.iter().map(Portion::record).collect();
+    let quarantined = slice.bad_rows();
+    let net = reduce(&table, &keys, slice).await?;
+    let (changes, superseded) = (net.changes, net.superseded);
+    let plan = merge::plan(&table, &keys, net).await?;
+    let books = Books {
+        rows: changes + quarantined,
+        inserted: plan.inserted,
+        updated: plan.updated,
+        deleted: plan.deleted,
+        superseded,
+        ignored: plan.ignored,
+        quarantined,
+        before: table.rows(),
+        after: table.rows() + plan.inserted - plan.deleted,
+    };
+    books.check()?;
+    let record = CommitRecord {
+        format: CommitRecord::FORMAT,
+        attempt: pipeline.clock.attempt_id(),
+        objects,
+        books,
+        ledger: Ledger { rows: books.after, ..ledger },
+    };
+    match merge::commit(&table, plan, &record).await? {
+        CommitOutcome::Committed(delta) => {
+            let table = Box::new(table.succeeded_by(*delta, record.ledger)?);
+            Ok(SliceOutcome::Committed { table, books, replayed })
+        }
+        CommitOutcome::Unknown(error) => {
+            Ok(SliceOutcome::Unknown { attempt: record.attempt, error })
+        }
+    }
+}
+
+/// The table with every column of the slice.
+async fn ready_table(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    location: &Location,
+    table: Option<LakeTable>,
+    slice: &Slice,
+) -> Result<LakeTable> {
+    let Some(table) = table else {
+        let columns = slice.schema.columns();
+        require_keys(spec, columns)?;
+        let record = empty_record(pipeline, Ledger::default());
+        let name = spec.source.to_string();
+        return match table::create(location, &name, columns, &record).await? {
+            CreateOutcome::Created(delta) => LakeTable::first(delta, record.ledger),
+            CreateOutcome::Unknown(error) => Err(error),
+        };
+    };
+    let new = slice
+        .schema
+        .columns()
+        .iter()
+        .filter(|column| table.schema().column(&column.name).is_none());
+    let new: Vec<Column> = new.cloned().collect();
+    if new.is_empty() {
+        return Ok(table);
+    }
+    let record = empty_record(pipeline, table.ledger().clone());
+    let delta = table::add_columns(&table, &new, &record).await?;
+    tracing::info!(
+        table = %spec.source,
+        version = delta.version(),
+        columns = new.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
+        "columns added"
+    );
+    table.succeeded_by(delta, record.ledger)
+}
+
+fn require_keys(spec: &TableSpec, columns: &[Column]) -> Result<()> {
+    for key in spec.lake_keys() {
+        if !columns.iter().any(|column| column.name == key) {
+            return Err(Error::new(
+                ErrorKind::SchemaRefused,
+                "a key column does not stand in the staged objects; mend keys in the configuration",
+            )
+            .with("column", key));
+        }
+    }
+    Ok(())
+}
+
+/// A record of a commit that takes in no object.
+fn empty_record(pipeline: &Pipeline, ledger: Ledger) -> CommitRecord {
+    let books = Books { before: ledger.rows, after: ledger.rows, ..Books::default() };
+    CommitRecord {
+        format: CommitRecord::FORMAT,
+        attempt: pipeline.clock.attempt_id(),
+        objects: Vec::new(),
+        books,
+        ledger,
+    }
+}
+
+async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Result<()> {
+    if spec.on_bad_row != OnBadRow::Quarantine {
+        return Ok(());
+    }
+    let aside: Vec<SetAside<'_>> = slice
+        .portions
+        .iter()
+        .map(|portion| SetAside {
+            object: &portion.object,
+            mark: Mark::of(&portion.object, &portion.identity),
+            rows: portion.from + 1..=portion.from + portion.rows,
+            bad_rows: &portion.bad_rows,
+        })
+        .collect();
+    let location = pipeline.quarantine_folder(&spec.source)?;
+    quarantine::set_aside(&location, &spec.source, &aside, pipeline.clock.now()).await
+}
+
+/// The ledger after a slice, and how many of its objects a resume of DMS wrote again.
+fn ledger_after(before: &Ledger, slice: &Slice, look_back: LookBack) -> (Ledger, u64) {
+    let mut ledger = before.clone();
+    let mut replayed = 0;
+    for portion in &slice.portions {
+        let mark = Mark::of(&portion.object, &portion.identity);
+        if portion.is_done {
+            ledger.finish(&portion.object, mark, look_back);
+        } else {
+            ledger.advance(&portion.object, mark, portion.from + portion.rows);
+        }
+        if let Some((first, last)) = &portion.sequence
+            && ledger.saw_sequence(first, last)
+        {
+            replayed += 1;
+            tracing::warn!(
+                object = portion.object.relative,
+                "the change sequence goes back: a resume of DMS writes changes again"
+            );
+        }
+    }
+    (ledger, replayed)
+}
+
+async fn reduce(table: &LakeTable, keys: &[String], slice: Slice) -> Result<NetChanges> {
+    let session: SessionContext = create_session().into();
+    let batches = slice.portions.into_iter().flat_map(|portion| portion.batches);
+    let changes = Changes::new(batches, table.schema(), keys)?;
+    let current = Current { table, keys };
+    net_changes(changes, &session, &current).await
+}
+
+/// The table as the reduction asks for rows of it.
+struct Current<'a> {
+    table: &'a LakeTable,
+    keys: &'a [String],
+}
+
+#[async_trait]
+impl CurrentRows for Current<'_> {
+    async fn rows(&self, keys: RecordBatch, columns: &[String]) -> Result<Vec<RecordBatch>> {
+        merge::rows_of(self.table, self.keys, &[keys], columns).await
+    }
+}

@@ -1,0 +1,178 @@
+//! One look at a table: what is pending, slice by slice into the table.
+
+use object_store::path::Path;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::commit::{SliceOutcome, commit_slice};
+use crate::pipeline::run::Run;
+use crate::pipeline::slice::Slice;
+use crate::pipeline::slicer::{Cut, Slicer};
+use crate::pipeline::{Scope, Step, budget};
+use crate::progress::{Ledger, pending};
+use crate::source::{Identify, Listing, StagedObject, list_everything, list_window};
+use crate::storage::Location;
+use crate::table::{self, LakeTable};
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PassEnd {
+    /// Nothing is pending.
+    CaughtUp,
+    /// Somebody asked to stop.
+    Stopped,
+    /// No further slice fits the time left.
+    OutOfTime,
+}
+
+impl Run<'_> {
+    /// Opens the table, lists what is staged and applies what is pending.
+    ///
+    /// # Errors
+    /// What ended it early; everything committed by then stands.
+    pub(super) async fn pass(&mut self, scope: &Scope) -> Result<PassEnd> {
+        let staging = self.pipeline.staging_folder(&self.spec.source)?;
+        let location = self.pipeline.lake_folder(&self.spec.source)?;
+        let warm = self.pipeline.take_warm(&self.spec.source);
+        let opened = table::open(&location, warm).await?;
+        self.settle_unknown(&location).await?;
+        let nothing = Ledger::default();
+        let ledger = opened.as_ref().map_or(&nothing, LakeTable::ledger);
+        self.report.version = opened.as_ref().map(LakeTable::version);
+
+        let listing = self.list(&staging, ledger, scope).await?;
+        self.refuse_transaction_ordered(&listing)?;
+        let found = pending(ledger, &listing, &Identify::at(&staging)).await?;
+        self.report.foreign = listing.foreign;
+        self.report.late = found.late;
+        self.report.pending = found.objects.len() as u64;
+        if let Some(hold) = found.hold {
+            return Err(hold);
+        }
+        self.announce(&found.objects);
+        let end = self.apply_objects(&staging, &location, opened, found.objects).await?;
+        Ok(end)
+    }
+
+    async fn list(&self, staging: &Location, ledger: &Ledger, scope: &Scope) -> Result<Listing> {
+        let settings = self.pipeline.settings();
+        let Scope::Named(keys) = scope else {
+            return list_everything(staging, ledger.load.open).await;
+        };
+        let named: Vec<Path> = keys
+            .iter()
+            .map(|key| Path::parse(key).unwrap_or_else(|_| Path::from(key.as_str())))
+            .collect();
+        let is_flat = !settings.dms.date_partition_enabled
+            && named.iter().all(|key| {
+                key.prefix_match(staging.prefix()).is_some_and(|below| below.count() == 1)
+            });
+        match &ledger.cdc.floor {
+            Some(floor) if is_flat && !ledger.load.open => {
+                list_window(staging, floor, &named).await
+            }
+            _ => list_everything(staging, ledger.load.open).await,
+        }
+    }
+
+    fn refuse_transaction_ordered(&self, listing: &Listing) -> Result<()> {
+        if self.pipeline.settings().dms.preserve_transactions {
+            return Err(Error::new(
+                ErrorKind::SchemaRefused,
+                "preserve_transactions is not supported; turn it off at the endpoint and in the \
+                 configuration",
+            ));
+        }
+        let Some(first) = listing.transaction_ordered.first() else { return Ok(()) };
+        Err(Error::new(
+            ErrorKind::SchemaRefused,
+            "transaction-ordered objects (CDC_TXN-…) are not supported; turn preserve_transactions \
+             off at the endpoint and move them out of staging",
+        )
+        .with("object", first))
+    }
+
+    fn announce(&self, objects: &[StagedObject]) {
+        let bytes = objects.iter().map(|object| object.size).sum();
+        self.observer.step(Step::Pending { objects: objects.len() as u64, bytes });
+    }
+
+    async fn apply_objects(
+        &mut self,
+        staging: &Location,
+        location: &Location,
+        mut table: Option<LakeTable>,
+        objects: Vec<StagedObject>,
+    ) -> Result<PassEnd> {
+        let pipeline = self.pipeline;
+        let cut = Cut {
+            table: self.spec,
+            dms: &pipeline.settings().dms,
+            staging,
+            clock: pipeline.clock.as_ref(),
+            observer: self.observer,
+            memory_budget: budget::memory_budget(pipeline.settings()),
+        };
+        let schema = table.as_ref().map(|table| table.schema().clone()).unwrap_or_default();
+        let partial = table.as_ref().and_then(|table| table.ledger().partial.clone());
+        let mut slicer = Slicer::new(cut, objects, partial.as_ref(), schema);
+        let end = loop {
+            if self.limits.stop.is_requested() {
+                break PassEnd::Stopped;
+            }
+            let Some(until) = self.pace.reading_until(pipeline.clock.as_ref()) else {
+                break PassEnd::OutOfTime;
+            };
+            let Some(slice) = slicer.next(until).await? else { break PassEnd::CaughtUp };
+            table = self.apply_slice(location, table, slice).await?;
+        };
+        if let Some(table) = table {
+            pipeline.keep_warm(&self.spec.source, table.delta().clone());
+        }
+        Ok(end)
+    }
+
+    async fn apply_slice(
+        &mut self,
+        location: &Location,
+        table: Option<LakeTable>,
+        slice: Slice,
+    ) -> Result<Option<LakeTable>> {
+        let clock = self.pipeline.clock.as_ref();
+        let begun = clock.instant();
+        let finished = slice.finished_objects();
+        let rows = slice.rows();
+        let base = table.as_ref().map(LakeTable::version);
+        match commit_slice(self.pipeline, self.spec, location, table, slice).await? {
+            SliceOutcome::Nothing => {
+                self.report.pending -= finished;
+                Ok(None)
+            }
+            SliceOutcome::Committed { table, books, replayed } => {
+                let took = clock.instant() - begun;
+                self.pace.committed(took);
+                self.book(table.version(), &books, finished, replayed);
+                tracing::info!(
+                    table = %self.spec.source,
+                    version = table.version(),
+                    objects = finished,
+                    rows = books.rows,
+                    inserted = books.inserted,
+                    updated = books.updated,
+                    deleted = books.deleted,
+                    superseded = books.superseded,
+                    ignored = books.ignored,
+                    quarantined = books.quarantined,
+                    milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                    "committed"
+                );
+                let step = Step::Committed { version: table.version(), objects: finished, rows };
+                self.observer.step(step);
+                Ok(Some(*table))
+            }
+            SliceOutcome::Unknown { attempt, error } => {
+                self.unknown = Some((attempt, base));
+                Err(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One application of one table: passes until caught up, with bounded retries.
+
+use std::time::Duration;
+
+use deltalake::kernel::Version;
+use uuid::Uuid;
+
+use crate::config::TableSpec;
+use crate::disposition::{Action, disposition};
+use crate::error::{Error, Result};
+use crate::pipeline::budget::Pace;
+use crate::pipeline::pass::PassEnd;
+use crate::pipeline::{Limits, Observer, Pipeline, Scope, Status, TableReport};
+use crate::progress::Books;
+use crate::storage::Location;
+use crate::table::{find_attempt, log_store};
+
+/// So many setbacks in a row, without a commit between them, end an application.
+const MOST_SETBACKS: u32 = 8;
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The state of one application of one table.
+pub(super) struct Run<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) spec: &'a TableSpec,
+    pub(super) limits: &'a Limits,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) report: TableReport,
+    pub(super) pace: Pace,
+    /// An attempt whose commit call failed, and the version it was made for.
+    pub(super) unknown: Option<(Uuid, Option<Version>)>,
+    commits: u64,
+}
+
+/// Applies a table and reports; see [`Pipeline::apply`].
+pub(super) async fn run(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    scope: &Scope,
+    limits: &Limits,
+    observer: &dyn Observer,
+) -> TableReport {
+    let clock = pipeline.clock.as_ref();
+    let begun = clock.instant();
+    let report = TableReport { table: spec.source.to_string(), ..TableReport::default() };
+    let pace = Pace::new(limits);
+    let mut run = Run { pipeline, spec, limits, observer, report, pace, unknown: None, commits: 0 };
+    let outcome = run.until_caught_up(scope).await;
+    let mut report = run.report;
+    if let Err(error) = outcome {
+        report_error(&mut report, &error);
+    }
+    for name in &report.foreign {
+        tracing::warn!(table = report.table, object = name, "foreign object: not a name of DMS");
+    }
+    report.seconds = (clock.instant() - begun).as_secs_f64();
+    report
+}
+
+fn report_error(report: &mut TableReport, error: &Error) {
+    report.status = match disposition(error.kind()).action {
+        Action::Hold | Action::Quarantine => Status::Held,
+        Action::Retry | Action::GiveBack | Action::Fail => Status::Failed,
+    };
+    report.error = Some(error.chain());
+    report.error_kind = Some(error.kind());
+    tracing::error!(
+        table = report.table,
+        kind = %error.kind(),
+        status = ?report.status,
+        "{}",
+        error.chain()
+    );
+}
+
+impl Run<'_> {
+    async fn until_caught_up(&mut self, scope: &Scope) -> Result<PassEnd> {
+        let mut setbacks = 0;
+        loop {
+            let commits_before = self.commits;
+            let error = match self.pass(scope).await {
+                Ok(end) => return Ok(end),
+                Err(error) => error,
+            };
+            if self.commits > commits_before {
+                setbacks = 0;
+            }
+            setbacks += 1;
+            let may_pass_later = disposition(error.kind()).action == Action::Retry;
+            if !may_pass_later || setbacks > MOST_SETBACKS || self.limits.stop.is_requested() {
+                return Err(error);
+            }
+            let wait = self.wait(setbacks);
+            if self.limits.deadline.is_some_and(|end| self.pipeline.clock.instant() + wait >= end) {
+                return Err(error);
+            }
+            tracing::warn!(table = %self.spec.source, setbacks, "trying again: {}", error.chain());
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn wait(&self, setbacks: u32) -> Duration {
+        let longest = FIRST_WAIT.saturating_mul(1 << setbacks.min(16)).min(LONGEST_WAIT);
+        self.pipeline.clock.jitter(longest)
+    }
+
+    /// Finds out whether a commit whose answer was lost stands, and books it if it does.
+    pub(super) async fn settle_unknown(&mut self, location: &Location) -> Result<()> {
+        let Some((attempt, base)) = self.unknown else { return Ok(()) };
+        if let Some((version, record)) = find_attempt(&log_store(location)?, attempt, base).await? {
+            let finished = record.objects.iter().filter(|object| object.done).count() as u64;
+            self.book(version, &record.books, finished, 0);
+        }
+        self.unknown = None;
+        Ok(())
+    }
+
+    /// Adds a commit of ours to the report.
+    pub(super) fn book(&mut self, version: Version, books: &Books, finished: u64, replayed: u64) {
+        self.commits += 1;
+        let report = &mut self.report;
+        report.version = Some(version);
+        report.objects += finished;
+        report.pending = report.pending.saturating_sub(finished);
+        report.rows += books.rows;
+        report.inserted += books.inserted;
+        report.updated += books.updated;
+        report.deleted += books.deleted;
+        report.superseded += books.superseded;
+        report.ignored += books.ignored;
+        report.quarantined += books.quarantined;
+        report.replayed += replayed;
+    }
+}

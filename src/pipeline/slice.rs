@@ -1,0 +1,55 @@
+//! What one commit takes in.
+
+use arrow::record_batch::RecordBatch;
+
+use crate::progress::CommittedObject;
+use crate::schema::TableSchema;
+use crate::source::{BadRow, Identity, StagedObject};
+
+/// Consecutive rows of one object.
+#[derive(Debug)]
+pub(super) struct Portion {
+    pub(super) object: StagedObject,
+    pub(super) identity: Identity,
+    /// Rows of the object before these.
+    pub(super) from: u64,
+    /// Rows, bad ones included.
+    pub(super) rows: u64,
+    /// Whether the object ends here.
+    pub(super) is_done: bool,
+    /// Decoded rows.
+    pub(super) batches: Vec<RecordBatch>,
+    /// Rows that could not be decoded.
+    pub(super) bad_rows: Vec<BadRow>,
+    /// First and last change sequence, where the source gives one.
+    pub(super) sequence: Option<(String, String)>,
+    /// Memory that the decoded rows take.
+    pub(super) bytes: usize,
+}
+
+impl Portion {
+    pub(super) fn record(&self) -> CommittedObject {
+        CommittedObject::new(&self.object, &self.identity, self.from, self.rows, self.is_done)
+    }
+}
+
+/// Portions of consecutive objects of one phase, and the table's columns after them.
+#[derive(Debug)]
+pub(super) struct Slice {
+    pub(super) portions: Vec<Portion>,
+    pub(super) schema: TableSchema,
+}
+
+impl Slice {
+    pub(super) fn rows(&self) -> u64 {
+        self.portions.iter().map(|portion| portion.rows).sum()
+    }
+
+    pub(super) fn bad_rows(&self) -> u64 {
+        self.portions.iter().map(|portion| portion.bad_rows.len() as u64).sum()
+    }
+
+    pub(super) fn finished_objects(&self) -> u64 {
+        self.portions.iter().filter(|portion| portion.is_done).count() as u64
+    }
+}

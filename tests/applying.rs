@@ -1,0 +1,247 @@
+//! The whole path on small CSV objects: load, changes, holds, slices, progress.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Int32Type};
+use dmslake::clock::SystemClock;
+use dmslake::config::{Settings, load};
+use dmslake::error::ErrorKind;
+use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
+use tempfile::TempDir;
+
+/// A folder with staging, lake and a configuration of one table, `shop.items (id int, name)`.
+struct Shop {
+    folder: TempDir,
+    extra: &'static str,
+}
+
+impl Shop {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(extra: &'static str) -> Self {
+        Self { folder: TempDir::new().unwrap(), extra }
+    }
+
+    fn settings(&self) -> Settings {
+        let root = self.folder.path().display();
+        let extra = self.extra;
+        let text = format!(
+            "staging = \"{root}/staging\"\nlake = \"{root}/lake\"\n{extra}\n[[table]]\n\
+             source = \"shop.items\"\nkeys = [\"id\"]\ncolumns = [\n\
+             {{ name = \"id\", type = \"int\", nullable = false }},\n\
+             {{ name = \"name\", type = \"varchar(20)\" }},\n]\n"
+        );
+        load::parse(&text).unwrap()
+    }
+
+    fn stage(&self, name: &str, content: &str) {
+        let path = self.folder.path().join("staging/shop/items").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    fn lake(&self) -> std::path::PathBuf {
+        self.folder.path().join("lake/shop/items")
+    }
+
+    async fn pipeline(&self) -> Pipeline {
+        Pipeline::open(self.settings(), Arc::new(SystemClock)).await.unwrap()
+    }
+
+    async fn apply(&self) -> TableReport {
+        let pipeline = self.pipeline().await;
+        let table = pipeline.settings().tables[0].clone();
+        let report = pipeline.apply(&table, &Scope::Everything, &Limits::default(), &Silent).await;
+        let fates = report.inserted
+            + report.updated
+            + report.deleted
+            + report.superseded
+            + report.ignored
+            + report.quarantined;
+        assert_eq!(report.rows, fates, "{report:?}");
+        report
+    }
+
+    async fn rows(&self) -> Vec<(i32, Option<String>)> {
+        read(&self.lake()).await
+    }
+}
+
+async fn read(path: &Path) -> Vec<(i32, Option<String>)> {
+    let url = url::Url::from_directory_path(path).unwrap();
+    let table = deltalake::open_table(url).await.unwrap();
+    let context = datafusion::prelude::SessionContext::new();
+    let frame = context.read_table(table.table_provider().await.unwrap()).unwrap();
+    let mut found = vec![];
+    for batch in frame.collect().await.unwrap() {
+        let ids = batch.column_by_name("id").unwrap().as_primitive::<Int32Type>().clone();
+        let names = batch.column_by_name("name").unwrap();
+        let names = arrow::compute::cast(names, &DataType::Utf8).unwrap();
+        let names = names.as_string::<i32>().clone();
+        found.extend(
+            ids.values().iter().zip(names.iter()).map(|(id, name)| (*id, name.map(String::from))),
+        );
+    }
+    found.sort();
+    found
+}
+
+fn row(id: i32, name: &str) -> (i32, Option<String>) {
+    (id, Some(name.to_owned()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_and_its_changes_become_the_table_and_a_second_apply_commits_nothing() {
+    let shop = Shop::new();
+    shop.stage("LOAD00000001.csv", "1,a\n2,b\n3,c\n");
+    shop.stage("20240101-000000001.csv", "I,4,d\nU,2,B\nD,1,a\nD,9,x\n");
+    shop.stage("20240101-000000002.csv", "U,2,BB\nI,1,again\nU,4,NULL\n");
+    let report = shop.apply().await;
+    assert_eq!(report.status, Status::Ok, "{report:?}");
+    assert_eq!((report.objects, report.rows, report.inserted), (3, 10, 4));
+    assert_eq!((report.ignored, report.superseded, report.pending), (1, 3, 0));
+    assert_eq!(shop.rows().await, [row(1, "again"), row(2, "BB"), row(3, "c"), (4, None)]);
+
+    let version = report.version;
+    let again = shop.apply().await;
+    assert_eq!((again.status, again.version, again.rows), (Status::Ok, version, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_below_the_watermark_holds_the_table_until_it_is_moved() {
+    let shop = Shop::new();
+    shop.stage("20240101-000000001.csv", "I,1,a\n");
+    shop.stage("20240101-000000005.csv", "I,2,b\n");
+    assert_eq!(shop.apply().await.status, Status::Ok);
+    shop.stage("20240101-000000003.csv", "U,2,late\n");
+    shop.stage("20240101-000000007.csv", "I,3,c\n");
+    let held = shop.apply().await;
+    assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::LateObject)));
+    assert_eq!(held.late, ["20240101-000000003.csv"]);
+    assert_eq!(shop.rows().await, [row(1, "a"), row(2, "b")]);
+    std::fs::remove_file(shop.folder.path().join("staging/shop/items/20240101-000000003.csv"))
+        .unwrap();
+    assert_eq!(shop.apply().await.status, Status::Ok);
+    assert_eq!(shop.rows().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_object_after_the_first_change_means_a_reload_and_holds() {
+    let shop = Shop::new();
+    shop.stage("LOAD00000001.csv", "1,a\n");
+    assert_eq!(shop.apply().await.inserted, 1);
+    // The generation is open: a further object is appended.
+    shop.stage("LOAD00000002.csv", "2,b\n");
+    assert_eq!(shop.apply().await.inserted, 1);
+    shop.stage("20240101-000000001.csv", "I,3,c\n");
+    assert_eq!(shop.apply().await.status, Status::Ok);
+    shop.stage("LOAD00000003.csv", "4,d\n");
+    let held = shop.apply().await;
+    assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::Reload)));
+    assert_eq!(shop.rows().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rewritten_load_object_holds_in_an_open_and_in_a_closed_generation() {
+    for is_closed in [false, true] {
+        let shop = Shop::new();
+        shop.stage("LOAD00000001.csv", "1,a\n");
+        if is_closed {
+            shop.stage("20240101-000000001.csv", "I,3,c\n");
+        }
+        assert_eq!(shop.apply().await.status, Status::Ok);
+        shop.stage("LOAD00000001.csv", "1,b\n");
+        let held = shop.apply().await;
+        assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::Reload)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copied_folder_still_works() {
+    let shop = Shop::new();
+    shop.stage("LOAD00000001.csv", "1,a\n");
+    shop.stage("20240101-000000001.csv", "I,2,b\n");
+    assert_eq!(shop.apply().await.objects, 2);
+    for name in ["LOAD00000001.csv", "20240101-000000001.csv"] {
+        let path = shop.folder.path().join("staging/shop/items").join(name);
+        let content = std::fs::read(&path).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::fs::write(&path, content).unwrap();
+    }
+    let again = shop.apply().await;
+    assert_eq!((again.status, again.objects), (Status::Ok, 0), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_row_holds_at_the_last_good_object_or_goes_to_quarantine() {
+    let shop = Shop::new();
+    shop.stage("20240101-000000001.csv", "I,1,a\n");
+    shop.stage("20240101-000000002.csv", "I,2,b\nI,many,c\n");
+    let held = shop.apply().await;
+    assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::MalformedObject)));
+    let error = held.error.unwrap();
+    for part in ["20240101-000000002.csv", "row: 2", "column: id", "on_bad_row"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(!error.contains("many"), "no values: {error}");
+    assert_eq!(shop.rows().await, [row(1, "a")]);
+
+    let shop = Shop { folder: shop.folder, extra: "[defaults]\non_bad_row = \"quarantine\"" };
+    let report = shop.apply().await;
+    assert_eq!((report.status, report.quarantined, report.inserted), (Status::Ok, 1, 1));
+    assert_eq!(shop.rows().await, [row(1, "a"), row(2, "b")]);
+    let quarantine = shop.folder.path().join("lake/_quarantine/shop/items");
+    assert!(quarantine.join("_delta_log").is_dir());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_larger_than_memory_goes_in_slices_and_row_ranges() {
+    let shop = Shop::with("memory_budget = 2000");
+    let load: String = (0..30_000).map(|id| format!("{id},n{id}\n")).collect();
+    shop.stage("LOAD00000001.csv", &load);
+    let changes: String = (0..20_000).map(|id| format!("U,{id},m{id}\n")).collect();
+    shop.stage("20240101-000000001.csv", &changes);
+    shop.stage("20240101-000000002.csv", "D,0,x\n");
+    let report = shop.apply().await;
+    assert_eq!(report.status, Status::Ok, "{report:?}");
+    assert_eq!((report.inserted, report.updated, report.deleted), (30_000, 20_000, 1));
+    assert!(report.version.unwrap() >= 7, "{report:?}");
+    let rows = shop.rows().await;
+    assert_eq!(
+        (rows.len(), &rows[0], &rows[29_998]),
+        (29_999, &row(1, "m1"), &row(29_999, "n29999"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_and_empty_objects_are_named_or_applied_as_nothing() {
+    let shop = Shop::new();
+    shop.stage("20240101-000000001.csv", "");
+    shop.stage("notes.txt", "hello");
+    let report = shop.apply().await;
+    assert_eq!((report.status, report.version), (Status::Ok, None), "{report:?}");
+    assert_eq!(report.foreign, ["notes.txt"]);
+    shop.stage("20240101-000000002.csv", "I,1,a\n");
+    shop.stage("20240101-000000003.csv", "");
+    let report = shop.apply().await;
+    assert_eq!((report.objects, report.inserted), (3, 1), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transaction_ordered_objects_are_refused_by_name() {
+    let shop = Shop::new();
+    shop.stage("20240101-000000001.csv", "I,1,a\n");
+    shop.stage("CDC_TXN-20201117153046033.csv", "I,items,shop,1,a\n");
+    let held = shop.apply().await;
+    assert_eq!(held.status, Status::Held);
+    assert!(held.error.unwrap().contains("CDC_TXN-20201117153046033.csv"));
+
+    let shop = Shop::with("[dms]\npreserve_transactions = true");
+    let held = shop.apply().await;
+    assert_eq!(held.status, Status::Held);
+    assert!(held.error.unwrap().contains("preserve_transactions"));
+}

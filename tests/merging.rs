@@ -1,0 +1,161 @@
+//! One commit at a time: the truth table of the merge, and that two of our commits conflict.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::Int64Type;
+use dmslake::change::NetChanges;
+use dmslake::clock::{Clock, SystemClock};
+use dmslake::merge::{self, CommitOutcome, MergePlan};
+use dmslake::progress::{Books, CommitRecord, Ledger};
+use dmslake::schema::{Column, ColumnType, TableSchema};
+use dmslake::storage::{Location, encode_segment};
+use dmslake::table::{self, CreateOutcome, LakeTable};
+use tempfile::TempDir;
+
+fn schema() -> TableSchema {
+    let column =
+        |name: &str, column_type| Column { name: name.into(), column_type, nullable: true };
+    TableSchema::new(vec![column("id", ColumnType::Long), column("Camel.Case", ColumnType::String)])
+}
+
+fn rows(rows: &[(i64, &str)]) -> Vec<RecordBatch> {
+    let ids: Int64Array = rows.iter().map(|row| Some(row.0)).collect();
+    let names: StringArray = rows.iter().map(|row| Some(row.1)).collect();
+    let columns: Vec<ArrayRef> = vec![Arc::new(ids), Arc::new(names)];
+    vec![RecordBatch::try_new(schema().arrow(), columns).unwrap()]
+}
+
+fn keys(ids: &[i64]) -> Vec<RecordBatch> {
+    let ids: ArrayRef = Arc::new(Int64Array::from(ids.to_vec()));
+    vec![RecordBatch::try_from_iter([("id", ids)]).unwrap()]
+}
+
+fn net(upserts: &[(i64, &str)], deletes: &[i64]) -> NetChanges {
+    NetChanges {
+        upserts: if upserts.is_empty() { vec![] } else { rows(upserts) },
+        deletes: if deletes.is_empty() { vec![] } else { keys(deletes) },
+        changes: (upserts.len() + deletes.len()) as u64,
+        superseded: 0,
+    }
+}
+
+fn record(table: &LakeTable, plan: &MergePlan) -> CommitRecord {
+    let after = table.rows() + plan.inserted - plan.deleted;
+    CommitRecord {
+        format: CommitRecord::FORMAT,
+        attempt: SystemClock.attempt_id(),
+        objects: vec![],
+        books: Books { before: table.rows(), after, ..Books::default() },
+        ledger: Ledger { rows: after, ..table.ledger().clone() },
+    }
+}
+
+async fn new_table(folder: &TempDir, name: &str) -> (Location, LakeTable) {
+    let lake = Location::open(folder.path().to_str().unwrap()).await.unwrap();
+    let location = lake.folder(&["shop", &encode_segment(name)]).unwrap();
+    let empty = CommitRecord {
+        format: CommitRecord::FORMAT,
+        attempt: SystemClock.attempt_id(),
+        objects: vec![],
+        books: Books::default(),
+        ledger: Ledger::default(),
+    };
+    let created = table::create(&location, name, schema().columns(), &empty).await.unwrap();
+    if let CreateOutcome::Unknown(error) = created {
+        panic!("{name}: {}", error.chain());
+    }
+    let table = table::open(&location, None).await.unwrap().unwrap();
+    (location, table)
+}
+
+async fn apply(location: &Location, table: &LakeTable, net: NetChanges) -> (MergePlan, LakeTable) {
+    let plan = merge::plan(table, &["id".to_owned()], net).await.unwrap();
+    let record = record(table, &plan);
+    match merge::commit(table, plan.clone(), &record).await.unwrap() {
+        CommitOutcome::Committed(_) => {}
+        CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
+    }
+    (plan, table::open(location, None).await.unwrap().unwrap())
+}
+
+async fn content(table: &LakeTable) -> Vec<(i64, String)> {
+    let context = datafusion::prelude::SessionContext::new();
+    let frame = context.read_table(table.delta().table_provider().await.unwrap()).unwrap();
+    let mut found = vec![];
+    for batch in frame.collect().await.unwrap() {
+        let names =
+            arrow::compute::cast(batch.column(1), &arrow::datatypes::DataType::Utf8).unwrap();
+        let ids = batch.column(0).as_primitive::<Int64Type>();
+        let names = names.as_string::<i32>();
+        found.extend((0..batch.num_rows()).map(|i| (ids.value(i), names.value(i).to_owned())));
+    }
+    found.sort();
+    found
+}
+
+fn counts(plan: &MergePlan) -> [u64; 4] {
+    [plan.inserted, plan.updated, plan.deleted, plan.ignored]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cell_of_the_truth_table_is_counted_before_the_commit() {
+    let folder = TempDir::new().unwrap();
+    let (location, table) = new_table(&folder, "orders").await;
+    let (plan, table) = apply(&location, &table, net(&[(1, "a"), (2, "b"), (3, "c")], &[9])).await;
+    assert_eq!(counts(&plan), [3, 0, 0, 1]);
+    let (plan, table) = apply(&location, &table, net(&[(2, "B"), (4, "d")], &[3, 8])).await;
+    assert_eq!(counts(&plan), [1, 1, 1, 1]);
+    let expected = [(1, "a"), (2, "B"), (4, "d")].map(|(id, name)| (id, name.to_owned()));
+    assert_eq!(content(&table).await, expected);
+    assert_eq!(table.rows(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_without_effect_still_carries_the_ledger() {
+    let folder = TempDir::new().unwrap();
+    let (location, table) = new_table(&folder, "orders").await;
+    let before = table.version();
+    let (plan, table) = apply(&location, &table, net(&[], &[5])).await;
+    assert_eq!(counts(&plan), [0, 0, 0, 1]);
+    assert_eq!(table.version(), before + 1);
+    assert_eq!(table.next_transaction(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_of_two_commits_from_one_version_loses() {
+    let folder = TempDir::new().unwrap();
+    let (location, first) = new_table(&folder, "orders").await;
+    let (_, first) = apply(&location, &first, net(&[(1, "a")], &[])).await;
+    // Appends, merges and commits without effect, in every pairing.
+    let kinds = [net(&[(100, "x")], &[]), net(&[(1, "y")], &[]), net(&[], &[77])];
+    let mut stale = first;
+    for winner in &kinds {
+        for loser in &kinds {
+            let (_, fresh) = apply(&location, &stale, winner.clone()).await;
+            let plan = merge::plan(&stale, &["id".to_owned()], loser.clone()).await.unwrap();
+            let record = record(&stale, &plan);
+            let outcome = merge::commit(&stale, plan, &record).await.unwrap();
+            assert!(matches!(outcome, CommitOutcome::Unknown(_)), "two commits on one version");
+            stale = table::open(&location, None).await.unwrap().unwrap();
+            assert_eq!(stale.version(), fresh.version());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_with_any_character_stand_in_one_folder() {
+    for name in
+        ["a b", "50%", "x/y", "é:ü", "a#b?c", "..", "c=d", "~", "`q`\"|<>^{}[]*", "back\\slash"]
+    {
+        let folder = TempDir::new().unwrap();
+        let (location, table) = new_table(&folder, name).await;
+        let (_, table) = apply(&location, &table, net(&[(1, "a"), (2, "b")], &[])).await;
+        let (_, table) = apply(&location, &table, net(&[(2, "B")], &[1])).await;
+        assert_eq!(content(&table).await, [(2, "B".to_owned())], "{name}");
+        let schema_folder = folder.path().join("shop");
+        assert_eq!(std::fs::read_dir(&schema_folder).unwrap().count(), 1, "{name}");
+        let stands_at = schema_folder.join(encode_segment(name)).join("_delta_log");
+        assert!(stands_at.is_dir(), "{name}: {}", location.url());
+    }
+}
