@@ -75,6 +75,12 @@ impl Pipeline {
         &self.settings
     }
 
+    /// Where DMS stages objects.
+    #[must_use]
+    pub fn staging(&self) -> &Location {
+        &self.staging
+    }
+
     /// Applies what is pending for one table, in order, until caught up, held, stopped, or
     /// short of time. A failure is part of the report, so that one table never fails another.
     pub async fn apply(

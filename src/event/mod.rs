@@ -1,1 +1,137 @@
-//! Doorbells: the events that tell which tables to look at.
+//! What wakes the function: every shape of event, read into doorbells.
+//!
+//! An event is only a doorbell. It says which tables to look at; what is applied, and in what
+//! order, follows from staging and from each table's progress. So events may come twice, late,
+//! out of order or never, and times, sizes and sequencers in them are not read. Pure: no I/O.
+
+mod queue;
+mod route;
+mod s3;
+
+use serde_json::Value;
+
+pub use route::{Route, Work, route};
+
+/// What a doorbell asks to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doorbell {
+    /// The table of an object that has just been staged.
+    Object {
+        /// The bucket as the event names it.
+        bucket: String,
+        /// The object's full key, decoded.
+        key: String,
+    },
+    /// The table of this name, `schema.table`, wholly.
+    Table(String),
+    /// Every table, wholly.
+    Everything,
+}
+
+/// Why an event or a message cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable(pub String);
+
+/// The doorbells of one message, none if it calls for nothing (a test event, a deletion).
+pub type Content = Result<Vec<Doorbell>, Unreadable>;
+
+/// A message of a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// By which the queue is told that the message failed.
+    pub id: String,
+    /// What it asks for.
+    pub content: Content,
+}
+
+/// What an invocation carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// A batch of an SQS queue, whose messages fail one by one.
+    Queue(Vec<Message>),
+    /// An event that was sent to the function itself, which fails as a whole.
+    Direct(Content),
+}
+
+/// Reads the payload of an invocation.
+///
+/// Understood are S3 notifications, EventBridge's S3 and scheduled events, SNS envelopes,
+/// `s3:TestEvent`, `{"tables": ["shop.orders"]}` and `{"sweep": true}`, each as it is and as
+/// the body of an SQS message.
+#[must_use]
+pub fn parse(event: &Value) -> Invocation {
+    match queue::messages(event) {
+        Some(Ok(messages)) => Invocation::Queue(messages),
+        Some(Err(unreadable)) => Invocation::Direct(Err(unreadable)),
+        None => Invocation::Direct(content(event)),
+    }
+}
+
+fn content(event: &Value) -> Content {
+    if let Some(records) = event.get("Records").and_then(Value::as_array) {
+        let read: Result<Vec<_>, _> = records.iter().map(record).collect();
+        return Ok(read?.concat());
+    }
+    if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
+        return Ok(Vec::new());
+    }
+    if let Some(detail_type) = event.get("detail-type").and_then(Value::as_str) {
+        return match (event.get("source").and_then(Value::as_str), detail_type) {
+            (Some("aws.s3"), "Object Created") => s3::event_bridge(event),
+            (Some("aws.s3"), _) => Ok(Vec::new()),
+            (_, "Scheduled Event") => Ok(vec![Doorbell::Everything]),
+            _ => Err(unreadable("an EventBridge event that is neither S3's nor scheduled")),
+        };
+    }
+    if event.get("Type").and_then(Value::as_str) == Some("Notification") {
+        return notification(event);
+    }
+    by_hand(event)
+}
+
+/// A record of S3, or of SNS where it calls the function itself.
+fn record(record: &Value) -> Content {
+    let source = record.get("eventSource").or_else(|| record.get("EventSource"));
+    match source.and_then(Value::as_str) {
+        Some("aws:s3") => s3::notification(record),
+        Some("aws:sns") => match record.get("Sns") {
+            Some(envelope) => notification(envelope),
+            None => Err(unreadable("an SNS record without its envelope")),
+        },
+        _ => Err(unreadable("a record that comes neither from S3 nor from SNS")),
+    }
+}
+
+/// An SNS envelope around any other shape.
+fn notification(envelope: &Value) -> Content {
+    match envelope.get("Message").and_then(Value::as_str) {
+        Some(message) => body(message),
+        None => Err(unreadable("an SNS envelope without a message")),
+    }
+}
+
+/// An event that travels as text.
+fn body(text: &str) -> Content {
+    match serde_json::from_str(text) {
+        Ok(event) => content(&event),
+        Err(_) => Err(unreadable("text that is not JSON")),
+    }
+}
+
+/// What a person, or a schedule with an input of its own, sends.
+fn by_hand(event: &Value) -> Content {
+    if event.get("sweep") == Some(&Value::Bool(true)) {
+        return Ok(vec![Doorbell::Everything]);
+    }
+    let names = event.get("tables").and_then(Value::as_array).filter(|names| !names.is_empty());
+    let names = names.ok_or_else(|| unreadable("an event of no known shape"))?;
+    let doorbell = |name: &Value| match name.as_str() {
+        Some(name) => Ok(Doorbell::Table(name.to_owned())),
+        None => Err(unreadable("\"tables\" holds something that is no text")),
+    };
+    names.iter().map(doorbell).collect()
+}
+
+fn unreadable(what: &str) -> Unreadable {
+    Unreadable(what.to_owned())
+}

@@ -62,6 +62,34 @@ pub struct TableReport {
     pub error_kind: Option<ErrorKind>,
 }
 
+impl TableReport {
+    /// Whether nothing is left to apply.
+    #[must_use]
+    pub fn is_caught_up(&self) -> bool {
+        self.status == Status::Ok && self.pending == 0
+    }
+
+    /// This application and the next one of the same table as one: counts add up, the table
+    /// stands as the later one says.
+    #[must_use]
+    pub fn followed_by(self, next: Self) -> Self {
+        Self {
+            objects: self.objects + next.objects,
+            rows: self.rows + next.rows,
+            inserted: self.inserted + next.inserted,
+            updated: self.updated + next.updated,
+            deleted: self.deleted + next.deleted,
+            superseded: self.superseded + next.superseded,
+            ignored: self.ignored + next.ignored,
+            quarantined: self.quarantined + next.quarantined,
+            replayed: self.replayed + next.replayed,
+            version: next.version.or(self.version),
+            seconds: self.seconds + next.seconds,
+            ..next
+        }
+    }
+}
+
 /// One step forward of an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {

@@ -1,0 +1,142 @@
+//! From doorbells to tables: each table is looked at once, for all that rang for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Content, Doorbell, Unreadable};
+use crate::config::{Settings, TableName, TableSpec};
+use crate::pipeline::Scope;
+use crate::storage::{Location, StoreKind};
+
+/// One table that was rung for.
+#[derive(Clone, Debug)]
+pub struct Work<'a> {
+    /// The table.
+    pub table: &'a TableSpec,
+    /// Which of its objects to look at; names are sorted, each once.
+    pub scope: Scope,
+    /// Positions of the messages that wait for it.
+    pub messages: BTreeSet<usize>,
+}
+
+/// What a batch of messages asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Route<'a> {
+    /// The tables to apply, each once, in the configuration's order.
+    pub work: Vec<Work<'a>>,
+    /// Messages that cannot be answered, by position: not understood, or naming a table that
+    /// is not configured.
+    pub unreadable: BTreeMap<usize, Unreadable>,
+    /// Folders of staged objects that no `[[table]]` takes.
+    pub unconfigured: BTreeSet<TableName>,
+    /// How many objects were named that stand in no table's folder.
+    pub elsewhere: u64,
+    /// Whether every table was rung for at once.
+    pub is_sweep: bool,
+}
+
+/// Finds the tables that these messages ring for.
+///
+/// An object belongs to the table of its first two folders below the staging folder, whose
+/// names S3 carries raw. An object of no configured table calls for nothing: staging may hold
+/// more than this configuration keeps.
+#[must_use]
+pub fn route<'a>(settings: &'a Settings, staging: &Location, messages: &[Content]) -> Route<'a> {
+    let mut switchboard = Switchboard { settings, staging, rung: BTreeMap::new() };
+    let mut route = Route::default();
+    for (message, content) in messages.iter().enumerate() {
+        match content {
+            Ok(doorbells) => {
+                for doorbell in doorbells {
+                    switchboard.ring(doorbell, message, &mut route);
+                }
+            }
+            Err(reason) => {
+                route.unreadable.insert(message, reason.clone());
+            }
+        }
+    }
+    route.work = switchboard.rung.into_values().collect();
+    for work in &mut route.work {
+        if let Scope::Named(keys) = &mut work.scope {
+            keys.sort_unstable();
+            keys.dedup();
+        }
+    }
+    route
+}
+
+struct Switchboard<'a, 's> {
+    settings: &'a Settings,
+    staging: &'s Location,
+    /// By the table's place in the configuration.
+    rung: BTreeMap<usize, Work<'a>>,
+}
+
+impl<'a> Switchboard<'a, '_> {
+    fn ring(&mut self, doorbell: &Doorbell, message: usize, route: &mut Route<'_>) {
+        match doorbell {
+            Doorbell::Everything => {
+                route.is_sweep = true;
+                for index in 0..self.settings.tables.len() {
+                    self.work(index, message).scope = Scope::Everything;
+                }
+            }
+            Doorbell::Table(name) => match self.find(|source| source.to_string() == *name) {
+                Some(index) => self.work(index, message).scope = Scope::Everything,
+                None => {
+                    route.unreadable.insert(message, self.not_configured(name));
+                }
+            },
+            Doorbell::Object { bucket, key } => {
+                let Some(folder) = table_folder(self.staging, bucket, key) else {
+                    route.elsewhere += 1;
+                    return;
+                };
+                match self.find(|source| *source == folder) {
+                    Some(index) => {
+                        if let Scope::Named(keys) = &mut self.work(index, message).scope {
+                            keys.push(key.clone());
+                        }
+                    }
+                    None => {
+                        route.unconfigured.insert(folder);
+                    }
+                }
+            }
+        }
+    }
+
+    fn find(&self, is_it: impl Fn(&TableName) -> bool) -> Option<usize> {
+        self.settings.tables.iter().position(|table| is_it(&table.source))
+    }
+
+    fn work(&mut self, index: usize, message: usize) -> &mut Work<'a> {
+        let table = &self.settings.tables[index];
+        let nothing_yet = || Work { table, scope: Scope::Named(vec![]), messages: BTreeSet::new() };
+        let work = self.rung.entry(index).or_insert_with(nothing_yet);
+        work.messages.insert(message);
+        work
+    }
+
+    fn not_configured(&self, name: &str) -> Unreadable {
+        let names = self.settings.tables.iter().map(|table| table.source.to_string());
+        let names = names.collect::<Vec<_>>().join(", ");
+        Unreadable(format!("no table {name} is configured; configured: {names}"))
+    }
+}
+
+/// The schema and table folders of an object that stands in such folders of staging.
+fn table_folder(staging: &Location, bucket: &str, key: &str) -> Option<TableName> {
+    // A disk has no buckets: what an event says of one is not looked at.
+    if staging.kind() == StoreKind::S3 && staging.url().host_str() != Some(bucket) {
+        return None;
+    }
+    let below = match staging.prefix().as_ref() {
+        "" => key,
+        prefix => key.strip_prefix(prefix)?.strip_prefix('/')?,
+    };
+    let (schema, rest) = below.split_once('/')?;
+    let (table, name) = rest.split_once('/')?;
+    let is_complete = [schema, table, name].iter().all(|part| !part.is_empty());
+    is_complete.then(|| TableName { schema: schema.to_owned(), table: table.to_owned() })
+}
