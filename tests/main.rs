@@ -6,3 +6,7 @@ mod merging;
 mod net_changes;
 mod object_names;
 mod support;
+
+mod acknowledgement;
+mod events;
+mod lambda;

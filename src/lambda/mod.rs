@@ -1,1 +1,16 @@
-//! The Lambda function around the pipeline.
+//! The Lambda function: an event comes in, the tables it rings for are applied, and whoever
+//! sent it learns what to send again.
+
+mod apply;
+mod deadline;
+mod diagnostic;
+mod handler;
+pub mod log;
+mod response;
+mod warm;
+
+pub use apply::ApplyTables;
+pub use deadline::Deadline;
+pub use handler::{answer, handle};
+pub use response::{Answer, ItemFailure};
+pub use warm::Warm;

@@ -1,0 +1,36 @@
+//! How an invocation spends its time.
+
+use std::time::{Duration, Instant};
+
+use chrono::DateTime;
+
+use crate::clock::Clock;
+
+/// The instants until which an invocation works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// No slice begins that would not be committed by then.
+    pub commit: Instant,
+    /// Whatever still runs is dropped then, so that the answer is heard. To a table this is a
+    /// crash, which the next application finds its way out of.
+    pub drop: Instant,
+}
+
+impl Deadline {
+    /// A tenth of the time left is kept in reserve, at least one second and at most fifteen,
+    /// because how long a slice takes is an estimate; half of the reserve is for the answer.
+    #[must_use]
+    pub fn after(left: Duration, now: Instant) -> Self {
+        let reserve = (left / 10).clamp(Duration::from_secs(1), Duration::from_secs(15));
+        let commit = now + left.saturating_sub(reserve);
+        Self { commit, drop: now + left.saturating_sub(reserve / 2) }
+    }
+
+    /// The deadline of an invocation that Lambda ends at this many milliseconds of Unix time.
+    #[must_use]
+    pub fn of_invocation(unix_milliseconds: u64, clock: &dyn Clock) -> Self {
+        let end = i64::try_from(unix_milliseconds).ok().and_then(DateTime::from_timestamp_millis);
+        let left = end.and_then(|end| (end - clock.now()).to_std().ok()).unwrap_or_default();
+        Self::after(left, clock.instant())
+    }
+}

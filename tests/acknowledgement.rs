@@ -1,0 +1,302 @@
+//! Which messages come back: what the function tells a queue, or another sender, for every way
+//! that tables can end, and how it shares out its time. Tables are scripted here; with the real
+//! pipeline and the real binary the same is seen in `lambda.rs`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use dmslake::clock::{Clock, SystemClock};
+use dmslake::config::{Settings, TableName, TableSpec};
+use dmslake::error::{ErrorKind, Result};
+use dmslake::lambda::{Answer, ApplyTables, Deadline, answer};
+use dmslake::pipeline::{Limits, Scope, Status, TableReport};
+use dmslake::storage::Location;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::events::{in_memory, settings};
+use crate::support::events::{queue, s3_notification, test_event};
+
+/// Time that passes only when told to.
+#[derive(Debug)]
+struct StoppedClock {
+    start: Instant,
+    passed: Mutex<Duration>,
+}
+
+impl StoppedClock {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { start: SystemClock.instant(), passed: Mutex::default() })
+    }
+
+    fn pass(&self, time: Duration) {
+        *self.passed.lock().expect("not poisoned") += time;
+    }
+}
+
+impl Clock for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + *self.passed.lock().expect("not poisoned")
+    }
+
+    fn instant(&self) -> Instant {
+        self.start + *self.passed.lock().expect("not poisoned")
+    }
+
+    fn attempt_id(&self) -> Uuid {
+        Uuid::nil()
+    }
+
+    fn jitter(&self, _limit: Duration) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// How one application goes.
+#[derive(Clone)]
+enum Play {
+    Ends { pending: u64, after: Duration },
+    Held,
+    Fails(ErrorKind),
+    Panics,
+    Hangs,
+}
+
+fn ends(pending: u64, seconds: u64) -> Play {
+    Play::Ends { pending, after: Duration::from_secs(seconds) }
+}
+
+/// Tables that follow a script; without one they end well.
+struct Scripted {
+    settings: Settings,
+    staging: Location,
+    clock: Arc<StoppedClock>,
+    scripts: Mutex<BTreeMap<&'static str, VecDeque<Play>>>,
+    /// What was applied, and how many seconds it was given.
+    seen: Mutex<Vec<(String, Scope, u64)>>,
+}
+
+impl Scripted {
+    fn new<const N: usize>(scripts: [(&'static str, &[Play]); N]) -> Self {
+        let tables = [("shop", "a"), ("shop", "b"), ("shop", "c")];
+        let scripts = scripts.map(|(table, plays)| (table, plays.iter().cloned().collect()));
+        Self {
+            settings: settings("s3://staging/dms", &tables),
+            staging: in_memory("s3://staging/dms"),
+            clock: StoppedClock::new(),
+            scripts: Mutex::new(scripts.into()),
+            seen: Mutex::default(),
+        }
+    }
+
+    async fn answer(&self, event: &Value) -> Result<Answer> {
+        let deadline = Deadline::after(Duration::from_secs(100), self.clock.instant());
+        answer(self, event, deadline, self.clock.as_ref()).await
+    }
+
+    /// Ids of the messages that come back.
+    async fn failures(&self, messages: &[(&str, &Value)]) -> Vec<String> {
+        match self.answer(&queue(messages)).await.expect("a batch never fails as a whole") {
+            Answer::Queue { batch_item_failures } => {
+                batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
+            }
+            Answer::Summary { .. } => panic!("a summary is no answer to a queue"),
+        }
+    }
+
+    fn seen(&self) -> Vec<(String, Scope, u64)> {
+        self.seen.lock().expect("not poisoned").clone()
+    }
+}
+
+#[async_trait]
+impl ApplyTables for Scripted {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn staging(&self) -> &Location {
+        &self.staging
+    }
+
+    async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport {
+        let given = limits.deadline.expect("an invocation ends") - self.clock.instant();
+        let name = table.source.to_string();
+        let seen = (name.clone(), scope.clone(), given.as_secs());
+        self.seen.lock().expect("not poisoned").push(seen);
+        let play = {
+            let mut scripts = self.scripts.lock().expect("not poisoned");
+            scripts.get_mut(table.source.table.as_str()).and_then(VecDeque::pop_front)
+        };
+        let report = TableReport { table: name, objects: 1, rows: 10, ..TableReport::default() };
+        match play.unwrap_or(ends(0, 0)) {
+            Play::Ends { pending, after } => {
+                self.clock.pass(after);
+                TableReport { pending, ..report }
+            }
+            Play::Held => TableReport {
+                status: Status::Held,
+                pending: 7,
+                error: Some("late object".into()),
+                error_kind: Some(ErrorKind::LateObject),
+                ..report
+            },
+            Play::Fails(kind) => TableReport {
+                status: Status::Failed,
+                error: Some("it broke".into()),
+                error_kind: Some(kind),
+                ..report
+            },
+            Play::Panics => panic!("a defect"),
+            Play::Hangs => std::future::pending().await,
+        }
+    }
+
+    async fn unconfigured(&self) -> Result<Vec<TableName>> {
+        Ok(vec![TableName { schema: "shop".into(), table: "staged".into() }])
+    }
+}
+
+fn object(table: &str, name: &str) -> Value {
+    s3_notification(&format!("dms/shop/{table}/{name}.csv"))
+}
+
+fn both(first: &Value, second: &Value) -> Value {
+    json!({"Records": [first["Records"][0], second["Records"][0]]})
+}
+
+#[tokio::test]
+async fn messages_of_tables_that_are_caught_up_or_held_are_acknowledged() {
+    let tables = Scripted::new([("b", &[Play::Held])]);
+    let (a, b) = (object("a", "1"), object("b", "1"));
+    let unconfigured = object("refunds", "1");
+    let messages =
+        [("1", &a), ("2", &b), ("3", &unconfigured), ("4", &test_event()), ("5", &both(&a, &b))];
+    assert_eq!(tables.failures(&messages).await, [""; 0]);
+    assert_eq!(tables.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn messages_of_tables_that_failed_or_need_time_come_back() {
+    let unavailable = Play::Fails(ErrorKind::Unavailable);
+    let tables = Scripted::new([("a", &[unavailable]), ("b", &[ends(3, 0), ends(2, 0)])]);
+    let (a, b, c) = (object("a", "1"), object("b", "1"), object("c", "1"));
+    let messages = [
+        ("1", &a),
+        ("2", &b),
+        ("3", &c),
+        ("4", &both(&c, &a)),
+        ("5", &json!({"hello": 1})),
+        ("6", &json!({"tables": ["shop.unknown"]})),
+    ];
+    assert_eq!(tables.failures(&messages).await, ["1", "2", "4", "5", "6"]);
+}
+
+#[tokio::test]
+async fn a_table_is_applied_once_for_all_its_messages() {
+    let tables = Scripted::new([]);
+    let (one, two) = (object("a", "1"), object("a", "2"));
+    let messages = [("1", &two), ("2", &one), ("3", &two)];
+    assert_eq!(tables.failures(&messages).await, [""; 0]);
+    let keys = vec!["dms/shop/a/1.csv".to_owned(), "dms/shop/a/2.csv".to_owned()];
+    assert_eq!(tables.seen(), [("shop.a".into(), Scope::Named(keys), 90)]);
+}
+
+#[tokio::test]
+async fn a_panic_fails_its_own_table_only() {
+    let tables = Scripted::new([("a", &[Play::Panics])]);
+    let messages = [("1", &object("a", "1")), ("2", &object("b", "1"))];
+    assert_eq!(tables.failures(&messages).await, ["1"]);
+    assert_eq!(tables.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn an_application_that_hangs_is_dropped_in_time_to_answer() {
+    let tables = Scripted::new([("b", &[Play::Hangs])]);
+    let event = queue(&[("1", &object("a", "1")), ("2", &object("b", "1"))]);
+    let start = SystemClock.instant();
+    let deadline = Deadline::after(Duration::from_secs(2), start);
+    let answer = answer(&tables, &event, deadline, &SystemClock).await.expect("an answer");
+    assert!(start.elapsed() < Duration::from_secs(2));
+    let answer = serde_json::to_value(answer).expect("JSON");
+    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2"}]}));
+}
+
+#[tokio::test]
+async fn a_long_backlog_leaves_time_for_the_others_and_then_takes_what_is_left() {
+    let tables = Scripted::new([("a", &[ends(9, 30), ends(4, 40)])]);
+    let answer = tables.answer(&json!({"sweep": true})).await;
+    let error = answer.expect_err("something is pending");
+    assert_eq!(error.kind(), ErrorKind::Deadline);
+    assert!(error.to_string().contains("shop.a: 4 objects"), "{error}");
+    let given: Vec<_> = tables.seen().into_iter().map(|(table, _, given)| (table, given)).collect();
+    let table = |name: &str, given| (format!("shop.{name}"), given);
+    assert_eq!(given, [table("a", 30), table("b", 30), table("c", 60), table("a", 60)]);
+}
+
+#[tokio::test]
+async fn applications_of_one_table_are_reported_as_one() {
+    let tables = Scripted::new([("a", &[ends(9, 30), ends(0, 40)])]);
+    let answer = tables.answer(&json!({"sweep": true})).await.expect("all caught up");
+    let Answer::Summary { tables, unconfigured } = answer else { panic!("no summary") };
+    let found: Vec<_> =
+        tables.iter().map(|report| (report.table.as_str(), report.objects, report.rows)).collect();
+    assert_eq!(found, [("shop.a", 2, 20), ("shop.b", 1, 10), ("shop.c", 1, 10)]);
+    assert_eq!(unconfigured, ["shop.staged"]);
+}
+
+#[tokio::test]
+async fn what_cannot_begin_in_time_comes_back() {
+    let tables = Scripted::new([("a", &[ends(0, 95)])]);
+    let messages = [("1", &object("a", "1")), ("2", &object("b", "1"))];
+    assert_eq!(tables.failures(&messages).await, ["2"]);
+    assert_eq!(tables.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn direct_events_fail_with_the_kind_of_their_table() {
+    let tables = Scripted::new([("a", &[Play::Fails(ErrorKind::Conflict)])]);
+    let error = tables.answer(&object("a", "1")).await.expect_err("it failed");
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains("shop.a: it broke"), "{error}");
+    let diagnostic = lambda_runtime::Diagnostic::from(error);
+    assert_eq!(diagnostic.error_type, "Conflict");
+}
+
+#[tokio::test]
+async fn direct_events_of_held_tables_end_with_a_summary() {
+    let tables = Scripted::new([("a", &[Play::Held])]);
+    let answer = tables.answer(&json!({"tables": ["shop.a"]})).await.expect("a summary");
+    let answer = serde_json::to_value(answer).expect("JSON");
+    assert_eq!(answer["tables"][0]["status"], "held");
+    assert_eq!(answer["tables"][0]["error"], "late object");
+    assert_eq!(tables.seen(), [("shop.a".into(), Scope::Everything, 90)]);
+}
+
+#[tokio::test]
+async fn nothing_is_applied_for_a_direct_event_that_is_not_understood() {
+    let tables = Scripted::new([]);
+    for event in [json!({"tables": ["shop.a", "shop.unknown"]}), json!({"what": 1})] {
+        let error = tables.answer(&event).await.expect_err("not understood");
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+    assert!(tables.seen().is_empty());
+}
+
+#[test]
+fn a_part_of_the_time_is_kept_for_the_answer() {
+    let clock = StoppedClock::new();
+    clock.pass(Duration::from_millis(5_000_000));
+    for (left, commit, drop) in
+        [(20_000, 18_000, 19_000), (900_000, 885_000, 892_500), (3_000, 2_000, 2_500), (400, 0, 0)]
+    {
+        let deadline = Deadline::of_invocation(5_000_000 + left, clock.as_ref());
+        let milliseconds = |instant: Instant| (instant - clock.instant()).as_millis();
+        assert_eq!((milliseconds(deadline.commit), milliseconds(deadline.drop)), (commit, drop));
+    }
+    let over = Deadline::of_invocation(4_000_000, clock.as_ref());
+    assert_eq!(over.commit, clock.instant());
+}

@@ -1,0 +1,345 @@
+//! The real `bootstrap` binary, invoked over HTTP as Lambda does: every shape of event, partial
+//! failures, a configuration that changes, and deadlines.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::prelude::SessionContext;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use url::Url;
+
+use crate::support::events::{event_bridge, queue, s3_notification, sns, test_event};
+use crate::support::runtime_api::{Function, Outcome};
+
+/// Ample for what these tests stage.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A folder with staging, lake and configuration.
+struct Shop(TempDir);
+
+impl Shop {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes the configuration for these tables, each `(id bigint primary key, note)`.
+    fn configure(&self, tables: &[&str]) {
+        let folder = self.path().display();
+        let mut text = format!("staging = \"{folder}/staging\"\nlake = \"{folder}/lake\"\n");
+        for table in tables {
+            write!(
+                text,
+                "[[table]]\nsource = \"shop.{table}\"\nkeys = [\"id\"]\ncolumns = [\n  \
+                 {{ name = \"id\", type = \"bigint\" }},\n  \
+                 {{ name = \"note\", type = \"varchar(40)\" }},\n]\n"
+            )
+            .expect("a string takes everything");
+        }
+        self.write_configuration(&text);
+    }
+
+    fn write_configuration(&self, text: &str) {
+        fs::write(self.path().join("dmslake.toml"), text).expect("written");
+    }
+
+    fn start(&self) -> Function {
+        Function::start(&self.path().join("dmslake.toml").display().to_string(), &[])
+    }
+
+    /// Stages an object and gives its key.
+    fn stage(&self, table: &str, name: &str, rows: &str) -> String {
+        let root = self.path().canonicalize().expect("it exists");
+        let folder = root.join("staging/shop").join(table);
+        fs::create_dir_all(&folder).expect("created");
+        // As on S3, an object is there wholly or not at all.
+        let unfinished = root.join("unfinished");
+        fs::write(&unfinished, rows).expect("written");
+        let object = folder.join(name);
+        fs::rename(&unfinished, &object).expect("renamed");
+        object.display().to_string().trim_start_matches('/').to_owned()
+    }
+
+    /// Runs a query over a table as `t`; each row is its values joined by `|`.
+    fn query(&self, table: &str, sql: &str) -> Vec<String> {
+        let folder = self.path().join("lake/shop").join(table);
+        let url = Url::from_directory_path(folder).expect("an absolute path");
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let batches = runtime.block_on(async {
+            let table = deltalake::open_table(url).await.expect("a table");
+            let session = SessionContext::new();
+            let provider = table.table_provider().await.expect("a provider");
+            session.register_table("t", provider).expect("registered");
+            session.sql(sql).await.expect("a plan").collect().await.expect("rows")
+        });
+        let mut rows = Vec::new();
+        for batch in &batches {
+            let options = FormatOptions::default();
+            let columns: Vec<_> = batch
+                .columns()
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column, &options).expect("a formatter"))
+                .collect();
+            for row in 0..batch.num_rows() {
+                let values = columns.iter().map(|column| column.value(row).to_string());
+                rows.push(values.collect::<Vec<_>>().join("|"));
+            }
+        }
+        rows
+    }
+
+    fn notes(&self, table: &str) -> Vec<String> {
+        self.query(table, "select id, note from t order by id")
+    }
+}
+
+fn failures(ids: &[&str]) -> Outcome {
+    let failures: Vec<_> = ids.iter().map(|id| json!({"itemIdentifier": id})).collect();
+    Outcome::Response(json!({"batchItemFailures": failures}))
+}
+
+fn summary(outcome: &Outcome) -> &Value {
+    match outcome {
+        Outcome::Response(summary) => summary,
+        other => panic!("no summary: {other:?}"),
+    }
+}
+
+#[test]
+fn every_shape_of_event_applies_what_is_staged() {
+    let shop = Shop::new();
+    shop.configure(&["orders"]);
+    let mut function = shop.start();
+    shop.stage("orders", "LOAD00000001.csv", "1,a\n2,b\n");
+
+    type Shape = fn(&str) -> Value;
+    let shapes: [(&str, Shape); 9] = [
+        ("S3", s3_notification),
+        ("SQS of S3", |key| queue(&[("1", &s3_notification(key))])),
+        ("EventBridge", |key| event_bridge("Object Created", key)),
+        ("SQS of EventBridge", |key| queue(&[("1", &event_bridge("Object Created", key))])),
+        ("SNS", |key| {
+            let record = json!({"EventSource": "aws:sns", "Sns": sns(&s3_notification(key))});
+            json!({"Records": [record]})
+        }),
+        ("SQS of SNS", |key| queue(&[("1", &sns(&s3_notification(key)))])),
+        ("by hand", |_| json!({"tables": ["shop.orders"]})),
+        ("schedule", |_| json!({"detail-type": "Scheduled Event", "source": "aws.events"})),
+        ("own schedule", |_| json!({"sweep": true})),
+    ];
+    let mut wanted = vec!["1|a".to_owned(), "2|b".to_owned()];
+    for (position, (name, shape)) in shapes.iter().enumerate() {
+        let id = 10 + position;
+        let key =
+            shop.stage("orders", &format!("20261103-1000000{id}.csv"), &format!("I,{id},{name}\n"));
+        wanted.push(format!("{id}|{name}"));
+        let event = shape(&key);
+        let outcome = function.invoke(&event, MINUTE);
+        if name.starts_with("SQS") {
+            assert_eq!(outcome, failures(&[]), "{name}");
+        } else {
+            let table = &summary(&outcome)["tables"][0];
+            assert_eq!(table["table"], "shop.orders", "{name}: {outcome:?}");
+            assert_eq!(table["status"], "ok", "{name}: {outcome:?}");
+            let inserted = if position == 0 { 3 } else { 1 };
+            assert_eq!(table["inserted"], inserted, "{name}: {outcome:?}");
+        }
+        assert_eq!(shop.notes("orders"), wanted, "{name}");
+    }
+
+    // Twice is as good as once, and so is later than everything else.
+    let again = s3_notification(&shop.stage("orders", "20261103-100000099.csv", "D,2,b\n"));
+    for deleted in [1, 0] {
+        let outcome = function.invoke(&again, MINUTE);
+        assert_eq!(summary(&outcome)["tables"][0]["deleted"], deleted);
+    }
+    assert_eq!(function.logged("table is caught up").len(), shapes.len() + 2);
+}
+
+#[test]
+fn the_test_event_of_a_new_set_up_is_acknowledged() {
+    let shop = Shop::new();
+    shop.configure(&["orders"]);
+    let mut function = shop.start();
+    let nothing = Outcome::Response(json!({"tables": [], "unconfigured": []}));
+    assert_eq!(function.invoke(&test_event(), MINUTE), nothing);
+    assert_eq!(function.invoke(&queue(&[("1", &test_event())]), MINUTE), failures(&[]));
+}
+
+#[test]
+fn an_event_that_is_not_understood_is_an_error_or_fails_its_message() {
+    let shop = Shop::new();
+    shop.configure(&["orders"]);
+    let mut function = shop.start();
+    for event in [json!({"hello": "world"}), json!({"tables": ["shop.refunds"]})] {
+        let outcome = function.invoke(&event, MINUTE);
+        assert!(matches!(&outcome, Outcome::Error(kind, _) if kind == "Config"), "{outcome:?}");
+        let messages = queue(&[("1", &test_event()), ("2", &event)]);
+        assert_eq!(function.invoke(&messages, MINUTE), failures(&["2"]));
+    }
+    assert_eq!(function.logged("event is not understood").len(), 4);
+}
+
+#[test]
+fn messages_fail_one_by_one() {
+    let shop = Shop::new();
+    shop.configure(&["broken", "held", "good"]);
+    // Where this table's folder should be stands a file.
+    fs::create_dir_all(shop.path().join("lake/shop")).expect("created");
+    fs::write(shop.path().join("lake/shop/broken"), "").expect("written");
+    let mut function = shop.start();
+    let applied = shop.stage("held", "20261103-100000001.csv", "I,1,a\n");
+    assert_eq!(
+        function.invoke(&queue(&[("0", &s3_notification(&applied))]), MINUTE),
+        failures(&[])
+    );
+
+    let broken = s3_notification(&shop.stage("broken", "LOAD00000001.csv", "1,a\n"));
+    let held = s3_notification(&shop.stage("held", "20261103-100000000.csv", "I,2,late\n"));
+    let good = s3_notification(&shop.stage("good", "LOAD00000001.csv", "1,a\n"));
+    let other = s3_notification(&shop.stage("refunds", "LOAD00000001.csv", "1,a\n"));
+    let both = json!({"Records": [good["Records"][0], broken["Records"][0]]});
+    let nonsense = json!(["nonsense"]);
+    let messages = [
+        ("broken", &broken),
+        ("held", &held),
+        ("good", &good),
+        ("unconfigured", &other),
+        ("both", &both),
+        ("nonsense", &nonsense),
+    ];
+    let outcome = function.invoke(&queue(&messages), MINUTE);
+    assert_eq!(outcome, failures(&["broken", "both", "nonsense"]));
+    assert_eq!(shop.notes("good"), ["1|a"]);
+    assert_eq!(shop.notes("held"), ["1|a"]);
+    let held = function.logged("table is held");
+    assert_eq!(held.len(), 1);
+    assert_eq!((&held[0]["level"], &held[0]["kind"]), (&json!("ERROR"), &json!("LateObject")));
+    assert_eq!(function.logged("table failed")[0]["table"], "shop.broken");
+    assert_eq!(function.logged("staged tables are not configured")[0]["tables"], "shop.refunds");
+
+    // The sweep finds the hold again, and says what else is staged.
+    let outcome = function.invoke(&json!({"tables": ["shop.held", "shop.good"]}), MINUTE);
+    let statuses: Vec<_> = summary(&outcome)["tables"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|table| (table["table"].clone(), table["status"].clone()))
+        .collect();
+    assert_eq!(statuses, [(json!("shop.held"), json!("held")), (json!("shop.good"), json!("ok"))]);
+    let outcome = function.invoke(&json!({"sweep": true}), MINUTE);
+    assert!(matches!(&outcome, Outcome::Error(_, message) if message.contains("shop.broken")));
+}
+
+#[test]
+fn a_sweep_names_staged_tables_that_are_not_configured() {
+    let shop = Shop::new();
+    shop.configure(&["orders"]);
+    shop.stage("orders", "LOAD00000001.csv", "1,a\n");
+    shop.stage("refunds", "LOAD00000001.csv", "1,a\n");
+    let outcome = shop.start().invoke(&json!({"sweep": true}), MINUTE);
+    assert_eq!(summary(&outcome)["unconfigured"], json!(["shop.refunds"]));
+    assert_eq!(shop.notes("orders"), ["1|a"]);
+}
+
+#[test]
+fn the_configuration_is_read_again_when_it_changes() {
+    let shop = Shop::new();
+    shop.configure(&["orders"]);
+    let mut function = shop.start();
+    let customers = s3_notification(&shop.stage("customers", "LOAD00000001.csv", "1,a\n"));
+    let ring = |function: &mut Function| function.invoke(&customers, MINUTE);
+    for _ in 0..2 {
+        let outcome = ring(&mut function);
+        assert_eq!(summary(&outcome)["unconfigured"], json!(["shop.customers"]));
+    }
+    assert_eq!(function.logged("configuration read").len(), 1);
+
+    shop.write_configuration("staging = 1\nlaek = \"x\"\n");
+    for _ in 0..2 {
+        let Outcome::Error(kind, message) = ring(&mut function) else { panic!("it is invalid") };
+        assert_eq!(kind, "Config");
+        assert!(message.contains("laek") && message.contains("dmslake.toml"), "{message}");
+    }
+
+    shop.configure(&["orders", "customers"]);
+    assert_eq!(summary(&ring(&mut function))["tables"][0]["inserted"], 1);
+    assert_eq!(function.logged("configuration read").len(), 2);
+    assert_eq!(shop.notes("customers"), ["1|a"]);
+}
+
+#[test]
+fn a_function_without_configuration_starts_and_says_so() {
+    let shop = Shop::new();
+    let mut function = shop.start();
+    let event = json!({"sweep": true});
+    let outcome = function.invoke(&event, MINUTE);
+    assert!(matches!(&outcome, Outcome::Error(kind, _) if kind == "Config"), "{outcome:?}");
+    shop.configure(&[]);
+    let outcome = function.invoke(&event, MINUTE);
+    assert_eq!(outcome, Outcome::Response(json!({"tables": [], "unconfigured": []})));
+
+    let mut unset = Function::start("", &[]);
+    let Outcome::Error(kind, message) = unset.invoke(&event, MINUTE) else { panic!("no error") };
+    assert_eq!((kind.as_str(), message.as_str()), ("Config", "DMSLAKE_CONFIG is not set"));
+}
+
+#[test]
+fn a_file_uri_names_a_configuration_too() {
+    let shop = Shop::new();
+    shop.configure(&["orders"]);
+    let url = Url::from_file_path(shop.path().join("dmslake.toml")).expect("absolute");
+    let mut function = Function::start(url.as_str(), &[]);
+    let key = shop.stage("orders", "LOAD00000001.csv", "1,a\n");
+    let outcome = function.invoke(&s3_notification(&key), MINUTE);
+    assert_eq!(summary(&outcome)["tables"][0]["inserted"], 1);
+}
+
+#[test]
+fn a_large_object_is_finished_over_several_short_invocations() {
+    const DEADLINE: Duration = Duration::from_secs(20);
+    /// More than this profile applies in one such invocation.
+    const ROWS: usize = if cfg!(debug_assertions) { 2_000_000 } else { 20_000_000 };
+    let shop = Shop::new();
+    shop.configure(&["orders"]);
+    let mut function = shop.start();
+    let mut rows = String::new();
+    for id in 0..ROWS {
+        writeln!(rows, "{id},note {id}").expect("a string takes everything");
+    }
+    let key = shop.stage("orders", "LOAD00000001.csv", &rows);
+    let event = queue(&[("large", &s3_notification(&key))]);
+    let mut invocations = 0;
+    loop {
+        invocations += 1;
+        let outcome = function.invoke(&event, DEADLINE);
+        if outcome == failures(&[]) {
+            break;
+        }
+        assert_eq!(outcome, failures(&["large"]), "invocation {invocations}");
+        let left = function.logged("table needs more time");
+        assert_eq!(left.len(), invocations, "each invocation ends its work in time");
+        assert_ne!(left[invocations - 1]["rows"], 0, "each invocation gets on");
+    }
+    assert!(invocations > 1, "the object is not large enough for this machine");
+    let counts = shop.query("orders", "select count(*), count(distinct id), sum(id) from t");
+    assert_eq!(counts, [format!("{ROWS}|{ROWS}|{}", ROWS * (ROWS - 1) / 2)]);
+}
+
+#[test]
+fn a_cold_start_is_quick() {
+    let shop = Shop::new();
+    shop.configure(&["orders"]);
+    let first_poll = shop.start().first_poll();
+    eprintln!("{} ms from process start to first poll", first_poll.as_millis());
+    // Far above what it takes, far below a wait for something that is not there, such as an
+    // instance metadata service.
+    assert!(first_poll < Duration::from_secs(5), "{first_poll:?}");
+}
