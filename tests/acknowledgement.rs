@@ -289,7 +289,7 @@ async fn nothing_is_applied_for_a_direct_event_that_is_not_understood() {
 #[test]
 fn a_part_of_the_time_is_kept_for_the_answer() {
     let clock = StoppedClock::new();
-    clock.pass(Duration::from_millis(5_000_000));
+    clock.pass(Duration::from_secs(5000));
     for (left, commit, drop) in
         [(20_000, 18_000, 19_000), (900_000, 885_000, 892_500), (3_000, 2_000, 2_500), (400, 0, 0)]
     {

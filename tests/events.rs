@@ -210,7 +210,11 @@ fn objects_ring_for_the_table_of_their_folders() {
             object("dms/shop/order items+%/LOAD00000001.csv"),
             object("dms/shop/orders/b.csv"),
         ]),
-        Ok(vec![object("dms/shop/refunds/a.csv"), object("dms/Shop/orders/a.csv")]),
+        Ok(vec![
+            object("dms/shop/refunds/a.csv"),
+            object("dms/Shop/orders/a.csv"),
+            object("dms/shop/awsdms_status/LOAD00000001.csv"),
+        ]),
         Ok(vec![
             elsewhere,
             object("dmsx/shop/orders/a"),

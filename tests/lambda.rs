@@ -16,7 +16,10 @@ use crate::support::events::{event_bridge, queue, s3_notification, sns, test_eve
 use crate::support::runtime_api::{Function, Outcome};
 
 /// Ample for what these tests stage.
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Makes an event of an object's key.
+type Shape = fn(&str) -> Value;
 
 /// A folder with staging, lake and configuration.
 struct Shop(TempDir);
@@ -119,7 +122,6 @@ fn every_shape_of_event_applies_what_is_staged() {
     let mut function = shop.start();
     shop.stage("orders", "LOAD00000001.csv", "1,a\n2,b\n");
 
-    type Shape = fn(&str) -> Value;
     let shapes: [(&str, Shape); 9] = [
         ("S3", s3_notification),
         ("SQS of S3", |key| queue(&[("1", &s3_notification(key))])),
@@ -282,8 +284,8 @@ fn a_function_without_configuration_starts_and_says_so() {
     let event = json!({"sweep": true});
     let outcome = function.invoke(&event, MINUTE);
     assert!(matches!(&outcome, Outcome::Error(kind, _) if kind == "Config"), "{outcome:?}");
-    shop.configure(&[]);
-    let outcome = function.invoke(&event, MINUTE);
+    shop.configure(&["orders"]);
+    let outcome = function.invoke(&test_event(), MINUTE);
     assert_eq!(outcome, Outcome::Response(json!({"tables": [], "unconfigured": []})));
 
     let mut unset = Function::start("", &[]);

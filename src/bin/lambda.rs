@@ -8,15 +8,12 @@ use lambda_runtime::{LambdaEvent, run, service_fn};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-const MEBIBYTE: u64 = 1024 * 1024;
-
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     log::start();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let uri = std::env::var("DMSLAKE_CONFIG").unwrap_or_default();
-    let memory = u64::try_from(lambda_runtime::Config::from_env().memory)? * MEBIBYTE;
-    let mut warm = Warm::new(&uri, memory, Arc::clone(&clock));
+    let mut warm = Warm::new(&uri, Arc::clone(&clock));
     // A configuration that cannot be read is no reason not to start: it may be mended while
     // this process lives, and until then each invocation says what is wrong.
     if let Err(error) = warm.pipeline().await {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Content, Doorbell, Unreadable};
 use crate::config::{Settings, TableName, TableSpec};
+use crate::dms::object_name::is_skipped;
 use crate::pipeline::Scope;
 use crate::storage::{Location, StoreKind};
 
@@ -26,7 +27,7 @@ pub struct Route<'a> {
     /// Messages that cannot be answered, by position: not understood, or naming a table that
     /// is not configured.
     pub unreadable: BTreeMap<usize, Unreadable>,
-    /// Folders of staged objects that no `[[table]]` takes.
+    /// Folders of staged objects that no `[[table]]` takes, DMS's own aside.
     pub unconfigured: BTreeSet<TableName>,
     /// How many objects were named that stand in no table's folder.
     pub elsewhere: u64,
@@ -98,6 +99,7 @@ impl<'a> Switchboard<'a, '_> {
                             keys.push(key.clone());
                         }
                     }
+                    None if is_skipped(&folder.schema) || is_skipped(&folder.table) => {}
                     None => {
                         route.unconfigured.insert(folder);
                     }

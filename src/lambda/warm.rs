@@ -14,15 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
 use crate::storage::{Location, StoreKind};
 
-/// Which part of the function's memory decoded rows may take, unless the configuration says.
-/// The rest is for what a merge reads and writes, and for the program itself.
-const MEMORY_SHARE: u64 = 8;
-
 /// A pipeline that follows its configuration.
 #[derive(Debug)]
 pub struct Warm {
     uri: String,
-    memory: u64,
     clock: Arc<dyn Clock>,
     object: Option<Location>,
     current: Option<Current>,
@@ -37,10 +32,10 @@ struct Current {
 
 impl Warm {
     /// Nothing is read yet. `uri` names a configuration in S3 (`s3://…`) or on disk (`file://…`
-    /// or a path); `memory` is the function's, in bytes.
+    /// or a path).
     #[must_use]
-    pub fn new(uri: &str, memory: u64, clock: Arc<dyn Clock>) -> Self {
-        Self { uri: uri.to_owned(), memory, clock, object: None, current: None }
+    pub fn new(uri: &str, clock: Arc<dyn Clock>) -> Self {
+        Self { uri: uri.to_owned(), clock, object: None, current: None }
     }
 
     /// The pipeline of the configuration as it stands now: opened anew if that has changed
@@ -86,9 +81,7 @@ impl Warm {
         let text = std::str::from_utf8(text).map_err(|error| {
             Error::new(ErrorKind::Config, "the configuration is not UTF-8").because(error)
         })?;
-        let mut settings = load::parse(text)?;
-        settings.memory_budget.get_or_insert(self.memory / MEMORY_SHARE);
-        Pipeline::open(settings, Arc::clone(&self.clock)).await
+        Pipeline::open(load::parse(text)?, Arc::clone(&self.clock)).await
     }
 }
 

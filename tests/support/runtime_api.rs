@@ -13,7 +13,7 @@ use dmslake::clock::{Clock, SystemClock};
 use serde_json::Value;
 
 /// How long a process may take to its first poll before a test gives up.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// What came of an invocation.
 #[derive(Clone, Debug, PartialEq)]
