@@ -1,3 +1,7 @@
 //! The `dmslake` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    dmslake::cli::main()
+}

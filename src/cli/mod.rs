@@ -1,1 +1,17 @@
 //! The command line around the pipeline.
+//!
+//! Standard output carries results, standard error everything else. Exit codes: 0 when all is
+//! done, 1 when a table is held, failed or not caught up, 2 for bad usage or configuration.
+
+mod apply;
+mod args;
+mod configuration;
+mod demo;
+mod init;
+mod logs;
+mod output;
+mod progress;
+mod run;
+mod signals;
+
+pub use run::main;

@@ -1,0 +1,70 @@
+//! `dmslake apply`: every table named, one after another, whatever happens to the others.
+
+mod report;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::args::ApplyArguments;
+use super::output::{Screen, plural};
+use super::progress::TableProgress;
+use super::run::Exit;
+use super::{configuration, signals};
+use crate::clock::SystemClock;
+use crate::config::{Settings, TableSpec};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{Limits, Pipeline, Scope, Status, TableReport};
+use report::Reports;
+
+/// Applies what is pending for the chosen tables and says how each stands.
+///
+/// # Errors
+/// `Config` for a configuration or a table name that cannot be used, `Unavailable` if staging
+/// cannot be listed or the result not be written.
+pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<Exit> {
+    let settings = configuration::read(&arguments.config)?;
+    let chosen = choose(&settings, &arguments.tables)?;
+    let width = chosen.iter().map(|table| table.source.to_string().len()).max().unwrap_or(0);
+    let limits = Limits { deadline: None, stop: signals::stop_on_signal(screen)? };
+    let pipeline = Pipeline::open(settings, Arc::new(SystemClock)).await?;
+    let reports = Reports::begin(screen, arguments.json, width)?;
+
+    let mut exit = Exit::Done;
+    for (position, table) in chosen.iter().enumerate() {
+        if limits.stop.is_requested() {
+            let left = u64::try_from(chosen.len() - position).unwrap_or(u64::MAX);
+            screen.note(format_args!("stopped: {} not looked at", plural(left, "table")));
+            return Ok(Exit::Attention);
+        }
+        let progress = TableProgress::begin(screen, &table.source.to_string(), width);
+        let report = pipeline.apply(table, &Scope::Everything, &limits, &progress).await;
+        drop(progress);
+        reports.table(&report)?;
+        if !is_caught_up(&report) {
+            exit = Exit::Attention;
+        }
+    }
+    reports.unconfigured(&pipeline.unconfigured().await?)?;
+    Ok(exit)
+}
+
+fn is_caught_up(report: &TableReport) -> bool {
+    report.status == Status::Ok && report.pending == 0
+}
+
+/// The tables of these names in the configuration's order; all if none is named.
+fn choose(settings: &Settings, names: &[String]) -> Result<Vec<TableSpec>> {
+    let configured: BTreeSet<String> =
+        settings.tables.iter().map(|table| table.source.to_string()).collect();
+    let unknown: Vec<&str> =
+        names.iter().filter(|name| !configured.contains(*name)).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        let known: Vec<String> = configured.into_iter().collect();
+        return Err(Error::new(ErrorKind::Config, "no [[table]] has that source")
+            .with("--table", unknown.join(", "))
+            .with("configured", known.join(", ")));
+    }
+    let is_chosen =
+        |table: &&TableSpec| names.is_empty() || names.contains(&table.source.to_string());
+    Ok(settings.tables.iter().filter(is_chosen).cloned().collect())
+}

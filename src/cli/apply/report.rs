@@ -1,0 +1,173 @@
+//! How tables stand after an application: a table for people, or a line of JSON each.
+
+use serde::Serialize;
+
+use crate::cli::output::{Align, Grid, Screen, count, plural, seconds};
+use crate::config::TableName;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{Status, TableReport};
+
+const HEADINGS: [(&str, Align); 11] = [
+    ("table", Align::Left),
+    ("status", Align::Left),
+    ("objects", Align::Right),
+    ("rows", Align::Right),
+    ("inserted", Align::Right),
+    ("updated", Align::Right),
+    ("deleted", Align::Right),
+    ("superseded", Align::Right),
+    ("ignored", Align::Right),
+    ("version", Align::Right),
+    ("time", Align::Right),
+];
+/// Rows come one by one, so their widths are chosen beforehand: nine digits with separators.
+const COUNT_WIDTH: usize = 11;
+/// `99 min 59 s`.
+const TIME_WIDTH: usize = 11;
+
+/// Writes reports as they come.
+#[derive(Debug)]
+pub(super) struct Reports<'a> {
+    screen: &'a Screen,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    Json,
+    Human(Grid),
+}
+
+#[derive(Serialize)]
+struct Unconfigured {
+    unconfigured: Vec<String>,
+}
+
+impl<'a> Reports<'a> {
+    /// Reports as JSON lines or under the headings of a table; names are at most `width` long.
+    pub(super) fn begin(screen: &'a Screen, json: bool, width: usize) -> Result<Self> {
+        if json {
+            return Ok(Self { screen, form: Form::Json });
+        }
+        let mut grid = Grid::new(&HEADINGS);
+        grid.widen(0, width);
+        for column in 3..=6 {
+            grid.widen(column, COUNT_WIDTH);
+        }
+        grid.widen(HEADINGS.len() - 1, TIME_WIDTH);
+        screen.line(grid.header(screen.palette()))?;
+        Ok(Self { screen, form: Form::Human(grid) })
+    }
+
+    /// One table.
+    pub(super) fn table(&self, report: &TableReport) -> Result<()> {
+        match &self.form {
+            Form::Json => self.json(report),
+            Form::Human(grid) => self.human(grid, report),
+        }
+    }
+
+    /// The last line: staged tables that no `[[table]]` takes.
+    pub(super) fn unconfigured(&self, tables: &[TableName]) -> Result<()> {
+        let names: Vec<String> = tables.iter().map(TableName::to_string).collect();
+        match &self.form {
+            Form::Json => self.json(&Unconfigured { unconfigured: names }),
+            Form::Human(_) if names.is_empty() => Ok(()),
+            Form::Human(_) => {
+                self.screen.line(format_args!("staged, but in no [[table]]: {}", names.join(", ")))
+            }
+        }
+    }
+
+    fn json(&self, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string(value).map_err(|error| {
+            Error::new(ErrorKind::Internal, "a report has no JSON form").because(error)
+        })?;
+        self.screen.line(text)
+    }
+
+    fn human(&self, grid: &Grid, report: &TableReport) -> Result<()> {
+        let palette = self.screen.palette();
+        let version = report.version.map_or_else(|| "-".into(), |version| version.to_string());
+        let line = grid.row(&[
+            report.table.clone(),
+            status(report.status).into(),
+            count(report.objects),
+            count(report.rows),
+            count(report.inserted),
+            count(report.updated),
+            count(report.deleted),
+            count(report.superseded),
+            count(report.ignored),
+            version,
+            seconds(report.seconds),
+        ]);
+        let is_fine = report.status == Status::Ok;
+        self.screen.line(if is_fine { line } else { palette.bad(line) })?;
+        for remark in remarks(report) {
+            self.screen.line(format_args!("  {remark}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Ok => "ok",
+        Status::Held => "held",
+        Status::Failed => "failed",
+    }
+}
+
+/// What the columns do not say, in the order of importance.
+fn remarks(report: &TableReport) -> Vec<String> {
+    let mut remarks: Vec<String> = report.error.iter().cloned().collect();
+    if report.pending > 0 {
+        remarks.push(format!("{} not applied yet", plural(report.pending, "object")));
+    }
+    if report.quarantined > 0 {
+        remarks.push(format!("{} set aside in quarantine", plural(report.quarantined, "row")));
+    }
+    if report.replayed > 0 {
+        let objects = plural(report.replayed, "object");
+        remarks.push(format!("{objects} written again by DMS after a resume (harmless)"));
+    }
+    if !report.foreign.is_empty() {
+        let names = report.foreign.join(", ");
+        remarks.push(format!("not applied, as no name that DMS gives: {names}"));
+    }
+    if !report.late.is_empty() {
+        remarks.push(format!("late: {}", report.late.join(", ")));
+    }
+    remarks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_has_the_promised_keys_in_order() {
+        let report = TableReport { table: "shop.orders".into(), ..TableReport::default() };
+        let text = serde_json::to_string(&report).expect("serialisable");
+        assert_eq!(
+            text,
+            "{\"table\":\"shop.orders\",\"status\":\"ok\",\"objects\":0,\"rows\":0,\
+             \"inserted\":0,\"updated\":0,\"deleted\":0,\"superseded\":0,\"ignored\":0,\
+             \"quarantined\":0,\"replayed\":0,\"version\":null,\"seconds\":0.0,\"foreign\":[],\
+             \"late\":[],\"pending\":0,\"error\":null}"
+        );
+    }
+
+    #[test]
+    fn a_held_table_says_why_first() {
+        let report = TableReport {
+            status: Status::Held,
+            error: Some("late object".into()),
+            pending: 2,
+            late: vec!["a.csv".into()],
+            ..TableReport::default()
+        };
+        assert_eq!(remarks(&report), ["late object", "2 objects not applied yet", "late: a.csv"]);
+    }
+}

@@ -1,0 +1,115 @@
+//! What the command line accepts. Nothing but declarations.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Keep Delta tables equal to their MySQL sources, from the change files that AWS DMS stages.
+///
+/// DMS writes full loads and changes as CSV or Parquet objects into a bucket folder (staging).
+/// dmslake applies them, in order and each exactly once, to one Delta table per source table
+/// (the lake), on S3 or in a local folder. Progress is part of each commit, so any command may
+/// be interrupted and run again.
+///
+/// New here? `dmslake demo` shows the whole path on this machine, without an account.
+#[derive(Debug, Parser)]
+#[command(name = "dmslake", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 all tables are caught up, 1 one is held, failed or not \
+caught up, 2 bad usage or configuration.\nResults go to standard output, logs and progress to \
+standard error.")]
+pub(super) struct Arguments {
+    /// Log more to standard error: once for each commit, twice for details, thrice for all.
+    ///
+    /// RUST_LOG, if set, decides instead (for example RUST_LOG=dmslake=debug,deltalake=info).
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Apply(ApplyArguments),
+    Init(InitArguments),
+    Demo(DemoArguments),
+}
+
+/// Apply everything that is staged, until every table is caught up.
+///
+/// Lists staging, finds what the tables have not taken in yet, and applies it in order: full
+/// load first, then changes. A table that must wait for a person (a late object, a reload, a
+/// refused schema, a bad row) is held at its last good commit with the remedy said; the other
+/// tables go on. Running it again is always safe and commits nothing when nothing is new.
+///
+/// The first Ctrl-C (or SIGTERM) stops after the current commit, the second at once; neither
+/// loses or repeats anything.
+#[derive(Args, Debug)]
+pub(super) struct ApplyArguments {
+    /// The configuration; paths without a scheme in it are relative to its folder.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    pub(super) config: PathBuf,
+
+    /// Only this table, as `source` spells it in the configuration; may be repeated.
+    #[arg(short, long = "table", value_name = "SCHEMA.TABLE")]
+    pub(super) tables: Vec<String>,
+
+    /// Print one JSON object a table, one a line, then {"unconfigured": […]}.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Write a first configuration from what is staged.
+///
+/// Looks at the table folders in staging, takes columns and types from Parquet where it can, and
+/// writes a commented dmslake.toml. Object contents are read only as far as their column names
+/// and counts. With --mysql, keys and exact column types come from the source itself: for CSV
+/// without header there is no other way, short of writing the columns by hand.
+#[derive(Args, Debug)]
+pub(super) struct InitArguments {
+    /// The DMS bucket folder: s3://bucket/prefix, file:///folder or a path.
+    #[arg(long, value_name = "URI")]
+    pub(super) staging: String,
+
+    /// Where the tables shall stand, as <LAKE>/<schema>/<table>.
+    #[arg(long, value_name = "URI")]
+    pub(super) lake: String,
+
+    /// Where to write the configuration; - is standard output.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    pub(super) output: PathBuf,
+
+    /// Replace the output file if it exists.
+    #[arg(short, long)]
+    pub(super) force: bool,
+
+    /// The MySQL or MariaDB source, as mysql://user:password@host:3306/schema.
+    ///
+    /// Only information_schema is read. Without a password in the URL, MYSQL_PWD is used.
+    /// TLS: add ?require_ssl=true, and verify_ca=false or verify_identity=false where the
+    /// server's certificate is not publicly signed. If nothing is staged yet, all tables of the
+    /// URL's schema (without one: of all schemas) are written.
+    #[arg(long, value_name = "URL")]
+    pub(super) mysql: Option<String>,
+
+    /// What `aws dms describe-endpoints` printed: becomes the [dms] section.
+    #[arg(long, value_name = "FILE")]
+    pub(super) endpoint_settings: Option<PathBuf>,
+}
+
+/// Show it all on this machine: a small shop, staged as DMS would, applied and proved.
+///
+/// Makes customers, orders and order items, stages a full load and dozens of change objects in a
+/// local folder, rings the doorbell for each as S3 would (some twice, some late), applies them,
+/// and compares every row with the source. The folder stays, to be opened with DuckDB, pandas or
+/// Spark. No account, no server, no network.
+#[derive(Args, Debug)]
+pub(super) struct DemoArguments {
+    /// The folder to make; it must be new or empty.
+    #[arg(long, value_name = "DIR", default_value = "dmslake-demo")]
+    pub(super) dir: PathBuf,
+
+    /// Replace an earlier demo in that folder (nothing else is ever removed).
+    #[arg(short, long)]
+    pub(super) force: bool,
+}

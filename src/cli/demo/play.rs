@@ -1,0 +1,101 @@
+//! The day of the shop, cut into objects and staged.
+
+use object_store::ObjectStoreExt;
+use object_store::path::Path;
+
+use super::dms;
+use super::folder::{SCHEMA, format};
+use super::shop::{Shop, Table};
+use super::source::Values;
+use crate::error::Result;
+use crate::storage::Location;
+
+/// Objects of full load, by table.
+const LOADS: [usize; 3] = [2, 2, 3];
+const ROUNDS: u64 = 13;
+/// Before this round orders get one more column.
+const COUPONS_FROM_ROUND: u64 = 6;
+/// What happens between two objects of a table.
+const EVENTS_A_ROUND: usize = 60;
+
+/// Objects that are staged in all: each round ends in one of every table.
+pub(super) const OBJECTS: u64 = 2 + 2 + 3 + ROUNDS * 3;
+
+/// The shop and where its changes are staged.
+#[derive(Debug)]
+pub(super) struct Play {
+    shop: Shop,
+    staging: Location,
+    round: u64,
+    /// Tables whose object of this round is still to be cut.
+    to_cut: Vec<Table>,
+}
+
+impl Play {
+    /// Before the first object.
+    pub(super) fn new(shop: Shop, staging: Location) -> Self {
+        Self { shop, staging, round: 0, to_cut: Vec::new() }
+    }
+
+    /// Stages the full load; gives the keys in order of staging.
+    ///
+    /// # Errors
+    /// `Unavailable` if an object cannot be written.
+    pub(super) async fn full_load(&mut self) -> Result<Vec<Path>> {
+        let mut keys = Vec::new();
+        for (table, objects) in Table::ALL.into_iter().zip(LOADS) {
+            // What was before the full load is in no change object.
+            self.shop.table_mut(table).take_log();
+            let moved_from = self.shop.tick();
+            let source = self.shop.table(table);
+            let rows: Vec<&Values> = source.rows().values().collect();
+            for (index, part) in rows.chunks(rows.len().div_ceil(objects)).enumerate() {
+                let body = dms::full_load(source, format(table), part, moved_from)?;
+                let name = dms::load_name(index + 1, format(table));
+                keys.push(put(&self.staging, source.name(), &name, body).await?);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Lets the shop go on and stages the next change object; none when the day is over.
+    ///
+    /// # Errors
+    /// `Unavailable` if the object cannot be written.
+    pub(super) async fn next_round(&mut self) -> Result<Option<Path>> {
+        if self.to_cut.is_empty() {
+            if self.round == ROUNDS {
+                return Ok(None);
+            }
+            self.round += 1;
+            if self.round == COUPONS_FROM_ROUND {
+                self.shop.introduce_coupons();
+            }
+            self.to_cut = Table::ALL.to_vec();
+        }
+        // A third of the round's events before each cut, so that objects of different tables
+        // overlap in time, as DMS's do.
+        for _ in 0..EVENTS_A_ROUND / Table::ALL.len() {
+            self.shop.trade();
+        }
+        let table = self.to_cut.remove(0);
+        let time = self.shop.tick();
+        let log = self.shop.table_mut(table).take_log();
+        let source = self.shop.table(table);
+        let body = dms::changes(source, format(table), &log)?;
+        let name = dms::change_name(time, format(table));
+        put(&self.staging, source.name(), &name, body).await.map(Some)
+    }
+
+    /// The source as it stands in the end.
+    pub(super) fn into_shop(self) -> Shop {
+        self.shop
+    }
+}
+
+async fn put(staging: &Location, table: &str, name: &str, body: Vec<u8>) -> Result<Path> {
+    let folder = staging.folder(&[SCHEMA, table])?;
+    let key = folder.prefix().clone().join(name);
+    staging.store().put(&key, body.into()).await?;
+    Ok(key)
+}

@@ -1,0 +1,239 @@
+//! What the demo tells.
+
+mod query;
+
+use deltalake::DeltaTable;
+use futures::TryStreamExt;
+use serde_json::Value as Json;
+
+use super::folder::{Folder, SCHEMA};
+use super::shop::{Shop, Table};
+use super::{Outcome, proof};
+use crate::cli::output::{Align, Grid, Row, Screen, count, plural, seconds};
+use crate::error::Result;
+use crate::pipeline::{Pipeline, TableReport};
+
+/// The table that is queried and whose log is shown.
+const SHOWN_TABLE: &str = "orders";
+const SHOWN_COMMITS: usize = 6;
+
+/// What is going to happen.
+pub(super) fn beginning(screen: &Screen, folder: &Folder) -> Result<()> {
+    let title = screen.palette().strong("A small shop, from its MySQL source to Delta tables");
+    screen.line(title)?;
+    screen.line(format_args!(
+        "  staged in {} as AWS DMS would, object by object, and applied as each doorbell rings",
+        folder.shown().display()
+    ))
+}
+
+/// Counts by table, and how often it rang.
+pub(super) fn what_happened(screen: &Screen, outcome: &Outcome) -> Result<()> {
+    heading(screen, "What happened")?;
+    let mut grid = Grid::new(&[
+        ("table", Align::Left),
+        ("objects", Align::Right),
+        ("changes", Align::Right),
+        ("inserted", Align::Right),
+        ("updated", Align::Right),
+        ("deleted", Align::Right),
+        ("superseded", Align::Right),
+        ("ignored", Align::Right),
+        ("versions", Align::Right),
+    ]);
+    let tables = outcome.tally.tables();
+    let mut rows: Vec<Row> =
+        tables.iter().map(|(name, sum)| row(name, &sum.report, sum.commits)).collect();
+    let all = tables
+        .values()
+        .fold(TableReport::default(), |all, sum| all.followed_by(sum.report.clone()));
+    rows.push(row("all", &all, tables.values().map(|sum| sum.commits).sum()));
+    print(screen, &mut grid, &rows)?;
+
+    let rings = &outcome.rings;
+    screen.line(format_args!(
+        "\n  {} for {}: {} rang twice, {} after an object that came later. Each was applied once.",
+        plural(rings.rung(), "doorbell"),
+        plural(super::play::OBJECTS, "object"),
+        rings.twice(),
+        rings.after_successor()
+    ))?;
+    let applying = outcome.tally.applying().as_secs_f64();
+    let build = if cfg!(debug_assertions) { ", in an unoptimised build" } else { "" };
+    screen.line(format_args!(
+        "  {} in {}, of which applying took {}: {} rows/s in small commits{build}",
+        plural(outcome.tally.rows(), "change"),
+        seconds(outcome.elapsed.as_secs_f64()),
+        seconds(applying),
+        count(per_second(outcome.tally.rows(), applying)),
+    ))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a rate for people"
+)]
+fn per_second(rows: u64, seconds: f64) -> u64 {
+    if seconds > 0.0 { (rows as f64 / seconds).round() as u64 } else { 0 }
+}
+
+fn row(name: &str, report: &TableReport, commits: u64) -> Row {
+    let counts = [
+        report.objects,
+        report.rows,
+        report.inserted,
+        report.updated,
+        report.deleted,
+        report.superseded,
+        report.ignored,
+        commits,
+    ];
+    std::iter::once(name.to_owned()).chain(counts.map(count)).collect()
+}
+
+/// One query, on the table as it is and as it was when the full load was in.
+pub(super) async fn time_travel(
+    screen: &Screen,
+    pipeline: &Pipeline,
+    outcome: &Outcome,
+) -> Result<()> {
+    let sums = outcome.tally.tables().get(&format!("{SCHEMA}.{SHOWN_TABLE}"));
+    let Some((now, then)) = sums.and_then(|sum| sum.report.version.zip(sum.loaded)) else {
+        return Ok(());
+    };
+    heading(screen, "A query now, and as of an earlier version")?;
+    screen.line(format_args!("  {}\n", screen.palette().faint(query::SQL)))?;
+    let rows = query::by_status(pipeline, then, now).await?;
+    let mut grid = Grid::new(&[
+        ("status", Align::Left),
+        (&format!("orders in version {then}"), Align::Right),
+        ("total", Align::Right),
+        (&format!("orders in version {now}"), Align::Right),
+        ("total", Align::Right),
+    ]);
+    print(screen, &mut grid, &rows)
+}
+
+/// The last entries of a table's log.
+pub(super) async fn log(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
+    heading(screen, &format!("The last entries of the Delta log of {SCHEMA}.{SHOWN_TABLE}"))?;
+    let table = open(pipeline, SHOWN_TABLE, None).await?;
+    let newest = table.version().unwrap_or_default();
+    let commits: Vec<_> = table.history(Some(SHOWN_COMMITS)).try_collect().await?;
+    let mut rows: Vec<Row> = Vec::new();
+    for (version, commit) in (0..=newest).rev().zip(&commits) {
+        let book = commit.info.get("dmslake");
+        let fact = |pointer: &str| {
+            let found = book.and_then(|book| book.pointer(pointer));
+            found.and_then(Json::as_u64).map_or_else(|| "-".to_owned(), count)
+        };
+        let objects = book.and_then(|book| book.get("objects")).and_then(Json::as_array);
+        let names: Vec<&str> = objects
+            .into_iter()
+            .flatten()
+            .filter_map(|object| object.get("key").and_then(Json::as_str))
+            .filter_map(|key| key.rsplit('/').next())
+            .collect();
+        rows.push(vec![
+            version.to_string(),
+            commit.operation.clone().unwrap_or_default(),
+            fact("/books/inserted"),
+            fact("/books/updated"),
+            fact("/books/deleted"),
+            names.join(" "),
+        ]);
+    }
+    let mut grid = Grid::new(&[
+        ("version", Align::Right),
+        ("operation", Align::Left),
+        ("inserted", Align::Right),
+        ("updated", Align::Right),
+        ("deleted", Align::Right),
+        ("objects", Align::Left),
+    ]);
+    print(screen, &mut grid, &rows)
+}
+
+/// Compares every table with its source; true if all are equal.
+pub(super) async fn proof(screen: &Screen, pipeline: &Pipeline, shop: &Shop) -> Result<bool> {
+    heading(screen, "The proof: every row and column against the source's own")?;
+    let palette = screen.palette();
+    let mut grid = Grid::new(&[
+        ("table", Align::Left),
+        ("rows at the source", Align::Right),
+        ("rows in the lake", Align::Right),
+        ("", Align::Left),
+    ]);
+    let mut rows: Vec<Row> = Vec::new();
+    let mut are_equal = true;
+    for table in Table::ALL {
+        let source = shop.table(table);
+        let lake = open(pipeline, source.name(), None).await?;
+        let found = proof::compare(&lake, source).await?;
+        are_equal &= found.difference.is_none();
+        rows.push(vec![
+            format!("{SCHEMA}.{}", source.name()),
+            count(found.source_rows as u64),
+            count(found.lake_rows as u64),
+            match found.difference {
+                None => palette.good("equal"),
+                Some(difference) => palette.bad(format!("DIFFERENT: {difference}")),
+            },
+        ]);
+    }
+    print(screen, &mut grid, &rows)?;
+    Ok(are_equal)
+}
+
+/// Where everything is, and how to open it elsewhere.
+pub(super) fn how_to_go_on(screen: &Screen, outcome: &Outcome, folder: &Folder) -> Result<()> {
+    heading(screen, "Go on")?;
+    let root = outcome.folder.join("lake").join(SCHEMA).join(SHOWN_TABLE);
+    let root = root.display();
+    let then = outcome.tally.tables().get(&format!("{SCHEMA}.{SHOWN_TABLE}"));
+    let then = then.and_then(|sum| sum.loaded).unwrap_or_default();
+    let configuration = folder.configuration();
+    let configuration = configuration.display();
+    let strong = |text: &str| screen.palette().strong(text);
+    screen.line(format_args!(
+        "\
+  {duckdb}   duckdb -c \"INSTALL delta; LOAD delta; FROM delta_scan('{root}') LIMIT 10\"
+  {pandas}   pip install deltalake pandas pyarrow
+           python -c \"import deltalake; print(deltalake.DeltaTable('{root}').to_pandas())\"
+  {spark}    pyspark --packages io.delta:delta-spark_2.13:4.0.1 \\
+             --conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension \\
+             --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog
+           spark.read.format('delta').option('versionAsOf', {then}).load('{root}').show()
+  {dmslake}  dmslake apply --config {configuration}
+           applies what else is staged: now, nothing. Stage more beside what is there, and see.",
+        duckdb = strong("DuckDB"),
+        pandas = strong("pandas"),
+        spark = strong("Spark"),
+        dmslake = strong("dmslake"),
+    ))
+}
+
+/// A table of the lake as of a version, or as it is.
+async fn open(pipeline: &Pipeline, table: &str, version: Option<u64>) -> Result<DeltaTable> {
+    let url = pipeline.lake().folder(&[SCHEMA, table])?.url().clone();
+    let opened = match version {
+        Some(version) => deltalake::open_table_with_version(url, version).await?,
+        None => deltalake::open_table(url).await?,
+    };
+    Ok(opened)
+}
+
+fn heading(screen: &Screen, text: &str) -> Result<()> {
+    screen.line(format_args!("\n{}", screen.palette().strong(text)))
+}
+
+fn print(screen: &Screen, grid: &mut Grid, rows: &[Row]) -> Result<()> {
+    grid.fit(rows);
+    screen.line(format_args!("  {}", grid.header(screen.palette())))?;
+    for row in rows {
+        screen.line(format_args!("  {}", grid.row(row)))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! Keys and column types as the source itself declares them, from `information_schema`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts, OptsBuilder, Params, Value};
+
+use super::survey::StagedTable;
+use crate::config::TableName;
+use crate::error::{Error, ErrorKind, Result};
+
+const SYSTEM_SCHEMAS: [&str; 4] = ["information_schema", "mysql", "performance_schema", "sys"];
+/// As MySQL's own clients take a password that is not on the command line.
+const PASSWORD_VARIABLE: &str = "MYSQL_PWD";
+
+/// The declarations of tables, by name.
+pub(super) type Declarations = BTreeMap<TableName, Declaration>;
+
+/// What the source declares of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Declaration {
+    /// Columns in table order.
+    pub(super) columns: Vec<DeclaredColumn>,
+    /// Columns of the primary key, in key order; empty if there is none.
+    pub(super) keys: Vec<String>,
+}
+
+/// A column as declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DeclaredColumn {
+    /// Its name.
+    pub(super) name: String,
+    /// `column_type` of `information_schema.columns`.
+    pub(super) mysql_type: String,
+    /// Whether it is computed, so that DMS does not capture its changes.
+    pub(super) is_generated: bool,
+}
+
+/// Reads the declarations of the staged tables; if nothing is staged, of all tables of the URL's
+/// schema, or of every schema if the URL names none.
+///
+/// # Errors
+/// `Config` if the URL cannot be used, `Unavailable` if the source refuses or does not answer.
+pub(super) async fn read(url: &str, staged: &[StagedTable]) -> Result<Declarations> {
+    let options = options(url)?;
+    let schemas = schemas(staged, options.db_name());
+    // Both of rustls's cryptography providers are in this program, so it has none by default.
+    // Another part of the program may have chosen one meanwhile, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let host = format!("{}:{}", options.ip_or_hostname(), options.tcp_port());
+    let unavailable = |error: mysql_async::Error| {
+        Error::new(ErrorKind::Unavailable, "the MySQL source could not be asked")
+            .with("--mysql", &host)
+            .because(error)
+    };
+    let mut connection = Conn::new(options).await.map_err(unavailable)?;
+    let mut declarations = query(&mut connection, &schemas).await.map_err(unavailable)?;
+    connection.disconnect().await.map_err(unavailable)?;
+    if !staged.is_empty() {
+        let names: BTreeSet<&TableName> = staged.iter().map(|table| &table.name).collect();
+        declarations.retain(|name, _| names.contains(name));
+    }
+    Ok(declarations)
+}
+
+fn options(url: &str) -> Result<Opts> {
+    // The URL holds a password: it is not repeated.
+    let unusable = |error: mysql_async::UrlError| {
+        Error::new(
+            ErrorKind::Config,
+            "--mysql is not understood; it is mysql://user:password@host:3306/schema",
+        )
+        .because(error)
+    };
+    let options = Opts::from_url(url).map_err(unusable)?;
+    let password = match options.pass() {
+        Some(password) => Some(password.to_owned()),
+        None => std::env::var(PASSWORD_VARIABLE).ok(),
+    };
+    // A socket that the server offers would be taken instead of the TLS connection asked for.
+    let prefers_socket = options.ssl_opts().is_none();
+    Ok(OptsBuilder::from_opts(options).pass(password).prefer_socket(prefers_socket).into())
+}
+
+/// The schemas to ask for; none means every schema.
+fn schemas(staged: &[StagedTable], default: Option<&str>) -> Vec<String> {
+    let found: BTreeSet<String> = staged.iter().map(|table| table.name.schema.clone()).collect();
+    if found.is_empty() {
+        return default.map(str::to_owned).into_iter().collect();
+    }
+    found.into_iter().collect()
+}
+
+async fn query(
+    connection: &mut Conn,
+    schemas: &[String],
+) -> Result<Declarations, mysql_async::Error> {
+    let (condition, parameters) = restriction(schemas);
+    let columns = format!(
+        "SELECT c.table_schema, c.table_name, c.column_name, c.column_type, c.extra \
+         FROM information_schema.columns c JOIN information_schema.tables t \
+         ON t.table_schema = c.table_schema AND t.table_name = c.table_name \
+         WHERE t.table_type = 'BASE TABLE' AND c.table_schema {condition} \
+         ORDER BY c.table_schema, c.table_name, c.ordinal_position"
+    );
+    let keys = format!(
+        "SELECT table_schema, table_name, column_name FROM information_schema.statistics \
+         WHERE index_name = 'PRIMARY' AND table_schema {condition} \
+         ORDER BY table_schema, table_name, seq_in_index"
+    );
+
+    let mut declarations = Declarations::new();
+    let rows: Vec<(String, String, String, String, String)> =
+        connection.exec(columns, parameters.clone()).await?;
+    for (schema, table, name, mysql_type, extra) in rows {
+        let is_generated = extra.to_ascii_uppercase().contains("GENERATED")
+            && !extra.to_ascii_uppercase().contains("DEFAULT_GENERATED");
+        let column = DeclaredColumn { name, mysql_type, is_generated };
+        declarations.entry(TableName { schema, table }).or_default().columns.push(column);
+    }
+    let rows: Vec<(String, String, String)> = connection.exec(keys, parameters).await?;
+    for (schema, table, column) in rows {
+        if let Some(declaration) = declarations.get_mut(&TableName { schema, table }) {
+            declaration.keys.push(column);
+        }
+    }
+    Ok(declarations)
+}
+
+/// A condition on a schema's name, and its parameters.
+fn restriction(schemas: &[String]) -> (String, Params) {
+    let (operator, names): (&str, Vec<&str>) = if schemas.is_empty() {
+        ("NOT IN", SYSTEM_SCHEMAS.to_vec())
+    } else {
+        ("IN", schemas.iter().map(String::as_str).collect())
+    };
+    let marks = vec!["?"; names.len()].join(", ");
+    let values = names.into_iter().map(Value::from).collect();
+    (format!("{operator} ({marks})"), Params::Positional(values))
+}

@@ -1,0 +1,105 @@
+//! What is staged: table folders, what stands in them, and one object to look into.
+
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
+
+use crate::config::TableName;
+use crate::dms::{Classified, Format, ObjectName, Phase, classify};
+use crate::error::Result;
+use crate::storage::Location;
+
+/// A table's folder in staging.
+#[derive(Clone, Debug)]
+pub(super) struct StagedTable {
+    /// Its schema and table folders.
+    pub(super) name: TableName,
+    /// Full-load objects.
+    pub(super) loads: u64,
+    /// CDC objects.
+    pub(super) changes: u64,
+    /// Objects of no form that DMS gives.
+    pub(super) foreign: u64,
+    /// The last object in order of application that is not empty: it has the newest columns.
+    pub(super) newest: Option<Sample>,
+}
+
+/// An object to look into.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    /// Where it is.
+    pub(super) meta: ObjectMeta,
+    /// What its name says.
+    pub(super) name: ObjectName,
+}
+
+/// The tables in staging, by name. Control tables and hidden folders are not among them.
+///
+/// # Errors
+/// `Unavailable` if staging cannot be listed.
+pub(super) async fn survey(staging: &Location) -> Result<Vec<StagedTable>> {
+    let mut tables = Vec::new();
+    for schema in folders(staging, staging.prefix()).await? {
+        for table in folders(staging, &schema).await? {
+            let name = TableName { schema: last(&schema), table: last(&table) };
+            let staged = look_into(staging, name, &table).await?;
+            if staged.loads + staged.changes + staged.foreign > 0 {
+                tables.push(staged);
+            }
+        }
+    }
+    tables.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(tables)
+}
+
+async fn folders(staging: &Location, parent: &Path) -> Result<Vec<Path>> {
+    let listed = staging.store().list_with_delimiter(Some(parent)).await?;
+    let is_named = |folder: &Path| {
+        let name = last(folder);
+        !name.starts_with(['.', '_']) && !name.starts_with("awsdms_")
+    };
+    Ok(listed.common_prefixes.into_iter().filter(is_named).collect())
+}
+
+fn last(folder: &Path) -> String {
+    folder.filename().unwrap_or_default().to_owned()
+}
+
+async fn look_into(staging: &Location, name: TableName, folder: &Path) -> Result<StagedTable> {
+    let mut staged = StagedTable { name, loads: 0, changes: 0, foreign: 0, newest: None };
+    let mut objects = staging.store().list(Some(folder));
+    while let Some(meta) = objects.try_next().await? {
+        let Some(parts) = meta.location.prefix_match(folder) else { continue };
+        let relative: Vec<String> = parts.map(|part| part.as_ref().to_owned()).collect();
+        match classify(&relative.join("/")) {
+            Classified::Changes(name) => staged.take(Sample { meta, name }),
+            Classified::Ignored => {}
+            Classified::TransactionOrdered | Classified::Foreign => staged.foreign += 1,
+        }
+    }
+    Ok(staged)
+}
+
+impl StagedTable {
+    fn take(&mut self, sample: Sample) {
+        match sample.name.phase {
+            Phase::FullLoad { .. } => self.loads += 1,
+            Phase::Cdc { .. } => self.changes += 1,
+        }
+        let is_newer = self.newest.as_ref().is_none_or(|newest| newest.order() < sample.order());
+        if is_newer && sample.meta.size > 0 {
+            self.newest = Some(sample);
+        }
+    }
+
+    /// The format, as far as something is staged.
+    pub(super) fn format(&self) -> Option<Format> {
+        self.newest.as_ref().map(|sample| sample.name.format)
+    }
+}
+
+impl Sample {
+    fn order(&self) -> (&Phase, &Path) {
+        (&self.name.phase, &self.meta.location)
+    }
+}

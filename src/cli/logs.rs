@@ -1,0 +1,62 @@
+//! Logs of the command line: for people, on standard error, clear of the progress bar.
+
+use std::io::{self, IsTerminal, Write};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::output::Screen;
+
+/// Starts logging: `RUST_LOG` decides if set, else how often `-v` was given.
+pub(super) fn start(verbose: u8, screen: &Screen) {
+    let by_flag = match verbose {
+        0 => "error,dmslake=warn",
+        1 => "warn,dmslake=info",
+        2 => "info,dmslake=debug",
+        _ => "debug,dmslake=trace",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(by_flag));
+    let format = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(AboveProgress(screen.clone()))
+        .with_ansi(screen.error_colour())
+        .with_target(false);
+    // A person at a terminal knows the time; a log file does not.
+    if io::stderr().is_terminal() { format.without_time().init() } else { format.init() }
+}
+
+/// Writes each event whole, above the progress bar.
+struct AboveProgress(Screen);
+
+impl<'a> MakeWriter<'a> for AboveProgress {
+    type Writer = Event;
+
+    fn make_writer(&'a self) -> Event {
+        Event { screen: self.0.clone(), text: Vec::new() }
+    }
+}
+
+struct Event {
+    screen: Screen,
+    text: Vec<u8>,
+}
+
+impl Write for Event {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        self.screen.above_progress(|| {
+            // Nowhere is left to report that standard error is gone.
+            let _ = io::stderr().write_all(&self.text);
+        });
+    }
+}

@@ -1,0 +1,165 @@
+//! What a person or a script sees: results on standard output, the rest on standard error.
+
+mod grid;
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::MultiProgress;
+
+pub(super) use grid::{Align, Grid, Row};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The two streams and the progress bars between them; clones share the bars.
+#[derive(Clone, Debug)]
+pub(super) struct Screen {
+    bars: MultiProgress,
+    result_colour: bool,
+    error_colour: bool,
+}
+
+impl Screen {
+    /// The screen of this process. Colour only on a terminal, and not where `NO_COLOR` is set.
+    pub(super) fn new() -> Self {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self {
+            // Draws on standard error, and only if that is a terminal.
+            bars: MultiProgress::new(),
+            result_colour: wanted && io::stdout().is_terminal(),
+            error_colour: wanted && io::stderr().is_terminal(),
+        }
+    }
+
+    /// The progress bars.
+    pub(super) fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Whether standard error takes colour.
+    pub(super) fn error_colour(&self) -> bool {
+        self.error_colour
+    }
+
+    /// Colour for results.
+    pub(super) fn palette(&self) -> Palette {
+        Palette(self.result_colour)
+    }
+
+    /// Runs `write` while no bar is in the way.
+    pub(super) fn above_progress(&self, write: impl FnOnce()) {
+        self.bars.suspend(write);
+    }
+
+    /// One line of result. A reader that went away is no failure: what is left is to be done, not
+    /// to be told.
+    ///
+    /// # Errors
+    /// `Unavailable` if standard output cannot be written for another reason.
+    pub(super) fn line(&self, text: impl Display) -> Result<()> {
+        let mut written = Ok(());
+        self.above_progress(|| {
+            let mut out = io::stdout().lock();
+            written = writeln!(out, "{text}").and_then(|()| out.flush());
+        });
+        match written {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::new(ErrorKind::Unavailable, "standard output cannot be written")
+                    .because(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One line beside the results, on standard error.
+    pub(super) fn note(&self, text: impl Display) {
+        self.above_progress(|| {
+            // Nowhere is left to report that standard error is gone.
+            let _ = writeln!(io::stderr(), "{text}");
+        });
+    }
+
+    /// An error, on standard error.
+    pub(super) fn complain(&self, error: &Error) {
+        let label = Palette(self.error_colour).bad("error:");
+        self.note(format_args!("{label} {}", error.chain()));
+    }
+}
+
+/// Colours, or none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Palette(bool);
+
+impl Palette {
+    /// A heading.
+    pub(super) fn strong(self, text: impl Display) -> String {
+        self.paint("1", text)
+    }
+
+    /// Something secondary.
+    pub(super) fn faint(self, text: impl Display) -> String {
+        self.paint("2", text)
+    }
+
+    /// As it should be.
+    pub(super) fn good(self, text: impl Display) -> String {
+        self.paint("32", text)
+    }
+
+    /// Somebody must look.
+    pub(super) fn bad(self, text: impl Display) -> String {
+        self.paint("1;31", text)
+    }
+
+    fn paint(self, code: &str, text: impl Display) -> String {
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+    }
+}
+
+/// A count with its thousands set apart: `1,234,567`.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Seconds as a person reads them: `0.4 s`, `2 min 5 s`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds")]
+pub(super) fn seconds(time: f64) -> String {
+    if time < 60.0 {
+        return format!("{time:.1} s");
+    }
+    let whole = time.round() as u64;
+    format!("{} min {} s", whole / 60, whole % 60)
+}
+
+/// `1 object`, `3 objects`.
+pub(super) fn plural(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped_by_thousands() {
+        let shown = [0, 999, 1_000, 12_345, 1_234_567].map(count);
+        assert_eq!(shown, ["0", "999", "1,000", "12,345", "1,234,567"]);
+        assert_eq!(plural(1, "object"), "1 object");
+        assert_eq!(plural(2_000, "object"), "2,000 objects");
+    }
+
+    #[test]
+    fn long_times_are_told_in_minutes() {
+        assert_eq!(seconds(0.44), "0.4 s");
+        assert_eq!(seconds(125.2), "2 min 5 s");
+    }
+}

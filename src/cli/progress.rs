@@ -1,0 +1,64 @@
+//! A progress bar that watches the application of a table.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::output::{Screen, count, plural};
+use crate::pipeline::{Observer, Step};
+
+const TICK: Duration = Duration::from_millis(120);
+
+/// One bar; invisible where standard error is no terminal.
+#[derive(Debug)]
+pub(super) struct TableProgress {
+    bar: ProgressBar,
+    decoded: AtomicU64,
+}
+
+impl TableProgress {
+    /// A bar for that table, its name padded to `width`. It vanishes when dropped.
+    pub(super) fn begin(screen: &Screen, table: &str, width: usize) -> Self {
+        let bar = begin(screen, "{prefix} {spinner} {wide_bar} {pos}/{len} objects  {msg}");
+        bar.set_prefix(format!("{table:<width$}"));
+        bar.set_message("looking");
+        Self { bar, decoded: AtomicU64::new(0) }
+    }
+}
+
+impl Observer for TableProgress {
+    fn step(&self, step: Step) {
+        match step {
+            Step::Pending { objects, .. } => {
+                self.bar.set_length(self.bar.position() + objects);
+            }
+            Step::Decoded { rows } => {
+                let sum = self.decoded.fetch_add(rows, Ordering::Relaxed) + rows;
+                self.bar.set_message(plural(sum, "row"));
+            }
+            Step::Committed { version, objects, .. } => {
+                self.bar.inc(objects);
+                let rows = count(self.decoded.load(Ordering::Relaxed));
+                self.bar.set_message(format!("{rows} rows, version {version}"));
+            }
+        }
+    }
+}
+
+impl Drop for TableProgress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A ticking bar of that template on the screen.
+pub(super) fn begin(screen: &Screen, template: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template(template)
+        .expect("templates are constants")
+        .progress_chars("━╸─")
+        .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ");
+    let bar = screen.bars().add(ProgressBar::new(0)).with_style(style);
+    bar.enable_steady_tick(TICK);
+    bar
+}

@@ -1,0 +1,63 @@
+//! From arguments to exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use super::args::{Arguments, Command};
+use super::output::Screen;
+use super::{apply, demo, init, logs};
+use crate::error::{Error, ErrorKind, Result};
+
+/// DataFusion plans by recursion; unoptimised builds need more than a thread's usual stack.
+const STACK_BYTES: usize = 8 << 20;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Everything is done.
+    Done,
+    /// Something is held, failed or unfinished.
+    Attention,
+    /// The command line or the configuration cannot be used.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Attention => 1,
+            Exit::Usage => 2,
+        })
+    }
+}
+
+/// Runs the command line of this process to its exit code.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let screen = Screen::new();
+    logs::start(arguments.verbose, &screen);
+    let exit = run(arguments.command, &screen).unwrap_or_else(|error| {
+        screen.complain(&error);
+        if error.kind() == ErrorKind::Config { Exit::Usage } else { Exit::Attention }
+    });
+    exit.into()
+}
+
+fn run(command: Command, screen: &Screen) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build()
+        .map_err(|error| {
+            Error::new(ErrorKind::Unavailable, "threads could not be started").because(error)
+        })?;
+    runtime.block_on(async {
+        match command {
+            Command::Apply(arguments) => apply::run(&arguments, screen).await,
+            Command::Init(arguments) => init::run(&arguments, screen).await,
+            Command::Demo(arguments) => demo::run(&arguments, screen).await,
+        }
+    })
+}

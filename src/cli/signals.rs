@@ -1,0 +1,40 @@
+//! SIGINT and SIGTERM: first a wish, then a command.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::output::Screen;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::Stop;
+
+/// A stop that the first SIGINT or SIGTERM requests. The second ends the process, with the exit
+/// code that shells give to a process killed by that signal.
+///
+/// # Errors
+/// `Internal` if the signals cannot be listened to.
+pub(super) fn stop_on_signal(screen: &Screen) -> Result<Stop> {
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut terminate = listen(SignalKind::terminate())?;
+    let stop = Stop::default();
+    let (requested, shown) = (stop.clone(), screen.clone());
+    tokio::spawn(async move {
+        next(&mut interrupt, &mut terminate).await;
+        requested.request();
+        shown.note("stopping after the current commit; the same signal once more ends at once");
+        let number = next(&mut interrupt, &mut terminate).await.as_raw_value();
+        std::process::exit(128 + number);
+    });
+    Ok(stop)
+}
+
+fn listen(kind: SignalKind) -> Result<Signal> {
+    signal(kind).map_err(|error| {
+        Error::new(ErrorKind::Internal, "signals cannot be listened to").because(error)
+    })
+}
+
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) -> SignalKind {
+    tokio::select! {
+        _ = interrupt.recv() => SignalKind::interrupt(),
+        _ = terminate.recv() => SignalKind::terminate(),
+    }
+}
