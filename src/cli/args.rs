@@ -13,10 +13,12 @@ use clap::{Args, Parser, Subcommand};
 ///
 /// New here? `dmslake demo` shows the whole path on this machine, without an account.
 #[derive(Debug, Parser)]
-#[command(name = "dmslake", version, max_term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 all tables are caught up, 1 one is held, failed or not \
-caught up, 2 bad usage or configuration.\nResults go to standard output, logs and progress to \
-standard error.")]
+#[command(name = "dmslake", version, verbatim_doc_comment, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes: 0 all tables are caught up, 1 one is held, failed or not caught \
+up,\n2 bad usage or configuration. Results go to standard output,\nlogs and progress to \
+standard error."
+)]
 pub(super) struct Arguments {
     /// Log more to standard error: once for each commit, twice for details, thrice for all.
     ///
@@ -45,6 +47,7 @@ pub(super) enum Command {
 /// The first Ctrl-C (or SIGTERM) stops after the current commit, the second at once; neither
 /// loses or repeats anything.
 #[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
 pub(super) struct ApplyArguments {
     /// The configuration; paths without a scheme in it are relative to its folder.
     #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
@@ -66,6 +69,7 @@ pub(super) struct ApplyArguments {
 /// and counts. With --mysql, keys and exact column types come from the source itself: for CSV
 /// without header there is no other way, short of writing the columns by hand.
 #[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
 pub(super) struct InitArguments {
     /// The DMS bucket folder: s3://bucket/prefix, file:///folder or a path.
     #[arg(long, value_name = "URI")]
@@ -89,7 +93,7 @@ pub(super) struct InitArguments {
     /// TLS: add ?require_ssl=true, and verify_ca=false or verify_identity=false where the
     /// server's certificate is not publicly signed. If nothing is staged yet, all tables of the
     /// URL's schema (without one: of all schemas) are written.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", verbatim_doc_comment)]
     pub(super) mysql: Option<String>,
 
     /// What `aws dms describe-endpoints` printed: becomes the [dms] section.
@@ -104,6 +108,7 @@ pub(super) struct InitArguments {
 /// and compares every row with the source. The folder stays, to be opened with DuckDB, pandas or
 /// Spark. No account, no server, no network.
 #[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
 pub(super) struct DemoArguments {
     /// The folder to make; it must be new or empty.
     #[arg(long, value_name = "DIR", default_value = "dmslake-demo")]

@@ -13,8 +13,8 @@ use crate::storage::Location;
 /// Objects of full load, by table.
 const LOADS: [usize; 3] = [2, 2, 3];
 const ROUNDS: u64 = 13;
-/// Before this round orders get one more column.
-const COUPONS_FROM_ROUND: u64 = 6;
+/// After this round's object of orders, they get one more column.
+const COUPONS_AFTER_ROUND: u64 = 5;
 /// What happens between two objects of a table.
 const EVENTS_A_ROUND: usize = 60;
 
@@ -68,9 +68,6 @@ impl Play {
                 return Ok(None);
             }
             self.round += 1;
-            if self.round == COUPONS_FROM_ROUND {
-                self.shop.introduce_coupons();
-            }
             self.to_cut = Table::ALL.to_vec();
         }
         // A third of the round's events before each cut, so that objects of different tables
@@ -84,7 +81,11 @@ impl Play {
         let source = self.shop.table(table);
         let body = dms::changes(source, format(table), &log)?;
         let name = dms::change_name(time, format(table));
-        put(&self.staging, source.name(), &name, body).await.map(Some)
+        let key = put(&self.staging, source.name(), &name, body).await?;
+        if table == Table::Orders && self.round == COUPONS_AFTER_ROUND {
+            self.shop.introduce_coupons();
+        }
+        Ok(Some(key))
     }
 
     /// The source as it stands in the end.
@@ -98,4 +99,39 @@ async fn put(staging: &Location, table: &str, name: &str, body: Vec<u8>) -> Resu
     let key = folder.prefix().clone().join(name);
     staging.store().put(&key, body.into()).await?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dms::{Classified, classify};
+
+    async fn staged(folder: &std::path::Path) -> Vec<(Path, Vec<u8>)> {
+        let staging = Location::open(&folder.to_string_lossy()).await.expect("a folder");
+        let mut play = Play::new(Shop::open(), staging.clone());
+        let mut keys = play.full_load().await.expect("writable");
+        while let Some(key) = play.next_round().await.expect("writable") {
+            keys.push(key);
+        }
+        let mut objects = Vec::new();
+        for key in keys {
+            let body = staging.store().get(&key).await.expect("staged").bytes().await;
+            let relative = key.prefix_match(staging.prefix()).expect("below staging").collect();
+            objects.push((relative, body.expect("readable").to_vec()));
+        }
+        objects
+    }
+
+    #[tokio::test]
+    async fn every_day_is_the_same_and_bears_names_of_dms() {
+        let folders = [tempfile::tempdir(), tempfile::tempdir()].map(|it| it.expect("a folder"));
+        let objects = staged(folders[0].path()).await;
+        assert_eq!(objects.len() as u64, OBJECTS);
+        for (key, body) in &objects {
+            let relative = key.as_ref().splitn(3, '/').nth(2).expect("schema, table, object");
+            assert!(matches!(classify(relative), Classified::Changes(_)), "{relative}");
+            assert!(!body.is_empty());
+        }
+        assert_eq!(objects, staged(folders[1].path()).await);
+    }
 }

@@ -288,10 +288,16 @@ impl Shop {
         keys.map(|(key, _)| key.clone()).take_while(|key| key[0] == order[0]).collect()
     }
 
+    /// The first key from a random number on, so as not to walk through the table.
     fn some_key(&mut self, table: Table) -> Values {
-        let rows = self.tables[table as usize].rows();
-        let position = self.random.random_range(0..rows.len());
-        rows.keys().nth(position).expect("below the length").clone()
+        let newest = match table {
+            Table::Customers => self.next_customer,
+            Table::Orders | Table::Items => self.next_order,
+        };
+        let from = vec![Value::Integer(self.random.random_range(1..newest))];
+        let rows = self.table(table).rows();
+        let found = rows.range(from..).next().or_else(|| rows.first_key_value());
+        found.expect("the shop is never empty").0.clone()
     }
 
     /// Recent orders are busy, so that one changes several times between two objects.

@@ -157,6 +157,7 @@ impl SourceTable {
 
     /// `ALTER TABLE … ADD COLUMN`: no row has a value in it yet.
     pub(super) fn add_column(&mut self, name: &'static str, kind: Kind) {
+        assert!(self.log.is_empty(), "an object holds rows of one schema");
         self.columns.push(SourceColumn { name, kind });
         for row in self.rows.values_mut() {
             row.push(Value::Null);

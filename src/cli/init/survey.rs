@@ -5,6 +5,7 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
 use crate::config::TableName;
+use crate::dms::object_name::is_skipped;
 use crate::dms::{Classified, Format, ObjectName, Phase, classify};
 use crate::error::Result;
 use crate::storage::Location;
@@ -54,11 +55,8 @@ pub(super) async fn survey(staging: &Location) -> Result<Vec<StagedTable>> {
 
 async fn folders(staging: &Location, parent: &Path) -> Result<Vec<Path>> {
     let listed = staging.store().list_with_delimiter(Some(parent)).await?;
-    let is_named = |folder: &Path| {
-        let name = last(folder);
-        !name.starts_with(['.', '_']) && !name.starts_with("awsdms_")
-    };
-    Ok(listed.common_prefixes.into_iter().filter(is_named).collect())
+    let holds_changes = |folder: &Path| !is_skipped(&last(folder));
+    Ok(listed.common_prefixes.into_iter().filter(holds_changes).collect())
 }
 
 fn last(folder: &Path) -> String {
