@@ -1,12 +1,12 @@
 //! The one integration binary; modules by behaviour. See `tests/README.md`.
 
+mod acknowledgement;
 mod applying;
+mod cli;
 mod configuration;
+mod events;
+mod lambda;
 mod merging;
 mod net_changes;
 mod object_names;
 mod support;
-
-mod acknowledgement;
-mod events;
-mod lambda;

@@ -14,7 +14,8 @@ use std::path::Path;
 use super::args::InitArguments;
 use super::output::{Screen, plural};
 use super::run::Exit;
-use crate::dms::{S3Settings, settings};
+use crate::config::EndpointSettings;
+use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Location;
 use propose::Proposal;
@@ -35,7 +36,10 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
         Some(file) => Some(endpoint(file)?),
         None => None,
     };
-    let dms = endpoint.as_ref().map_or_else(S3Settings::default, |(dms, _)| dms.clone());
+    let dms = match &endpoint {
+        Some(endpoint) => endpoint.settings.clone(),
+        None => S3Settings::default(),
+    };
 
     let staging = Location::open(&arguments.staging).await?;
     let staged = survey(&staging).await?;
@@ -48,7 +52,7 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
     let text = render(&Draft {
         staging: &arguments.staging,
         lake: &arguments.lake,
-        dms: endpoint.as_ref().map(|(_, table)| table),
+        dms: endpoint.as_ref().map(|endpoint| &endpoint.section),
         proposals: &proposals,
     });
     if is_printed {
@@ -59,6 +63,11 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
         screen.note(format_args!(
             "wrote {shown}: {}",
             plural(u64::try_from(proposals.len()).unwrap_or(u64::MAX), "table")
+        ));
+    }
+    for member in endpoint.iter().flat_map(|endpoint| &endpoint.unknown) {
+        screen.note(format_args!(
+            "to check: the endpoint has a setting that dmslake does not know: {member}"
         ));
     }
     tell_what_is_left(screen, &proposals, &arguments.output);
@@ -90,13 +99,13 @@ fn tell_what_is_left(screen: &Screen, proposals: &[Proposal], output: &Path) {
     }
 }
 
-fn endpoint(file: &Path) -> Result<(S3Settings, toml::Table)> {
+fn endpoint(file: &Path) -> Result<EndpointSettings> {
     let unreadable = || {
         Error::new(ErrorKind::Config, "the endpoint's settings cannot be read")
             .with("--endpoint-settings", file.display())
     };
     let text = std::fs::read_to_string(file).map_err(|error| unreadable().because(error))?;
-    settings::from_describe_endpoints(&text)
+    EndpointSettings::parse(&text)
         .map_err(|error| error.with("--endpoint-settings", file.display()))
 }
 

@@ -1,9 +1,10 @@
 //! The text of a commented `dmslake.toml`.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::propose::{Column, Keys, Proposal};
-use crate::config::TableName;
+use crate::config::{TableName, refused_column_name};
 
 /// All that goes into the file.
 #[derive(Debug)]
@@ -97,6 +98,7 @@ fn table(text: &mut String, proposal: &Proposal) {
             add(text, format_args!("#   {}\n", one_line(column)));
         }
     }
+    renames(text, &proposal.columns);
     columns(text, proposal);
 }
 
@@ -130,6 +132,30 @@ fn keys(text: &mut String, keys: &Keys) {
              # keys = []\n# or, if rows are only ever inserted:\n# append_only = true\n",
         ),
     }
+}
+
+/// Spark refuses some characters in names that MySQL allows.
+fn renames(text: &mut String, columns: &[Column]) {
+    let mut taken: BTreeSet<String> =
+        columns.iter().map(|column| column.name.to_lowercase()).collect();
+    let mut renames = Vec::new();
+    for column in columns {
+        if column.mysql_type.is_none() || refused_column_name(&column.name).is_none() {
+            continue;
+        }
+        let mut target: String = column.name.chars().map(allowed).collect();
+        while !taken.insert(target.to_lowercase()) {
+            target.push('_');
+        }
+        renames.push(format!("{} = {}", quoted(&column.name), quoted(&target)));
+    }
+    if !renames.is_empty() {
+        add(text, format_args!("rename = {{ {} }}\n", renames.join(", ")));
+    }
+}
+
+fn allowed(character: char) -> char {
+    if refused_column_name(character.encode_utf8(&mut [0; 4])).is_some() { '_' } else { character }
 }
 
 fn columns(text: &mut String, proposal: &Proposal) {
@@ -169,4 +195,64 @@ fn one_line(text: &str) -> String {
 
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load;
+
+    fn column(name: &str, mysql_type: Option<&str>) -> Column {
+        Column { name: name.into(), mysql_type: mysql_type.map(str::to_owned), remark: None }
+    }
+
+    fn text(keys: Keys, columns: Vec<Column>) -> String {
+        let proposal = Proposal {
+            name: TableName { schema: "my.shop".into(), table: "order\nlines".into() },
+            about: "CSV".into(),
+            keys,
+            columns,
+            control: vec!["Op: the\noperation".into()],
+            remarks: vec!["line\nbreak".into()],
+        };
+        let section = toml::Table::from_iter([("csv_delimiter".to_owned(), "\t".into())]);
+        render(&Draft {
+            staging: "s3://bucket/\"dms\"",
+            lake: "lake",
+            dms: Some(&section),
+            proposals: &[proposal],
+        })
+    }
+
+    #[test]
+    fn what_is_complete_is_accepted() {
+        let columns = vec![
+            column("id", Some("bigint unsigned")),
+            column("unit price", Some("decimal(10,2)")),
+            column("unit_price", Some("enum('a''b','\"')")),
+        ];
+        let text = text(Keys::Known(vec!["id".into()]), columns);
+        let settings = load::parse(&text).expect(&text);
+        let table = &settings.tables[0];
+        assert_eq!(settings.staging, "s3://bucket/\"dms\"");
+        assert_eq!(settings.dms.csv_delimiter, "\t");
+        assert_eq!(table.source.schema, "my.shop");
+        assert_eq!(table.keys, ["id"]);
+        assert!(!table.columns[0].nullable && table.columns[1].nullable);
+        assert_eq!(table.lake_name("unit price"), "unit_price_");
+    }
+
+    #[test]
+    fn what_is_not_complete_says_so_and_is_refused() {
+        for (keys, mysql_type) in [
+            (Keys::Known(vec!["id".into()]), None),
+            (Keys::Guess("id".into()), Some("int")),
+            (Keys::Unknown, Some("int")),
+            (Keys::None, Some("int")),
+        ] {
+            let text = text(keys, vec![column("id", mysql_type)]);
+            assert!(text.contains("NOT COMPLETE") && text.contains("# FILL IN:"), "{text}");
+            load::parse(&text).expect_err(&text);
+        }
+    }
 }

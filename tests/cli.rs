@@ -1,0 +1,46 @@
+//! The command line as a user meets it: the real binary, its streams and its exit codes.
+
+mod demo;
+mod init;
+mod init_mysql;
+mod mariadb;
+mod usage;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// The binary, in a folder, with nothing of this process's logging or colour.
+fn dmslake(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dmslake"));
+    command.args(arguments).current_dir(folder).env_remove("RUST_LOG").env_remove("MYSQL_PWD");
+    command
+}
+
+/// What a finished run said.
+#[derive(Debug)]
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Said {
+    said(dmslake(folder, arguments).output().expect("the binary starts"))
+}
+
+fn said(output: Output) -> Said {
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).expect("UTF-8"),
+        err: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+fn write(path: &Path, content: impl AsRef<[u8]>) {
+    std::fs::create_dir_all(path.parent().expect("in a folder")).expect("writable");
+    std::fs::write(path, content).expect("writable");
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("readable")
+}

@@ -1,0 +1,121 @@
+//! The demo from end to end, and `apply` on the folder that it leaves.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use dmslake::clock::{Clock, SystemClock};
+use serde_json::Value;
+
+use super::{dmslake, read, run, write};
+
+const KEYS: [&str; 17] = [
+    "table",
+    "status",
+    "objects",
+    "rows",
+    "inserted",
+    "updated",
+    "deleted",
+    "superseded",
+    "ignored",
+    "quarantined",
+    "replayed",
+    "version",
+    "seconds",
+    "foreign",
+    "late",
+    "pending",
+    "error",
+];
+const CONFIGURATION: &str = "dmslake-demo/dmslake.toml";
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[test]
+fn the_demo_proves_itself_and_leaves_afolder_to_go_on_with() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let shown = run(home.path(), &["demo"]);
+    assert_eq!(shown.code, Some(0), "{shown:?}");
+    let equal = shown.out.lines().filter(|line| line.ends_with("  equal")).count();
+    assert_eq!(equal, 3, "{}", shown.out);
+
+    nothing_is_left_to_apply(home.path());
+    strangers_are_named(home.path());
+    again_only_by_force(home.path());
+    a_signal_stops_after_the_commit(home.path());
+}
+
+fn nothing_is_left_to_apply(home: &Path) {
+    let again = run(home, &["apply", "--config", CONFIGURATION, "--json"]);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let lines: Vec<&str> = again.out.lines().collect();
+    assert_eq!(lines.last(), Some(&"{\"unconfigured\":[]}"));
+    for (line, table) in lines.iter().zip(["shop.customers", "shop.orders", "shop.order_items"]) {
+        let report: Value = serde_json::from_str(line).expect("JSON");
+        let mut keys = KEYS.to_vec();
+        keys.sort_unstable();
+        let found: Vec<&String> = report.as_object().expect("an object").keys().collect();
+        assert_eq!(found, keys);
+        assert_eq!((&report["table"], &report["status"]), (&table.into(), &"ok".into()));
+        assert_eq!((&report["rows"], &report["objects"]), (&0.into(), &0.into()), "{line}");
+    }
+    let human = run(home, &["apply", "--config", CONFIGURATION, "--table", "shop.orders"]);
+    assert_eq!((human.code, human.out.lines().count()), (Some(0), 2), "{human:?}");
+}
+
+fn strangers_are_named(home: &Path) {
+    let staging = home.join("dmslake-demo/staging/shop");
+    write(&staging.join("invoices/LOAD00000001.csv"), "1\n");
+    write(&staging.join("orders/copy of LOAD00000001.parquet"), "?");
+    let named = run(home, &["apply", "--config", CONFIGURATION, "--json"]);
+    assert_eq!(named.code, Some(0), "neither is an error: {named:?}");
+    assert!(named.out.ends_with("{\"unconfigured\":[\"shop.invoices\"]}\n"), "{named:?}");
+    let foreign = "\"foreign\":[\"copy of LOAD00000001.parquet\"]";
+    let has_foreign = named.out.contains("copy of LOAD00000001.parquet\"]");
+    assert!(has_foreign, "{foreign} in {named:?}");
+}
+
+fn again_only_by_force(home: &Path) {
+    let refused = run(home, &["demo"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains("--force"), "{refused:?}");
+    write(&home.join("mine/notes.txt"), "mine");
+    let foreign = run(home, &["demo", "--dir", "mine", "--force"]);
+    assert_eq!(foreign.code, Some(2), "{foreign:?}");
+    assert_eq!(read(&home.join("mine/notes.txt")), "mine");
+}
+
+/// The lake is built anew in small slices, so that there is time to interrupt.
+fn a_signal_stops_after_the_commit(home: &Path) {
+    std::fs::remove_dir_all(home.join("dmslake-demo/lake")).expect("ours");
+    let configuration = home.join(CONFIGURATION);
+    write(&configuration, format!("memory_budget = 100000\n{}", read(&configuration)));
+    let arguments = ["apply", "--config", CONFIGURATION, "--table", "shop.order_items"];
+    let mut command = dmslake(home, &arguments);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let log = home.join("dmslake-demo/lake/shop/order_items/_delta_log");
+    wait_for(&log.join("00000000000000000001.json"));
+    terminate(&child);
+    let ended = super::said(child.wait_with_output().expect("it ends"));
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("stopping after the current commit"), "{ended:?}");
+
+    let rest = run(home, &[&arguments[..], &["--json"]].concat());
+    assert_eq!(rest.code, Some(0), "{rest:?}");
+    let report: Value =
+        serde_json::from_str(rest.out.lines().next().expect("a line")).expect("JSON");
+    assert_ne!(report["rows"], 0, "what the signal left");
+}
+
+fn wait_for(file: &Path) {
+    let deadline = SystemClock.instant() + PATIENCE;
+    while !file.exists() {
+        assert!(SystemClock.instant() < deadline, "{} never came", file.display());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn terminate(child: &Child) {
+    let killed = std::process::Command::new("kill").arg(child.id().to_string()).status();
+    assert!(killed.expect("kill starts").success());
+}

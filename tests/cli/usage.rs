@@ -1,0 +1,60 @@
+//! Bad usage and configuration end with 2 and say what is wrong, on standard error alone.
+
+use super::{run, write};
+
+const CONFIGURATION: &str = "\
+staging = \"staging\"
+lake = \"lake\"
+
+[[table]]
+source = \"shop.orders\"
+keys = [\"id\"]
+
+[[table]]
+source = \"shop.customers\"
+keys = [\"id\"]
+";
+
+#[test]
+fn help_is_a_result_and_bad_usage_is_not() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    for arguments in [&["--help"][..], &["apply", "--help"], &["init", "-h"], &["--version"]] {
+        let help = run(home.path(), arguments);
+        assert_eq!(help.code, Some(0), "{help:?}");
+        assert!(!help.out.is_empty() && help.err.is_empty(), "{help:?}");
+    }
+    for arguments in [&[][..], &["apply", "--tables"], &["init", "--lake", "x"], &["fly"]] {
+        let refused = run(home.path(), arguments);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.out.is_empty() && !refused.err.is_empty(), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_configuration_that_is_missing_or_wrong_is_bad_usage() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let missing = run(home.path(), &["apply"]);
+    assert_eq!(missing.code, Some(2), "{missing:?}");
+    assert!(missing.err.contains("dmslake.toml") && missing.err.contains("dmslake init"));
+
+    let wrong = CONFIGURATION.replace("keys", "kees").replace("lake =", "sea =");
+    write(&home.path().join("dmslake.toml"), wrong);
+    let refused = run(home.path(), &["apply", "--json"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    for field in ["sea", "lake", "kees"] {
+        assert!(refused.err.contains(field), "all at once: {refused:?}");
+    }
+    assert!(refused.out.is_empty(), "{refused:?}");
+}
+
+#[test]
+fn an_unknown_table_is_refused_with_those_there_are() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write(&home.path().join("dmslake.toml"), CONFIGURATION);
+    let arguments = ["apply", "--table", "shop.orders", "--table", "shop.order"];
+    let refused = run(home.path(), &arguments);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.err.contains("--table: shop.order,"), "{refused:?}");
+    assert!(refused.err.contains("shop.customers, shop.orders"), "{refused:?}");
+    assert!(refused.out.is_empty() && !home.path().join("lake").exists(), "{refused:?}");
+}
