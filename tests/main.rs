@@ -9,4 +9,8 @@ mod lambda;
 mod merging;
 mod net_changes;
 mod object_names;
+mod convergence;
+mod crash_points;
 mod support;
+mod two_workers;
+mod writer;

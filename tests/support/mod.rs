@@ -2,3 +2,16 @@
 
 pub(crate) mod events;
 pub(crate) mod runtime_api;
+//!
+//! Nothing here uses the library's decoding, ordering or merging: it is the judge of those.
+
+pub(crate) mod column;
+pub(crate) mod dms_writer;
+pub(crate) mod faulty_store;
+pub(crate) mod history;
+pub(crate) mod judge;
+pub(crate) mod model;
+pub(crate) mod property;
+pub(crate) mod script;
+pub(crate) mod table;
+pub(crate) mod world;

@@ -1,0 +1,184 @@
+//! A Delta table as any reader sees it: its log as JSON, its rows through DataFusion.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType,
+};
+use arrow::record_batch::RecordBatch;
+use datafusion::prelude::SessionContext;
+use deltalake::{DeltaTable, DeltaTableBuilder};
+use dmslake::storage::Location;
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+use serde_json::Value as Json;
+
+use super::column::Column;
+use super::model::{Key, Row, Rows, Value};
+
+/// A table in the lake.
+#[derive(Clone, Debug)]
+pub(crate) struct LakeTable {
+    location: Location,
+}
+
+/// One version's file of the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    pub(crate) version: u64,
+    actions: Vec<Json>,
+}
+
+/// An object in a commit's own entry.
+#[derive(Clone, Debug)]
+pub(crate) struct AppliedObject {
+    pub(crate) key: String,
+    /// So many rows of it are applied after this commit; none if all are.
+    pub(crate) done: Option<usize>,
+}
+
+/// What a commit of ours says about itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) attempt: String,
+    pub(crate) objects: Vec<AppliedObject>,
+}
+
+impl Commit {
+    /// The actions of that kind.
+    pub(crate) fn actions(&self, kind: &str) -> impl Iterator<Item = &Json> {
+        self.actions.iter().filter_map(move |action| action.get(kind))
+    }
+
+    /// The `dmslake` key of commitInfo, if this commit is ours and not the table's creation.
+    pub(crate) fn entry(&self) -> Option<Entry> {
+        let entry = self.actions("commitInfo").find_map(|info| info.get("dmslake"))?;
+        let object = |object: &Json| AppliedObject {
+            key: text(object, "key"),
+            done: object
+                .get("done")
+                .and_then(Json::as_u64)
+                .map(|done| usize::try_from(done).expect("a number of rows")),
+        };
+        let objects = entry["objects"].as_array().expect("an entry names its objects");
+        Some(Entry {
+            attempt: text(entry, "attempt"),
+            objects: objects.iter().map(object).collect(),
+        })
+    }
+}
+
+fn text(json: &Json, name: &str) -> String {
+    json[name].as_str().unwrap_or_else(|| panic!("no text {name} in {json}")).to_owned()
+}
+
+impl LakeTable {
+    /// The table of that name; it need not exist.
+    pub(crate) fn at(lake: &Location, folders: &[&str]) -> Self {
+        Self { location: lake.folder(folders).expect("a legal folder") }
+    }
+
+    /// All commits, by version.
+    pub(crate) async fn log(&self) -> Vec<Commit> {
+        let folder = self.location.prefix().clone().join("_delta_log");
+        let listing: Vec<_> =
+            self.location.store().list(Some(&folder)).try_collect().await.expect("lists");
+        let mut commits = Vec::new();
+        for meta in listing {
+            let name = meta.location.filename().expect("an object has a name");
+            let Some(version) = name.strip_suffix(".json").and_then(|stem| stem.parse().ok())
+            else {
+                continue;
+            };
+            let got = self.location.store().get(&meta.location).await.expect("reads");
+            let content = got.bytes().await.expect("reads");
+            let lines = serde_json::Deserializer::from_slice(&content).into_iter();
+            let actions = lines.collect::<Result<_, _>>().expect("JSON lines");
+            commits.push(Commit { version, actions });
+        }
+        commits.sort_by_key(|commit| commit.version);
+        commits
+    }
+
+    /// Delta types by column name as of a version.
+    pub(crate) fn types(log: &[Commit], version: u64) -> BTreeMap<String, String> {
+        let until = log.iter().filter(|commit| commit.version <= version);
+        let metadata = until.flat_map(|commit| commit.actions("metaData")).last();
+        let schema = text(metadata.expect("a table has a schema"), "schemaString");
+        let schema: Json = serde_json::from_str(&schema).expect("JSON");
+        let fields = schema["fields"].as_array().expect("a struct");
+        fields.iter().map(|field| (text(field, "name"), text(field, "type"))).collect()
+    }
+
+    async fn open(&self, version: u64) -> DeltaTable {
+        DeltaTableBuilder::from_url(self.location.url().clone())
+            .expect("a URL of a table")
+            .with_storage_backend(Arc::clone(self.location.store()), self.location.url().clone())
+            .with_version(version)
+            .load()
+            .await
+            .expect("the table opens")
+    }
+
+    /// All rows as of a version.
+    pub(crate) async fn batches(&self, version: u64) -> Vec<RecordBatch> {
+        let table = self.open(version).await;
+        let provider = table.table_provider().await.expect("the table can be read");
+        let frame = SessionContext::new().read_table(provider).expect("the table can be read");
+        frame.collect().await.expect("the table can be read")
+    }
+
+    /// The rows as of a version, by key. Columns that the table does not have are NULL.
+    ///
+    /// # Panics
+    /// If two rows have one key.
+    pub(crate) async fn rows(&self, version: u64, columns: &[Column], keys: &[usize]) -> Rows {
+        let mut rows = Rows::new();
+        for batch in self.batches(version).await {
+            let arrays: Vec<Option<&ArrayRef>> =
+                columns.iter().map(|column| batch.column_by_name(&column.lake)).collect();
+            for index in 0..batch.num_rows() {
+                let cell = |array: &Option<&ArrayRef>| {
+                    array.map_or(Value::Null, |array| value(array, index))
+                };
+                let row: Row = arrays.iter().map(cell).collect();
+                let key: Key = keys.iter().map(|&position| row[position].clone()).collect();
+                let double = rows.insert(key.clone(), row);
+                assert!(double.is_none(), "version {version} has two rows of key {key:?}");
+            }
+        }
+        rows
+    }
+}
+
+fn value(array: &ArrayRef, index: usize) -> Value {
+    if array.is_null(index) {
+        return Value::Null;
+    }
+    match array.data_type() {
+        DataType::Int8 => Value::Int(array.as_primitive::<Int8Type>().value(index).into()),
+        DataType::Int16 => Value::Int(array.as_primitive::<Int16Type>().value(index).into()),
+        DataType::Int32 => Value::Int(array.as_primitive::<Int32Type>().value(index).into()),
+        DataType::Int64 => Value::Int(array.as_primitive::<Int64Type>().value(index).into()),
+        DataType::Decimal128(_, scale) => Value::Decimal {
+            unscaled: array.as_primitive::<Decimal128Type>().value(index),
+            scale: u8::try_from(*scale).expect("no negative scale"),
+        },
+        DataType::Float64 => Value::double(array.as_primitive::<Float64Type>().value(index)),
+        DataType::Boolean => Value::Bool(array.as_boolean().value(index)),
+        DataType::Date32 => Value::Day(array.as_primitive::<Date32Type>().value(index)),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if &**zone == "UTC" => {
+            Value::Instant(array.as_primitive::<TimestampMicrosecondType>().value(index))
+        }
+        DataType::Utf8 => Value::Text(array.as_string::<i32>().value(index).into()),
+        DataType::LargeUtf8 => Value::Text(array.as_string::<i64>().value(index).into()),
+        DataType::Utf8View => Value::Text(array.as_string_view().value(index).into()),
+        DataType::Binary => Value::Bytes(array.as_binary::<i32>().value(index).into()),
+        DataType::LargeBinary => Value::Bytes(array.as_binary::<i64>().value(index).into()),
+        DataType::BinaryView => Value::Bytes(array.as_binary_view().value(index).into()),
+        other => panic!("the contract knows no column of type {other}"),
+    }
+}
