@@ -13,6 +13,7 @@ use dmslake::config::{Settings, TableName, TableSpec};
 use dmslake::error::{ErrorKind, Result};
 use dmslake::lambda::{Answer, ApplyTables, Deadline, answer};
 use dmslake::pipeline::{Limits, Scope, Status, TableReport};
+use dmslake::source::Survey;
 use dmslake::storage::Location;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -155,8 +156,9 @@ impl ApplyTables for Scripted {
         }
     }
 
-    async fn unconfigured(&self) -> Result<Vec<TableName>> {
-        Ok(vec![TableName { schema: "shop".into(), table: "staged".into() }])
+    async fn survey(&self) -> Result<Survey> {
+        let unconfigured = vec![TableName { schema: "shop".into(), table: "staged".into() }];
+        Ok(Survey { unconfigured, transaction_ordered: vec![] })
     }
 }
 

@@ -13,7 +13,7 @@ use super::{configuration, signals};
 use crate::clock::SystemClock;
 use crate::config::{Settings, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::{Limits, Pipeline, Scope, Status, TableReport};
+use crate::pipeline::{Limits, Pipeline, Scope};
 use report::Reports;
 
 /// Applies what is pending for the chosen tables and says how each stands.
@@ -40,16 +40,24 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
         let report = pipeline.apply(table, &Scope::Everything, &limits, &progress).await;
         drop(progress);
         reports.table(&report)?;
-        if !is_caught_up(&report) {
+        if !report.is_caught_up() {
             exit = Exit::Attention;
         }
     }
-    reports.unconfigured(&pipeline.unconfigured().await?)?;
+    let staged = pipeline.survey().await?;
+    if let Some(object) = staged.transaction_ordered.first() {
+        screen.complain(
+            &Error::new(
+                ErrorKind::SchemaRefused,
+                "transaction-ordered objects (CDC_TXN-…) are not supported; turn \
+                 preserve_transactions off at the endpoint and move them out of staging",
+            )
+            .with("object", object),
+        );
+        exit = Exit::Attention;
+    }
+    reports.unconfigured(&staged.unconfigured)?;
     Ok(exit)
-}
-
-fn is_caught_up(report: &TableReport) -> bool {
-    report.status == Status::Ok && report.pending == 0
 }
 
 /// The tables of these names in the configuration's order; all if none is named.

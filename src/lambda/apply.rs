@@ -13,11 +13,12 @@ use tracing::{error, info, warn};
 
 use super::Deadline;
 use crate::clock::Clock;
-use crate::config::{Settings, TableName, TableSpec};
+use crate::config::{Settings, TableSpec};
 use crate::disposition::disposition;
 use crate::error::{ErrorKind, Result};
 use crate::event::Work;
 use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, Stop, TableReport};
+use crate::source::Survey;
 use crate::storage::Location;
 
 /// A share below this would be spent on looking, not on applying.
@@ -34,8 +35,8 @@ pub trait ApplyTables: Send + Sync {
     fn staging(&self) -> &Location;
     /// As [`Pipeline::apply`].
     async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport;
-    /// As [`Pipeline::unconfigured`].
-    async fn unconfigured(&self) -> Result<Vec<TableName>>;
+    /// As [`Pipeline::survey`].
+    async fn survey(&self) -> Result<Survey>;
 }
 
 #[async_trait]
@@ -52,8 +53,8 @@ impl ApplyTables for Pipeline {
         Pipeline::apply(self, table, scope, limits, &Silent).await
     }
 
-    async fn unconfigured(&self) -> Result<Vec<TableName>> {
-        Pipeline::unconfigured(self).await
+    async fn survey(&self) -> Result<Survey> {
+        Pipeline::survey(self).await
     }
 }
 

@@ -67,8 +67,13 @@ async fn unconfigured(
 ) -> Vec<String> {
     let mut found = route.unconfigured.clone();
     if route.is_sweep && clock.instant() < deadline.commit {
-        match tokio::time::timeout_at(deadline.drop.into(), tables.unconfigured()).await {
-            Ok(Ok(staged)) => found.extend(staged),
+        match tokio::time::timeout_at(deadline.drop.into(), tables.survey()).await {
+            Ok(Ok(staged)) => {
+                for object in &staged.transaction_ordered {
+                    error!(object, "transaction-ordered objects are not supported");
+                }
+                found.extend(staged.unconfigured);
+            }
             Ok(Err(error)) => warn!(error = error.chain(), "staging could not be looked through"),
             Err(_elapsed) => warn!("no time was left to look through staging"),
         }

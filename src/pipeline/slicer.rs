@@ -108,9 +108,9 @@ impl<'a> Slicer<'a> {
                 self.reading = Some(reading);
                 return Ok(());
             }
+            let (clock, budget) = (self.cut.clock, self.cut.memory_budget);
             let is_full = |held: usize| {
-                let is_late = until.is_some_and(|until| self.cut.clock.instant() >= until);
-                is_late || bytes + held >= self.cut.memory_budget
+                bytes + held >= budget || until.is_some_and(|until| clock.instant() >= until)
             };
             let ended = loop {
                 if reading.portion.rows > 0 && is_full(reading.portion.bytes) {
@@ -197,7 +197,7 @@ impl<'a> Slicer<'a> {
     }
 
     /// Reads one batch of rows; false at the object's end.
-    async fn read_batch(&self, reading: &mut Reading) -> Result<bool> {
+    async fn read_batch(&mut self, reading: &mut Reading) -> Result<bool> {
         let Some(batch) = reading.reader.next().await? else { return Ok(false) };
         if let Some(sequence) = reading.reader.sequence() {
             // The reader tells of the whole object; only at its start can a resume show.
@@ -221,7 +221,7 @@ impl<'a> Slicer<'a> {
     }
 
     /// On a file system nothing pins an object while it is read; on S3 each read is conditional.
-    async fn check_unchanged(&self, object: &StagedObject) -> Result<()> {
+    async fn check_unchanged(&mut self, object: &StagedObject) -> Result<()> {
         if self.cut.staging.kind() == StoreKind::S3 {
             return Ok(());
         }

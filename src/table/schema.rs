@@ -43,7 +43,7 @@ fn delta_type(column_type: ColumnType) -> Result<DataType> {
 ///
 /// # Errors
 /// `SchemaRefused` if a column has a type that no table of ours has.
-pub fn from_delta(schema: &StructType) -> Result<TableSchema> {
+pub(super) fn from_delta(schema: &StructType) -> Result<TableSchema> {
     let column = |field: &StructField| {
         let column_type = column_type(field.data_type()).ok_or_else(|| {
             Error::new(

@@ -1,17 +1,17 @@
-//! What the tests share: the model, the DMS writer, faults.
-
-pub(crate) mod events;
-pub(crate) mod runtime_api;
+//! What the tests share: the model, the DMS writer, faults, stand-ins of services.
 //!
-//! Nothing here uses the library's decoding, ordering or merging: it is the judge of those.
+//! The model and the writer use nothing of the library's decoding, ordering or merging: they
+//! are the judge of those.
 
 pub(crate) mod column;
 pub(crate) mod dms_writer;
+pub(crate) mod events;
 pub(crate) mod faulty_store;
 pub(crate) mod history;
 pub(crate) mod judge;
 pub(crate) mod model;
 pub(crate) mod property;
+pub(crate) mod runtime_api;
 pub(crate) mod script;
 pub(crate) mod table;
 pub(crate) mod world;
