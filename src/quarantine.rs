@@ -25,7 +25,7 @@ use crate::progress::Mark;
 use crate::schema::{Column, ColumnType, TableSchema};
 use crate::source::{BadRow, StagedObject};
 use crate::storage::Location;
-use crate::table::{log_store, to_delta};
+use crate::table::{log_store, to_delta, unknown_outcome};
 
 /// The bad rows among consecutive rows of an object.
 #[derive(Clone, Debug)]
@@ -82,12 +82,12 @@ pub async fn set_aside(
 }
 
 async fn create(location: &Location, table: &TableName) -> Result<DeltaTable> {
-    let created = CreateBuilder::new()
+    CreateBuilder::new()
         .with_log_store(log_store(location)?)
         .with_table_name(format!("quarantine of {table}"))
         .with_columns(to_delta(schema().columns())?)
-        .await?;
-    Ok(created)
+        .await
+        .map_err(unknown_outcome)
 }
 
 fn bad_rows(aside: &[SetAside<'_>], now: DateTime<Utc>) -> Result<RecordBatch> {
@@ -158,7 +158,8 @@ fn keys(identity: &ArrayRef, row: &ArrayRef, reason: &ArrayRef) -> Vec<(String, 
 
 async fn replace(quarantine: DeltaTable, bad: RecordBatch, aside: &[SetAside<'_>]) -> Result<()> {
     if bad.num_rows() == 0 {
-        quarantine.delete().with_predicate(decoded_rows(aside, unqualified)).await?;
+        let stale = decoded_rows(aside, unqualified);
+        quarantine.delete().with_predicate(stale).await.map_err(unknown_outcome)?;
         return Ok(());
     }
     let decoded = decoded_rows(aside, |name| column(TARGET, name));
@@ -181,7 +182,8 @@ async fn replace(quarantine: DeltaTable, bad: RecordBatch, aside: &[SetAside<'_>
             names.iter().map(set).fold(insert, |insert, (name, value)| insert.set(name, value))
         })?
         .when_not_matched_by_source_delete(|delete| delete.predicate(decoded))?
-        .await?;
+        .await
+        .map_err(unknown_outcome)?;
     Ok(())
 }
 

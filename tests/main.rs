@@ -11,6 +11,7 @@ mod lambda;
 mod merging;
 mod net_changes;
 mod object_names;
+mod s3;
 mod support;
 mod two_workers;
 mod writer;

@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::merge::MergePlan;
 use crate::merge::append::write_files;
 use crate::progress::CommitRecord;
-use crate::table::{LakeTable, commit_properties};
+use crate::table::{LakeTable, commit_properties, unknown_outcome};
 
 /// Marks source rows that remove their key.
 const IS_DELETE: &str = "change deletes";
@@ -64,7 +64,7 @@ pub async fn commit(
     };
     Ok(match outcome {
         Ok(delta) => CommitOutcome::Committed(Box::new(delta)),
-        Err(error) => CommitOutcome::Unknown(error.into()),
+        Err(error) => CommitOutcome::Unknown(unknown_outcome(error)),
     })
 }
 

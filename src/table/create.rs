@@ -9,7 +9,7 @@ use crate::progress::CommitRecord;
 use crate::schema::Column;
 use crate::storage::Location;
 use crate::table::schema::to_delta;
-use crate::table::{LakeTable, commit_properties, log_store};
+use crate::table::{LakeTable, commit_properties, log_store, unknown_outcome};
 
 /// What became of making a table.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub async fn create(
         .await;
     let delta = match outcome {
         Ok(delta) => delta,
-        Err(error) => return Ok(CreateOutcome::Unknown(error.into())),
+        Err(error) => return Ok(CreateOutcome::Unknown(unknown_outcome(error))),
     };
     assert_protocol(&delta)?;
     Ok(CreateOutcome::Created(delta))
@@ -54,20 +54,20 @@ pub async fn create(
 /// Adds nullable columns in a commit of its own, which takes in no object.
 ///
 /// # Errors
-/// What the commit met; its outcome is unknown then.
+/// `Conflict` if the outcome is unknown.
 pub async fn add_columns(
     table: &LakeTable,
     columns: &[Column],
     record: &CommitRecord,
 ) -> Result<DeltaTable> {
-    let delta = table
+    table
         .delta()
         .clone()
         .add_columns()
         .with_fields(to_delta(columns)?)
         .with_commit_properties(commit_properties(record, table.next_transaction())?)
-        .await?;
-    Ok(delta)
+        .await
+        .map_err(unknown_outcome)
 }
 
 /// Reader 1 and writer 2 are what Athena, Redshift and every other reader are sure to know.

@@ -13,12 +13,20 @@ pub use schema::to_delta;
 
 use std::collections::HashMap;
 
+use deltalake::DeltaTableError;
 use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::CommitProperties;
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{APP_ID, CommitRecord, KEY};
+
+/// Whatever a commit call reports, its effect is unknown: another commit may have won, or ours
+/// may stand and its answer be lost. The caller looks at the table again.
+pub fn unknown_outcome(error: DeltaTableError) -> Error {
+    Error::new(ErrorKind::Conflict, "a commit did not go through, or its answer was lost")
+        .because(error)
+}
 
 /// The properties that make a commit ours: the record, and the `txn` action that conflicts with
 /// any other commit of ours.

@@ -10,6 +10,7 @@ pub(crate) mod faulty_store;
 pub(crate) mod history;
 pub(crate) mod judge;
 pub(crate) mod model;
+pub(crate) mod moto;
 pub(crate) mod property;
 pub(crate) mod runtime_api;
 pub(crate) mod script;

@@ -1,0 +1,138 @@
+//! Staging and lake on an S3 server, through the real command line and the ordinary AWS chain.
+
+use std::process::Command;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Int32Type};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use url::Url;
+
+use crate::support::moto::{BUCKET, Moto};
+
+const FOLDER: &str = "dms/shop/order items";
+
+struct S3Shop {
+    moto: Moto,
+    folder: TempDir,
+}
+
+impl S3Shop {
+    fn start(extra: &str) -> Option<Self> {
+        let moto = Moto::start()?;
+        let folder = TempDir::new().unwrap();
+        let text = format!(
+            "staging = \"s3://{BUCKET}/dms\"\nlake = \"s3://{BUCKET}/tables\"\n{extra}\n\
+             [[table]]\nsource = \"shop.order items\"\nkeys = [\"id\"]\ncolumns = [\n\
+             {{ name = \"id\", type = \"int\" }},\n{{ name = \"name\", type = \"text\" }},\n]\n"
+        );
+        std::fs::write(folder.path().join("dmslake.toml"), text).unwrap();
+        Some(Self { moto, folder })
+    }
+
+    async fn stage(&self, name: &str, content: &str) {
+        self.moto.put(&format!("{FOLDER}/{name}"), content.to_owned()).await;
+    }
+
+    /// Runs `dmslake apply --json`: exit code, the table's line, the last line.
+    fn apply(&self) -> (i32, Value, Value) {
+        let output = Command::new(env!("CARGO_BIN_EXE_dmslake"))
+            .args(["apply", "--json", "--config"])
+            .arg(self.folder.path().join("dmslake.toml"))
+            .envs(self.moto.environment())
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let table = lines.next().unwrap_or_else(|| panic!("{errors}"));
+        (output.status.code().unwrap(), table, lines.next().unwrap_or_else(|| panic!("{errors}")))
+    }
+
+    async fn rows(&self) -> Vec<(i32, String)> {
+        let url = Url::parse(&format!("s3://{BUCKET}/tables/shop/order%20items/")).unwrap();
+        let table = deltalake::DeltaTableBuilder::from_url(url.clone())
+            .unwrap()
+            .with_storage_backend(self.moto.bucket(), url)
+            .load()
+            .await
+            .unwrap();
+        let context = datafusion::prelude::SessionContext::new();
+        let frame = context.read_table(table.table_provider().await.unwrap()).unwrap();
+        let mut rows = vec![];
+        for batch in frame.collect().await.unwrap() {
+            let names = arrow::compute::cast(batch.column(1), &DataType::Utf8).unwrap();
+            let ids = batch.column(0).as_primitive::<Int32Type>().values().to_vec();
+            let names = names.as_string::<i32>().clone();
+            rows.extend(ids.into_iter().zip(names.iter().map(|name| name.unwrap().to_owned())));
+        }
+        rows.sort();
+        rows
+    }
+}
+
+fn row(id: i32, name: &str) -> (i32, String) {
+    (id, name.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_with_a_space_in_its_name_is_loaded_changed_and_held_on_s3() {
+    let Some(shop) = S3Shop::start("") else { return };
+    shop.stage("LOAD00000001.csv", "1,a\n2,b\n").await;
+    shop.stage("20240101-000000001.csv", "U,1,A\nI,3,c\nD,2,b\n").await;
+    shop.moto.put("dms/shop/other/LOAD00000001.csv", "1\n").await;
+    let (code, table, last) = shop.apply();
+    assert_eq!((code, &table["status"]), (0, &json!("ok")), "{table}");
+    assert_eq!(last, json!({"unconfigured": ["shop.other"]}));
+    assert_eq!(shop.rows().await, [row(1, "A"), row(3, "c")]);
+
+    let (code, again, _) = shop.apply();
+    assert_eq!((code, &again["rows"], &again["version"]), (0, &json!(0), &table["version"]));
+
+    // The same bytes under the same key: on S3 a load object's time belongs to its identity.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    shop.stage("LOAD00000001.csv", "1,a\n2,b\n").await;
+    let (code, held, _) = shop.apply();
+    assert_eq!((code, &held["status"]), (1, &json!("held")), "{held}");
+    assert!(held["error"].as_str().unwrap().contains("reload"), "{held}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn below_the_window_a_later_time_tells_a_late_object_and_expiry_means_nothing() {
+    let Some(shop) = S3Shop::start("look_back = { objects = 2 }") else { return };
+    for number in 1..=6 {
+        let name = format!("20240101-00000000{number}.csv");
+        shop.stage(&name, &format!("I,{number},n{number}\n")).await;
+    }
+    let (code, table, _) = shop.apply();
+    assert_eq!((code, &table["objects"]), (0, &json!(6)), "{table}");
+    shop.moto.remove(&format!("{FOLDER}/20240101-000000001.csv")).await;
+    shop.moto.remove(&format!("{FOLDER}/20240101-000000006.csv")).await;
+    let (code, after_expiry, _) = shop.apply();
+    assert_eq!((code, &after_expiry["objects"]), (0, &json!(0)), "{after_expiry}");
+
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    shop.stage("20231231-235959999.csv", "I,99,late\n").await;
+    let (code, held, _) = shop.apply();
+    assert_eq!((code, &held["late"]), (1, &json!(["20231231-235959999.csv"])), "{held}");
+    assert_eq!(shop.rows().await.len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parallel_command_lines_on_one_table_never_apply_twice() {
+    let Some(shop) = S3Shop::start("memory_budget = 1000") else { return };
+    let load: String = (0..9_000).map(|id| format!("{id},n\n")).collect();
+    shop.stage("LOAD00000001.csv", &load).await;
+    for number in 1..=9 {
+        let changes: String = (0..100).map(|id| format!("U,{},m{number}\n", id * number)).collect();
+        shop.stage(&format!("20240101-00000000{number}.csv"), &changes).await;
+    }
+    let (first, second) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| shop.apply());
+        (shop.apply(), other.join().unwrap())
+    });
+    let total = |key: &str| first.1[key].as_u64().unwrap() + second.1[key].as_u64().unwrap();
+    assert_eq!((first.0, second.0), (0, 0), "{first:?} {second:?}");
+    assert_eq!((total("objects"), total("rows"), total("inserted")), (10, 9_900, 9_000));
+    assert_eq!(shop.rows().await.len(), 9_000);
+}
