@@ -11,24 +11,41 @@ use crate::source::DecodedBatch;
 use crate::source::appender::Appender;
 use crate::source::batch::{Decoded, Findings, NULL_IN_KEY, NULL_IN_REQUIRED};
 use crate::source::columns::{Output, Plan, Role};
-use crate::source::csv_scan::{Dialect, Row};
+use crate::source::csv_scan::{CsvField, Dialect, Row};
 use crate::source::rules::{Flaw, RowRules};
 use crate::source::sequence::SequenceTrack;
 use crate::source::subject::Subject;
 
+/// Rows for which there is room from the start: most objects of changes are small.
+const FIRST_ROWS: usize = 256;
+
 /// Texts that stand for no value.
 pub(super) struct Markers {
-    null: Vec<u8>,
-    /// The marker itself would be quoted, so a quoted one counts.
-    null_is_quoted: bool,
-    unset: Option<Vec<u8>>,
+    null: Marker,
+    unset: Option<Marker>,
+}
+
+struct Marker {
+    text: Vec<u8>,
+    /// The marker itself would be quoted; else quotes say that a value is none.
+    needs_quotes: bool,
+}
+
+impl Marker {
+    fn new(text: &str, dialect: &Dialect) -> Self {
+        let text = text.as_bytes().to_vec();
+        Self { needs_quotes: dialect.needs_quotes(&text), text }
+    }
+
+    fn is(&self, field: CsvField<'_>) -> bool {
+        field.text == self.text && (!field.quoted || self.needs_quotes)
+    }
 }
 
 impl Markers {
     pub(super) fn new(dms: &S3Settings, dialect: &Dialect) -> Self {
-        let null = dms.csv_null_value.clone().into_bytes();
-        let unset = dms.csv_no_sup_value.clone().map(String::into_bytes);
-        Self { null_is_quoted: dialect.needs_quotes(&null), null, unset }
+        let marker = |text: &String| Marker::new(text, dialect);
+        Self { null: marker(&dms.csv_null_value), unset: dms.csv_no_sup_value.as_ref().map(marker) }
     }
 
     /// Whether there is a marker of values that the log did not supply.
@@ -36,12 +53,12 @@ impl Markers {
         self.unset.is_some()
     }
 
-    fn is_null(&self, text: &[u8], quoted: bool) -> bool {
-        text == self.null && (!quoted || self.null_is_quoted)
+    fn is_null(&self, field: CsvField<'_>) -> bool {
+        self.null.is(field)
     }
 
-    fn is_unset(&self, text: &[u8]) -> bool {
-        self.unset.as_deref() == Some(text)
+    fn is_unset(&self, field: CsvField<'_>) -> bool {
+        self.unset.as_ref().is_some_and(|unset| unset.is(field))
     }
 }
 
@@ -74,7 +91,8 @@ impl Decoder {
         subject: Subject,
         batch_rows: usize,
     ) -> Self {
-        let appender = |output: &Output| Appender::new(&output.reading, batch_rows);
+        let room = batch_rows.min(FIRST_ROWS);
+        let appender = |output: &Output| Appender::new(&output.reading, room);
         Self {
             appenders: plan.outputs.iter().map(appender).collect(),
             unset: vec![Vec::new(); plan.markable.len()],
@@ -84,8 +102,8 @@ impl Decoder {
             rules,
             strict_width,
             subject,
-            operations: Vec::with_capacity(batch_rows),
-            rows: Vec::with_capacity(batch_rows),
+            operations: Vec::with_capacity(room),
+            rows: Vec::with_capacity(room),
             findings: Findings::default(),
             contents: HashMap::new(),
             scratch: Vec::new(),
@@ -157,7 +175,7 @@ impl Decoder {
         }
         if let Some(sequence) = self.plan.sequence {
             let field = row.field(sequence, &mut self.scratch);
-            if !self.markers.is_null(field.text, field.quoted) {
+            if !self.markers.is_null(field) {
                 self.sequence.follow(field.text, number, &self.subject)?;
             }
         }
@@ -171,7 +189,7 @@ impl Decoder {
             let is_value = matches!(output.role, Role::Value { .. });
             let mark = if is_value { marks.next() } else { None };
             let field = row.field(output.field, &mut self.scratch);
-            let is_unset = self.markers.is_unset(field.text);
+            let is_unset = self.markers.is_unset(field);
             if let Some(mark) = mark {
                 mark.push(is_unset && operation == Operation::Update);
             }
@@ -182,8 +200,7 @@ impl Decoder {
                 continue;
             }
             let is_added = matches!(output.role, Role::Added | Role::Before);
-            let is_null = self.markers.is_null(field.text, field.quoted)
-                || (is_added && field.text.is_empty());
+            let is_null = self.markers.is_null(field) || (is_added && field.text.is_empty());
             if is_null || is_unset {
                 appender.append_null();
                 let flaw = match output.role {

@@ -28,9 +28,22 @@ impl Dialect {
         self.quotes && (holds(&self.delimiter) || holds(&self.row_delimiter) || holds(b"\""))
     }
 
-    /// What stands at the start of `text`, given that it begins with the first byte of a
-    /// delimiter; `ended` says that nothing follows `text`.
+    /// What stands at the start of `text`, which is not empty; `ended` says that nothing
+    /// follows it.
+    #[inline]
     fn mark(&self, text: &[u8], ended: bool) -> Mark {
+        if let ([delimiter], [row_delimiter]) = (&self.delimiter[..], &self.row_delimiter[..]) {
+            return match text[0] {
+                byte if byte == *delimiter => Mark::Field(1),
+                byte if byte == *row_delimiter => Mark::Row(1),
+                _ => Mark::None,
+            };
+        }
+        self.long_mark(text, ended)
+    }
+
+    /// The same where a delimiter has several bytes: the longer one wins.
+    fn long_mark(&self, text: &[u8], ended: bool) -> Mark {
         let mut longest = (Mark::None, 0);
         let candidates = [
             (&self.delimiter, Mark::Field(self.delimiter.len())),
@@ -339,5 +352,81 @@ fn quoted(dialect: &Dialect, text: &[u8], open: usize, ended: bool) -> Quoted {
             Some(cut) => Quoted::Broken(cut),
             None => Quoted::NeedsMore,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialect(delimiter: &str, row_delimiter: &str, quotes: bool) -> Dialect {
+        Dialect { delimiter: delimiter.into(), row_delimiter: row_delimiter.into(), quotes }
+    }
+
+    /// The rows of text that arrives in these pieces, fields joined by `¦`.
+    fn rows(dialect: &Dialect, pieces: &[&[u8]]) -> Vec<String> {
+        let mut scanner = Scanner::new(dialect.clone());
+        let mut rows = Vec::new();
+        let mut take = |scanner: &mut Scanner| {
+            while let Some(row) = scanner.next_row().expect("every quote is closed") {
+                let mut scratch = Vec::new();
+                let field = |position| {
+                    String::from_utf8_lossy(row.field(position, &mut scratch).text).into_owned()
+                };
+                rows.push((0..row.width()).map(field).collect::<Vec<_>>().join("¦"));
+            }
+        };
+        for piece in pieces {
+            scanner.push(piece);
+            take(&mut scanner);
+        }
+        scanner.end();
+        take(&mut scanner);
+        rows
+    }
+
+    #[test]
+    fn pieces_cut_anywhere_give_the_same_rows() {
+        let texts = [
+            (
+                dialect(",", "\n", true),
+                "1,a,\"x\"\"y\n,z\"\r\n2,,\"\"\r\n\"3\",\"\r\n\",b\r\n4,a,b",
+            ),
+            (dialect(",", "\n", true), "1,a\n\"2\",\"\"\"\"\n,\n"),
+            (dialect("||", "|\n", true), "1||a|b||\"||\"|\n2||\"|\n\"||c|\n3||d||e"),
+            (dialect("|", "||", true), "1|a||2|\"b|\"||3|c||"),
+            (dialect("ab", "abc", false), "1aba\"b2aab3abc4ab5abc"),
+            (dialect("\t", "\r\n", false), "1\t\"a\r2\r\n3\t4\r\n"),
+        ];
+        let expected: [&[&str]; 6] = [
+            &["1¦a¦x\"y\n,z", "2¦¦", "3¦\r\n¦b", "4¦a¦b"],
+            &["1¦a", "2¦\"", "¦"],
+            &["1¦a|b¦||", "2¦|\n¦c", "3¦d¦e"],
+            &["1¦a", "2¦b|", "3¦c"],
+            &["1¦a\"b2a¦3", "4¦5"],
+            &["1¦\"a\r2", "3¦4"],
+        ];
+        for ((dialect, text), expected) in texts.iter().zip(expected) {
+            let bytes = text.as_bytes();
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(rows(dialect, &single), expected, "{text:?} byte by byte");
+            for cut in 0..=bytes.len() {
+                let pieces = [&bytes[..cut], &bytes[cut..]];
+                assert_eq!(rows(dialect, &pieces), expected, "{text:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn peeking_takes_nothing() {
+        let mut scanner = Scanner::new(dialect(",", "\n", true));
+        scanner.push(b"1,2\n3,4\n5");
+        let mut seen = 0;
+        scanner.peek(10, |_| seen += 1).expect("no quotes");
+        assert_eq!((seen, scanner.pending()), (2, 9));
+        scanner.push(b",\"");
+        scanner.end();
+        assert_eq!(scanner.peek(10, |_| seen += 1), Err(EndlessQuote));
+        assert_eq!(scanner.pending(), 11);
     }
 }

@@ -3,6 +3,7 @@
 //! The model and the writer use nothing of the library's decoding, ordering or merging: they
 //! are the judge of those.
 
+pub(crate) mod chunked_store;
 pub(crate) mod column;
 pub(crate) mod dms_writer;
 pub(crate) mod events;
@@ -11,8 +12,10 @@ pub(crate) mod history;
 pub(crate) mod judge;
 pub(crate) mod model;
 pub(crate) mod moto;
+pub(crate) mod parquet_file;
 pub(crate) mod property;
 pub(crate) mod runtime_api;
 pub(crate) mod script;
+pub(crate) mod staged;
 pub(crate) mod table;
 pub(crate) mod world;
