@@ -15,6 +15,9 @@ use serde_json::Value;
 /// How long a process may take to its first poll before a test gives up.
 const START_LIMIT: Duration = Duration::from_mins(1);
 
+/// How long an expected log line may lag.
+const LOG_LIMIT: Duration = Duration::from_secs(10);
+
 /// What came of an invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
@@ -106,8 +109,21 @@ impl Function {
         }
     }
 
-    /// The log lines so far whose message is this one.
-    pub(crate) fn logged(&self, message: &str) -> Vec<Value> {
+    /// The log lines with this message. Its output may lag behind its answers, so at least so
+    /// many lines are waited for.
+    pub(crate) fn logged(&self, message: &str, at_least: usize) -> Vec<Value> {
+        let start = SystemClock.instant();
+        loop {
+            let found = self.logged_so_far(message);
+            let waited = SystemClock.instant().duration_since(start);
+            if found.len() >= at_least || waited > LOG_LIMIT {
+                return found;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn logged_so_far(&self, message: &str) -> Vec<Value> {
         let lines = self.log.lock().expect("not poisoned");
         let lines = lines.iter().map(|line| serde_json::from_str::<Value>(line));
         let lines = lines.map(|line| line.expect("each line is JSON"));
