@@ -12,6 +12,7 @@ mod events;
 mod lambda;
 mod merging;
 mod net_changes;
+mod judge;
 mod object_names;
 mod s3;
 mod support;
