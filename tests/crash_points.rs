@@ -35,13 +35,14 @@ async fn a_crash_at_every_write_leaves_the_same_table() {
     let mut crashes = Vec::new();
     for write in 1..=writes {
         for side in [Side::Before, Side::After] {
-            for died in [true, false] {
-                for second_budget in [Some(SMALL_BUDGET), None] {
-                    crashes.push((Fault { write, side, died }, second_budget));
-                }
+            // A process that lives on goes on as it was cut; a fresh one may cut otherwise.
+            crashes.push((Fault { write, side, died: false }, Some(SMALL_BUDGET)));
+            for second_budget in [Some(SMALL_BUDGET), None] {
+                crashes.push((Fault { write, side, died: true }, second_budget));
             }
         }
     }
+    eprintln!("{writes} writes, {} crashes", crashes.len());
     let runs = futures::stream::iter(crashes).map(|(fault, second_budget)| {
         let scene = Arc::clone(&scene);
         let crashed = tokio::spawn(async move {
