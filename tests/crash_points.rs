@@ -45,11 +45,11 @@ async fn a_crash_at_every_write_leaves_the_same_table() {
     eprintln!("{writes} writes, {} crashes", crashes.len());
     let runs = futures::stream::iter(crashes).map(|(fault, second_budget)| {
         let scene = Arc::clone(&scene);
-        let crashed = tokio::spawn(async move {
+        let healed = tokio::spawn(async move {
             let run = Run::new(&scene, Some(fault), second_budget).await;
             run.judge(&scene).await;
         });
-        async move { (fault, second_budget, crashed.await) }
+        async move { (fault, second_budget, healed.await) }
     });
     let mut runs = runs.buffer_unordered(4);
     let mut failures = Vec::new();

@@ -1,5 +1,7 @@
 //! The one integration binary; modules by behaviour. See `tests/README.md`.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
 mod acknowledgement;
 mod applying;
 mod cli;
@@ -9,10 +11,10 @@ mod crash_points;
 mod decoding;
 mod decoding_parquet;
 mod events;
+mod judge;
 mod lambda;
 mod merging;
 mod net_changes;
-mod judge;
 mod object_names;
 mod s3;
 mod support;

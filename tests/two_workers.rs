@@ -35,7 +35,7 @@ use crate::support::world::{on_disk, settings};
 const LOAD_ROUNDS: usize = 80;
 /// Rounds of three change objects: merges race, cut differently.
 const CHANGE_ROUNDS: usize = 125;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const FOLDER: &str = "DMSLAKE_TWO_WORKERS_FOLDER";
 const WORKER: &str = "DMSLAKE_TWO_WORKERS_NUMBER";
 

@@ -216,9 +216,8 @@ impl Kind {
             Self::Double => Value::double(double(rng)),
             Self::Bit => Value::Bool(rng.random()),
             Self::Bits => Value::Int(rng.random_range(0..4096)),
-            Self::Date if rng.random_bool(0.1) => Value::ZeroDate,
+            Self::Date | Self::DateTime if rng.random_bool(0.1) => Value::ZeroDate,
             Self::Date => Value::Day(i32::try_from(day(rng)).expect("four-digit years fit")),
-            Self::DateTime if rng.random_bool(0.1) => Value::ZeroDate,
             Self::DateTime => {
                 let any = day(rng);
                 Value::Instant(instant(rng, any))

@@ -11,6 +11,7 @@ use super::model::{Key, Row, Rows, Value, key_of};
 
 /// What a history may hold.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct Shape {
     pub(crate) taste: Taste,
     /// Deletes and changes of keys happen too.

@@ -221,3 +221,13 @@ pub(crate) fn differences(columns: &[Column], expected: &Rows, found: &Rows) -> 
     lines.truncate(8);
     Some(format!("{}\n… and {more} more", lines.join("\n")))
 }
+
+/// Upper-case hexadecimal digits of bytes.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut digits = String::new();
+    for byte in bytes {
+        write!(digits, "{byte:02X}").expect("a text takes everything");
+    }
+    digits
+}

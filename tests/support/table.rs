@@ -141,10 +141,10 @@ impl LakeTable {
             let arrays: Vec<Option<&ArrayRef>> =
                 columns.iter().map(|column| batch.column_by_name(&column.lake)).collect();
             for index in 0..batch.num_rows() {
-                let cell = |array: &Option<&ArrayRef>| {
+                let cell = |array: Option<&ArrayRef>| {
                     array.map_or(Value::Null, |array| value(array, index))
                 };
-                let row: Row = arrays.iter().map(cell).collect();
+                let row: Row = arrays.iter().copied().map(cell).collect();
                 let key: Key = keys.iter().map(|&position| row[position].clone()).collect();
                 let double = rows.insert(key.clone(), row);
                 assert!(double.is_none(), "version {version} has two rows of key {key:?}");

@@ -12,7 +12,7 @@ use rand::seq::IndexedRandom;
 use super::log::{LoggedRow, Spoilt};
 use super::{Field, Form};
 use crate::support::column::Kind;
-use crate::support::model::{Op, Value};
+use crate::support::model::{Op, Value, hex};
 
 /// What nothing promises, and what therefore differs from object to object.
 struct Spelling {
@@ -109,10 +109,8 @@ fn spell(form: &Form<'_>, spelling: &Spelling, position: usize, value: &Value) -
         Value::Double(bits) => format!("{:?}", f64::from_bits(*bits)),
         Value::Text(text) => quoted(form, text.clone()),
         Value::Bytes(bytes) => {
-            let digits = bytes.iter().map(|byte| {
-                if spelling.upper_hex { format!("{byte:02X}") } else { format!("{byte:02x}") }
-            });
-            let digits: String = digits.collect();
+            let digits = hex(bytes);
+            let digits = if spelling.upper_hex { digits } else { digits.to_lowercase() };
             if digits.is_empty() { digits } else { format!("{}{digits}", spelling.hex_prefix) }
         }
         Value::Day(days) => {

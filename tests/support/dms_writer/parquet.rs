@@ -19,9 +19,10 @@ use super::csv::{decimal, instant};
 use super::log::{LoggedRow, Spoilt};
 use super::{Field, Form};
 use crate::support::column::Kind;
-use crate::support::model::{Op, Value};
+use crate::support::model::{Op, Value, hex};
 
 /// The endpoint's settings as they stood when the object was written.
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 struct Settings {
     version_2: bool,
     milliseconds: bool,
@@ -242,7 +243,7 @@ fn write_column(
                     u64::try_from(*unscaled).expect("in range").cast_signed()
                 }
                 other => unreachable!("{other:?} is no 64-bit value"),
-            })
+            });
         }
         Stored::Float => write::<FloatType>(group, required, values, |value| {
             #[expect(clippy::cast_possible_truncation, reason = "the generator made it a float")]
@@ -307,7 +308,7 @@ fn double(value: &Value) -> f64 {
 fn text(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),
-        Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02X}")).collect(),
+        Value::Bytes(bytes) => hex(bytes),
         Value::Bool(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
         Value::Decimal { unscaled, scale } => decimal(*unscaled, *scale),

@@ -9,6 +9,7 @@ use crate::support::history::{Shape, TableHistory};
 
 /// What one DMS task and its endpoint have in common for all tables.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct Endpoint {
     pub(crate) delimiter: String,
     pub(crate) row_delimiter: String,
@@ -39,6 +40,7 @@ pub(crate) enum Described {
 
 /// What differs between the tables of a task.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct TableTask {
     pub(crate) csv: bool,
     pub(crate) loaded: bool,
