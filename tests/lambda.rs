@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::support::events::{event_bridge, queue, s3_notification, sns, test_event};
+use crate::support::moto::{BUCKET, Moto};
 use crate::support::runtime_api::{Function, Outcome};
 
 /// Ample for what these tests stage.
@@ -302,6 +303,44 @@ fn a_file_uri_names_a_configuration_too() {
     let key = shop.stage("orders", "LOAD00000001.csv", "1,a\n");
     let outcome = function.invoke(&s3_notification(&key), MINUTE);
     assert_eq!(summary(&outcome)["tables"][0]["inserted"], 1);
+}
+
+#[test]
+fn on_s3_too_the_configuration_is_read_again_only_when_it_changes() {
+    let Some(moto) = Moto::start() else { return };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let put = |key: &str, text: String| runtime.block_on(moto.put(key, text));
+    let configuration = format!(
+        "staging = \"s3://{BUCKET}/dms\"\nlake = \"s3://{BUCKET}/tables\"\n\
+         [[table]]\nsource = \"shop.order items\"\nkeys = [\"id\"]\n\
+         columns = [{{ name = \"id\", type = \"bigint\" }}]\n"
+    );
+    put("settings/dmslake.toml", configuration.clone());
+    let environment = moto.environment();
+    let variables = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let uri = format!("s3://{BUCKET}/settings/dmslake.toml");
+    let mut function = Function::start(&uri, &variables);
+
+    let key = "dms/shop/order items/LOAD00000001.csv";
+    put(key, "1\n2\n".into());
+    let mut notification = s3_notification(key);
+    let elsewhere = function.invoke(&notification, MINUTE);
+    assert_eq!(summary(&elsewhere)["tables"], json!([]), "another bucket's object");
+    notification["Records"][0]["s3"]["bucket"]["name"] = json!(BUCKET);
+    for inserted in [2, 0] {
+        let outcome = function.invoke(&notification, MINUTE);
+        assert_eq!(summary(&outcome)["tables"][0]["inserted"], inserted, "{outcome:?}");
+    }
+    assert_eq!(function.logged("configuration read", 1).len(), 1);
+
+    put("settings/dmslake.toml", format!("# changed\n{configuration}"));
+    let key = "dms/shop/order items/20261103-100000000.csv";
+    put(key, "D,1\n".into());
+    let mut event = event_bridge("Object Created", key);
+    event["detail"]["bucket"]["name"] = json!(BUCKET);
+    let outcome = function.invoke(&event, MINUTE);
+    assert_eq!(summary(&outcome)["tables"][0]["deleted"], 1, "{outcome:?}");
+    assert_eq!(function.logged("configuration read", 2).len(), 2);
 }
 
 /// Rows of the test's tables, numbered from zero.
