@@ -15,11 +15,16 @@ use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::{Observer, Step};
 use crate::progress::Partial;
 use crate::schema::{Column, TableSchema};
-use crate::source::{BadRow, DecodeContext, Identify, ObjectReader, StagedObject, open};
+use crate::source::{
+    BadRow, DecodeContext, DecodedBatch, Identify, ObjectReader, StagedObject, open,
+};
 use crate::storage::{Location, StoreKind};
 
 /// Rows of one decoded batch.
 const BATCH_ROWS: usize = 8192;
+/// Bytes of one decoded batch at most, and its share of the memory budget.
+const BATCH_BYTES: usize = 16 << 20;
+const BATCH_SHARE: usize = 8;
 /// Bytes that the list of objects may take in one commit's record, which is bounded as a whole.
 const RECORD_BYTES: usize = 7 * 1024;
 /// Bytes of a record's entry beside the object's path and identity.
@@ -53,6 +58,8 @@ pub(super) struct Slicer<'a> {
 struct Reading {
     reader: ObjectReader,
     portion: Portion,
+    /// The batch behind the portion, which tells whether the object goes on; none at its end.
+    ahead: Option<DecodedBatch>,
 }
 
 impl<'a> Slicer<'a> {
@@ -112,15 +119,15 @@ impl<'a> Slicer<'a> {
             let is_full = |held: usize| {
                 bytes + held >= budget || until.is_some_and(|until| clock.instant() >= until)
             };
-            let ended = loop {
+            while let Some(batch) = reading.ahead.take() {
                 if reading.portion.rows > 0 && is_full(reading.portion.bytes) {
-                    break false;
+                    reading.ahead = Some(batch);
+                    break;
                 }
-                if !self.read_batch(&mut reading).await? {
-                    break true;
-                }
-            };
-            if ended {
+                self.take_batch(&mut reading, batch)?;
+                reading.ahead = reading.reader.next().await?;
+            }
+            if reading.ahead.is_none() {
                 self.check_unchanged(&reading.portion.object).await?;
                 bytes += reading.portion.bytes;
                 reading.portion.is_done = true;
@@ -141,7 +148,7 @@ impl<'a> Slicer<'a> {
 
     /// Hands out what is read of an object and goes on reading behind it later.
     fn split(&mut self, reading: Reading) -> Portion {
-        let Reading { reader, portion } = reading;
+        let Reading { reader, portion, ahead } = reading;
         let rest = Portion {
             object: portion.object.clone(),
             identity: portion.identity.clone(),
@@ -153,7 +160,7 @@ impl<'a> Slicer<'a> {
             sequence: None,
             bytes: 0,
         };
-        self.reading = Some(Reading { reader, portion: rest });
+        self.reading = Some(Reading { reader, portion: rest, ahead });
         portion
     }
 
@@ -171,8 +178,10 @@ impl<'a> Slicer<'a> {
             store: self.cut.staging.store(),
             kind: self.cut.staging.kind(),
             batch_rows: BATCH_ROWS,
+            batch_bytes: (self.cut.memory_budget / BATCH_SHARE).min(BATCH_BYTES),
         };
-        let reader = open(&context, &object, from).await?;
+        let mut reader = open(&context, &object, from).await?;
+        let ahead = reader.next().await?;
         self.widen(reader.columns());
         let portion = Portion {
             object,
@@ -185,7 +194,7 @@ impl<'a> Slicer<'a> {
             sequence: None,
             bytes: 0,
         };
-        Ok(Some(Reading { reader, portion }))
+        Ok(Some(Reading { reader, portion, ahead }))
     }
 
     fn widen(&mut self, columns: &[Column]) {
@@ -196,9 +205,8 @@ impl<'a> Slicer<'a> {
         }
     }
 
-    /// Reads one batch of rows; false at the object's end.
-    async fn read_batch(&mut self, reading: &mut Reading) -> Result<bool> {
-        let Some(batch) = reading.reader.next().await? else { return Ok(false) };
+    /// Takes a batch of rows into the portion.
+    fn take_batch(&self, reading: &mut Reading, batch: DecodedBatch) -> Result<()> {
         if let Some(sequence) = reading.reader.sequence() {
             // The reader tells of the whole object; only at its start can a resume show.
             let starts_here = reading.portion.from == 0;
@@ -217,7 +225,7 @@ impl<'a> Slicer<'a> {
             reading.portion.batches.push(batch.changes);
         }
         reading.portion.bad_rows.extend(batch.bad_rows);
-        Ok(true)
+        Ok(())
     }
 
     /// On a file system nothing pins an object while it is read; on S3 each read is conditional.

@@ -16,8 +16,6 @@ use crate::source::subject::Subject;
 
 /// The rows that decide which fields an object without header has.
 const GLIMPSES: usize = 32;
-/// A batch ends when it holds so many bytes of text, however few rows that is.
-const BATCH_TEXT: usize = 16 * 1024 * 1024;
 
 /// A CSV object that has rows.
 pub(super) struct CsvReader {
@@ -87,7 +85,7 @@ impl CsvReader {
     pub(super) async fn next(&mut self) -> Result<Option<DecodedBatch>> {
         let mut text = 0;
         loop {
-            while self.decoder.len() < self.passage.batch_rows && text < BATCH_TEXT {
+            while self.decoder.len() < self.passage.batch_rows && text < self.passage.batch_bytes {
                 let row = self.scanner.next_row();
                 let Some(row) =
                     row.map_err(|endless| endless_quote(endless, self.passed + 1, &self.subject))?
@@ -100,7 +98,8 @@ impl CsvReader {
                     self.decoder.decode(&row, self.passed)?;
                 }
             }
-            let is_full = self.decoder.len() >= self.passage.batch_rows || text >= BATCH_TEXT;
+            let is_full =
+                self.decoder.len() >= self.passage.batch_rows || text >= self.passage.batch_bytes;
             if is_full || (self.scanner.has_ended() && self.decoder.len() > 0) {
                 return self.decoder.finish().map(Some);
             }

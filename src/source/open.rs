@@ -32,6 +32,8 @@ pub struct DecodeContext<'a> {
     pub kind: StoreKind,
     /// At most so many rows a batch; at least one.
     pub batch_rows: usize,
+    /// A batch ends once so many bytes are read for it; it then holds one row at least.
+    pub batch_bytes: usize,
 }
 
 /// Which rows of an object are read, and how many at once.
@@ -39,6 +41,7 @@ pub struct DecodeContext<'a> {
 pub(super) struct Passage {
     pub(super) skip_rows: u64,
     pub(super) batch_rows: usize,
+    pub(super) batch_bytes: usize,
 }
 
 /// The changes of one staged object, in row order, in bounded memory.
@@ -77,7 +80,11 @@ pub async fn open(
         lake: context.lake,
         layout: context.table.layout_for(&object.name),
     };
-    let passage = Passage { skip_rows, batch_rows: context.batch_rows.max(1) };
+    let passage = Passage {
+        skip_rows,
+        batch_rows: context.batch_rows.max(1),
+        batch_bytes: context.batch_bytes.max(1),
+    };
     let bytes = ObjectBytes::new(context.store, context.kind, object, subject);
     let phase = &object.name.phase;
     let body = match object.name.format {

@@ -34,8 +34,6 @@ use crate::source::subject::Subject;
 
 /// Objects up to this size are fetched by one request; as large as DMS lets changes grow.
 const WHOLE: u64 = 32 * 1024 * 1024;
-/// A batch holds about so many bytes, however few rows that is.
-const BATCH_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A Parquet object that has rows.
 pub(super) struct ParquetReader {
@@ -73,7 +71,7 @@ impl ParquetReader {
         check_flat(&schema, &subject)?;
         let metadata = with_text_as_bytes(&metadata, &schema).map_err(unread)?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let batch_rows = batch_rows(&metadata, rows, passage.batch_rows);
+        let batch_rows = batch_rows(&metadata, rows, passage);
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(unread)?;
         let skip_rows = passage.skip_rows.min(rows);
         let mut stream = ParquetRecordBatchStreamBuilder::new_with_metadata(ranges, metadata)
@@ -258,11 +256,11 @@ fn with_text_as_bytes(
 }
 
 /// Rows a batch, fewer than asked for where rows are long.
-fn batch_rows(metadata: &ParquetMetaData, rows: u64, asked: usize) -> usize {
+fn batch_rows(metadata: &ParquetMetaData, rows: u64, passage: Passage) -> usize {
     let sizes = metadata.row_groups().iter().map(RowGroupMetaData::total_byte_size);
     let bytes: u64 = sizes.filter_map(|size| u64::try_from(size).ok()).sum();
-    let fitting = BATCH_BYTES.saturating_mul(rows) / bytes.max(1);
-    usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, asked)
+    let fitting = (passage.batch_bytes as u64).saturating_mul(rows) / bytes.max(1);
+    usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, passage.batch_rows)
 }
 
 /// The fields of the object; whether the first is the operation depends on its values where

@@ -32,10 +32,12 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn new(staged: &StagedTable, staging: &Location, lake: &Location) -> Self {
         let (schema, table) = (&*staged.history.schema, &*staged.history.table);
+        // The lake writes a percent sign as `~25`, since the Delta library cannot.
+        let (lake_schema, lake_table) = (schema.replace('%', "~25"), table.replace('%', "~25"));
         Self {
             folder: format!("{}/{schema}/{table}", staging.prefix()),
-            lake: LakeTable::at(lake, &[schema, table]),
-            quarantine: LakeTable::at(lake, &["_quarantine", schema, table]),
+            lake: LakeTable::at(lake, &[&lake_schema, &lake_table]),
+            quarantine: LakeTable::at(lake, &["_quarantine", &lake_schema, &lake_table]),
             model: Model::default(),
             done: BTreeMap::new(),
             next_version: 0,

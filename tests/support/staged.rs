@@ -108,6 +108,7 @@ impl Staged {
             store: &self.store,
             kind: self.kind,
             batch_rows: self.batch_rows,
+            batch_bytes: 16 << 20,
         }
     }
 

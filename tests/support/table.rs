@@ -58,10 +58,8 @@ impl Commit {
         let entry = self.actions("commitInfo").find_map(|info| info.get("dmslake"))?;
         let object = |object: &Json| AppliedObject {
             key: text(object, "key"),
-            done: object
-                .get("done")
-                .and_then(Json::as_u64)
-                .map(|done| usize::try_from(done).expect("a number of rows")),
+            done: (object.get("done") == Some(&Json::Bool(false)))
+                .then(|| number(object, "from") + number(object, "rows")),
         };
         let objects = entry["objects"].as_array().expect("an entry names its objects");
         Some(Entry {
@@ -73,6 +71,12 @@ impl Commit {
 
 fn text(json: &Json, name: &str) -> String {
     json[name].as_str().unwrap_or_else(|| panic!("no text {name} in {json}")).to_owned()
+}
+
+/// A number that is left out where it is zero.
+fn number(json: &Json, name: &str) -> usize {
+    let number = json.get(name).map_or(Some(0), Json::as_u64);
+    usize::try_from(number.unwrap_or_else(|| panic!("no number {name} in {json}"))).unwrap()
 }
 
 impl LakeTable {
