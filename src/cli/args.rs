@@ -1,4 +1,5 @@
 //! What the command line accepts. Nothing but declarations.
+#![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
 use std::path::PathBuf;
 

@@ -28,13 +28,34 @@ pub(super) fn read(path: &Path) -> Result<Settings> {
     Ok(settings)
 }
 
+/// How a place that is named from the working folder is named in a configuration file: a relative
+/// path would else be taken from the file's folder.
+///
+/// # Errors
+/// `Config` if there is no working folder.
+pub(super) fn as_named_in(file: &Path, place: &str) -> Result<String> {
+    let is_here = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+    if is_here || has_scheme(place) {
+        return Ok(place.to_owned());
+    }
+    let absolute = std::path::absolute(place).map_err(|error| {
+        Error::new(ErrorKind::Config, "the folder cannot be found")
+            .with("path", place)
+            .because(error)
+    })?;
+    Ok(absolute.to_string_lossy().into_owned())
+}
+
 fn beside(folder: &Path, place: String) -> String {
-    // A scheme of one letter is a drive, not a scheme.
-    let has_scheme = Url::parse(&place).is_ok_and(|url| url.scheme().len() > 1);
-    if has_scheme {
+    if has_scheme(&place) {
         return place;
     }
     folder.join(place).to_string_lossy().into_owned()
+}
+
+fn has_scheme(place: &str) -> bool {
+    // A scheme of one letter is a drive, not a scheme.
+    Url::parse(place).is_ok_and(|url| url.scheme().len() > 1)
 }
 
 #[cfg(test)]
@@ -49,5 +70,15 @@ mod tests {
         assert_eq!(beside(folder, "s3://bucket/dms".into()), "s3://bucket/dms");
         assert_eq!(beside(folder, "file:///data".into()), "file:///data");
         assert_eq!(beside(Path::new(""), "lake".into()), "lake");
+    }
+
+    #[test]
+    fn what_is_written_elsewhere_is_found_again() {
+        let elsewhere = Path::new("conf/dmslake.toml");
+        let named = |file, place| as_named_in(file, place).expect("a working folder");
+        assert_eq!(named(Path::new("dmslake.toml"), "staging"), "staging");
+        assert_eq!(named(elsewhere, "s3://bucket/dms"), "s3://bucket/dms");
+        let absolute = std::path::absolute("staging").expect("a working folder");
+        assert_eq!(Path::new(&named(elsewhere, "staging")), absolute);
     }
 }

@@ -12,6 +12,7 @@ use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::Path;
 
 use super::args::InitArguments;
+use super::configuration;
 use super::output::{Screen, plural};
 use super::run::Exit;
 use crate::config::EndpointSettings;
@@ -50,8 +51,8 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
     let proposals = propose::all(&staging, &staged, source.as_ref(), &dms).await?;
 
     let text = render(&Draft {
-        staging: &arguments.staging,
-        lake: &arguments.lake,
+        staging: &configuration::as_named_in(&arguments.output, &arguments.staging)?,
+        lake: &configuration::as_named_in(&arguments.output, &arguments.lake)?,
         dms: endpoint.as_ref().map(|endpoint| &endpoint.section),
         proposals: &proposals,
     });

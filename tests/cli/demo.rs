@@ -32,7 +32,7 @@ const CONFIGURATION: &str = "dmslake-demo/dmslake.toml";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
-fn the_demo_proves_itself_and_leaves_afolder_to_go_on_with() {
+fn the_demo_proves_itself_and_leaves_a_folder_to_go_on_with() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let shown = run(home.path(), &["demo"]);
     assert_eq!(shown.code, Some(0), "{shown:?}");

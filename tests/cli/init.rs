@@ -66,6 +66,7 @@ fn parquet_brings_columns_but_no_keys() {
     let settings = load::parse(&text.replace("# keys = [\"id\"]", "keys = [\"id\"]"));
     let settings = settings.expect(&text);
     assert_eq!(settings.lake, "s3://shop-lake/tables");
+    assert_eq!(settings.dms.timestamp_column_name.as_deref(), Some("dms_ts"), "a good guess");
     let [table] = settings.tables.as_slice() else { panic!("one table in {text}") };
     let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     assert_eq!(names, ["id", "total", "late"], "as the newest object that has columns");

@@ -61,7 +61,7 @@ fn split(text: &[u8], is_whole: bool, dms: &S3Settings) -> Option<Vec<String>> {
             position += 1;
         } else if rest.starts_with(end) {
             fields.push(field);
-            return Some(finish(fields));
+            return Some(finish(&fields));
         } else if rest.starts_with(delimiter) {
             fields.push(std::mem::take(&mut field));
             position += delimiter.len();
@@ -73,11 +73,11 @@ fn split(text: &[u8], is_whole: bool, dms: &S3Settings) -> Option<Vec<String>> {
     let has_record = is_whole && !is_quoted && !text.is_empty();
     has_record.then(|| {
         fields.push(field);
-        finish(fields)
+        finish(&fields)
     })
 }
 
-fn finish(fields: Vec<Vec<u8>>) -> Vec<String> {
+fn finish(fields: &[Vec<u8>]) -> Vec<String> {
     let mut texts: Vec<String> =
         fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
     if let Some(last) = texts.last_mut()

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::NaiveDateTime;
+
 use super::mysql::{Declaration, Declarations};
 use super::survey::StagedTable;
 use super::{csv, parquet};
@@ -29,6 +31,8 @@ pub(super) struct Proposal {
     pub(super) columns: Vec<Column>,
     /// Columns of the object that are DMS's own, with what they are.
     pub(super) control: Vec<String>,
+    /// A column that looks like DMS's timestamp column, where the endpoint's settings are unknown.
+    pub(super) timestamp: Option<String>,
     /// What a person should look at.
     pub(super) remarks: Vec<String>,
 }
@@ -114,6 +118,7 @@ fn blank(name: TableName, about: String) -> Proposal {
         keys: Keys::Unknown,
         columns: Vec::new(),
         control: Vec::new(),
+        timestamp: None,
         remarks: Vec::new(),
     }
 }
@@ -193,6 +198,9 @@ fn by_name(proposal: &mut Proposal, found: &[FoundColumn], dms: &S3Settings, is_
             continue;
         }
         let may_be_timestamp = position == usize::from(has_operation) && column.is_required_text;
+        if may_be_timestamp && dms.timestamp_column_name.is_none() {
+            proposal.timestamp = Some(column.name.clone());
+        }
         let control = is_operation
             .then_some("the operation")
             .or_else(|| role(&column.name, found, dms))
@@ -203,7 +211,7 @@ fn by_name(proposal: &mut Proposal, found: &[FoundColumn], dms: &S3Settings, is_
             None => proposal.columns.push(Column {
                 name: column.name.clone(),
                 mysql_type: Some(column.mysql_type.clone()),
-                remark: column.remark.map(str::to_owned),
+                remark: column.remark.or_else(|| sequence_guess(column)).map(str::to_owned),
             }),
         }
     }
@@ -212,8 +220,7 @@ fn by_name(proposal: &mut Proposal, found: &[FoundColumn], dms: &S3Settings, is_
     }
 }
 
-const TIMESTAMP_GUESS: &str =
-    "looks like DMS's timestamp column; if so, name it as timestamp_column_name under [dms]";
+const TIMESTAMP_GUESS: &str = "the timestamp column, as it seems: required text in front";
 
 /// What a column is to DMS, if its name tells.
 fn role(name: &str, found: &[FoundColumn], dms: &S3Settings) -> Option<&'static str> {
@@ -225,6 +232,14 @@ fn role(name: &str, found: &[FoundColumn], dms: &S3Settings) -> Option<&'static 
     }
     let imaged = name.strip_prefix(dms.before_image_prefix.as_deref()?)?;
     found.iter().any(|column| column.name == imaged).then_some("a before image")
+}
+
+/// Rules name the column as they like; some names speak.
+fn sequence_guess(column: &FoundColumn) -> Option<&'static str> {
+    let name = column.name.to_ascii_lowercase();
+    let speaks = name.contains("ar_h_") || name.contains("_seq");
+    (speaks && column.mysql_type == "text")
+        .then_some("if an AR_H_CHANGE_SEQ rule adds it: name it as change_seq_column under [dms]")
 }
 
 /// Columns that are known by their place: CSV.
@@ -259,7 +274,17 @@ fn placeholders(fields: &[String], dms: &S3Settings) -> Vec<Column> {
     let placeholder = |(position, field): (usize, &String)| {
         let name =
             if dms.add_column_name { field.clone() } else { format!("column_{}", position + 1) };
-        Column { name, mysql_type: None, remark: None }
+        let may_be_timestamp = position == 0 && is_time(field);
+        let remark = may_be_timestamp.then(|| CSV_TIMESTAMP_GUESS.to_owned());
+        Column { name, mysql_type: None, remark }
     };
     fields.iter().enumerate().map(placeholder).collect()
+}
+
+const CSV_TIMESTAMP_GUESS: &str = "a time: if it is DMS's timestamp column, take this line out and \
+set timestamp_column_name under [dms]";
+
+/// Whether it is written as DMS writes times, `2026-03-01 08:06:06.295890`.
+fn is_time(field: &str) -> bool {
+    NaiveDateTime::parse_from_str(field, "%Y-%m-%d %H:%M:%S%.6f").is_ok()
 }

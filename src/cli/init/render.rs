@@ -33,9 +33,10 @@ const DMS_UNKNOWN: &str = "
 # in from `aws dms describe-endpoints`.
 [dms]
 # csv_delimiter = \",\"
+";
+
+const NO_TIMESTAMP: &str = "\
 # timestamp_column_name = \"\"       # the column that DMS adds with the time of commit
-# change_seq_column = \"\"           # the column that an AR_H_CHANGE_SEQ rule adds
-# before_image_prefix = \"BI_\"      # columns that a before-image rule adds; \"\" for none
 ";
 
 const DMS_KNOWN: &str = "
@@ -65,7 +66,7 @@ pub(super) fn render(draft: &Draft<'_>) -> String {
         format_args!("\nstaging = {}\nlake = {}\n", quoted(draft.staging), quoted(draft.lake)),
     );
     match draft.dms {
-        None => text.push_str(DMS_UNKNOWN),
+        None => unknown_endpoint(&mut text, draft.proposals),
         Some(table) => {
             text.push_str(DMS_KNOWN);
             for (name, value) in table {
@@ -79,6 +80,22 @@ pub(super) fn render(draft: &Draft<'_>) -> String {
         table(&mut text, proposal);
     }
     text
+}
+
+fn unknown_endpoint(text: &mut String, proposals: &[Proposal]) {
+    text.push_str(DMS_UNKNOWN);
+    match proposals.iter().find_map(|proposal| proposal.timestamp.as_ref()) {
+        Some(name) => add(
+            text,
+            format_args!(
+                "# CHECK: it stands in front, required, as only DMS's own timestamp column does.\n\
+                 timestamp_column_name = {}\n",
+                quoted(name)
+            ),
+        ),
+        None => text.push_str(NO_TIMESTAMP),
+    }
+    text.push_str(DMS_OURS);
 }
 
 fn add(text: &mut String, part: std::fmt::Arguments<'_>) {
@@ -213,6 +230,7 @@ mod tests {
             keys,
             columns,
             control: vec!["Op: the\noperation".into()],
+            timestamp: None,
             remarks: vec!["line\nbreak".into()],
         };
         let section = toml::Table::from_iter([("csv_delimiter".to_owned(), "\t".into())]);

@@ -31,19 +31,19 @@ pub(super) fn encode(table: &SourceTable, has_operation: bool, lines: &[Line]) -
     let mut columns = Columns::default();
     if has_operation {
         let operations = lines.iter().map(|line| line.operation.map(letter));
-        columns.add("Op", TEXT, true, Arc::new(operations.collect::<StringArray>()))?;
+        columns.add("Op", TEXT, true, Arc::new(operations.collect::<StringArray>()));
     }
     let timestamps = lines.iter().map(|line| Some(&line.timestamp));
-    columns.add(TIMESTAMP_COLUMN, TEXT, false, Arc::new(timestamps.collect::<StringArray>()))?;
+    columns.add(TIMESTAMP_COLUMN, TEXT, false, Arc::new(timestamps.collect::<StringArray>()));
     for (position, column) in table.columns().iter().enumerate() {
         let values = lines.iter().map(|line| &line.row[position]).collect::<Vec<_>>();
-        columns.add(column.name, column.kind, true, array(column.kind, &values)?)?;
+        columns.add(column.name, column.kind, true, array(column.kind, &values)?);
     }
     let sequences = lines.iter().map(|line| Some(&line.sequence));
-    columns.add(SEQUENCE_COLUMN, TEXT, true, Arc::new(sequences.collect::<StringArray>()))?;
+    columns.add(SEQUENCE_COLUMN, TEXT, true, Arc::new(sequences.collect::<StringArray>()));
     for (position, (name, column)) in before_columns(table).enumerate() {
         let values = lines.iter().map(|line| &line.before[position]).collect::<Vec<_>>();
-        columns.add(&name, column.kind, true, array(column.kind, &values)?)?;
+        columns.add(&name, column.kind, true, array(column.kind, &values)?);
     }
     columns.write().map_err(|error| {
         Error::new(ErrorKind::Internal, "the demo's Parquet object cannot be written")
@@ -61,12 +61,11 @@ struct Columns {
 }
 
 impl Columns {
-    fn add(&mut self, name: &str, kind: Kind, is_optional: bool, array: ArrayRef) -> Result<()> {
+    fn add(&mut self, name: &str, kind: Kind, is_optional: bool, array: ArrayRef) {
         let repetition = if is_optional { "OPTIONAL" } else { "REQUIRED" };
-        self.message += &format!("{repetition} {}; ", physical(kind, name));
+        self.message.extend([repetition, " ", &physical(kind, name), "; "]);
         self.fields.push(Field::new(name, array.data_type().clone(), is_optional));
         self.arrays.push(array);
-        Ok(())
     }
 
     fn write(self) -> Result<Vec<u8>, parquet::errors::ParquetError> {
