@@ -10,9 +10,10 @@ use super::output::Screen;
 /// Starts logging: `RUST_LOG` decides if set, else how often `-v` was given.
 pub(super) fn start(verbose: u8, screen: &Screen) {
     let by_flag = match verbose {
-        0 => "error,dmslake=warn",
-        1 => "warn,dmslake=info",
-        2 => "info,dmslake=debug",
+        // What libraries find fault with comes back as an error where it matters.
+        0 => "dmslake=warn",
+        1 => "dmslake=info",
+        2 => "warn,dmslake=debug",
         _ => "debug,dmslake=trace",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(by_flag));

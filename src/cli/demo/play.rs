@@ -12,7 +12,7 @@ use crate::storage::Location;
 
 /// Objects of full load, by table.
 const LOADS: [usize; 3] = [2, 2, 3];
-const ROUNDS: u64 = 13;
+const ROUNDS: u64 = 12;
 /// After this round's object of orders, they get one more column.
 const COUPONS_AFTER_ROUND: u64 = 5;
 /// What happens between two objects of a table.
@@ -70,11 +70,14 @@ impl Play {
             self.round += 1;
             self.to_cut = Table::ALL.to_vec();
         }
-        // A third of the round's events before each cut, so that objects of different tables
-        // overlap in time, as DMS's do.
-        for _ in 0..EVENTS_A_ROUND / Table::ALL.len() {
-            self.shop.trade();
-        }
+        // A part of the round's events before each cut, so that objects of different tables
+        // overlap in time, as DMS's do. The last round's cuts must leave nothing behind.
+        let events = match (self.round, self.to_cut.len()) {
+            (ROUNDS, 3) => EVENTS_A_ROUND,
+            (ROUNDS, _) => 0,
+            _ => EVENTS_A_ROUND / Table::ALL.len(),
+        };
+        (0..events).for_each(|_| self.shop.trade());
         let table = self.to_cut.remove(0);
         let time = self.shop.tick();
         let log = self.shop.table_mut(table).take_log();

@@ -42,12 +42,17 @@ pub(super) fn what_happened(screen: &Screen, outcome: &Outcome) -> Result<()> {
         ("versions", Align::Right),
     ]);
     let tables = outcome.tally.tables();
-    let mut rows: Vec<Row> =
-        tables.iter().map(|(name, sum)| row(name, &sum.report, sum.commits)).collect();
-    let all = tables
-        .values()
-        .fold(TableReport::default(), |all, sum| all.followed_by(sum.report.clone()));
-    rows.push(row("all", &all, tables.values().map(|sum| sum.commits).sum()));
+    let mut rows: Vec<Row> = Vec::new();
+    let mut all = TableReport::default();
+    let mut versions = 0;
+    for (name, sum) in tables {
+        // Versions count from 0.
+        let written = sum.report.version.map_or(0, |newest| newest + 1);
+        rows.push(row(name, &sum.report, written));
+        all = all.followed_by(sum.report.clone());
+        versions += written;
+    }
+    rows.push(row("all", &all, versions));
     print(screen, &mut grid, &rows)?;
 
     let rings = &outcome.rings;
@@ -79,7 +84,7 @@ fn per_second(rows: u64, seconds: f64) -> u64 {
     if seconds > 0.0 { (rows as f64 / seconds).round() as u64 } else { 0 }
 }
 
-fn row(name: &str, report: &TableReport, commits: u64) -> Row {
+fn row(name: &str, report: &TableReport, versions: u64) -> Row {
     let counts = [
         report.objects,
         report.rows,
@@ -88,7 +93,7 @@ fn row(name: &str, report: &TableReport, commits: u64) -> Row {
         report.deleted,
         report.superseded,
         report.ignored,
-        commits,
+        versions,
     ];
     std::iter::once(name.to_owned()).chain(counts.map(count)).collect()
 }
@@ -198,20 +203,25 @@ pub(super) fn how_to_go_on(screen: &Screen, outcome: &Outcome, folder: &Folder) 
     let configuration = configuration.display();
     let strong = |text: &str| screen.palette().strong(text);
     screen.line(format_args!(
-        "\
-  {duckdb}   duckdb -c \"INSTALL delta; LOAD delta; FROM delta_scan('{root}') LIMIT 10\"
-  {pandas}   pip install deltalake pandas pyarrow
-           python -c \"import deltalake; print(deltalake.DeltaTable('{root}').to_pandas())\"
-  {spark}    pyspark --packages io.delta:delta-spark_2.13:4.0.1 \\
+        "  {}   duckdb -c \"INSTALL delta; LOAD delta; FROM delta_scan('{root}') LIMIT 10\"",
+        strong("DuckDB")
+    ))?;
+    screen.line(format_args!(
+        "  {}   pip install deltalake pandas pyarrow
+           python -c \"import deltalake; print(deltalake.DeltaTable('{root}').to_pandas())\"",
+        strong("pandas")
+    ))?;
+    screen.line(format_args!(
+        "  {}    pyspark --packages io.delta:delta-spark_2.13:4.0.1 \\
              --conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension \\
              --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog
-           spark.read.format('delta').option('versionAsOf', {then}).load('{root}').show()
-  {dmslake}  dmslake apply --config {configuration}
-           applies what else is staged: now, nothing. Stage more beside what is there, and see.",
-        duckdb = strong("DuckDB"),
-        pandas = strong("pandas"),
-        spark = strong("Spark"),
-        dmslake = strong("dmslake"),
+           spark.read.format('delta').option('versionAsOf', {then}).load('{root}').show()",
+        strong("Spark")
+    ))?;
+    screen.line(format_args!(
+        "  {}  dmslake apply --config {configuration}
+           applies what else is staged: now, nothing. Stage more beside it, and see.",
+        strong("dmslake")
     ))
 }
 

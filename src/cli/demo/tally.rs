@@ -1,7 +1,6 @@
 //! Applies what a doorbell calls for, as the function does, and adds up what came of it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -12,7 +11,7 @@ use crate::cli::output::plural;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
-use crate::pipeline::{Limits, Observer, Pipeline, Status, Step, TableReport};
+use crate::pipeline::{Limits, Pipeline, Silent, Status, TableReport};
 
 /// Sums over all doorbells so far.
 #[derive(Debug)]
@@ -29,8 +28,6 @@ pub(super) struct TableSum {
     pub(super) report: TableReport,
     /// The version at which the full load was in.
     pub(super) loaded: Option<u64>,
-    /// Commits made.
-    pub(super) commits: u64,
 }
 
 impl Tally {
@@ -53,10 +50,9 @@ impl Tally {
         let route = event::route(pipeline.settings(), pipeline.staging(), &contents);
         let began = clock.instant();
         for work in &route.work {
-            let commits = Commits::default();
             let limits = Limits::default();
-            let report = pipeline.apply(work.table, &work.scope, &limits, &commits).await;
-            self.take(report, commits.0.into_inner())?;
+            let report = pipeline.apply(work.table, &work.scope, &limits, &Silent).await;
+            self.take(report)?;
         }
         self.applying += clock.instant().duration_since(began);
         self.bar.inc(1);
@@ -86,7 +82,7 @@ impl Tally {
         self.applying
     }
 
-    fn take(&mut self, report: TableReport, commits: u64) -> Result<()> {
+    fn take(&mut self, report: TableReport) -> Result<()> {
         if report.status != Status::Ok {
             let why = report.error.unwrap_or_else(|| "it did not say why".into());
             let kind = report.error_kind.unwrap_or(ErrorKind::Internal);
@@ -94,19 +90,6 @@ impl Tally {
         }
         let sum = self.tables.entry(report.table.clone()).or_default();
         sum.report = std::mem::take(&mut sum.report).followed_by(report);
-        sum.commits += commits;
         Ok(())
-    }
-}
-
-/// Counts commits.
-#[derive(Debug, Default)]
-struct Commits(AtomicU64);
-
-impl Observer for Commits {
-    fn step(&self, step: Step) {
-        if let Step::Committed { .. } = step {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
     }
 }
