@@ -81,12 +81,6 @@ impl Pipeline {
         &self.staging
     }
 
-    /// Where tables stand.
-    #[must_use]
-    pub fn lake(&self) -> &Location {
-        &self.lake
-    }
-
     /// Applies what is pending for one table, in order, until caught up, held, stopped, or
     /// short of time. A failure is part of the report, so that one table never fails another.
     pub async fn apply(

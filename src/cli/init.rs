@@ -45,10 +45,10 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
     let staging = Location::open(&arguments.staging).await?;
     let staged = survey(&staging).await?;
     let source = match &arguments.mysql {
-        Some(url) => Some(mysql::read(url, &staged).await?),
+        Some(url) => Some(mysql::read(url, &staged.tables).await?),
         None => None,
     };
-    let proposals = propose::all(&staging, &staged, source.as_ref(), &dms).await?;
+    let proposals = propose::all(&staging, &staged.tables, source.as_ref(), &dms).await?;
 
     let text = render(&Draft {
         staging: &configuration::as_named_in(&arguments.output, &arguments.staging)?,
@@ -69,6 +69,13 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
     for member in endpoint.iter().flat_map(|endpoint| &endpoint.unknown) {
         screen.note(format_args!(
             "to check: the endpoint has a setting that dmslake does not know: {member}"
+        ));
+    }
+    if staged.transaction_ordered > 0 {
+        screen.note(format_args!(
+            "to check: {} (CDC_TXN-…), which dmslake does not apply: turn preserve_transactions \
+             off at the endpoint",
+            plural(staged.transaction_ordered, "transaction-ordered object")
         ));
     }
     tell_what_is_left(screen, &proposals, &arguments.output);

@@ -10,6 +10,9 @@ use crate::pipeline::{Observer, Step};
 
 const TICK: Duration = Duration::from_millis(120);
 
+const LOOKING: &str = "{prefix} {spinner} {msg}";
+const APPLYING: &str = "{prefix} {spinner} {wide_bar} {pos}/{len} objects  {msg}";
+
 /// One bar; invisible where standard error is no terminal.
 #[derive(Debug)]
 pub(super) struct TableProgress {
@@ -20,7 +23,7 @@ pub(super) struct TableProgress {
 impl TableProgress {
     /// A bar for that table, its name padded to `width`. It vanishes when dropped.
     pub(super) fn begin(screen: &Screen, table: &str, width: usize) -> Self {
-        let bar = begin(screen, "{prefix} {spinner} {wide_bar} {pos}/{len} objects  {msg}");
+        let bar = begin(screen, LOOKING);
         bar.set_prefix(format!("{table:<width$}"));
         bar.set_message("looking");
         Self { bar, decoded: AtomicU64::new(0) }
@@ -32,6 +35,7 @@ impl Observer for TableProgress {
         match step {
             Step::Pending { objects, .. } => {
                 self.bar.set_length(self.bar.position() + objects);
+                self.bar.set_style(style(APPLYING));
             }
             Step::Decoded { rows } => {
                 let sum = self.decoded.fetch_add(rows, Ordering::Relaxed) + rows;
@@ -54,11 +58,14 @@ impl Drop for TableProgress {
 
 /// A ticking bar of that template on the screen.
 pub(super) fn begin(screen: &Screen, template: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(template)
-        .expect("templates are constants")
-        .progress_chars("━╸─")
-        .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ");
-    let bar = screen.bars().add(ProgressBar::new(0)).with_style(style);
+    let bar = screen.bars().add(ProgressBar::new(0)).with_style(style(template));
     bar.enable_steady_tick(TICK);
     bar
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .expect("templates are constants")
+        .progress_chars("━╸─")
+        .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
 }

@@ -18,6 +18,7 @@ mod listing;
 mod object;
 mod open;
 mod parquet_read;
+mod peek;
 mod ranges;
 mod reading;
 mod rules;
@@ -30,6 +31,7 @@ pub use identify::Identify;
 pub use listing::{Listing, list_everything, list_window};
 pub use object::{Identity, StagedObject};
 pub use open::{DecodeContext, ObjectReader, open};
+pub(crate) use peek::first_record;
 pub use sequence::ChangeSequence;
 pub use survey::{Survey, survey};
 

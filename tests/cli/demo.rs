@@ -29,7 +29,7 @@ const KEYS: [&str; 17] = [
     "error",
 ];
 const CONFIGURATION: &str = "dmslake-demo/dmslake.toml";
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[test]
 fn the_demo_proves_itself_and_leaves_a_folder_to_go_on_with() {

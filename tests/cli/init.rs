@@ -98,11 +98,15 @@ fn csv_gets_places_to_fill_in() {
     write(&folder.join("LOAD00000001.csv"), "1,\"a\nb\",x\n2,c,y\n");
     write(&folder.join("20260301-120000000.csv.gz"), gzip("U,1,\"a,\n\"\"b\"\"\",x,z\n"));
     write(&folder.join("notes.txt"), "?");
+    write(&home.path().join("staging/txn/CDC_TXN-20260301120000000.csv"), "?");
     let done = run(home.path(), &INIT);
     assert_eq!(done.code, Some(0), "{done:?}");
-    for told in
-        ["to fill in: shop.customers: columns", "1 object bear", "not a valid configuration"]
-    {
+    for told in [
+        "to fill in: shop.customers: columns",
+        "1 object bear",
+        "1 transaction-ordered object",
+        "not a valid configuration",
+    ] {
         assert!(done.err.contains(told), "{told} in {done:?}");
     }
     let text = read(&home.path().join("dmslake.toml"));

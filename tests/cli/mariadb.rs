@@ -9,7 +9,7 @@ use dmslake::clock::{Clock, SystemClock};
 
 use super::write;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl MariaDb {
             .stderr(log)
             .spawn()
             .expect("mariadbd starts");
-        let mut this = Self { child, port, has_tls: certificate.is_some(), folder: folder };
+        let mut this = Self { child, port, has_tls: certificate.is_some(), folder };
         this.wait_until_it_answers();
         Some(this)
     }

@@ -93,7 +93,7 @@ pub(super) fn format(table: Table) -> Format {
 
 /// A configuration as a user would write it: for CSV the layout; Parquet brings names and types.
 fn configuration() -> String {
-    let shop = Shop::open();
+    let shop = Shop::found();
     let mut text = format!(
         "\
 # The demo's configuration. Paths are relative to this file.

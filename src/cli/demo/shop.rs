@@ -62,6 +62,14 @@ pub(super) struct Shop {
 impl Shop {
     /// The shop as it opens, with customers and orders from before.
     pub(super) fn open() -> Self {
+        let mut shop = Self::found();
+        (0..CUSTOMERS).for_each(|_| shop.register());
+        (0..ORDERS).for_each(|_| shop.order());
+        shop
+    }
+
+    /// Its tables, still empty.
+    pub(super) fn found() -> Self {
         let customers = SourceTable::new(
             "customers",
             1,
@@ -97,17 +105,14 @@ impl Shop {
                 ("price", Kind::Money { precision: 10 }),
             ],
         );
-        let mut shop = Self {
+        Self {
             tables: [customers, orders, items],
             random: StdRng::seed_from_u64(SEED),
             time: OPENING - (CUSTOMERS + ORDERS) * SECOND,
             sequence: 0,
             next_customer: 1,
             next_order: 1,
-        };
-        (0..CUSTOMERS).for_each(|_| shop.register());
-        (0..ORDERS).for_each(|_| shop.order());
-        shop
+        }
     }
 
     /// A table.

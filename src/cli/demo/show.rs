@@ -10,6 +10,7 @@ use super::folder::{Folder, SCHEMA};
 use super::shop::{Shop, Table};
 use super::{Outcome, proof};
 use crate::cli::output::{Align, Grid, Row, Screen, count, plural, seconds};
+use crate::config::TableName;
 use crate::error::Result;
 use crate::pipeline::{Pipeline, TableReport};
 
@@ -208,7 +209,7 @@ pub(super) fn how_to_go_on(screen: &Screen, outcome: &Outcome, folder: &Folder) 
     ))?;
     screen.line(format_args!(
         "  {}   pip install deltalake pandas pyarrow
-           python -c \"import deltalake; print(deltalake.DeltaTable('{root}').to_pandas())\"",
+           python3 -c \"import deltalake; print(deltalake.DeltaTable('{root}').to_pandas())\"",
         strong("pandas")
     ))?;
     screen.line(format_args!(
@@ -218,8 +219,10 @@ pub(super) fn how_to_go_on(screen: &Screen, outcome: &Outcome, folder: &Folder) 
            spark.read.format('delta').option('versionAsOf', {then}).load('{root}').show()",
         strong("Spark")
     ))?;
+    // As this process was called, which after `cargo run` is not by its name alone.
+    let program = std::env::args().next().unwrap_or_else(|| "dmslake".into());
     screen.line(format_args!(
-        "  {}  dmslake apply --config {configuration}
+        "  {}  {program} apply --config {configuration}
            applies what else is staged: now, nothing. Stage more beside it, and see.",
         strong("dmslake")
     ))
@@ -227,7 +230,8 @@ pub(super) fn how_to_go_on(screen: &Screen, outcome: &Outcome, folder: &Folder) 
 
 /// A table of the lake as of a version, or as it is.
 async fn open(pipeline: &Pipeline, table: &str, version: Option<u64>) -> Result<DeltaTable> {
-    let url = pipeline.lake().folder(&[SCHEMA, table])?.url().clone();
+    let name = TableName { schema: SCHEMA.to_owned(), table: table.to_owned() };
+    let url = pipeline.lake_folder(&name)?.url().clone();
     let opened = match version {
         Some(version) => deltalake::open_table_with_version(url, version).await?,
         None => deltalake::open_table(url).await?,

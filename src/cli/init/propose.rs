@@ -71,7 +71,7 @@ impl Proposal {
         match self.keys {
             Keys::Known(_) => {}
             Keys::Guess(_) => {
-                gaps.push("keys: the one written is a guess, uncomment or correct it")
+                gaps.push("keys: the one written is a guess, uncomment or correct it");
             }
             Keys::Unknown => gaps.push("keys: the columns that identify a row"),
             Keys::None => {

@@ -5,9 +5,9 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 
 use crate::config::TableName;
-use crate::dms::object_name::is_skipped;
 use crate::dms::{Classified, Format, ObjectName, Phase, classify};
 use crate::error::Result;
+use crate::source;
 use crate::storage::Location;
 
 /// A table's folder in staging.
@@ -34,33 +34,32 @@ pub(super) struct Sample {
     pub(super) name: ObjectName,
 }
 
-/// The tables in staging, by name. Control tables and hidden folders are not among them.
+/// All that is staged.
+#[derive(Clone, Debug)]
+pub(super) struct Staged {
+    /// Tables with a folder that holds objects, by name.
+    pub(super) tables: Vec<StagedTable>,
+    /// Transaction-ordered objects, which belong to no one table.
+    pub(super) transaction_ordered: u64,
+}
+
+/// Looks at staging. Control tables of DMS and hidden folders are not told.
 ///
 /// # Errors
 /// `Unavailable` if staging cannot be listed.
-pub(super) async fn survey(staging: &Location) -> Result<Vec<StagedTable>> {
-    let mut tables = Vec::new();
-    for schema in folders(staging, staging.prefix()).await? {
-        for table in folders(staging, &schema).await? {
-            let name = TableName { schema: last(&schema), table: last(&table) };
-            let staged = look_into(staging, name, &table).await?;
-            if staged.loads + staged.changes + staged.foreign > 0 {
-                tables.push(staged);
-            }
+pub(super) async fn survey(staging: &Location) -> Result<Staged> {
+    // As seen by a configuration that names no table.
+    let found = source::survey(staging, &[]).await?;
+    let transaction_ordered = found.transaction_ordered.len() as u64;
+    let mut staged = Staged { tables: Vec::new(), transaction_ordered };
+    for name in found.unconfigured {
+        let folder = staging.folder(&[&name.schema, &name.table])?.prefix().clone();
+        let table = look_into(staging, name, &folder).await?;
+        if table.loads + table.changes + table.foreign > 0 {
+            staged.tables.push(table);
         }
     }
-    tables.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(tables)
-}
-
-async fn folders(staging: &Location, parent: &Path) -> Result<Vec<Path>> {
-    let listed = staging.store().list_with_delimiter(Some(parent)).await?;
-    let holds_changes = |folder: &Path| !is_skipped(&last(folder));
-    Ok(listed.common_prefixes.into_iter().filter(holds_changes).collect())
-}
-
-fn last(folder: &Path) -> String {
-    folder.filename().unwrap_or_default().to_owned()
+    Ok(staged)
 }
 
 async fn look_into(staging: &Location, name: TableName, folder: &Path) -> Result<StagedTable> {

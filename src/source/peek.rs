@@ -1,0 +1,61 @@
+//! The first record of a CSV object, from the bytes at its beginning.
+
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+
+use super::csv_scan::{Dialect, Row, Scanner};
+use super::fetch::compression;
+use crate::dms::{Compression, S3Settings};
+
+/// The fields of the first record, without quotes; none if the record does not end in `head`.
+/// `is_whole` says that `head` is all of the object, whose last record may lack its delimiter.
+pub(crate) fn first_record(head: &[u8], is_whole: bool, dms: &S3Settings) -> Option<Vec<String>> {
+    let mut unwrapped = Vec::new();
+    let (text, is_whole) = match compression(head) {
+        Compression::None => (head, is_whole),
+        Compression::Gzip => {
+            // A stream cut off in the middle ends in an error, after all that could be read.
+            let ending = MultiGzDecoder::new(head).read_to_end(&mut unwrapped);
+            (&*unwrapped, is_whole && ending.is_ok())
+        }
+    };
+    let mut scanner = Scanner::new(Dialect::new(dms));
+    scanner.push(text);
+    scanner.skip_byte_order_mark();
+    if is_whole {
+        scanner.end();
+    }
+    let row = scanner.next_row().ok()??;
+    Some(fields(&row))
+}
+
+fn fields(row: &Row<'_>) -> Vec<String> {
+    let mut scratch = Vec::new();
+    let mut text =
+        |position| String::from_utf8_lossy(row.field(position, &mut scratch).text).into_owned();
+    (0..row.width()).map(&mut text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(text: &str, is_whole: bool) -> Option<Vec<String>> {
+        first_record(text.as_bytes(), is_whole, &S3Settings::default())
+    }
+
+    #[test]
+    fn quotes_delimiters_and_newlines_stay_inside_a_field() {
+        let found = record("\u{feff}I,\"a,\"\"b\"\"\nc\",3\r\nU,x,y\r\n", true);
+        assert_eq!(found, Some(vec!["I".into(), "a,\"b\"\nc".into(), "3".into()]));
+    }
+
+    #[test]
+    fn a_record_that_is_cut_off_is_none() {
+        assert_eq!(record("1,2", true), Some(vec!["1".into(), "2".into()]));
+        assert_eq!(record("1,2", false), None);
+        assert_eq!(record("1,\"2\n", true), None);
+        assert_eq!(record("", true), None);
+    }
+}
