@@ -17,7 +17,7 @@ use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_history_converges_commit_by_commit() {
-    property::check("every_history_converges_commit_by_commit", 3, converge).await;
+    property::check("every_history_converges_commit_by_commit", 40, 3, converge).await;
 }
 
 async fn converge(mut rng: StdRng) {

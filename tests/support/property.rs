@@ -1,6 +1,6 @@
 //! Properties on a time budget: a seed for each case, printed, replayable.
 //!
-//! `DMSLAKE_SEED=<seed>` runs that case alone; `DMSLAKE_PROPERTY_SECONDS` sets the budget.
+//! `DMSLAKE_SEED=<seed>` runs that case alone; `DMSLAKE_PROPERTY_SECONDS` sets another budget.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use futures::FutureExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-/// Runs `case` with fresh seeds until the budget is spent, at least `least` times.
+/// Runs `case` with fresh seeds until `seconds` are spent, at least `least` times.
 ///
 /// # Panics
 /// If a case does, after printing its seed.
-pub(crate) async fn check<F>(name: &str, least: u32, case: impl Fn(StdRng) -> F)
+pub(crate) async fn check<F>(name: &str, seconds: u64, least: u32, case: impl Fn(StdRng) -> F)
 where
     F: Future<Output = ()>,
 {
@@ -22,13 +22,13 @@ where
         let seed = seed.parse().expect("DMSLAKE_SEED is a number");
         return case(StdRng::seed_from_u64(seed)).await;
     }
-    let seconds = std::env::var("DMSLAKE_PROPERTY_SECONDS").ok();
-    let seconds = seconds.map_or(40, |text| text.parse().expect("DMSLAKE_PROPERTY_SECONDS"));
+    let budget = std::env::var("DMSLAKE_PROPERTY_SECONDS").ok();
+    let budget = budget.map_or(seconds, |text| text.parse().expect("a number of seconds"));
     let clock = SystemClock;
     let start = clock.instant();
     let first = u64::from(clock.now().timestamp_subsec_nanos());
     let mut cases = 0;
-    while cases < least || start.elapsed() < Duration::from_secs(seconds) {
+    while cases < least || start.elapsed() < Duration::from_secs(budget) {
         let seed = first + u64::from(cases);
         let outcome = AssertUnwindSafe(case(StdRng::seed_from_u64(seed))).catch_unwind().await;
         if let Err(panic) = outcome {
