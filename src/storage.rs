@@ -13,7 +13,6 @@ use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{CredentialProvider, ObjectStore};
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -154,9 +153,17 @@ impl fmt::Debug for Location {
 /// table. What a URL must encode besides, such as a space, it encodes by itself.
 #[must_use]
 pub fn encode_segment(name: &str) -> String {
-    const REFUSED: AsciiSet = CONTROLS.add(b'/').add(b'\\').add(b'%').add(b'~');
-    let encoded = utf8_percent_encode(name, &REFUSED).to_string().replace('%', "~");
-    if encoded.bytes().all(|byte| byte == b'.') { encoded.replace('.', "~2E") } else { encoded }
+    let is_refused = |sign: char| "/\\%~".contains(sign) || sign.is_ascii_control();
+    let is_dots = name.chars().all(|sign| sign == '.');
+    let mut segment = String::with_capacity(name.len());
+    for sign in name.chars() {
+        if is_refused(sign) || is_dots {
+            segment.push_str(&format!("~{:02X}", u32::from(sign)));
+        } else {
+            segment.push(sign);
+        }
+    }
+    segment
 }
 
 fn directory(mut url: Url) -> Url {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use dmslake::change::NetChanges;
 use dmslake::clock::{Clock, SystemClock};
@@ -52,6 +52,10 @@ fn record(table: &LakeTable, plan: &MergePlan) -> CommitRecord {
 }
 
 async fn new_table(folder: &TempDir, name: &str) -> (Location, LakeTable) {
+    new_table_of(folder, name, &schema()).await
+}
+
+async fn new_table_of(folder: &TempDir, name: &str, schema: &TableSchema) -> (Location, LakeTable) {
     let lake = Location::open(folder.path().to_str().unwrap()).await.unwrap();
     let location = lake.folder(&["shop", &encode_segment(name)]).unwrap();
     let empty = CommitRecord {
@@ -61,7 +65,7 @@ async fn new_table(folder: &TempDir, name: &str) -> (Location, LakeTable) {
         books: Books::default(),
         ledger: Ledger::default(),
     };
-    let created = table::create(&location, name, schema().columns(), &empty).await.unwrap();
+    let created = table::create(&location, name, schema.columns(), &empty).await.unwrap();
     if let CreateOutcome::Unknown(error) = created {
         panic!("{name}: {}", error.chain());
     }
@@ -158,4 +162,36 @@ async fn names_with_any_character_stand_in_one_folder() {
         let stands_at = schema_folder.join(encode_segment(name)).join("_delta_log");
         assert!(stands_at.is_dir(), "{name}: {}", location.url());
     }
+}
+
+/// Statistics keep a decimal's first 15 digits, so a file may seem not to hold its own keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_statistics_round_are_found_all_the_same() {
+    let decimal = ColumnType::Decimal { precision: 20, scale: 0 };
+    let schema =
+        TableSchema::new(vec![Column { name: "id".into(), column_type: decimal, nullable: true }]);
+    let keys = |ids: &[i128]| {
+        let ids = Decimal128Array::from(ids.to_vec()).with_data_type(decimal.arrow());
+        vec![RecordBatch::try_new(schema.arrow(), vec![Arc::new(ids)]).unwrap()]
+    };
+    let folder = TempDir::new().unwrap();
+    let (location, table) = new_table_of(&folder, "big", &schema).await;
+    let largest = i128::from(u64::MAX);
+    let ids = [largest - 1, largest, 7, 10i128.pow(15) + 1];
+    let insert = NetChanges { upserts: keys(&ids), ..NetChanges::default() };
+    let (plan, mut table) = apply(&location, &table, insert).await;
+    assert_eq!(counts(&plan), [4, 0, 0, 0]);
+    for id in ids {
+        let update = NetChanges { upserts: keys(&[id]), ..NetChanges::default() };
+        let (plan, updated) = apply(&location, &table, update).await;
+        assert_eq!(counts(&plan), [0, 1, 0, 0], "{id}");
+        table = updated;
+    }
+    for id in ids {
+        let delete = NetChanges { deletes: keys(&[id]), ..NetChanges::default() };
+        let (plan, without) = apply(&location, &table, delete).await;
+        assert_eq!(counts(&plan), [0, 0, 1, 0], "{id}");
+        table = without;
+    }
+    assert_eq!(table.rows(), 0);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::datasource::MemTable;
-use datafusion::prelude::{DataFrame, Expr, SessionContext};
+use datafusion::prelude::{DataFrame, Expr, SessionContext, lit};
 use deltalake::delta_datafusion::create_session;
 use deltalake::kernel::Action;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
@@ -14,8 +14,8 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::merge::MergePlan;
 use crate::merge::append::write_files;
+use crate::merge::{MergePlan, locate};
 use crate::progress::CommitRecord;
 use crate::table::{LakeTable, commit_properties, unknown_outcome};
 
@@ -135,6 +135,13 @@ async fn merge(
                 })
             })
         })?;
+    let changes = plan.upserts.iter().chain(&plan.deletes);
+    if locate::may_prune(&plan.keys, changes) {
+        return Ok(built.await);
+    }
+    // A clause of this kind, even one that never fires, keeps the library from ruling files out
+    // by statistics that may lie.
+    let built = built.when_not_matched_by_source_delete(|delete| delete.predicate(lit(false)))?;
     Ok(built.await)
 }
 

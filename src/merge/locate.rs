@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Schema, UInt64Type};
 use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::datasource::MemTable;
 use datafusion::functions_aggregate::expr_fn::{max, min};
@@ -138,7 +138,7 @@ fn asked_keys<'a>(
 }
 
 /// Each key column lies between the least and the greatest value asked about: what lets the
-/// table's statistics rule files out.
+/// table's statistics rule files out. A column whose statistics may lie is left alone.
 async fn key_ranges(asked: &DataFrame, keys: &[String]) -> Result<Expr> {
     let bounds = keys.iter().flat_map(|key| {
         let column = named(&format!("{ASKED}{key}"));
@@ -149,10 +149,37 @@ async fn key_ranges(asked: &DataFrame, keys: &[String]) -> Result<Expr> {
     for (position, key) in keys.iter().enumerate() {
         let low = ScalarValue::try_from_array(found[0].column(2 * position), 0)?;
         let high = ScalarValue::try_from_array(found[0].column(2 * position + 1), 0)?;
-        let range = named(key).between(lit(low), lit(high));
-        ranges = if position == 0 { range } else { ranges.and(range) };
+        if is_exact(&low) && is_exact(&high) {
+            ranges = ranges.and(named(key).between(lit(low), lit(high)));
+        }
     }
     Ok(ranges)
+}
+
+/// Whether statistics hold this value exactly. The log's decimals pass through a double, which
+/// keeps 15 digits: a value of more may lie outside the bounds of the file that holds it,
+/// while rounding never carries one of less across another.
+fn is_exact(value: &ScalarValue) -> bool {
+    const EXACT: u128 = 10u128.pow(15);
+    match value {
+        ScalarValue::Decimal128(Some(unscaled), _, _) => unscaled.unsigned_abs() < EXACT,
+        _ => true,
+    }
+}
+
+/// Whether statistics may rule files out for every one of these keys.
+pub(super) fn may_prune<'a>(
+    keys: &[String],
+    batches: impl Iterator<Item = &'a RecordBatch>,
+) -> bool {
+    let decimals = |batch: &'a RecordBatch| {
+        keys.iter()
+            .filter_map(|key| batch.column_by_name(key)?.as_primitive_opt::<Decimal128Type>())
+    };
+    batches
+        .flat_map(decimals)
+        .flat_map(|column| column.iter().flatten())
+        .all(|unscaled| is_exact(&ScalarValue::Decimal128(Some(unscaled), 38, 0)))
 }
 
 /// A column by its exact name, letter case and dots included.

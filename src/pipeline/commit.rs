@@ -23,8 +23,9 @@ use crate::table::{self, CreateOutcome, LakeTable};
 pub(super) enum SliceOutcome {
     /// It stands in the table.
     Committed { table: Box<LakeTable>, books: Books, replayed: u64 },
-    /// It holds neither rows nor columns and there is no table yet: nothing to write.
-    Nothing,
+    /// It holds neither rows nor columns and there is no table yet that could remember it: it
+    /// goes with the next slice.
+    Nothing(Slice),
     /// The commit call failed, with or without effect; the attempt id tells which.
     Unknown { attempt: Uuid, error: Error },
 }
@@ -42,7 +43,7 @@ pub(super) async fn commit_slice(
     slice: Slice,
 ) -> Result<SliceOutcome> {
     if table.is_none() && slice.schema.columns().is_empty() {
-        return Ok(SliceOutcome::Nothing);
+        return Ok(SliceOutcome::Nothing(slice));
     }
     let table = ready_table(pipeline, spec, location, table, &slice).await?;
     set_aside(pipeline, spec, &slice).await?;

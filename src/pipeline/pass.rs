@@ -5,7 +5,7 @@ use object_store::path::Path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::commit::{SliceOutcome, commit_slice};
 use crate::pipeline::run::Run;
-use crate::pipeline::slice::Slice;
+use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::slicer::{Cut, Slicer};
 use crate::pipeline::{Scope, Step, budget};
 use crate::progress::{Ledger, pending};
@@ -22,6 +22,14 @@ pub(super) enum PassEnd {
     Stopped,
     /// No further slice fits the time left.
     OutOfTime,
+}
+
+/// What became of a slice in the end.
+enum Applied {
+    /// The table after it.
+    Table(Box<LakeTable>),
+    /// Empty objects, to go with the next slice.
+    Nothing(Slice),
 }
 
 impl Run<'_> {
@@ -115,6 +123,7 @@ impl Run<'_> {
         let schema = table.as_ref().map(|table| table.schema().clone()).unwrap_or_default();
         let partial = table.as_ref().and_then(|table| table.ledger().partial.clone());
         let mut slicer = Slicer::new(cut, objects, partial.as_ref(), schema);
+        let mut waiting: Vec<Portion> = Vec::new();
         let end = loop {
             if self.limits.stop.is_requested() {
                 break PassEnd::Stopped;
@@ -122,9 +131,16 @@ impl Run<'_> {
             let Some(until) = self.pace.reading_until(pipeline.clock.as_ref()) else {
                 break PassEnd::OutOfTime;
             };
-            let Some(slice) = slicer.next(until).await? else { break PassEnd::CaughtUp };
-            table = self.apply_slice(location, table, slice).await?;
+            let Some(mut slice) = slicer.next(until).await? else { break PassEnd::CaughtUp };
+            waiting.append(&mut slice.portions);
+            slice.portions = std::mem::take(&mut waiting);
+            match self.apply_slice(location, table.take(), slice).await? {
+                Applied::Table(applied) => table = Some(*applied),
+                Applied::Nothing(empty) => waiting = empty.portions,
+            }
         };
+        // Empty objects that nothing follows yet are as good as applied: nothing is pending.
+        self.report.pending -= waiting.len() as u64;
         if let Some(table) = table {
             pipeline.keep_warm(&self.spec.source, table.delta().clone());
         }
@@ -136,17 +152,14 @@ impl Run<'_> {
         location: &Location,
         table: Option<LakeTable>,
         slice: Slice,
-    ) -> Result<Option<LakeTable>> {
+    ) -> Result<Applied> {
         let clock = self.pipeline.clock.as_ref();
         let begun = clock.instant();
         let finished = slice.finished_objects();
         let rows = slice.rows();
         let base = table.as_ref().map(LakeTable::version);
         match commit_slice(self.pipeline, self.spec, location, table, slice).await? {
-            SliceOutcome::Nothing => {
-                self.report.pending -= finished;
-                Ok(None)
-            }
+            SliceOutcome::Nothing(slice) => Ok(Applied::Nothing(slice)),
             SliceOutcome::Committed { table, books, replayed } => {
                 let took = clock.instant() - begun;
                 self.pace.committed(took);
@@ -167,7 +180,7 @@ impl Run<'_> {
                 );
                 let step = Step::Committed { version: table.version(), objects: finished, rows };
                 self.observer.step(step);
-                Ok(Some(*table))
+                Ok(Applied::Table(table))
             }
             SliceOutcome::Unknown { attempt, error } => {
                 self.unknown = Some((attempt, base));

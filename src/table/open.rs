@@ -122,7 +122,8 @@ pub async fn load(location: &Location) -> Result<Option<DeltaTable>> {
         Ok(()) => Ok(Some(table)),
         // The library tells an absent table by several errors, so the log itself is asked.
         Err(_) if !table.verify_deltatable_existence().await? => Ok(None),
-        Err(error) => Err(error.into()),
+        // It may have been made between the two looks.
+        Err(_) => Ok(table.load().await.map(|()| Some(table))?),
     }
 }
 

@@ -158,7 +158,7 @@ impl LakeTable {
     }
 }
 
-fn value(array: &ArrayRef, index: usize) -> Value {
+pub(crate) fn value(array: &ArrayRef, index: usize) -> Value {
     if array.is_null(index) {
         return Value::Null;
     }
