@@ -147,29 +147,48 @@ impl From<object_store::Error> for Error {
     }
 }
 
+/// Whether a failure of a library began in the store: such a failure may pass later, whatever
+/// the library calls it.
+fn began_in_store(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<object_store::Error>() || error.is::<std::io::Error>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 impl From<arrow::error::ArrowError> for Error {
+    /// [`ErrorKind::Unavailable`] if it began in the store, else [`ErrorKind::Internal`].
     fn from(source: arrow::error::ArrowError) -> Self {
-        Self::new(ErrorKind::Internal, "an Arrow computation failed").because(source)
+        let kind =
+            if began_in_store(&source) { ErrorKind::Unavailable } else { ErrorKind::Internal };
+        Self::new(kind, "an Arrow computation failed").because(source)
     }
 }
 
 impl From<datafusion::error::DataFusionError> for Error {
+    /// [`ErrorKind::Unavailable`] if it began in the store, else [`ErrorKind::Internal`].
     fn from(source: datafusion::error::DataFusionError) -> Self {
-        Self::new(ErrorKind::Internal, "a query plan failed").because(source)
+        let kind =
+            if began_in_store(&source) { ErrorKind::Unavailable } else { ErrorKind::Internal };
+        Self::new(kind, "a query plan failed").because(source)
     }
 }
 
 impl From<deltalake::DeltaTableError> for Error {
-    /// Commit conflicts become [`ErrorKind::Conflict`], store failures
+    /// Commit conflicts become [`ErrorKind::Conflict`], what began in the store
     /// [`ErrorKind::Unavailable`], everything else [`ErrorKind::TableCorrupt`].
     fn from(source: deltalake::DeltaTableError) -> Self {
         use deltalake::DeltaTableError as Delta;
         let (kind, message) = match &source {
-            Delta::ObjectStore { .. } => {
-                (ErrorKind::Unavailable, "the lake did not answer as expected")
-            }
             Delta::Transaction { .. } | Delta::VersionAlreadyExists(_) => {
                 (ErrorKind::Conflict, "another commit came first")
+            }
+            error if began_in_store(error) => {
+                (ErrorKind::Unavailable, "the lake did not answer as expected")
             }
             _ => (ErrorKind::TableCorrupt, "the Delta table could not be read or written"),
         };

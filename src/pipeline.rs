@@ -90,7 +90,8 @@ impl Pipeline {
         limits: &Limits,
         observer: &dyn Observer,
     ) -> TableReport {
-        run::run(self, table, scope, limits, observer).await
+        // The whole path is one large future; callers hold a pointer to it.
+        Box::pin(run::run(self, table, scope, limits, observer)).await
     }
 
     /// What is staged beside the configured tables.

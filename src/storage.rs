@@ -4,7 +4,7 @@
 //! S3 credentials, region and endpoint come from the ordinary AWS chain (environment, profile,
 //! web identity, container, instance), including `AWS_ENDPOINT_URL`.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -158,7 +158,7 @@ pub fn encode_segment(name: &str) -> String {
     let mut segment = String::with_capacity(name.len());
     for sign in name.chars() {
         if is_refused(sign) || is_dots {
-            segment.push_str(&format!("~{:02X}", u32::from(sign)));
+            let _ = write!(segment, "~{:02X}", u32::from(sign)); // writing to a String never fails
         } else {
             segment.push(sign);
         }
@@ -178,7 +178,7 @@ fn unusable(uri: &str) -> Error {
         .with("location", uri)
 }
 
-/// The AWS credential chain as object_store asks for credentials.
+/// The AWS credential chain as `object_store` asks for credentials.
 #[derive(Debug)]
 struct AwsChain {
     provider: SharedCredentialsProvider,

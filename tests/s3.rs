@@ -121,10 +121,13 @@ async fn below_the_window_a_later_time_tells_a_late_object_and_expiry_means_noth
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_command_lines_on_one_table_never_apply_twice() {
     let Some(shop) = S3Shop::start("memory_budget = 1000") else { return };
-    let load: String = (0..9_000).map(|id| format!("{id},n\n")).collect();
+    let load = (0..9_000).map(|id| format!("{id},n\n")).collect::<Vec<_>>().concat();
     shop.stage("LOAD00000001.csv", &load).await;
     for number in 1..=9 {
-        let changes: String = (0..100).map(|id| format!("U,{},m{number}\n", id * number)).collect();
+        let changes = (0..100)
+            .map(|id| format!("U,{},m{number}\n", id * number))
+            .collect::<Vec<_>>()
+            .concat();
         shop.stage(&format!("20240101-00000000{number}.csv"), &changes).await;
     }
     let (first, second) = std::thread::scope(|scope| {

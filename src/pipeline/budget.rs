@@ -33,6 +33,17 @@ fn machine_memory() -> Option<u64> {
     Some(kilobytes << 10)
 }
 
+/// The time that one slice has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SliceTime {
+    /// There is no deadline.
+    Unbounded,
+    /// Reading must end by then, so that merging has the rest.
+    ReadUntil(Instant),
+    /// No slice fits any more.
+    TooShort,
+}
+
 /// Watches the deadline of an application.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -51,15 +62,16 @@ impl Pace {
         Self { deadline: limits.deadline, slowest_commit: Duration::ZERO }
     }
 
-    /// When reading for the next slice must end; none if no slice fits any more. Without a
-    /// deadline reading may go on for ever.
-    pub(super) fn reading_until(&self, clock: &dyn Clock) -> Option<Option<Instant>> {
-        let Some(deadline) = self.deadline else { return Some(None) };
+    /// What is left for the next slice.
+    pub(super) fn time_for_slice(&self, clock: &dyn Clock) -> SliceTime {
+        let Some(deadline) = self.deadline else { return SliceTime::Unbounded };
         let now = clock.instant();
         let left = deadline.saturating_duration_since(now);
         let reserve = Self::RESERVE.max(self.slowest_commit * 2);
-        let spare = left.checked_sub(reserve)?;
-        Some(Some(now + spare / Self::READING))
+        match left.checked_sub(reserve) {
+            Some(spare) => SliceTime::ReadUntil(now + spare / Self::READING),
+            None => SliceTime::TooShort,
+        }
     }
 
     /// Learns how long a commit took.

@@ -3,11 +3,12 @@
 use object_store::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::budget::{SliceTime, memory_budget};
 use crate::pipeline::commit::{SliceOutcome, commit_slice};
 use crate::pipeline::run::Run;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::slicer::{Cut, Slicer};
-use crate::pipeline::{Scope, Step, budget};
+use crate::pipeline::{Scope, Step};
 use crate::progress::{Ledger, pending};
 use crate::source::{Identify, Listing, StagedObject, list_everything, list_window};
 use crate::storage::Location;
@@ -118,7 +119,7 @@ impl Run<'_> {
             staging,
             clock: pipeline.clock.as_ref(),
             observer: self.observer,
-            memory_budget: budget::memory_budget(pipeline.settings()),
+            memory_budget: memory_budget(pipeline.settings()),
         };
         let schema = table.as_ref().map(|table| table.schema().clone()).unwrap_or_default();
         let partial = table.as_ref().and_then(|table| table.ledger().partial.clone());
@@ -128,8 +129,10 @@ impl Run<'_> {
             if self.limits.stop.is_requested() {
                 break PassEnd::Stopped;
             }
-            let Some(until) = self.pace.reading_until(pipeline.clock.as_ref()) else {
-                break PassEnd::OutOfTime;
+            let until = match self.pace.time_for_slice(pipeline.clock.as_ref()) {
+                SliceTime::Unbounded => None,
+                SliceTime::ReadUntil(until) => Some(until),
+                SliceTime::TooShort => break PassEnd::OutOfTime,
             };
             let Some(mut slice) = slicer.next(until).await? else { break PassEnd::CaughtUp };
             waiting.append(&mut slice.portions);
