@@ -200,7 +200,7 @@ async fn a_bad_row_holds_at_the_last_good_object_or_goes_to_quarantine() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backlog_larger_than_memory_goes_in_slices_and_row_ranges() {
-    let shop = Shop::with("memory_budget = 2000");
+    let shop = Shop::with("memory_budget = 100_000");
     let load = (0..30_000).map(|id| format!("{id},n{id}\n")).collect::<Vec<_>>().concat();
     shop.stage("LOAD00000001.csv", &load);
     let changes = (0..20_000).map(|id| format!("U,{id},m{id}\n")).collect::<Vec<_>>().concat();

@@ -45,7 +45,7 @@ fn the_least_configuration_takes_every_default() {
     assert_eq!(settings.lake, "s3://lake/tables");
     assert_eq!(settings.dms, S3Settings::default());
     assert_eq!(settings.memory_budget, None);
-    assert_eq!(settings.look_back, LookBack { objects: 256, minutes: 1440 });
+    assert_eq!(settings.look_back, LookBack { objects: 64, minutes: 1440 });
     let [table] = settings.tables.as_slice() else { panic!("one table") };
     let source = TableName { schema: "shop".into(), table: "orders".into() };
     assert_eq!(table.source, source);
@@ -168,7 +168,7 @@ fn every_violation_is_named_at_once() {
         memory_budget = "lots"
         colour = "red"
         [look_back]
-        objects = 257
+        objects = 65
         minutes = 0
         [dms]
         rfc_4180 = "maybe"
@@ -204,7 +204,7 @@ fn every_violation_is_named_at_once() {
         "table[1].keys: \"id\" is not allowed; allowed: a list of texts",
         "table[1].append_only: 1 is not allowed; allowed: true, false",
         "memory_budget: \"lots\" is not allowed; allowed: bytes above 0",
-        "look_back.objects: 257 is not allowed; allowed: 1 to 256",
+        "look_back.objects: 65 is not allowed; allowed: 1 to 64",
         "look_back.minutes: 0 is not allowed; allowed: 1 to 525600",
         "colour: no such setting; allowed: defaults, dms, lake, look_back, memory_budget, staging, table",
     ];

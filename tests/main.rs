@@ -14,6 +14,7 @@ mod decoding_parquet;
 mod events;
 mod judge;
 mod lambda;
+mod ledger;
 mod merging;
 mod net_changes;
 mod object_names;

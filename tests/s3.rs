@@ -120,7 +120,7 @@ async fn below_the_window_a_later_time_tells_a_late_object_and_expiry_means_noth
 
 #[tokio::test(flavor = "multi_thread")]
 async fn parallel_command_lines_on_one_table_never_apply_twice() {
-    let Some(shop) = S3Shop::start("memory_budget = 1000") else { return };
+    let Some(shop) = S3Shop::start("memory_budget = 10_000") else { return };
     let load = (0..9_000).map(|id| format!("{id},n\n")).collect::<Vec<_>>().concat();
     shop.stage("LOAD00000001.csv", &load).await;
     for number in 1..=9 {

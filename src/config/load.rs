@@ -75,8 +75,8 @@ fn tables(fields: &mut Fields<'_>) -> Vec<(Place, TableSpec)> {
 
 fn look_back(mut fields: Fields<'_>) -> LookBack {
     let default = LookBack::default();
-    let objects = fields.read("objects", "1 to 256", |value| {
-        value.as_integer().and_then(|count| usize::try_from(count).ok()).filter(in_range(1, 256))
+    let objects = fields.read("objects", "1 to 64", |value| {
+        value.as_integer().and_then(|count| usize::try_from(count).ok()).filter(in_range(1, 64))
     });
     let minutes = fields.read("minutes", "1 to 525600, a year", |value| {
         value.as_integer().and_then(|count| u32::try_from(count).ok()).filter(in_range(1, 525_600))

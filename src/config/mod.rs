@@ -9,7 +9,7 @@
 //! memory_budget = "512MB"  # decoded rows at once, KB to GB or KiB to GiB; default: by machine
 //!
 //! [look_back]      # single objects that are remembered below a table's watermark
-//! objects = 256    # 1 to 256; default 256
+//! objects = 64     # 1 to 64; default 64
 //! minutes = 1440   # 1 to 525600; default a day
 //!
 //! [dms]            # the endpoint's S3Settings as Terraform spells them, with DMS's defaults
@@ -102,7 +102,7 @@ pub struct Settings {
 /// The window below a table's watermark in which applied objects are remembered one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LookBack {
-    /// At most so many objects, 1 to 256.
+    /// At most so many objects, 1 to 64: each takes room in every commit.
     pub objects: usize,
     /// At most so many minutes of CDC stamps before the watermark's.
     pub minutes: u32,
@@ -110,6 +110,6 @@ pub struct LookBack {
 
 impl Default for LookBack {
     fn default() -> Self {
-        Self { objects: 256, minutes: 24 * 60 }
+        Self { objects: 64, minutes: 24 * 60 }
     }
 }

@@ -87,14 +87,13 @@ impl Run<'_> {
         if self.pipeline.settings().dms.preserve_transactions {
             return Err(Error::new(
                 ErrorKind::SchemaRefused,
-                "preserve_transactions is not supported; turn it off at the endpoint and in the \
-                 configuration",
+                "preserve_transactions is not supported: turn it off at the endpoint",
             ));
         }
         let Some(first) = listing.transaction_ordered.first() else { return Ok(()) };
         Err(Error::new(
             ErrorKind::SchemaRefused,
-            "transaction-ordered objects (CDC_TXN-…) are not supported; turn preserve_transactions \
+            "transaction-ordered objects (CDC_TXN-…) are not supported: turn preserve_transactions \
              off at the endpoint and move them out of staging",
         )
         .with("object", first))

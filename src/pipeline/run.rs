@@ -59,11 +59,15 @@ pub(super) async fn run(
 }
 
 fn report_error(report: &mut TableReport, error: &Error) {
-    report.status = match disposition(error.kind()).action {
+    let remedy = disposition(error.kind());
+    report.status = match remedy.action {
         Action::Hold | Action::Quarantine => Status::Held,
         Action::Retry | Action::GiveBack | Action::Fail => Status::Failed,
     };
-    report.error = Some(error.chain());
+    report.error = Some(match report.status {
+        Status::Held => format!("{}; {}", error.chain(), remedy.operator),
+        Status::Ok | Status::Failed => error.chain(),
+    });
     report.error_kind = Some(error.kind());
     tracing::error!(
         table = report.table,

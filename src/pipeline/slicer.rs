@@ -28,7 +28,7 @@ const BATCH_SHARE: usize = 8;
 /// Bytes that the list of objects may take in one commit's record, which is bounded as a whole.
 const RECORD_BYTES: usize = 7 * 1024;
 /// Bytes of a record's entry beside the object's path and identity.
-const ENTRY_BYTES: usize = 120;
+const ENTRY_BYTES: usize = 150;
 
 /// What all slices of one application share.
 pub(super) struct Cut<'a> {
@@ -243,16 +243,10 @@ impl<'a> Slicer<'a> {
 }
 
 fn refused(object: &StagedObject, bad: &BadRow) -> Error {
-    let error = Error::new(
-        ErrorKind::MalformedObject,
-        format!(
-            "a row cannot be decoded: {}; set on_bad_row = \"quarantine\" to set such rows aside, \
-             or mend the row and stage the object again",
-            bad.reason
-        ),
-    )
-    .with("object", &object.relative)
-    .with("row", bad.row);
+    let error =
+        Error::new(ErrorKind::MalformedObject, format!("a row cannot be decoded: {}", bad.reason))
+            .with("object", &object.relative)
+            .with("row", bad.row);
     match &bad.column {
         Some(column) => error.with("column", column),
         None => error,

@@ -129,11 +129,7 @@ async fn resume(
 fn changed_in_part(partial: &Partial, what: &str) -> Error {
     Error::new(
         ErrorKind::LateObject,
-        format!(
-            "an object of which {} rows are applied {what}; stage it again as it was, or move \
-             the table folder away and apply again",
-            partial.rows
-        ),
+        format!("an object of which {} rows are applied {what}", partial.rows),
     )
     .with("object", &partial.object)
 }
@@ -141,8 +137,7 @@ fn changed_in_part(partial: &Partial, what: &str) -> Error {
 fn late(names: &[String]) -> Error {
     Error::new(
         ErrorKind::LateObject,
-        "objects appeared below the table's progress without having been applied; move them \
-         out of staging, or move the table folder away and apply again",
+        "objects appeared below the table's progress without having been applied",
     )
     .with("objects", names.join(", "))
 }
@@ -150,8 +145,7 @@ fn late(names: &[String]) -> Error {
 fn reload(names: &[&str]) -> Error {
     Error::new(
         ErrorKind::Reload,
-        "full-load objects appeared or changed after their load was complete, which means a \
-         reload; move the table folder away and apply again",
+        "full-load objects appeared or changed after their load was complete, which means a reload",
     )
     .with("objects", names.join(", "))
 }

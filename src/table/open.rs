@@ -46,8 +46,7 @@ impl LakeTable {
         if ledger.rows != rows {
             return Err(Error::new(
                 ErrorKind::TableCorrupt,
-                "the table's rows differ from what its newest commit counted; restore the table's \
-                 log, or move the table folder away and apply again",
+                "the table's rows differ from what its newest commit counted",
             )
             .with("table", delta.table_url())
             .with("version", delta.version().unwrap_or_default())
@@ -157,14 +156,11 @@ async fn read_progress(location: &Location, delta: DeltaTable) -> Result<LakeTab
     let (found_at, record) = match newest_record(&log_store, version).await? {
         Newest::Found(found_at, record) => (found_at, record),
         Newest::Absent if transaction.is_none() => {
-            return Err(corrupt(
-                "a Delta table that dmslake did not make stands there; move it away and apply again",
-            ));
+            return Err(corrupt("a Delta table that dmslake did not make stands there"));
         }
         Newest::Absent | Newest::Cut(_) => {
             return Err(corrupt(
-                "the ledger is lost: the log no longer holds the newest commit of dmslake; \
-                 restore it, or move the table folder away and apply again",
+                "the ledger is lost: the log no longer holds the newest commit of dmslake",
             ));
         }
     };

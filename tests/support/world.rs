@@ -66,7 +66,7 @@ impl World {
         }
         let bounds = Bounds {
             memory_budget: *[None, Some(64 << 10), Some(1 << 20)].choose(rng).expect("a choice"),
-            look_back_objects: *[1, 4, 256].choose(rng).expect("a choice"),
+            look_back_objects: *[1, 4, 64].choose(rng).expect("a choice"),
         };
         let kind = if rng.random() { StoreKind::S3 } else { StoreKind::File };
         let staging = in_memory("memory:///bucket/dms", kind);
