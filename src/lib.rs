@@ -1,4 +1,62 @@
 //! dmslake: changes that AWS DMS captured from MySQL become exact, transactional Delta tables.
+//!
+//! # The path of a batch
+//!
+//! A map of the crate in the order in which changes travel. To read it, begin with
+//! [`pipeline`], then follow the map downwards.
+//!
+//! ```text
+//! an event, a schedule, `dmslake apply`
+//!   │   lambda, cli ......... the only callers of the pipeline
+//!   ▼
+//! event ..................... doorbells: which tables to look at, and nothing else
+//!   ▼
+//! pipeline .................. names every stage of one table's application
+//!   │
+//!   ├─ dms .................. object names, operations, MySQL's types: what DMS writes
+//!   ├─ source ............... lists, orders and decodes: staged objects become batches
+//!   │    schema ............. what an object may change about the table's columns
+//!   │    quarantine ......... where rows go that cannot be decoded
+//!   ├─ change ............... batches become net changes: one last change per key
+//!   ├─ merge ................ net changes meet the table: a plan, then one commit
+//!   │    table .............. the Delta table: made, widened, opened at a version
+//!   └─ progress ............. what that commit says about itself: objects, books, ledger;
+//!                             the next application begins by reading it
+//! ```
+//!
+//! | stage | from | to | where |
+//! |---|---|---|---|
+//! | event | JSON of any shape | tables, and objects that were named | [`event::parse`], [`event::route()`] |
+//! | object names | keys below a table's folder | full load, change object, foreign, …, in order | [`dms::classify`], [`source::list_everything`] |
+//! | pending | listing and ledger | objects to apply, or a hold | [`progress::pending()`] |
+//! | batch | an object's bytes | typed rows with operation and row number | [`source::open()`] |
+//! | net changes | the rows of a slice | at most one upsert or delete per key | [`change::net_changes`] |
+//! | merge | net changes and a snapshot | the fate of each: inserted, updated, deleted, ignored | [`merge::plan`] |
+//! | commit | a plan and a record | one Delta commit with rows, `txn` and ledger | [`merge::commit`] |
+//!
+//! A *slice* is what one commit takes in: whole objects, or a range of rows of one that is too
+//! large, within the memory budget. Beside the path stand [`config`] (what a user writes),
+//! [`storage`] (S3 or a disk), [`clock`] (the only door to time, randomness and ids), and
+//! [`error`] with [`disposition`] (what can go wrong, and the one table of what follows).
+//!
+//! # Guarantees
+//!
+//! - **Each staged object is applied once.** Its rows and the note that it was applied stand in
+//!   one Delta commit; the `txn` of every commit makes any two of ours on one version conflict.
+//! - **In order.** Full load before changes, change objects by the stamps in their names, rows
+//!   by their position; never by the commit timestamp.
+//! - **Events may come twice, late, out of order or never.** What is applied follows from
+//!   staging and from the ledger alone; a sweep finds what was never rung for.
+//! - **A crash or a lost answer at any write** leaves the table as it was or as it should be,
+//!   and the next application goes on from there.
+//! - **Nothing is guessed.** A late object, a reload, a refused schema or a bad row holds its
+//!   table at the last good commit and names the remedy; the other tables go on. A hold is
+//!   never stored: each run derives it anew.
+//! - **The books balance.** `rows = inserted + updated + deleted + superseded + ignored +
+//!   quarantined` is checked before a commit; that the table grew by `inserted - deleted`, after
+//!   it, against the record counts of the log.
+//!
+//! `README.md` names the test of each, and the limits.
 
 pub mod change;
 pub mod cli;
