@@ -110,7 +110,7 @@ impl Pipeline {
         self.staging.folder(&[&table.schema, &table.table])
     }
 
-    /// Where a table stands: `<lake>/<schema>/<table>`, both percent-encoded.
+    /// Where a table stands: `<lake>/<schema>/<table>`, each as [`encode_segment`] writes it.
     ///
     /// # Errors
     /// `Config` if its name cannot stand in a path.

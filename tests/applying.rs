@@ -122,6 +122,7 @@ async fn an_object_below_the_watermark_holds_the_table_until_it_is_moved() {
     let held = shop.apply().await;
     assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::LateObject)));
     assert_eq!(held.late, ["20240101-000000003.csv"]);
+    assert_eq!(held.pending, 1, "the newer object waits");
     assert_eq!(shop.rows().await, [row(1, "a"), row(2, "b")]);
     std::fs::remove_file(shop.folder.path().join("staging/shop/items/20240101-000000003.csv"))
         .unwrap();

@@ -9,7 +9,7 @@ use crate::source::{Identify, Listing, StagedObject};
 #[derive(Debug, Default)]
 pub struct Pending {
     /// Whole objects in order of application; of the first one, [`Ledger::partial`] may tell
-    /// that some rows are applied already.
+    /// that some rows are applied already. None of them may be applied under a `hold`.
     pub objects: Vec<StagedObject>,
     /// Objects below the table's progress that were never applied.
     pub late: Vec<String>,
@@ -29,9 +29,6 @@ pub async fn pending(ledger: &Ledger, listing: &Listing, identify: &Identify) ->
         && let Some(partial) = &ledger.partial
     {
         found.hold = resume(partial, identify, &mut found.objects, &mut found.late).await?;
-    }
-    if found.hold.is_some() {
-        found.objects.clear();
     }
     Ok(found)
 }
