@@ -40,9 +40,9 @@ fn records(folder: &Path) -> Vec<(PathBuf, Value)> {
     let record = |path: PathBuf| {
         let text = std::fs::read_to_string(&path).unwrap();
         let actions = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let record =
+        let mut records =
             actions.filter_map(|action| action["commitInfo"]["dmslake"].as_object().cloned());
-        record.last().map(|record| (path, Value::Object(record)))
+        records.next().map(|record| (path, Value::Object(record)))
     };
     commits.into_iter().filter_map(record).collect()
 }
