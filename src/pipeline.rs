@@ -13,8 +13,6 @@ mod slicer;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deltalake::DeltaTable;
-
 pub use limits::{Limits, Stop};
 pub use report::{Observer, Silent, Status, Step, TableReport};
 
@@ -23,6 +21,7 @@ use crate::config::{Settings, TableName, TableSpec};
 use crate::error::Result;
 use crate::source::{Survey, survey};
 use crate::storage::{Location, encode_segment};
+use crate::table::LakeTable;
 
 /// Which staged objects an application looks at. What is applied, and in what order, follows
 /// from the table's progress alone.
@@ -44,7 +43,7 @@ pub struct Pipeline {
     staging: Location,
     lake: Location,
     clock: Arc<dyn Clock>,
-    warm: Arc<Mutex<HashMap<TableName, DeltaTable>>>,
+    warm: Arc<Mutex<HashMap<TableName, LakeTable>>>,
 }
 
 impl Pipeline {
@@ -123,11 +122,11 @@ impl Pipeline {
         self.lake.folder(&["_quarantine", &schema, &table])
     }
 
-    fn take_warm(&self, table: &TableName) -> Option<DeltaTable> {
+    fn take_warm(&self, table: &TableName) -> Option<LakeTable> {
         self.warm.lock().unwrap_or_else(PoisonError::into_inner).remove(table)
     }
 
-    fn keep_warm(&self, table: &TableName, snapshot: DeltaTable) {
+    fn keep_warm(&self, table: &TableName, snapshot: LakeTable) {
         let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
         warm.insert(table.clone(), snapshot);
     }

@@ -220,9 +220,9 @@ async fn an_application_that_hangs_is_dropped_in_time_to_answer() {
     let tables = Scripted::new([("b", &[Play::Hangs])]);
     let event = queue(&[("1", &object("a", "1")), ("2", &object("b", "1"))]);
     let start = SystemClock.instant();
-    let deadline = Deadline::after(Duration::from_secs(2), start);
+    let deadline = Deadline::after(Duration::from_secs(8), start);
     let answer = answer(&tables, &event, deadline, &SystemClock).await.expect("an answer");
-    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(start.elapsed() < Duration::from_secs(60));
     let answer = serde_json::to_value(answer).expect("JSON");
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2"}]}));
 }

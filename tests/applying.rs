@@ -177,6 +177,33 @@ async fn a_copied_folder_still_works() {
     assert_eq!((again.status, again.objects), (Status::Ok, 0), "{again:?}");
 }
 
+/// The remedy of a reload, followed while a function is warm.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_folder_that_was_moved_away_is_not_built_upon() {
+    let shop = Shop::new();
+    shop.stage("LOAD00000001.csv", "1,a\n2,b\n");
+    shop.stage("20240101-000000001.csv", "U,1,A\n");
+    let warm = shop.pipeline().await;
+    let table = warm.settings().tables[0].clone();
+    let apply =
+        || async { warm.apply(&table, &Scope::Everything, &Limits::default(), &Silent).await };
+    assert_eq!(apply().await.objects, 2);
+    std::fs::rename(shop.lake(), shop.folder.path().join("away")).unwrap();
+    let again = apply().await;
+    assert_eq!((again.status, again.objects), (Status::Ok, 2), "{again:?}");
+    assert_eq!(shop.rows().await, [row(1, "A"), row(2, "b")]);
+
+    // Another table of as many versions took its place.
+    std::fs::remove_dir_all(shop.lake()).unwrap();
+    shop.stage("20240101-000000001.csv", "U,1,B\n");
+    assert_eq!(shop.apply().await.version, again.version);
+    let after = apply().await;
+    assert_eq!((after.status, after.objects), (Status::Ok, 0), "{after:?}");
+    shop.stage("20240101-000000002.csv", "D,2,b\n");
+    assert_eq!(apply().await.deleted, 1);
+    assert_eq!(shop.rows().await, [row(1, "B")]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_row_holds_at_the_last_good_object_or_goes_to_quarantine() {
     let shop = Shop::new();

@@ -76,7 +76,7 @@ pub(super) async fn commit_slice(
     };
     match merge::commit(&table, plan, &record).await? {
         CommitOutcome::Committed(delta) => {
-            let table = Box::new(table.succeeded_by(*delta, record.ledger)?);
+            let table = Box::new(table.succeeded_by(*delta, record)?);
             Ok(SliceOutcome::Committed { table, books, replayed })
         }
         CommitOutcome::Unknown(error) => {
@@ -99,7 +99,7 @@ async fn ready_table(
         let record = empty_record(pipeline, Ledger::default());
         let name = spec.source.to_string();
         return match table::create(location, &name, columns, &record).await? {
-            CreateOutcome::Created(delta) => LakeTable::first(delta, record.ledger),
+            CreateOutcome::Created(delta) => LakeTable::first(delta, record),
             CreateOutcome::Unknown(error) => Err(error),
         };
     };
@@ -120,7 +120,7 @@ async fn ready_table(
         columns = new.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
         "columns added"
     );
-    table.succeeded_by(delta, record.ledger)
+    table.succeeded_by(delta, record)
 }
 
 fn require_keys(spec: &TableSpec, columns: &[Column]) -> Result<()> {

@@ -144,7 +144,7 @@ impl Run<'_> {
         // Empty objects that nothing follows yet are as good as applied: nothing is pending.
         self.report.pending -= waiting.len() as u64;
         if let Some(table) = table {
-            pipeline.keep_warm(&self.spec.source, table.delta().clone());
+            pipeline.keep_warm(&self.spec.source, table);
         }
         Ok(end)
     }

@@ -28,6 +28,21 @@ pub(super) struct Portion {
 }
 
 impl Portion {
+    /// No rows yet, behind the first `from` of an object.
+    pub(super) fn at(object: StagedObject, identity: Identity, from: u64) -> Self {
+        Self {
+            object,
+            identity,
+            from,
+            rows: 0,
+            is_done: false,
+            batches: Vec::new(),
+            bad_rows: Vec::new(),
+            sequence: None,
+            bytes: 0,
+        }
+    }
+
     pub(super) fn record(&self) -> CommittedObject {
         CommittedObject::new(&self.object, &self.identity, self.from, self.rows, self.is_done)
     }

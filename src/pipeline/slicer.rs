@@ -14,7 +14,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::{Observer, Step};
 use crate::progress::Partial;
-use crate::schema::{Column, TableSchema};
+use crate::schema::TableSchema;
+use crate::schema::evolve::extended;
 use crate::source::{
     BadRow, DecodeContext, DecodedBatch, Identify, ObjectReader, StagedObject, open,
 };
@@ -149,17 +150,11 @@ impl<'a> Slicer<'a> {
     /// Hands out what is read of an object and goes on reading behind it later.
     fn split(&mut self, reading: Reading) -> Portion {
         let Reading { reader, portion, ahead } = reading;
-        let rest = Portion {
-            object: portion.object.clone(),
-            identity: portion.identity.clone(),
-            from: portion.from + portion.rows,
-            rows: 0,
-            is_done: false,
-            batches: Vec::new(),
-            bad_rows: Vec::new(),
-            sequence: None,
-            bytes: 0,
-        };
+        let rest = Portion::at(
+            portion.object.clone(),
+            portion.identity.clone(),
+            portion.from + portion.rows,
+        );
         self.reading = Some(Reading { reader, portion: rest, ahead });
         portion
     }
@@ -182,27 +177,11 @@ impl<'a> Slicer<'a> {
         };
         let mut reader = open(&context, &object, from).await?;
         let ahead = reader.next().await?;
-        self.widen(reader.columns());
-        let portion = Portion {
-            object,
-            identity,
-            from,
-            rows: 0,
-            is_done: false,
-            batches: Vec::new(),
-            bad_rows: Vec::new(),
-            sequence: None,
-            bytes: 0,
-        };
-        Ok(Some(Reading { reader, portion, ahead }))
-    }
-
-    fn widen(&mut self, columns: &[Column]) {
-        let new = columns.iter().filter(|column| self.schema.column(&column.name).is_none());
-        let new: Vec<Column> = new.cloned().collect();
-        if !new.is_empty() {
-            self.schema = TableSchema::new([self.schema.columns(), &new].concat());
+        if let Some(wider) = extended(&self.schema, reader.columns()) {
+            self.schema = wider;
         }
+        let portion = Portion::at(object, identity, from);
+        Ok(Some(Reading { reader, portion, ahead }))
     }
 
     /// Takes a batch of rows into the portion.

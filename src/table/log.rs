@@ -19,6 +19,20 @@ pub enum Newest {
     Cut(Version),
 }
 
+/// Our record in the commit of a version; none if that commit is not ours or not there.
+///
+/// # Errors
+/// As [`newest_record`].
+pub(super) async fn record_at(
+    log_store: &LogStoreRef,
+    version: Version,
+) -> Result<Option<CommitRecord>> {
+    match log_store.read_commit_entry(version).await? {
+        Some(entry) => record_of(&entry, version),
+        None => Ok(None),
+    }
+}
+
 /// Looks for our newest commit from `version` downwards.
 ///
 /// # Errors

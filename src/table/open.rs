@@ -5,12 +5,13 @@ use std::sync::Arc;
 use deltalake::kernel::Version;
 use deltalake::logstore::LogStoreRef;
 use deltalake::{DeltaTable, DeltaTableBuilder};
+use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::{APP_ID, Ledger};
+use crate::progress::{APP_ID, CommitRecord, Ledger};
 use crate::schema::TableSchema;
 use crate::storage::Location;
-use crate::table::log::{Newest, newest_record};
+use crate::table::log::{Newest, newest_record, record_at};
 use crate::table::schema::from_delta;
 
 /// A table of the lake at one version.
@@ -21,6 +22,8 @@ pub struct LakeTable {
     ledger: Ledger,
     rows: u64,
     transaction: i64,
+    /// Our newest commit: its version and the attempt that wrote it.
+    newest: (Version, Uuid),
 }
 
 impl LakeTable {
@@ -28,20 +31,21 @@ impl LakeTable {
     ///
     /// # Errors
     /// `TableCorrupt` as for [`Self::succeeded_by`].
-    pub fn first(delta: DeltaTable, ledger: Ledger) -> Result<Self> {
-        Self::counted(delta, ledger, 1)
+    pub fn first(delta: DeltaTable, record: CommitRecord) -> Result<Self> {
+        Self::counted(delta, record, 1)
     }
 
-    /// The table after one more commit of ours, which wrote this ledger.
+    /// The table after one more commit of ours, which wrote this record.
     ///
     /// # Errors
     /// `TableCorrupt` if the log counts other rows than the ledger.
-    pub fn succeeded_by(self, delta: DeltaTable, ledger: Ledger) -> Result<Self> {
+    pub fn succeeded_by(self, delta: DeltaTable, record: CommitRecord) -> Result<Self> {
         let transaction = self.next_transaction();
-        Self::counted(delta, ledger, transaction)
+        Self::counted(delta, record, transaction)
     }
 
-    fn counted(delta: DeltaTable, ledger: Ledger, transaction: i64) -> Result<Self> {
+    fn counted(delta: DeltaTable, record: CommitRecord, transaction: i64) -> Result<Self> {
+        let CommitRecord { attempt, ledger, .. } = record;
         let rows = count_rows(&delta)?;
         if ledger.rows != rows {
             return Err(Error::new(
@@ -54,7 +58,8 @@ impl LakeTable {
             .with("found", rows));
         }
         let schema = from_delta(&delta.snapshot()?.schema())?;
-        Ok(Self { delta, schema, ledger, rows, transaction })
+        let newest = (delta.version().unwrap_or_default(), attempt);
+        Ok(Self { delta, schema, ledger, rows, transaction, newest })
     }
 
     /// The snapshot.
@@ -126,24 +131,33 @@ pub async fn load(location: &Location) -> Result<Option<DeltaTable>> {
     }
 }
 
-/// Opens the table at a location, from a warm snapshot if there is one; none if there is no
-/// table.
+/// Opens the table at a location, from a warm one if there is one; none if there is no table.
 ///
 /// # Errors
 /// `Unavailable` if the log cannot be read; `TableCorrupt` if it holds no record of ours
 /// (the ledger is lost, or somebody else made the table) or contradicts it.
-pub async fn open(location: &Location, warm: Option<DeltaTable>) -> Result<Option<LakeTable>> {
+pub async fn open(location: &Location, warm: Option<LakeTable>) -> Result<Option<LakeTable>> {
     let delta = match warm {
-        Some(mut table) => {
-            table.update_state().await?;
-            table
+        Some(warm) if still_stands(&warm).await? => {
+            let mut delta = warm.delta;
+            delta.update_state().await?;
+            delta
         }
-        None => match load(location).await? {
+        _ => match load(location).await? {
             Some(table) => table,
             None => return Ok(None),
         },
     };
     read_progress(location, delta).await.map(Some)
+}
+
+/// Whether the log still holds the commit that a warm table knows. It does not where the table's
+/// folder was moved away, perhaps for another table to take its place: a snapshot of the old one
+/// must then be forgotten, not built upon.
+async fn still_stands(warm: &LakeTable) -> Result<bool> {
+    let (version, attempt) = warm.newest;
+    let record = record_at(&warm.delta.log_store(), version).await?;
+    Ok(record.is_some_and(|record| record.attempt == attempt))
 }
 
 async fn read_progress(location: &Location, delta: DeltaTable) -> Result<LakeTable> {
@@ -166,12 +180,13 @@ async fn read_progress(location: &Location, delta: DeltaTable) -> Result<LakeTab
     };
     let transaction = transaction.unwrap_or_default();
     if found_at == version {
-        return LakeTable::counted(delta, record.ledger, transaction);
+        return LakeTable::counted(delta, *record, transaction);
     }
     // Others have committed since; what they did to the rows is theirs to answer for.
     let rows = count_rows(&delta)?;
     let schema = from_delta(&snapshot.schema())?;
-    Ok(LakeTable { schema, ledger: record.ledger, rows, transaction, delta })
+    let newest = (found_at, record.attempt);
+    Ok(LakeTable { schema, ledger: record.ledger, rows, transaction, newest, delta })
 }
 
 /// Live rows by the log: record counts less deletion vectors' cardinalities.
