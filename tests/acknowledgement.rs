@@ -222,7 +222,7 @@ async fn an_application_that_hangs_is_dropped_in_time_to_answer() {
     let start = SystemClock.instant();
     let deadline = Deadline::after(Duration::from_secs(8), start);
     let answer = answer(&tables, &event, deadline, &SystemClock).await.expect("an answer");
-    assert!(start.elapsed() < Duration::from_secs(60));
+    assert!(start.elapsed() < Duration::from_mins(1));
     let answer = serde_json::to_value(answer).expect("JSON");
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2"}]}));
 }
