@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
@@ -49,6 +50,11 @@ impl Function {
     /// Starts `bootstrap` with a configuration and waits for its first poll. Nothing of the
     /// environment reaches it but `variables`.
     pub(crate) fn start(config: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_bootstrap")), config, variables)
+    }
+
+    /// The same with another build of `bootstrap`.
+    pub(crate) fn start_program(program: &Path, config: &str, variables: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let (events, to_send) = mpsc::channel();
@@ -62,7 +68,7 @@ impl Function {
             }
         });
 
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bootstrap"));
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())

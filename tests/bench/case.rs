@@ -1,0 +1,95 @@
+//! The cases themselves.
+
+use std::path::Path;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::sum;
+use arrow::datatypes::Decimal128Type;
+use async_trait::async_trait;
+use datafusion::prelude::SessionContext;
+use deltalake::delta_datafusion::create_session;
+use dmslake::change::{Changes, CurrentRows, NetChanges, net_changes};
+use dmslake::clock::{Clock, SystemClock};
+use dmslake::error::Result;
+use dmslake::pipeline::{Limits, Pipeline, Scope, Silent};
+use dmslake::schema::TableSchema;
+use dmslake::source::{DecodeContext, list_everything, open};
+use dmslake::storage::Location;
+
+use crate::child::Run;
+use crate::objects::settings;
+
+/// As the pipeline decodes with ample memory.
+const BATCH_ROWS: usize = 8192;
+const BATCH_BYTES: usize = 16 << 20;
+
+/// Decodes all objects in order and reduces them as one slice, as the pipeline does where the
+/// memory budget allows. Comes to: upserts, deletes, the sum of amounts of the upserts.
+pub(crate) async fn reduce(staging: &Path) -> Run {
+    let begun = SystemClock.instant();
+    let net = decode_and_reduce(staging).await.unwrap_or_else(|error| panic!("{}", error.chain()));
+    let seconds = begun.elapsed().as_secs_f64();
+    let rows = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+    let amounts = net.upserts.iter().map(|batch| {
+        let amounts = batch.column_by_name("amount").expect("a column");
+        sum(amounts.as_primitive::<Decimal128Type>()).unwrap_or_default()
+    });
+    let amount = i64::try_from(amounts.sum::<i128>()).expect("a small sum");
+    let outcome = [rows(&net.upserts), rows(&net.deletes)].map(|count| count as i64);
+    Run { seconds, peak: 0, outcome: [&outcome[..], &[amount]].concat(), version: 0 }
+}
+
+async fn decode_and_reduce(staging: &Path) -> Result<NetChanges> {
+    let settings = settings(staging, Path::new("unused"));
+    let table = &settings.tables[0];
+    let staging = Location::open(&settings.staging).await?;
+    let folder = staging.folder(&[&table.source.schema, &table.source.table])?;
+    let mut schema = TableSchema::default();
+    let mut batches = Vec::new();
+    for object in list_everything(&folder, false).await?.objects {
+        let context = DecodeContext {
+            table,
+            dms: &settings.dms,
+            lake: (!schema.columns().is_empty()).then_some(&schema),
+            store: staging.store(),
+            kind: staging.kind(),
+            batch_rows: BATCH_ROWS,
+            batch_bytes: BATCH_BYTES,
+        };
+        let mut reader = open(&context, &object, 0).await?;
+        let columns = reader.columns().to_vec();
+        while let Some(batch) = reader.next().await? {
+            assert!(batch.bad_rows.is_empty(), "a bad row in {}", object.relative);
+            batches.push(batch.changes);
+        }
+        schema = TableSchema::new(columns);
+    }
+    let changes = Changes::new(batches, &schema, &table.lake_keys())?;
+    let session: SessionContext = create_session().into();
+    net_changes(changes, &session, &NoTable).await
+}
+
+/// Every change carries all its values, so nothing is asked.
+struct NoTable;
+
+#[async_trait]
+impl CurrentRows for NoTable {
+    async fn rows(&self, _keys: RecordBatch, _columns: &[String]) -> Result<Vec<RecordBatch>> {
+        unreachable!("a change left a value as it was")
+    }
+}
+
+/// Applies everything that is staged. Comes to: rows taken in, rows that the table gained.
+pub(crate) async fn apply(staging: &Path, lake: &Path) -> Run {
+    let begun = SystemClock.instant();
+    let settings = settings(staging, lake);
+    let table = settings.tables[0].clone();
+    let pipeline = Pipeline::open(settings, std::sync::Arc::new(SystemClock)).await;
+    let pipeline = pipeline.unwrap_or_else(|error| panic!("{}", error.chain()));
+    let report = pipeline.apply(&table, &Scope::Everything, &Limits::default(), &Silent).await;
+    let seconds = begun.elapsed().as_secs_f64();
+    assert!(report.is_caught_up(), "{report:?}");
+    let gained = report.inserted as i64 - report.deleted as i64;
+    let version = report.version.expect("a table");
+    Run { seconds, peak: 0, outcome: vec![report.rows as i64, gained], version }
+}

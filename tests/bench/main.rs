@@ -1,0 +1,63 @@
+//! The baselines of dmslake's speed and size: `cargo bench`, or `cargo bench -- decode` for one
+//! part (`decode`, `load`, `apply`, `package`).
+//!
+//! Every measured case runs in a process of its own, so that its peak memory is its own. Data
+//! are the same in every run; `DMSLAKE_BENCH_ROWS` makes them fewer for a trial.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark ends at the first surprise")]
+#![allow(
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    reason = "nothing counted here is large"
+)]
+
+mod case;
+mod child;
+mod duckdb;
+mod machine;
+mod objects;
+mod package;
+mod reduction;
+mod report;
+mod rows;
+#[allow(dead_code, reason = "only its start is measured here")]
+#[path = "../support/runtime_api.rs"]
+mod runtime_api;
+mod tables;
+
+use objects::Staging;
+use report::Report;
+
+const PARTS: [&str; 4] = ["decode", "load", "apply", "package"];
+
+fn main() {
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let Some(case) = child::asked(&arguments) {
+        return child::answer(&case);
+    }
+    if let Some(unknown) = arguments.iter().find(|word| !PARTS.contains(&word.as_str())) {
+        panic!("{unknown} is no part of this benchmark; the parts are {}", PARTS.join(", "));
+    }
+    let is_wanted = |part: &str| arguments.is_empty() || arguments.iter().any(|word| word == part);
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut report = Report::begin();
+    if ["decode", "load", "apply"].into_iter().any(is_wanted) {
+        let staging = Staging::write(folder.path());
+        report.note(&staging.described());
+        if is_wanted("decode") {
+            reduction::measure(&staging, &mut report);
+        }
+        if is_wanted("load") {
+            tables::measure_load(&staging, &mut report);
+        }
+        if is_wanted("apply") {
+            tables::measure_apply(&staging, &mut report);
+        }
+    }
+    if is_wanted("package") {
+        package::measure(folder.path(), &mut report);
+    }
+    report.print();
+}

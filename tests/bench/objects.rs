@@ -1,0 +1,156 @@
+//! Staged objects on the local disk, as DMS writes them by default, in both formats.
+
+mod csv;
+mod parquet;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use dmslake::config::{Settings, load};
+
+use crate::report::count;
+use crate::rows::{self, Row};
+
+/// Objects of the full load and of the backlog.
+const LOAD_OBJECTS: u64 = 10;
+const CDC_OBJECTS: u64 = 100;
+const ROWS: u64 = 1_000_000;
+
+/// How objects are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    Csv,
+    Parquet,
+}
+
+impl Format {
+    pub(crate) const ALL: [Self; 2] = [Self::Csv, Self::Parquet];
+
+    /// As suffix and folder.
+    pub(crate) fn suffix(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// In the report.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV",
+            Self::Parquet => "Parquet",
+        }
+    }
+
+    fn bytes(self, rows: &[Row]) -> Vec<u8> {
+        match self {
+            Self::Csv => csv::bytes(rows),
+            Self::Parquet => parquet::bytes(rows),
+        }
+    }
+}
+
+/// The same rows in both formats, full load and backlog each in a staging folder of its own.
+pub(crate) struct Staging {
+    folder: PathBuf,
+    pub(crate) rows: u64,
+}
+
+impl Staging {
+    /// Writes all objects.
+    pub(crate) fn write(folder: &Path) -> Self {
+        let rows = std::env::var("DMSLAKE_BENCH_ROWS").ok();
+        let rows = rows.map_or(ROWS, |text| text.parse().expect("a number of rows"));
+        let staging = Self { folder: folder.to_owned(), rows };
+        for object in 0..LOAD_OBJECTS {
+            let each = rows / LOAD_OBJECTS;
+            let load = rows::loaded(object * each, each);
+            staging.put("load", &format!("LOAD{:08X}", object + 1), &load);
+        }
+        for object in 0..CDC_OBJECTS {
+            let changes = rows::changes(object, rows / CDC_OBJECTS, rows);
+            staging.put("cdc", &format!("20261103-1000{:05}", object * 600), &changes);
+        }
+        staging
+    }
+
+    fn put(&self, phase: &str, name: &str, rows: &[Row]) {
+        for format in Format::ALL {
+            let folder = self.place(phase, format).join("shop/orders");
+            fs::create_dir_all(&folder).expect("a folder");
+            let object = folder.join(format!("{name}.{}", format.suffix()));
+            fs::write(object, format.bytes(rows)).expect("written");
+        }
+    }
+
+    fn place(&self, phase: &str, format: Format) -> PathBuf {
+        self.folder.join("staging").join(phase).join(format.suffix())
+    }
+
+    /// The staging folder of the full load.
+    pub(crate) fn load(&self, format: Format) -> PathBuf {
+        self.place("load", format)
+    }
+
+    /// The staging folder of the backlog.
+    pub(crate) fn backlog(&self, format: Format) -> PathBuf {
+        self.place("cdc", format)
+    }
+
+    /// A place for a lake.
+    pub(crate) fn lake(&self, name: &str) -> PathBuf {
+        self.folder.join("lake").join(name)
+    }
+
+    /// What is staged, with its bytes.
+    pub(crate) fn described(&self) -> String {
+        let megabytes = |phase| {
+            Format::ALL.map(|format| {
+                let folder = self.place(phase, format).join("shop/orders");
+                let objects = fs::read_dir(folder).expect("a folder");
+                let bytes: u64 = objects
+                    .map(|object| object.unwrap().metadata().expect("an object").len())
+                    .sum();
+                format!("{} {} MB", format.name(), bytes / 1_000_000)
+            })
+        };
+        format!(
+            "shop.orders, 7 columns, one bigint key; full load: {rows} rows in {LOAD_OBJECTS} \
+             objects ({}); backlog: {rows} changes in {CDC_OBJECTS} objects ({}), 80 % updates of \
+             random rows, 10 % inserts, 10 % deletes",
+            megabytes("load").join(", "),
+            megabytes("cdc").join(", "),
+            rows = count(self.rows),
+        )
+    }
+}
+
+/// The configuration over two folders.
+pub(crate) fn settings(staging: &Path, lake: &Path) -> Settings {
+    let text = settings_text(staging, lake);
+    load::parse(&text).unwrap_or_else(|error| panic!("{}", error.chain()))
+}
+
+/// The same as text.
+pub(crate) fn settings_text(staging: &Path, lake: &Path) -> String {
+    format!(
+        r#"
+staging = "{}"
+lake = "{}"
+[[table]]
+source = "shop.orders"
+keys = ["id"]
+columns = [
+  {{ name = "id", type = "bigint", nullable = false }},
+  {{ name = "customer", type = "int" }},
+  {{ name = "state", type = "varchar(16)" }},
+  {{ name = "amount", type = "decimal(12,2)" }},
+  {{ name = "quantity", type = "int" }},
+  {{ name = "ordered_at", type = "datetime(6)" }},
+  {{ name = "note", type = "varchar(60)" }},
+]
+"#,
+        staging.display(),
+        lake.display()
+    )
+}

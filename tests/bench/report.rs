@@ -1,0 +1,86 @@
+//! The figures as an aligned table.
+
+use std::fmt::Write;
+
+use crate::child::Run;
+use crate::machine;
+
+const HEAD: [&str; 5] = ["what", "median", "peak memory", "runs", "command"];
+
+/// Lines of the table, and what must be known to read them.
+pub(crate) struct Report {
+    notes: Vec<String>,
+    lines: Vec<[String; 5]>,
+}
+
+impl Report {
+    pub(crate) fn begin() -> Self {
+        let machine =
+            format!("{}; load average {} at the start", machine::described(), machine::load());
+        Self { notes: vec![machine], lines: vec![HEAD.map(str::to_owned)] }
+    }
+
+    /// A sentence below the table.
+    pub(crate) fn note(&mut self, sentence: &str) {
+        eprintln!("{sentence}");
+        self.notes.push(sentence.to_owned());
+    }
+
+    /// Runs of one case that takes in so many of something.
+    pub(crate) fn runs(&mut self, what: &str, taken: (u64, &str), runs: &[Run], part: &str) {
+        let seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
+        let (count, unit) = taken;
+        let rate = count as f64 / median(&seconds) / 1e3;
+        let peak = runs.iter().map(|run| run.peak).max().unwrap_or_default();
+        let spread: Vec<String> = seconds.iter().map(|each| format!("{each:.2}")).collect();
+        self.line(
+            what,
+            &format!("{rate:.0} k {unit}/s"),
+            &format!("{} MB", peak * 1024 / 1_000_000),
+            &format!("{} s", spread.join(" ")),
+            part,
+        );
+    }
+
+    /// Any line.
+    pub(crate) fn line(&mut self, what: &str, median: &str, peak: &str, runs: &str, part: &str) {
+        eprintln!("{what}: {median} {peak} ({runs})");
+        let command = format!("cargo bench -- {part}");
+        self.lines.push([what, median, peak, runs, &command].map(str::to_owned));
+    }
+
+    pub(crate) fn print(mut self) {
+        self.notes.push(format!("load average {} at the end", machine::load()));
+        let width =
+            |at: usize| self.lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
+        let widths: [usize; 5] = std::array::from_fn(width);
+        let mut text = String::from("\n");
+        for line in &self.lines {
+            for (cell, width) in line.iter().zip(widths) {
+                write!(text, "{cell:width$}  ").expect("a string takes everything");
+            }
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        }
+        println!("{text}\n{}", self.notes.join("\n"));
+    }
+}
+
+/// The middle one, or the mean of the two in the middle.
+pub(crate) fn median(numbers: &[f64]) -> f64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
+}
+
+/// A number with its thousands apart.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).expect("digits"))
+        .collect();
+    groups.join(",")
+}

@@ -1,0 +1,74 @@
+//! A full load, and a backlog applied to it, through the pipeline on the local disk.
+
+use std::fs;
+use std::path::Path;
+
+use crate::child::{self, Case, LAMBDA_MEMORY, Run};
+use crate::objects::{Format, Staging};
+use crate::report::Report;
+
+const RUNS: usize = 3;
+
+/// Appends the full load to no table yet.
+pub(crate) fn measure_load(staging: &Staging, report: &mut Report) {
+    for format in Format::ALL {
+        let runs: Vec<Run> = (0..RUNS).map(|_| load(staging, format)).collect();
+        let what = format!("full load append, {}", format.name());
+        report.runs(&what, (staging.rows, "rows"), &runs, "load");
+    }
+}
+
+fn load(staging: &Staging, format: Format) -> Run {
+    let lake = staging.lake("load");
+    remove(&lake);
+    let run = child::run(&Case::Apply { staging: staging.load(format), lake }, false);
+    assert_eq!(run.outcome, [staging.rows, staging.rows].map(|rows| rows as i64));
+    run
+}
+
+/// Applies the backlog to the table of the full load.
+pub(crate) fn measure_apply(staging: &Staging, report: &mut Report) {
+    let base = staging.lake("base");
+    child::run(&Case::Apply { staging: staging.load(Format::Parquet), lake: base.clone() }, false);
+    let mut agreed: Option<Vec<i64>> = None;
+    for (format, in_lambda) in
+        [(Format::Csv, false), (Format::Parquet, false), (Format::Parquet, true)]
+    {
+        let runs: Vec<Run> = (0..RUNS)
+            .map(|_| {
+                let lake = staging.lake("apply");
+                remove(&lake);
+                copy(&base, &lake);
+                child::run(&Case::Apply { staging: staging.backlog(format), lake }, in_lambda)
+            })
+            .collect();
+        for run in &runs {
+            let agreed = agreed.get_or_insert_with(|| run.outcome.clone());
+            assert_eq!(&run.outcome, agreed, "changes taken in, rows gained");
+        }
+        let budget =
+            if in_lambda { format!(", function of {LAMBDA_MEMORY} MB") } else { String::new() };
+        let commits = runs[0].version - 1;
+        let what = format!("apply a backlog, {}{budget}, commits: {commits}", format.name());
+        report.runs(&what, (staging.rows, "changes"), &runs, "apply");
+    }
+}
+
+fn remove(folder: &Path) {
+    if folder.exists() {
+        fs::remove_dir_all(folder).expect("removed");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
