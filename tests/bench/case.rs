@@ -24,19 +24,21 @@ const BATCH_ROWS: usize = 8192;
 const BATCH_BYTES: usize = 16 << 20;
 
 /// Decodes all objects in order and reduces them as one slice, as the pipeline does where the
-/// memory budget allows. Comes to: upserts, deletes, the sum of amounts of the upserts.
+/// memory budget allows. Comes to: upserts, deletes, and of the upserts the sum of amounts and the
+/// notes that are not NULL.
 pub(crate) async fn reduce(staging: &Path) -> Run {
     let begun = SystemClock.instant();
     let net = decode_and_reduce(staging).await.unwrap_or_else(|error| panic!("{}", error.chain()));
     let seconds = begun.elapsed().as_secs_f64();
     let rows = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
-    let amounts = net.upserts.iter().map(|batch| {
-        let amounts = batch.column_by_name("amount").expect("a column");
-        sum(amounts.as_primitive::<Decimal128Type>()).unwrap_or_default()
-    });
-    let amount = i64::try_from(amounts.sum::<i128>()).expect("a small sum");
-    let outcome = [rows(&net.upserts), rows(&net.deletes)].map(|count| count as i64);
-    Run { seconds, peak: 0, outcome: [&outcome[..], &[amount]].concat(), version: 0 }
+    let column = |name| net.upserts.iter().map(move |batch| batch.column_by_name(name).unwrap());
+    let amount: i128 = column("amount")
+        .map(|amounts| sum(amounts.as_primitive::<Decimal128Type>()).unwrap_or_default())
+        .sum();
+    let notes: usize = column("note").map(|notes| notes.len() - notes.null_count()).sum();
+    let amount = i64::try_from(amount).expect("a small sum");
+    let outcome = vec![rows(&net.upserts) as i64, rows(&net.deletes) as i64, amount, notes as i64];
+    Run { seconds, peak: 0, outcome, version: 0 }
 }
 
 async fn decode_and_reduce(staging: &Path) -> Result<NetChanges> {

@@ -24,7 +24,7 @@ pub(crate) fn measure(staging: &Staging, report: &mut Report) {
         }
         let agreed = &ours[0].outcome;
         for run in ours.iter().chain(&theirs) {
-            assert_eq!(&run.outcome, agreed, "upserts, deletes, sum of amounts");
+            assert_eq!(&run.outcome, agreed, "upserts, deletes, sum of amounts, notes");
         }
         let name = format.name();
         let taken = (staging.rows, "rows");
