@@ -89,7 +89,8 @@ impl Mark {
         match identity {
             Identity::ETag(tag) => {
                 let modified = match object.name.phase {
-                    Phase::FullLoad { .. } => object.last_modified.timestamp_millis().to_le_bytes(),
+                    // Some servers list milliseconds and answer HEAD in seconds.
+                    Phase::FullLoad { .. } => object.last_modified.timestamp().to_le_bytes(),
                     Phase::Cdc { .. } => [0; 8],
                 };
                 let identity = Fingerprint::of(&[key, tag.as_bytes(), &size, &modified]);
