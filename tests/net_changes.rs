@@ -253,7 +253,8 @@ async fn notes(rows: &[(i64, i64)], changes: &[Change]) -> (Vec<(i64, Option<i64
 #[tokio::test]
 async fn a_key_change_takes_its_kept_values_along() {
     let chain = [update(1, 2, None), update(2, 3, None)];
-    assert_eq!(notes(&[(1, 10)], &chain).await, (vec![(3, Some(10))], vec![vec![1]]));
+    let asked = vec![vec![1], vec![2]];
+    assert_eq!(notes(&[(1, 10)], &chain).await, (vec![(3, Some(10))], asked));
     let swap = [update(1, 0, None), update(2, 1, None), update(0, 2, None)];
     let (rows, _) = notes(&[(1, 10), (2, 20)], &swap).await;
     assert_eq!(rows, [(1, Some(20)), (2, Some(10))]);
@@ -262,6 +263,16 @@ async fn a_key_change_takes_its_kept_values_along() {
     assert_eq!(notes(&[(1, 10), (2, 20)], &overrun).await.0, [(1, Some(10))]);
     let back = [update(1, 2, Some(5)), update(2, 1, None)];
     assert_eq!(notes(&[(1, 10)], &back).await, (vec![(1, Some(5))], vec![]));
+}
+
+#[tokio::test]
+async fn a_key_change_that_is_repeated_keeps_what_stands_under_its_new_key() {
+    let repeated = [update(1, 2, None)];
+    assert_eq!(notes(&[(2, 10)], &repeated).await.0, [(2, Some(10))]);
+    let in_one_slice = [update(1, 2, None), update(2, 2, Some(5)), update(1, 2, None)];
+    assert_eq!(notes(&[(1, 10)], &in_one_slice).await.0, [(2, Some(5))]);
+    let of_nothing = [update(1, 2, None)];
+    assert_eq!(notes(&[], &of_nothing).await.0, [(2, None)]);
 }
 
 #[tokio::test]

@@ -73,8 +73,9 @@ pub trait CurrentRows: Send + Sync {
 /// some key leaves values as they were.
 ///
 /// Where a row keeps a value, it is that of the latest image of the row: earlier in the slice,
-/// else in `current`; for a key change, of the row under its old key. A row that does not
-/// exist has NULL.
+/// else in `current`; for a key change, of the row under its old key, and if there is none, as
+/// where DMS resumes and repeats the change, under its new key. A row that does not exist has
+/// NULL.
 ///
 /// # Errors
 /// `TableCorrupt` if the table holds a key twice; `Internal` if the reduction does not fit

@@ -30,6 +30,9 @@ enum Origin {
     Change(u32),
     /// In the table's row of this number among [`Origins::needed`].
     Table(u32),
+    /// In that row of the table if it exists, else at this place among
+    /// [`PartialColumn::alternatives`].
+    TableElse(u32, u32),
     /// Nowhere: the row did not exist, and the value is NULL.
     Nowhere,
 }
@@ -49,6 +52,43 @@ struct PartialColumn {
     place: usize,
     /// By position; never another change that keeps the value in its turn.
     origins: Vec<Origin>,
+    /// Where values stand whose row may be missing in the table.
+    alternatives: Vec<Origin>,
+}
+
+impl PartialColumn {
+    /// Where the value of an image stands, which may be that of another change.
+    fn of_image(&self, image: Origin) -> Origin {
+        match image {
+            Origin::Change(position) => self.origins[position as usize],
+            elsewhere => elsewhere,
+        }
+    }
+
+    /// Marks the rows of the table that an origin may ask for.
+    fn want(&self, origin: Origin, wanted: &mut [bool]) {
+        match origin {
+            Origin::Table(number) => wanted[number as usize] = true,
+            Origin::TableElse(number, alternative) => {
+                wanted[number as usize] = true;
+                self.want(self.alternatives[alternative as usize], wanted);
+            }
+            Origin::Change(_) | Origin::Nowhere => {}
+        }
+    }
+
+    /// Decides which alternatives hold, now that it is known which rows exist.
+    fn settle(&mut self, exists: impl Fn(u32) -> bool) {
+        for origin in &mut self.origins {
+            while let Origin::TableElse(number, alternative) = *origin {
+                *origin = if exists(number) {
+                    Origin::Table(number)
+                } else {
+                    self.alternatives[alternative as usize]
+                };
+            }
+        }
+    }
 }
 
 impl Origins {
@@ -60,7 +100,7 @@ impl Origins {
         let own = || (0..).take(positions(changes)).map(Origin::Change).collect();
         let mut columns: Vec<_> = (0..changes.table().fields().len())
             .filter(is_partial)
-            .map(|place| PartialColumn { place, origins: own() })
+            .map(|place| PartialColumn { place, origins: own(), alternatives: Vec::new() })
             .collect();
         if columns.is_empty() {
             return Ok(None);
@@ -84,22 +124,40 @@ impl Origins {
                     continue;
                 }
                 if keeps_a_value(batch, &columns, row) {
-                    let (old_key, image) = if flag(batch.moved.as_ref(), row) {
-                        removed.take().expect("the old key's delete stands before its upsert")
-                    } else {
-                        (key, images.get(&key).copied())
-                    };
-                    let image = image.unwrap_or_else(|| {
-                        needed.push(old_key.owned());
+                    let mut in_table = |key: Row<'_>| {
+                        needed.push(key.owned());
                         Origin::Table(index(needed.len() - 1))
-                    });
-                    for column in &mut columns {
-                        if flag(batch.unset[column.place].as_ref(), row) {
-                            column.origins[start + row] = match image {
-                                Origin::Change(position) => column.origins[position as usize],
-                                elsewhere => elsewhere,
-                            };
+                    };
+                    // A resume of DMS repeats key changes: then the old row is gone, and the row
+                    // that the first time made stands under the new key.
+                    let (image, otherwise) = if flag(batch.moved.as_ref(), row) {
+                        let (old_key, image) =
+                            removed.take().expect("the old key's delete stands before its upsert");
+                        let under_new = images.get(&key).copied();
+                        match image {
+                            Some(Origin::Nowhere) => {
+                                (under_new.unwrap_or_else(|| in_table(key)), None)
+                            }
+                            Some(known) => (known, None),
+                            None => (
+                                in_table(old_key),
+                                Some(under_new.unwrap_or_else(|| in_table(key))),
+                            ),
                         }
+                    } else {
+                        (images.get(&key).copied().unwrap_or_else(|| in_table(key)), None)
+                    };
+                    for column in &mut columns {
+                        if !flag(batch.unset[column.place].as_ref(), row) {
+                            continue;
+                        }
+                        column.origins[start + row] = match (image, otherwise) {
+                            (Origin::Table(number), Some(otherwise)) => {
+                                column.alternatives.push(column.of_image(otherwise));
+                                Origin::TableElse(number, index(column.alternatives.len() - 1))
+                            }
+                            (image, _) => column.of_image(image),
+                        };
                     }
                 }
                 images.insert(key, Origin::Change(index(start + row)));
@@ -119,9 +177,7 @@ impl Origins {
         let mut wanted = vec![false; self.needed.len()];
         for position in survivors.mask.set_indices() {
             for column in &self.columns {
-                if let Origin::Table(number) = column.origins[position] {
-                    wanted[number as usize] = true;
-                }
+                column.want(column.origins[position], &mut wanted);
             }
         }
         let key_schema = changes.key_schema()?;
@@ -153,7 +209,8 @@ impl Origins {
             }
         }
         let mut columns = Vec::with_capacity(self.columns.len());
-        for column in self.columns {
+        for mut column in self.columns {
+            column.settle(|number| found[number as usize].is_some());
             columns.push(image_column(column, changes, &table_rows)?);
         }
         let starts = changes.placed().map(|(start, _)| start).collect();
@@ -271,6 +328,9 @@ impl Images {
             }
             Origin::Table(number) => {
                 self.found[number as usize].map(|(batch, row)| (self.starts.len() + batch, row))
+            }
+            Origin::TableElse(..) => {
+                unreachable!("alternatives are settled before images are made")
             }
             Origin::Nowhere => None,
         };

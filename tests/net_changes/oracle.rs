@@ -58,7 +58,8 @@ pub(super) fn replay(rows: &mut Rows, change: &Change) {
         return;
     }
     let old = match &change.before {
-        Some(before) => rows.remove(before),
+        // A key change that is repeated finds its row under the new key.
+        Some(before) => rows.remove(before).or_else(|| rows.get(&change.key).cloned()),
         None => rows.get(&change.key).cloned(),
     };
     let kept = |column: usize| old.as_ref().and_then(|image| image[column]);
