@@ -246,6 +246,19 @@ async fn a_backlog_larger_than_memory_goes_in_slices_and_row_ranges() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_small_objects_together_keep_to_the_memory_budget() {
+    let shop = Shop::with("memory_budget = 100_000");
+    for object in 1..=12 {
+        let rows: Vec<String> =
+            (0..1_000).map(|row| format!("I,{},n\n", object * 1_000 + row)).collect();
+        shop.stage(&format!("20240101-0000000{object:02}.csv"), &rows.concat());
+    }
+    let report = shop.apply().await;
+    assert_eq!((report.status, report.inserted), (Status::Ok, 12_000), "{report:?}");
+    assert!(report.version.unwrap() >= 2, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn foreign_and_empty_objects_are_named_or_applied_as_nothing() {
     let shop = Shop::new();
     shop.stage("20240101-000000001.csv", "");

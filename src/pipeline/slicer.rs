@@ -120,6 +120,10 @@ impl<'a> Slicer<'a> {
             let is_full = |held: usize| {
                 bytes + held >= budget || until.is_some_and(|until| clock.instant() >= until)
             };
+            if !slice.portions.is_empty() && is_full(reading.portion.bytes) {
+                self.reading = Some(reading);
+                return Ok(());
+            }
             while let Some(batch) = reading.ahead.take() {
                 if reading.portion.rows > 0 && is_full(reading.portion.bytes) {
                     reading.ahead = Some(batch);
