@@ -14,6 +14,7 @@ use crate::clock::SystemClock;
 use crate::config::{Settings, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Limits, Pipeline, Scope};
+use crate::source::refused_order;
 use report::Reports;
 
 /// Applies what is pending for the chosen tables and says how each stands.
@@ -46,14 +47,7 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
     }
     let staged = pipeline.survey().await?;
     if let Some(object) = staged.transaction_ordered.first() {
-        screen.complain(
-            &Error::new(
-                ErrorKind::SchemaRefused,
-                "transaction-ordered objects (CDC_TXN-…) are not supported; turn \
-                 preserve_transactions off at the endpoint and move them out of staging",
-            )
-            .with("object", object),
-        );
+        screen.complain(&refused_order(object));
         exit = Exit::Attention;
     }
     reports.unconfigured(&staged.unconfigured)?;

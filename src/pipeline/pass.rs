@@ -10,20 +10,9 @@ use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::slicer::{Cut, Slicer};
 use crate::pipeline::{Scope, Step};
 use crate::progress::{Ledger, pending};
-use crate::source::{Identify, Listing, StagedObject, list_everything, list_window};
+use crate::source::{Identify, Listing, StagedObject, list_everything, list_window, refused_order};
 use crate::storage::Location;
 use crate::table::{self, LakeTable};
-
-/// How a pass ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum PassEnd {
-    /// Nothing is pending.
-    CaughtUp,
-    /// Somebody asked to stop.
-    Stopped,
-    /// No further slice fits the time left.
-    OutOfTime,
-}
 
 /// What became of a slice in the end.
 enum Applied {
@@ -34,11 +23,13 @@ enum Applied {
 }
 
 impl Run<'_> {
-    /// Opens the table, lists what is staged and applies what is pending.
+    /// Opens the table, lists what is staged and applies what is pending, until nothing is, or
+    /// somebody asks to stop, or no further slice fits the time left; the report tells what is
+    /// pending still.
     ///
     /// # Errors
     /// What ended it early; everything committed by then stands.
-    pub(super) async fn pass(&mut self, scope: &Scope) -> Result<PassEnd> {
+    pub(super) async fn pass(&mut self, scope: &Scope) -> Result<()> {
         let staging = self.pipeline.staging_folder(&self.spec.source)?;
         let location = self.pipeline.lake_folder(&self.spec.source)?;
         let warm = self.pipeline.take_warm(&self.spec.source);
@@ -58,8 +49,7 @@ impl Run<'_> {
             return Err(hold);
         }
         self.announce(&found.objects);
-        let end = self.apply_objects(&staging, &location, opened, found.objects).await?;
-        Ok(end)
+        self.apply_objects(&staging, &location, opened, found.objects).await
     }
 
     async fn list(&self, staging: &Location, ledger: &Ledger, scope: &Scope) -> Result<Listing> {
@@ -90,13 +80,10 @@ impl Run<'_> {
                 "preserve_transactions is not supported: turn it off at the endpoint",
             ));
         }
-        let Some(first) = listing.transaction_ordered.first() else { return Ok(()) };
-        Err(Error::new(
-            ErrorKind::SchemaRefused,
-            "transaction-ordered objects (CDC_TXN-…) are not supported: turn preserve_transactions \
-             off at the endpoint and move them out of staging",
-        )
-        .with("object", first))
+        match listing.transaction_ordered.first() {
+            Some(object) => Err(refused_order(object)),
+            None => Ok(()),
+        }
     }
 
     fn announce(&self, objects: &[StagedObject]) {
@@ -110,7 +97,7 @@ impl Run<'_> {
         location: &Location,
         mut table: Option<LakeTable>,
         objects: Vec<StagedObject>,
-    ) -> Result<PassEnd> {
+    ) -> Result<()> {
         let pipeline = self.pipeline;
         let cut = Cut {
             table: self.spec,
@@ -124,29 +111,26 @@ impl Run<'_> {
         let partial = table.as_ref().and_then(|table| table.ledger().partial.clone());
         let mut slicer = Slicer::new(cut, objects, partial.as_ref(), schema);
         let mut waiting: Vec<Portion> = Vec::new();
-        let end = loop {
-            if self.limits.stop.is_requested() {
-                break PassEnd::Stopped;
-            }
+        while !self.limits.stop.is_requested() {
             let until = match self.pace.time_for_slice(pipeline.clock.as_ref()) {
                 SliceTime::Unbounded => None,
                 SliceTime::ReadUntil(until) => Some(until),
-                SliceTime::TooShort => break PassEnd::OutOfTime,
+                SliceTime::TooShort => break,
             };
-            let Some(mut slice) = slicer.next(until).await? else { break PassEnd::CaughtUp };
+            let Some(mut slice) = slicer.next(until).await? else { break };
             waiting.append(&mut slice.portions);
             slice.portions = std::mem::take(&mut waiting);
             match self.apply_slice(location, table.take(), slice).await? {
                 Applied::Table(applied) => table = Some(*applied),
                 Applied::Nothing(empty) => waiting = empty.portions,
             }
-        };
+        }
         // Empty objects that nothing follows yet are as good as applied: nothing is pending.
         self.report.pending -= waiting.len() as u64;
         if let Some(table) = table {
             pipeline.keep_warm(&self.spec.source, table);
         }
-        Ok(end)
+        Ok(())
     }
 
     async fn apply_slice(

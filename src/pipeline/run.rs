@@ -9,7 +9,6 @@ use crate::config::TableSpec;
 use crate::disposition::{Action, disposition};
 use crate::error::{Error, Result};
 use crate::pipeline::budget::Pace;
-use crate::pipeline::pass::PassEnd;
 use crate::pipeline::{Limits, Observer, Pipeline, Scope, Status, TableReport};
 use crate::progress::Books;
 use crate::storage::Location;
@@ -79,12 +78,12 @@ fn report_error(report: &mut TableReport, error: &Error) {
 }
 
 impl Run<'_> {
-    async fn until_caught_up(&mut self, scope: &Scope) -> Result<PassEnd> {
+    async fn until_caught_up(&mut self, scope: &Scope) -> Result<()> {
         let mut setbacks = 0;
         loop {
             let commits_before = self.commits;
             let error = match self.pass(scope).await {
-                Ok(end) => return Ok(end),
+                Ok(()) => return Ok(()),
                 Err(error) => error,
             };
             if self.commits > commits_before {

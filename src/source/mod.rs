@@ -33,7 +33,7 @@ pub use object::{Identity, StagedObject};
 pub use open::{DecodeContext, ObjectReader, open};
 pub(crate) use peek::first_record;
 pub use sequence::ChangeSequence;
-pub use survey::{Survey, survey};
+pub use survey::{Survey, refused_order, survey};
 
 use arrow::record_batch::RecordBatch;
 

@@ -7,7 +7,7 @@ use object_store::path::Path;
 
 use crate::config::{TableName, TableSpec};
 use crate::dms::{Classified, classify, is_skipped};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Location;
 
 /// What a staging folder holds beside the objects of configured tables.
@@ -37,6 +37,17 @@ pub async fn survey(staging: &Location, configured: &[TableSpec]) -> Result<Surv
     }
     found.unconfigured.sort();
     Ok(found)
+}
+
+/// The refusal of a transaction-ordered object, wherever one is met.
+#[must_use]
+pub fn refused_order(object: &str) -> Error {
+    Error::new(
+        ErrorKind::SchemaRefused,
+        "transaction-ordered objects (CDC_TXN-…) are not supported: turn preserve_transactions \
+         off at the endpoint and move them out of staging",
+    )
+    .with("object", object)
 }
 
 /// The folders just below a path; transaction-ordered objects beside them are noted.
