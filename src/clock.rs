@@ -14,6 +14,10 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn instant(&self) -> Instant;
     /// A fresh id for one attempt to commit.
     fn attempt_id(&self) -> Uuid;
+    /// A fresh id for the name of a data file.
+    fn file_id(&self) -> Uuid {
+        self.attempt_id()
+    }
     /// A random duration below `limit`.
     fn jitter(&self, limit: Duration) -> Duration;
 }

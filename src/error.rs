@@ -169,6 +169,16 @@ impl From<arrow::error::ArrowError> for Error {
     }
 }
 
+impl From<parquet::errors::ParquetError> for Error {
+    /// A data file that cannot be read: [`ErrorKind::Unavailable`] if it began in the store, else
+    /// [`ErrorKind::TableCorrupt`].
+    fn from(source: parquet::errors::ParquetError) -> Self {
+        let kind =
+            if began_in_store(&source) { ErrorKind::Unavailable } else { ErrorKind::TableCorrupt };
+        Self::new(kind, "a data file could not be read as Parquet").because(source)
+    }
+}
+
 impl From<datafusion::error::DataFusionError> for Error {
     /// [`ErrorKind::Unavailable`] if it began in the store, else [`ErrorKind::Internal`].
     fn from(source: datafusion::error::DataFusionError) -> Self {

@@ -8,6 +8,7 @@ mod cli;
 mod configuration;
 mod convergence;
 mod crash_points;
+mod data_files;
 mod decoded_histories;
 mod decoding;
 mod decoding_parquet;

@@ -1,11 +1,13 @@
 //! New rows as new data files.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use arrow::record_batch::RecordBatch;
-use deltalake::datafile::writer::{DeltaWriter, WriterConfig};
-use deltalake::kernel::{Action, Add};
-use deltalake::table::config::TablePropertiesExt as _;
+use deltalake::kernel::Action;
 
 use crate::error::Result;
+use crate::merge::data_file::{DataFileWriter, FileLayout};
 use crate::table::LakeTable;
 
 /// Writes rows into data files of the table's target size, with statistics; nothing refers to
@@ -13,21 +15,16 @@ use crate::table::LakeTable;
 ///
 /// # Errors
 /// `Unavailable` if the lake does not take them.
-pub(super) async fn write_files(table: &LakeTable, rows: &[RecordBatch]) -> Result<Vec<Action>> {
-    let properties = table.delta().snapshot()?.table_config();
-    let config = WriterConfig::new(
-        table.schema().arrow(),
-        Vec::new(),
-        None,
-        Some(properties.target_file_size()),
-        None,
-        properties.num_indexed_cols(),
-        None,
-    );
-    let mut writer = DeltaWriter::new(table.delta().log_store().object_store(None), config);
+pub(super) async fn write_files(
+    table: &LakeTable,
+    keys: &[String],
+    rows: &[RecordBatch],
+) -> Result<Vec<Action>> {
+    let layout = Arc::new(FileLayout::of(table, keys)?);
+    let store = table.delta().log_store().object_store(None);
+    let mut writer = DataFileWriter::new(store, layout, HashMap::new());
     for batch in rows {
         writer.write(batch).await?;
     }
-    let files: Vec<Add> = writer.close().await?;
-    Ok(files.into_iter().map(Action::Add).collect())
+    Ok(writer.close().await?.into_iter().map(Action::Add).collect())
 }

@@ -49,7 +49,7 @@ pub async fn commit(
     let outcome = if !plan.changes_rows() {
         commit_actions(table, Vec::new(), merge_operation(), properties).await
     } else if plan.only_inserts() {
-        let files = write_files(table, &plan.upserts).await?;
+        let files = write_files(table, &plan.keys, &plan.upserts).await?;
         let operation =
             DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
         commit_actions(table, files, operation, properties).await

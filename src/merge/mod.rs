@@ -11,11 +11,17 @@
 //! `MergeBuilder`, which never sees an empty source or a delete that matches nothing.
 
 mod append;
+mod data_file;
 mod execute;
 mod locate;
+mod rewrite;
+mod touched;
 
+pub use data_file::{DataFileWriter, FileLayout};
 pub use execute::{CommitOutcome, commit};
 pub use locate::rows_of;
+pub use rewrite::{Rewritten, rewrite};
+pub use touched::{Match, Touched};
 
 use arrow::record_batch::RecordBatch;
 

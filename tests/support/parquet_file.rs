@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, DoubleType, FixedLenByteArray,
-    FixedLenByteArrayType, FloatType, Int32Type, Int64Type,
+    FixedLenByteArrayType, FloatType, Int32Type, Int64Type, Int96, Int96Type,
 };
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedColumnWriter, SerializedFileWriter};
@@ -16,6 +16,7 @@ pub(crate) enum Values {
     Bool(Vec<Option<bool>>),
     I32(Vec<Option<i32>>),
     I64(Vec<Option<i64>>),
+    I96(Vec<Option<Int96>>),
     F32(Vec<Option<f32>>),
     F64(Vec<Option<f64>>),
     Bytes(Vec<Option<Vec<u8>>>),
@@ -66,6 +67,7 @@ fn write(column: &mut SerializedColumnWriter<'_>, values: &Values) {
         Values::Bool(values) => typed::<BoolType, _>(column, values, |value| *value),
         Values::I32(values) => typed::<Int32Type, _>(column, values, |value| *value),
         Values::I64(values) => typed::<Int64Type, _>(column, values, |value| *value),
+        Values::I96(values) => typed::<Int96Type, _>(column, values, |value| *value),
         Values::F32(values) => typed::<FloatType, _>(column, values, |value| *value),
         Values::F64(values) => typed::<DoubleType, _>(column, values, |value| *value),
         Values::Bytes(values) => {

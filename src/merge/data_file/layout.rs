@@ -1,0 +1,140 @@
+//! What every data file that one commit writes has in common.
+
+use std::num::NonZeroU64;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use deltalake::table::config::TablePropertiesExt as _;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::file::properties::WriterPropertiesPtr;
+use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::merge::data_file::properties::writer_properties;
+use crate::merge::data_file::unwritable;
+use crate::table::LakeTable;
+
+/// Properties of a table that say which columns have statistics in the log.
+const INDEXED_COUNT: &str = "delta.dataSkippingNumIndexedCols";
+const INDEXED_NAMES: &str = "delta.dataSkippingStatsColumns";
+
+/// How many of the first columns have statistics by default.
+const DEFAULT_INDEXED_COUNT: usize = 32;
+
+/// Columns, encoding, statistics and size of the data files of a table.
+#[derive(Clone, Debug)]
+pub struct FileLayout {
+    schema: SchemaRef,
+    parquet: SchemaDescPtr,
+    properties: WriterPropertiesPtr,
+    keys: Vec<String>,
+    /// For each column, whether the log gets its statistics.
+    indexed: Vec<bool>,
+    target_file_size: NonZeroU64,
+}
+
+impl FileLayout {
+    /// The layout that a table's schema and properties ask for. Columns keep the table's order;
+    /// partition columns are not in the files. Keys have statistics whatever the properties say.
+    ///
+    /// # Errors
+    /// `TableCorrupt` if the table's metadata cannot be read.
+    pub fn of(table: &LakeTable, keys: &[String]) -> Result<Self> {
+        let snapshot = table.delta().snapshot()?;
+        let metadata = snapshot.metadata();
+        let partitions = metadata.partition_columns();
+        let arrow = table.schema().arrow();
+        let fields: Vec<_> = arrow.fields().iter().cloned().collect();
+        let kept = fields.into_iter().filter(|field| !partitions.contains(field.name()));
+        let schema = Schema::new(kept.collect::<Vec<_>>());
+        let chosen = metadata.configuration().get(INDEXED_NAMES).map(|names| parse_names(names));
+        let count = metadata.configuration().get(INDEXED_COUNT).map_or(
+            DEFAULT_INDEXED_COUNT,
+            // -1 stands for all.
+            |count| count.parse::<i64>().map_or(DEFAULT_INDEXED_COUNT, as_count),
+        );
+        let is_indexed = |(position, field): (usize, &Field)| {
+            let by_property = match &chosen {
+                Some(names) => names.contains(field.name()),
+                None => position < count,
+            };
+            by_property || keys.contains(field.name())
+        };
+        let indexed =
+            schema.fields().iter().map(AsRef::as_ref).enumerate().map(is_indexed).collect();
+        let parquet = ArrowSchemaConverter::new().convert(&schema).map_err(unwritable)?;
+        Ok(Self {
+            parquet: SchemaDescPtr::new(parquet),
+            properties: WriterPropertiesPtr::new(writer_properties(keys, false)),
+            schema: SchemaRef::new(schema),
+            keys: keys.to_vec(),
+            indexed,
+            target_file_size: snapshot.table_config().target_file_size(),
+        })
+    }
+
+    /// The same with bloom filters on the key columns, for keys whose ranges overlap from row
+    /// group to row group.
+    #[must_use]
+    pub fn with_bloom_filters(self) -> Self {
+        let properties = WriterPropertiesPtr::new(writer_properties(&self.keys, true));
+        Self { properties, ..self }
+    }
+
+    /// The same with another size at which a file ends.
+    #[must_use]
+    pub fn with_target_file_size(self, target_file_size: NonZeroU64) -> Self {
+        Self { target_file_size, ..self }
+    }
+
+    /// The columns of the files.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The same columns as Parquet has them.
+    pub(in crate::merge) fn parquet(&self) -> &SchemaDescriptor {
+        &self.parquet
+    }
+
+    /// Names of the key columns.
+    pub(in crate::merge) fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    pub(super) fn properties(&self) -> &WriterPropertiesPtr {
+        &self.properties
+    }
+
+    pub(super) fn is_indexed(&self, column: usize) -> bool {
+        self.indexed[column]
+    }
+
+    pub(super) fn target_file_size(&self) -> u64 {
+        self.target_file_size.get()
+    }
+
+    /// The columns of a batch of the table that stand in its files, in order.
+    ///
+    /// # Errors
+    /// `Internal` if the batch lacks one.
+    pub(in crate::merge) fn columns_of(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
+        let column = |field: &Field| {
+            batch.column_by_name(field.name()).cloned().ok_or_else(|| {
+                Error::new(ErrorKind::Internal, "rows to write lack a column of the table")
+                    .with("column", field.name())
+            })
+        };
+        self.schema.fields().iter().map(|field| column(field)).collect()
+    }
+}
+
+fn as_count(count: i64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// Names divided by commas, each perhaps in backticks.
+fn parse_names(names: &str) -> Vec<String> {
+    names.split(',').map(|name| name.trim().trim_matches('`').to_owned()).collect()
+}

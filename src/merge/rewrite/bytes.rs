@@ -1,0 +1,67 @@
+//! A part of a file in memory, under the offsets that it has in the file.
+
+use std::ops::Range;
+
+use bytes::buf::Reader;
+use bytes::{Buf as _, Bytes};
+use deltalake::logstore::ObjectStoreRef;
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path;
+use parquet::errors::{ParquetError, Result as ParquetResult};
+use parquet::file::reader::{ChunkReader, Length};
+
+use crate::error::Result;
+
+/// One range of a file.
+#[derive(Clone)]
+pub(super) struct FileRange {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl FileRange {
+    pub(super) async fn fetch(
+        store: &ObjectStoreRef,
+        path: &Path,
+        range: Range<u64>,
+    ) -> Result<Self> {
+        let start = range.start;
+        let bytes = store.get_range(path, range).await?;
+        Ok(Self { start, bytes })
+    }
+
+    fn from(&self, offset: u64) -> ParquetResult<Bytes> {
+        offset
+            .checked_sub(self.start)
+            .and_then(|skipped| usize::try_from(skipped).ok())
+            .filter(|skipped| *skipped <= self.bytes.len())
+            .map(|skipped| self.bytes.slice(skipped..))
+            .ok_or_else(outside)
+    }
+}
+
+impl Length for FileRange {
+    fn len(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+impl ChunkReader for FileRange {
+    type T = Reader<Bytes>;
+
+    fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
+        Ok(self.from(start)?.reader())
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
+        let rest = self.from(start)?;
+        if length > rest.len() {
+            return Err(outside());
+        }
+        Ok(rest.slice(..length))
+    }
+}
+
+fn outside() -> ParquetError {
+    ParquetError::EOF("a column chunk lies outside its row group".to_owned())
+}
