@@ -12,6 +12,7 @@ use arrow::array::{
 };
 use bytes::Bytes;
 use deltalake::logstore::ObjectStoreRef;
+use deltalake::operations::create::CreateBuilder;
 use dmslake::change::NetChanges;
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::merge::{self, CommitOutcome, DataFileWriter, FileLayout};
@@ -242,6 +243,51 @@ async fn files_end_near_the_target_size_and_row_groups_are_small() {
         }
     }
     assert_eq!(next, 400_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_a_partitioned_table_go_to_their_partitions() {
+    let folder = TempDir::new().unwrap();
+    let columns = [
+        column("at", ColumnType::Timestamp),
+        column("id", ColumnType::Long),
+        column("place", ColumnType::String),
+    ];
+    let location = Location::open(folder.path().to_str().unwrap()).await.unwrap();
+    let record = record(Books::default(), Ledger::default());
+    CreateBuilder::new()
+        .with_log_store(table::log_store(&location).unwrap())
+        .with_columns(table::to_delta(&columns).unwrap())
+        .with_partition_columns(["place", "at"])
+        .with_commit_properties(table::commit_properties(&record, 1).unwrap())
+        .await
+        .unwrap();
+    let table = table::open(&location, None).await.unwrap().unwrap();
+    let at = micros("2024-02-29T12:30:45.123456Z");
+    let places = [Some("a b/c=%é"), None, Some("a b/c=%é"), Some("z")];
+    let arrays: Vec<ArrayRef> = vec![
+        Arc::new(TimestampMicrosecondArray::from(vec![at; 4]).with_timezone("UTC")),
+        Arc::new(Int64Array::from(vec![1, 2, 3, 4])),
+        Arc::new(StringArray::from(places.to_vec())),
+    ];
+    let rows = RecordBatch::try_new(table.schema().arrow(), arrays).unwrap();
+    let table = append(&location, &table, rows).await;
+    assert_eq!(table.delta().snapshot().unwrap().log_data().num_files(), 3);
+    let context = datafusion::prelude::SessionContext::new();
+    let frame = context.read_table(table.delta().table_provider().await.unwrap()).unwrap();
+    let frame = frame.sort_by(vec![datafusion::prelude::col("id")]).unwrap();
+    let found = frame.collect().await.unwrap();
+    let shown = arrow::util::pretty::pretty_format_batches(&found).unwrap().to_string();
+    let expected = "
++-----------------------------+----+----------+
+| at                          | id | place    |
++-----------------------------+----+----------+
+| 2024-02-29T12:30:45.123456Z | 1  | a b/c=%é |
+| 2024-02-29T12:30:45.123456Z | 2  |          |
+| 2024-02-29T12:30:45.123456Z | 3  | a b/c=%é |
+| 2024-02-29T12:30:45.123456Z | 4  | z        |
++-----------------------------+----+----------+";
+    assert_eq!(shown, expected.trim_start());
 }
 
 #[tokio::test(flavor = "multi_thread")]

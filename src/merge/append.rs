@@ -1,13 +1,13 @@
 //! New rows as new data files.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 use deltalake::kernel::Action;
 
 use crate::error::Result;
-use crate::merge::data_file::{DataFileWriter, FileLayout};
+use crate::merge::data_file::{DataFileWriter, FileLayout, PartitionKey, divide};
 use crate::table::LakeTable;
 
 /// Writes rows into data files of the table's target size, with statistics; nothing refers to
@@ -22,9 +22,20 @@ pub(super) async fn write_files(
 ) -> Result<Vec<Action>> {
     let layout = Arc::new(FileLayout::of(table, keys)?);
     let store = table.delta().log_store().object_store(None);
-    let mut writer = DataFileWriter::new(store, layout, HashMap::new());
+    let mut writers: BTreeMap<PartitionKey, DataFileWriter> = BTreeMap::new();
     for batch in rows {
-        writer.write(batch).await?;
+        for (partition, rows) in divide(batch, layout.partition_columns())? {
+            let values = layout.partition_columns().iter().cloned().zip(partition.iter().cloned());
+            let values = values.collect();
+            let writer = writers.entry(partition).or_insert_with(|| {
+                DataFileWriter::new(Arc::clone(&store), Arc::clone(&layout), values)
+            });
+            writer.write(&rows).await?;
+        }
     }
-    Ok(writer.close().await?.into_iter().map(Action::Add).collect())
+    let mut files = Vec::new();
+    for writer in writers.into_values() {
+        files.extend(writer.close().await?.into_iter().map(Action::Add));
+    }
+    Ok(files)
 }

@@ -28,6 +28,7 @@ pub struct FileLayout {
     parquet: SchemaDescPtr,
     properties: WriterPropertiesPtr,
     keys: Vec<String>,
+    partition_columns: Vec<String>,
     /// For each column, whether the log gets its statistics.
     indexed: Vec<bool>,
     target_file_size: NonZeroU64,
@@ -68,6 +69,7 @@ impl FileLayout {
             properties: WriterPropertiesPtr::new(writer_properties(keys, false)),
             schema: SchemaRef::new(schema),
             keys: keys.to_vec(),
+            partition_columns: partitions.to_vec(),
             indexed,
             target_file_size: snapshot.table_config().target_file_size(),
         })
@@ -101,6 +103,11 @@ impl FileLayout {
     /// Names of the key columns.
     pub(in crate::merge) fn keys(&self) -> &[String] {
         &self.keys
+    }
+
+    /// Columns of the table that stand in the log instead of the files.
+    pub(in crate::merge) fn partition_columns(&self) -> &[String] {
+        &self.partition_columns
     }
 
     pub(super) fn properties(&self) -> &WriterPropertiesPtr {

@@ -4,12 +4,14 @@
 mod encode;
 mod file;
 mod layout;
+mod partition;
 mod properties;
 mod stats;
 
 pub(in crate::merge) use encode::Columns;
 pub(in crate::merge) use file::DataFile;
 pub use layout::FileLayout;
+pub(in crate::merge) use partition::{PartitionKey, divide};
 pub(in crate::merge) use properties::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 pub(in crate::merge) use stats::has_bounds;
 
