@@ -56,6 +56,28 @@ impl Clock for StoppedClock {
     }
 }
 
+/// Time passes, and applications begin with the first table.
+#[derive(Debug)]
+struct FirstFirst;
+
+impl Clock for FirstFirst {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now()
+    }
+
+    fn instant(&self) -> Instant {
+        SystemClock.instant()
+    }
+
+    fn attempt_id(&self) -> Uuid {
+        SystemClock.attempt_id()
+    }
+
+    fn jitter(&self, _limit: Duration) -> Duration {
+        Duration::ZERO
+    }
+}
+
 /// How one application goes.
 #[derive(Clone)]
 enum Play {
@@ -221,7 +243,7 @@ async fn an_application_that_hangs_is_dropped_in_time_to_answer() {
     let event = queue(&[("1", &object("a", "1")), ("2", &object("b", "1"))]);
     let start = SystemClock.instant();
     let deadline = Deadline::after(Duration::from_secs(8), start);
-    let answer = answer(&tables, &event, deadline, &SystemClock).await.expect("an answer");
+    let answer = answer(&tables, &event, deadline, &FirstFirst).await.expect("an answer");
     assert!(start.elapsed() < Duration::from_mins(1));
     let answer = serde_json::to_value(answer).expect("JSON");
     assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "2"}]}));
