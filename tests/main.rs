@@ -12,6 +12,7 @@ mod data_files;
 mod decoded_histories;
 mod decoding;
 mod decoding_parquet;
+mod differential;
 mod events;
 mod judge;
 mod lambda;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use dmslake::change::NetChanges;
-use dmslake::clock::{Clock, SystemClock};
 use dmslake::merge::{self, CommitOutcome, MergePlan};
-use dmslake::progress::{Books, CommitRecord, Ledger};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::{Location, encode_segment};
-use dmslake::table::{self, CreateOutcome, LakeTable};
+use dmslake::table::{self, LakeTable};
 use tempfile::TempDir;
+
+use crate::support::lake::{self, counts};
 
 fn schema() -> TableSchema {
     let column =
@@ -40,47 +40,18 @@ fn net(upserts: &[(i64, &str)], deletes: &[i64]) -> NetChanges {
     }
 }
 
-fn record(table: &LakeTable, plan: &MergePlan) -> CommitRecord {
-    let after = table.rows() + plan.inserted - plan.deleted;
-    CommitRecord {
-        format: CommitRecord::FORMAT,
-        attempt: SystemClock.attempt_id(),
-        objects: vec![],
-        books: Books { before: table.rows(), after, ..Books::default() },
-        ledger: Ledger { rows: after, ..table.ledger().clone() },
-    }
-}
-
 async fn new_table(folder: &TempDir, name: &str) -> (Location, LakeTable) {
     new_table_of(folder, name, &schema()).await
 }
 
 async fn new_table_of(folder: &TempDir, name: &str, schema: &TableSchema) -> (Location, LakeTable) {
-    let lake = Location::open(folder.path().to_str().unwrap()).await.unwrap();
-    let location = lake.folder(&["shop", &encode_segment(name)]).unwrap();
-    let empty = CommitRecord {
-        format: CommitRecord::FORMAT,
-        attempt: SystemClock.attempt_id(),
-        objects: vec![],
-        books: Books::default(),
-        ledger: Ledger::default(),
-    };
-    let created = table::create(&location, name, schema.columns(), &empty).await.unwrap();
-    if let CreateOutcome::Unknown(error) = created {
-        panic!("{name}: {}", error.chain());
-    }
-    let table = table::open(&location, None).await.unwrap().unwrap();
+    let location = lake::location(folder, name).await;
+    let table = lake::create(&location, name, schema).await;
     (location, table)
 }
 
 async fn apply(location: &Location, table: &LakeTable, net: NetChanges) -> (MergePlan, LakeTable) {
-    let plan = merge::plan(table, &["id".to_owned()], net).await.unwrap();
-    let record = record(table, &plan);
-    match merge::commit(table, plan.clone(), &record).await.unwrap() {
-        CommitOutcome::Committed(_) => {}
-        CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
-    }
-    (plan, table::open(location, None).await.unwrap().unwrap())
+    lake::apply(location, table, &["id".to_owned()], net).await
 }
 
 async fn content(table: &LakeTable) -> Vec<(i64, String)> {
@@ -96,10 +67,6 @@ async fn content(table: &LakeTable) -> Vec<(i64, String)> {
     }
     found.sort();
     found
-}
-
-fn counts(plan: &MergePlan) -> [u64; 4] {
-    [plan.inserted, plan.updated, plan.deleted, plan.ignored]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +105,7 @@ async fn the_second_of_two_commits_from_one_version_loses() {
         for loser in &kinds {
             let (_, fresh) = apply(&location, &stale, winner.clone()).await;
             let plan = merge::plan(&stale, &["id".to_owned()], loser.clone()).await.unwrap();
-            let record = record(&stale, &plan);
+            let record = lake::record(&stale, &plan);
             let outcome = merge::commit(&stale, plan, &record).await.unwrap();
             assert!(matches!(outcome, CommitOutcome::Unknown(_)), "two commits on one version");
             stale = table::open(&location, None).await.unwrap().unwrap();

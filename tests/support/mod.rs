@@ -3,13 +3,17 @@
 //! The model and the writer use nothing of the library's decoding, ordering or merging: they
 //! are the judge of those.
 
+pub(crate) mod audit;
 pub(crate) mod chunked_store;
 pub(crate) mod column;
+pub(crate) mod deletion_vectors;
 pub(crate) mod dms_writer;
 pub(crate) mod events;
 pub(crate) mod faulty_store;
 pub(crate) mod history;
 pub(crate) mod judge;
+pub(crate) mod lake;
+pub(crate) mod merge_builder;
 pub(crate) mod model;
 pub(crate) mod moto;
 pub(crate) mod parquet_file;
@@ -17,5 +21,6 @@ pub(crate) mod property;
 pub(crate) mod runtime_api;
 pub(crate) mod script;
 pub(crate) mod staged;
+pub(crate) mod statistics;
 pub(crate) mod table;
 pub(crate) mod world;

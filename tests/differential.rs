@@ -1,0 +1,160 @@
+//! Random tables × random batches: dmslake's merge against `deltalake`'s and against a map.
+
+mod batches;
+mod domain;
+mod foreign;
+mod rows;
+mod world;
+
+use std::path::Path;
+
+use dmslake::merge::{self, CommitOutcome};
+use dmslake::schema::TableSchema;
+use dmslake::storage::Location;
+use dmslake::table;
+use rand::Rng;
+use rand::rngs::StdRng;
+use tempfile::TempDir;
+
+use crate::support::model::{Key, Rows};
+use crate::support::{audit, lake, merge_builder, property};
+use batches::Changes;
+use world::{Scale, World};
+
+const SMALL: &[usize] = &[1, 1, 2, 7, 30, 120];
+/// Around the sizes of batches and of the tables' own row counts, and several row groups.
+const LARGE: &[usize] = &[1, 50, 8_191, 8_192, 8_193, 20_000];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_merge_equals_merge_builder_and_the_model() {
+    let scale = Scale { sizes: SMALL, most_files: 6, vectors: false };
+    property::check("every_merge_equals_merge_builder_and_the_model", 25, 8, |rng| {
+        case(rng, scale, 5)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merges_into_large_files_equal_merge_builder_and_the_model() {
+    let scale = Scale { sizes: LARGE, most_files: 3, vectors: false };
+    property::check("merges_into_large_files_equal_merge_builder_and_the_model", 25, 2, |rng| {
+        case(rng, scale, 3)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn merges_over_deletion_vectors_equal_merge_builder_and_the_model() {
+    let scale = Scale { sizes: SMALL, most_files: 6, vectors: true };
+    property::check(
+        "merges_over_deletion_vectors_equal_merge_builder_and_the_model",
+        20,
+        6,
+        |rng| case(rng, scale, 5),
+    )
+    .await;
+}
+
+/// One table and some batches.
+async fn case(mut rng: StdRng, scale: Scale, most_batches: usize) {
+    let rng = &mut rng;
+    let mut world = World::random(rng, scale).await;
+    for _ in 0..rng.random_range(1..=most_batches) {
+        world.interlude(rng, scale.vectors).await;
+        rows_are_found(rng, &world).await;
+        let changes = world.changes(rng);
+        merged(rng, &mut world, changes).await;
+    }
+}
+
+/// Merges one batch in every way and compares.
+async fn merged(rng: &mut StdRng, world: &mut World, changes: Changes) {
+    let (columns, keys) = (world.columns().to_vec(), world.shape.keys.clone());
+    let names = world.shape.key_names();
+    let net = changes.net(rng, &columns, &keys);
+    net.check_keys(&names).unwrap();
+    let copy = TempDir::new().unwrap();
+    copy_folder(&world.root, copy.path());
+    let is_empty = changes.is_empty();
+    let counts = changes.apply(&mut world.rows);
+
+    let plan = merge::plan(&world.table, &names, net.clone()).await.unwrap();
+    assert_eq!(lake::counts(&plan), counts, "inserted, updated, deleted, ignored");
+    let before = audit::Before::of(&world.table);
+    let record = lake::record(&world.table, &plan);
+    let delta = match merge::commit(&world.table, plan, &record).await.unwrap() {
+        CommitOutcome::Committed(delta) => delta,
+        CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
+    };
+    let committed = world.table.clone().succeeded_by(*delta, record.clone()).unwrap();
+    world.reopened().await;
+    assert_eq!(committed.version(), world.table.version());
+    let [inserted, updated, deleted, _] = counts;
+    audit::check(&world.root, &before, &world.table, &record, [inserted, updated, deleted]);
+    same("dmslake", world, &rows::content(world.table.delta(), &columns, &keys).await);
+
+    let location = Location::open(copy.path().to_str().unwrap()).await.unwrap();
+    let mut oracle = table::load(&location).await.unwrap().unwrap();
+    if !is_empty {
+        let schema = TableSchema::new(columns.clone()).arrow();
+        let (merged, metrics) = merge_builder::merge(oracle, &schema, &names, &net).await;
+        oracle = merged;
+        let counted = [
+            metrics.num_target_rows_inserted,
+            metrics.num_target_rows_updated,
+            metrics.num_target_rows_deleted,
+        ];
+        assert_eq!(counted.map(|count| count as u64), [inserted, updated, deleted]);
+    }
+    same("MergeBuilder", world, &rows::content(&oracle, &columns, &keys).await);
+}
+
+fn same(who: &str, world: &World, found: &Rows) {
+    if let Some(difference) = rows::difference(world.columns(), &world.rows, found) {
+        panic!("{who}, keys {:?}:\n{difference}", world.shape.key_names());
+    }
+}
+
+/// Rows looked up by key are the model's, with the columns asked for.
+async fn rows_are_found(rng: &mut StdRng, world: &World) {
+    let columns = world.columns();
+    let keys = &world.shape.keys;
+    let asked = world.some_keys(rng);
+    let wanted: Vec<usize> =
+        (0..columns.len()).filter(|at| keys.contains(at) || rng.random()).collect();
+    let wanted_names: Vec<String> = wanted.iter().map(|&at| columns[at].name.clone()).collect();
+    let batches: Vec<_> = asked
+        .chunks(1000)
+        .map(|part| rows::key_batch(columns, keys, &part.iter().collect::<Vec<_>>()))
+        .collect();
+    let names = world.shape.key_names();
+    let found = merge::rows_of(&world.table, &names, &batches, &wanted_names).await.unwrap();
+    let schema = world.table.schema().arrow().project(&wanted).unwrap();
+    for batch in &found {
+        assert_eq!(*batch.schema(), schema, "as the table's schema, projected");
+    }
+    let kept: Vec<_> = wanted.iter().map(|&at| columns[at].clone()).collect();
+    let key_places: Vec<usize> =
+        keys.iter().map(|key| wanted.iter().position(|at| at == key).unwrap()).collect();
+    let found = rows::rows_of(&found, &kept, &key_places);
+    let expected = asked.iter().filter_map(|key| {
+        let row = world.rows.get(key)?;
+        Some((key.clone(), wanted.iter().map(|&at| row[at].clone()).collect::<Key>()))
+    });
+    if let Some(difference) = rows::difference(&kept, &expected.collect(), &found) {
+        panic!("rows by key {names:?}:\n{difference}");
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&target).unwrap();
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

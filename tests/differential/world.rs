@@ -1,0 +1,242 @@
+//! A table of ours that others write, too, and what should stand in it.
+
+use std::path::{Path, PathBuf};
+
+use deltalake::checkpoints::create_checkpoint;
+use deltalake::kernel::Action;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use dmslake::schema::{Column, TableSchema};
+use dmslake::storage::Location;
+use dmslake::table::{self, LakeTable};
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use tempfile::TempDir;
+
+use super::batches::{Changes, Source};
+use super::domain::Shape;
+use super::{foreign, rows};
+use crate::support::deletion_vectors::{self, Masked};
+use crate::support::lake;
+use crate::support::model::{Key, Row, Rows, Value};
+
+/// How large a table is and whether deletion vectors stand in it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scale {
+    /// Rows of each of the first files.
+    pub(super) sizes: &'static [usize],
+    pub(super) most_files: usize,
+    pub(super) vectors: bool,
+}
+
+/// One table.
+pub(super) struct World {
+    /// Held so that the folder stays.
+    _folder: TempDir,
+    pub(super) root: PathBuf,
+    pub(super) location: Location,
+    pub(super) table: LakeTable,
+    pub(super) shape: Shape,
+    /// So many of the columns stand in the table.
+    pub(super) width: usize,
+    pool: Vec<Key>,
+    files: Vec<Vec<Key>>,
+    pub(super) rows: Rows,
+}
+
+impl World {
+    pub(super) async fn random(rng: &mut StdRng, scale: Scale) -> Self {
+        let shape = Shape::random(rng);
+        let files = rng.random_range(0..=scale.most_files);
+        let sizes: Vec<usize> = (0..files).map(|_| *scale.sizes.choose(rng).unwrap()).collect();
+        let total: usize = sizes.iter().sum();
+        let pool = shape.pool(rng, total * 4 / 3 + 20);
+        let files = distributed(rng, &pool, &sizes);
+
+        let folder = TempDir::new().unwrap();
+        let location = lake::location(&folder, "t").await;
+        let schema = TableSchema::new(shape.columns[..shape.first].to_vec());
+        let table = if scale.vectors {
+            deletion_vectors::create(&location, &schema).await
+        } else {
+            lake::create(&location, "t", &schema).await
+        };
+        let (root, width) = (folder.path().join("shop/t"), shape.first);
+        let rows = Rows::new();
+        let mut world = Self {
+            _folder: folder,
+            root,
+            location,
+            table,
+            shape,
+            width,
+            pool,
+            files: vec![],
+            rows,
+        };
+        for part in files.chunks(rng.random_range(1..4)) {
+            world.appended(rng, part).await;
+        }
+        world
+    }
+
+    pub(super) fn columns(&self) -> &[Column] {
+        &self.shape.columns[..self.width]
+    }
+
+    pub(super) fn changes(&self, rng: &mut StdRng) -> Changes {
+        let Self { shape, width, pool, files, rows, .. } = self;
+        Source { shape, width: *width, pool, rows, files }.changes(rng)
+    }
+
+    /// Keys to ask for, of which most are there.
+    pub(super) fn some_keys(&self, rng: &mut StdRng) -> Vec<Key> {
+        let share = *[0.01, 0.2, 1.0].choose(rng).unwrap();
+        self.pool.iter().filter(|_| rng.random_bool(share)).cloned().collect()
+    }
+
+    /// What happens between two batches, mostly nothing.
+    pub(super) async fn interlude(&mut self, rng: &mut StdRng, vectors: bool) {
+        if vectors && rng.random_bool(0.7) {
+            self.masked(rng).await;
+        }
+        if self.width < self.shape.columns.len() && rng.random_bool(0.4) {
+            self.widened().await;
+        }
+        if rng.random_bool(0.2) {
+            let absent = self.pool.iter().filter(|key| !self.rows.contains_key(*key));
+            let file: Vec<Key> = absent.filter(|_| rng.random_bool(0.3)).cloned().collect();
+            self.appended(rng, &[file]).await;
+        }
+        if rng.random_bool(0.1) {
+            self.table.delta().clone().optimize().await.unwrap();
+            self.reopened().await;
+        }
+        if rng.random_bool(0.2) {
+            create_checkpoint(self.table.delta(), None).await.unwrap();
+            self.reopened().await;
+        }
+    }
+
+    pub(super) async fn reopened(&mut self) {
+        self.table = lake::open(&self.location).await;
+    }
+
+    /// Another writer adds files: one as foreign as can be, or `deltalake`.
+    async fn appended(&mut self, rng: &mut StdRng, files: &[Vec<Key>]) {
+        let files: Vec<&Vec<Key>> = files.iter().filter(|file| !file.is_empty()).collect();
+        if files.is_empty() {
+            return;
+        }
+        let is_foreign = rng.random_bool(0.7);
+        let (mut actions, mut batches) = (Vec::new(), Vec::new());
+        for file in files {
+            let made: Vec<Row> =
+                file.iter().map(|key| self.shape.row(rng, key, self.width)).collect();
+            if is_foreign {
+                let add = foreign::write(rng, &self.root, self.columns(), &self.shape.keys, &made);
+                actions.push(Action::Add(add));
+            } else {
+                batches.push(rows::batch(self.columns(), &made.iter().collect::<Vec<_>>()));
+            }
+            self.rows.extend(file.iter().cloned().zip(made));
+            let mut sorted = file.clone();
+            sorted.sort();
+            self.files.push(sorted);
+        }
+        let delta = self.table.delta();
+        if is_foreign {
+            let operation = DeltaOperation::Write {
+                mode: SaveMode::Append,
+                partition_by: None,
+                predicate: None,
+            };
+            CommitBuilder::from(CommitProperties::default())
+                .with_actions(actions)
+                .build(Some(delta.snapshot().unwrap()), delta.log_store(), operation)
+                .await
+                .unwrap();
+        } else {
+            delta.clone().write(batches).await.unwrap();
+        }
+        self.reopened().await;
+    }
+
+    /// One more column, NULL in every row.
+    async fn widened(&mut self) {
+        let new = [self.shape.columns[self.width].clone()];
+        let record = lake::empty_record(self.table.rows());
+        let _ = table::add_columns(&self.table, &new, &record).await.unwrap();
+        self.width += 1;
+        for row in self.rows.values_mut() {
+            row.push(Value::Null);
+        }
+        self.reopened().await;
+    }
+
+    /// Another writer masks rows of some files, now and then all of them.
+    async fn masked(&mut self, rng: &mut StdRng) {
+        let mut more = Vec::new();
+        for file in deletion_vectors::files(self.table.delta()).await {
+            let share = *[0.0, 0.1, 0.5, 1.0].choose(rng).unwrap();
+            let standing = keys_of(&self.root, &file, self.columns(), &self.shape.keys);
+            let live = (0..).zip(standing).filter(|(row, _)| !file.rows.contains(row));
+            let gone: Vec<(u64, Key)> = live.filter(|_| rng.random_bool(share)).collect();
+            if gone.is_empty() {
+                continue;
+            }
+            for (_, key) in &gone {
+                assert!(self.rows.remove(key).is_some(), "a live row that the model lacks");
+            }
+            more.push((file, gone.into_iter().map(|(row, _)| row).collect()));
+        }
+        if !more.is_empty() {
+            deletion_vectors::mask(self.table.delta(), &self.root, more).await;
+            self.reopened().await;
+        }
+    }
+}
+
+/// The keys of each file: neighbours together, or all files over the whole range; in order or
+/// not; with gaps that later batches fill.
+fn distributed(rng: &mut StdRng, pool: &[Key], sizes: &[usize]) -> Vec<Vec<Key>> {
+    let mut there: Vec<Key> = pool.iter().filter(|_| rng.random_bool(0.8)).cloned().collect();
+    let is_clustered = rng.random_bool(0.5);
+    if !is_clustered {
+        there.shuffle(rng);
+    }
+    let is_sorted = rng.random_bool(0.6);
+    let mut rest = there.into_iter();
+    let mut files = Vec::new();
+    for &size in sizes {
+        let mut file: Vec<Key> = rest.by_ref().take(size).collect();
+        if is_sorted {
+            file.sort();
+        } else {
+            file.shuffle(rng);
+        }
+        files.push(file);
+    }
+    files
+}
+
+/// The keys of a file's rows, in their physical order, masked or not.
+fn keys_of(root: &Path, file: &Masked, columns: &[Column], keys: &[usize]) -> Vec<Key> {
+    let file = std::fs::File::open(root.join(&file.add.path)).unwrap();
+    let reader =
+        parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let mut found = Vec::new();
+    for batch in reader.build().unwrap() {
+        let batch = batch.unwrap();
+        let arrays: Vec<_> = keys
+            .iter()
+            .map(|&key| batch.column_by_name(&columns[key].name).expect("a key column"))
+            .collect();
+        found.extend((0..batch.num_rows()).map(|row| {
+            let cell = |array: &&_| crate::support::table::value(array, row);
+            arrays.iter().map(cell).collect::<Key>()
+        }));
+    }
+    found
+}

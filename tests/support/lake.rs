@@ -1,0 +1,73 @@
+//! A table of dmslake's own, made and changed through the crate's interface.
+
+use dmslake::change::NetChanges;
+use dmslake::clock::{Clock, SystemClock};
+use dmslake::merge::{self, CommitOutcome, MergePlan};
+use dmslake::progress::{Books, CommitRecord, Ledger};
+use dmslake::schema::TableSchema;
+use dmslake::storage::{Location, encode_segment};
+use dmslake::table::{self, CreateOutcome, LakeTable};
+use tempfile::TempDir;
+
+/// Where the table of that name stands below a folder.
+pub(crate) async fn location(folder: &TempDir, name: &str) -> Location {
+    let lake = Location::open(folder.path().to_str().unwrap()).await.unwrap();
+    lake.folder(&["shop", &encode_segment(name)]).unwrap()
+}
+
+/// Makes an empty table.
+pub(crate) async fn create(location: &Location, name: &str, schema: &TableSchema) -> LakeTable {
+    let record = empty_record(0);
+    let created = table::create(location, name, schema.columns(), &record).await.unwrap();
+    if let CreateOutcome::Unknown(error) = created {
+        panic!("{name}: {}", error.chain());
+    }
+    open(location).await
+}
+
+/// The newest version.
+pub(crate) async fn open(location: &Location) -> LakeTable {
+    table::open(location, None).await.unwrap().unwrap()
+}
+
+/// The record of a commit that takes in no object and leaves so many rows.
+pub(crate) fn empty_record(rows: u64) -> CommitRecord {
+    CommitRecord {
+        format: CommitRecord::FORMAT,
+        attempt: SystemClock.attempt_id(),
+        objects: vec![],
+        books: Books { before: rows, after: rows, ..Books::default() },
+        ledger: Ledger { rows, ..Ledger::default() },
+    }
+}
+
+/// The record of a plan's commit.
+pub(crate) fn record(table: &LakeTable, plan: &MergePlan) -> CommitRecord {
+    let after = table.rows() + plan.inserted - plan.deleted;
+    CommitRecord {
+        books: Books { before: table.rows(), after, ..Books::default() },
+        ledger: Ledger { rows: after, ..table.ledger().clone() },
+        ..empty_record(after)
+    }
+}
+
+/// Plans and commits; nobody else commits meanwhile.
+pub(crate) async fn apply(
+    location: &Location,
+    table: &LakeTable,
+    keys: &[String],
+    net: NetChanges,
+) -> (MergePlan, LakeTable) {
+    let plan = merge::plan(table, keys, net).await.unwrap();
+    let record = record(table, &plan);
+    match merge::commit(table, plan.clone(), &record).await.unwrap() {
+        CommitOutcome::Committed(_) => {}
+        CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
+    }
+    (plan, open(location).await)
+}
+
+/// Inserted, updated, deleted, ignored.
+pub(crate) fn counts(plan: &MergePlan) -> [u64; 4] {
+    [plan.inserted, plan.updated, plan.deleted, plan.ignored]
+}

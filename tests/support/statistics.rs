@@ -1,0 +1,155 @@
+//! Whether a data file's statistics in the log are true of what stands in it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StructArray};
+use arrow::datatypes::{DataType, Field, Fields, Int64Type, Schema};
+use arrow::json::ReaderBuilder;
+use dmslake::schema::{Column, ColumnType, TableSchema};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::model::Value;
+use super::table::value;
+
+/// Whether bounds of decimals of more than 15 digits must be right, too. `deltalake`'s writer,
+/// which writes our files today, passes them through a double (so they are rounded, or beyond
+/// the column's own range) and cuts integers at 64 bits.
+pub(crate) const LONG_DECIMALS_ARE_EXACT: bool = false;
+
+/// The digits that a double surely keeps.
+const EXACT_DIGITS: u8 = 15;
+
+/// Checks what the log says about the file at this place against all that it holds.
+///
+/// # Panics
+/// If a count is wrong, a value lies outside the bounds, or bounds that are not declared wide are
+/// wider than they must be.
+pub(crate) fn check(file: &Path, told: &str, schema: &TableSchema) {
+    let batches = read(file);
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let told = Told::parse(told, schema);
+    assert_eq!(
+        told.records,
+        Some(i64::try_from(rows).unwrap()),
+        "numRecords of {}",
+        file.display()
+    );
+    for column in schema.columns() {
+        let values: Vec<Value> = batches
+            .iter()
+            .flat_map(|batch| {
+                let array = batch.column_by_name(&column.name);
+                (0..batch.num_rows())
+                    .map(move |row| array.map_or(Value::Null, |array| value(array, row)))
+            })
+            .collect();
+        told.check(file, column, &values);
+    }
+}
+
+fn read(file: &Path) -> Vec<RecordBatch> {
+    let file = std::fs::File::open(file).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+    reader.collect::<Result<_, _>>().unwrap()
+}
+
+/// Statistics, typed as the columns.
+struct Told {
+    records: Option<i64>,
+    is_tight: bool,
+    least: StructArray,
+    most: StructArray,
+    nulls: StructArray,
+}
+
+impl Told {
+    fn parse(text: &str, schema: &TableSchema) -> Self {
+        let fields = |data_type: &dyn Fn(&Column) -> DataType| {
+            let bounded = schema.columns().iter().filter(|column| is_bounded(column.column_type));
+            let fields: Fields =
+                bounded.map(|column| Field::new(&column.name, data_type(column), true)).collect();
+            DataType::Struct(fields)
+        };
+        let bounds = fields(&|column| column.column_type.arrow());
+        let all = schema.columns().iter();
+        let nulls: Fields =
+            all.map(|column| Field::new(&column.name, DataType::Int64, true)).collect();
+        let schema = Schema::new(vec![
+            Field::new("numRecords", DataType::Int64, true),
+            Field::new("tightBounds", DataType::Boolean, true),
+            Field::new("minValues", bounds.clone(), true),
+            Field::new("maxValues", bounds, true),
+            Field::new("nullCount", DataType::Struct(nulls), true),
+        ]);
+        let mut reader = ReaderBuilder::new(Arc::new(schema))
+            .with_strict_mode(LONG_DECIMALS_ARE_EXACT)
+            .build(text.as_bytes())
+            .unwrap();
+        let row = reader.next().unwrap().unwrap_or_else(|error| panic!("{text}: {error}"));
+        let told = |name: &str| row.column_by_name(name).unwrap().as_struct().clone();
+        let tight: &ArrayRef = row.column_by_name("tightBounds").unwrap();
+        Self {
+            records: row.column(0).as_primitive::<Int64Type>().iter().next().unwrap(),
+            is_tight: tight.as_boolean().iter().next().unwrap().unwrap_or(true),
+            least: told("minValues"),
+            most: told("maxValues"),
+            nulls: told("nullCount"),
+        }
+    }
+
+    fn check(&self, file: &Path, column: &Column, values: &[Value]) {
+        let context = || format!("{} ({}) of {}", column.name, column.column_type, file.display());
+        let present: Vec<&Value> = values.iter().filter(|value| **value != Value::Null).collect();
+        if let Some(Value::Int(told)) = bound(&self.nulls, column) {
+            let nulls = i128::try_from(values.len() - present.len()).unwrap();
+            assert!(
+                told == nulls || (!self.is_tight && told >= nulls),
+                "nullCount of {}: {told}, not {nulls}",
+                context()
+            );
+        }
+        let may_be_wide = !self.is_tight
+            || matches!(column.column_type, ColumnType::String | ColumnType::Timestamp);
+        for (told, is_upper) in [(&self.least, false), (&self.most, true)] {
+            let Some(told) = bound(told, column) else { continue };
+            let outside = |value: &&&Value| {
+                if is_upper { !at_most(value, &told) } else { !at_most(&told, value) }
+            };
+            let name = if is_upper { "maxValues" } else { "minValues" };
+            if let Some(value) = present.iter().find(outside) {
+                panic!("{name} of {}: {told:?} rules out {value:?}", context());
+            }
+            let is_reached =
+                present.iter().any(|value| at_most(value, &told) && at_most(&told, value));
+            assert!(may_be_wide || is_reached, "{name} of {}: no row has {told:?}", context());
+        }
+    }
+}
+
+/// Whether a column's bounds are checked. Nobody says what those of bytes would look like.
+fn is_bounded(column_type: ColumnType) -> bool {
+    match column_type {
+        ColumnType::Binary => false,
+        ColumnType::Decimal { precision, .. } => {
+            precision <= EXACT_DIGITS || LONG_DECIMALS_ARE_EXACT
+        }
+        _ => true,
+    }
+}
+
+/// What is said of a column; none if nothing.
+fn bound(told: &StructArray, column: &Column) -> Option<Value> {
+    let told = value(told.column_by_name(&column.name)?, 0);
+    (told != Value::Null).then_some(told)
+}
+
+/// Whether a value is at most as large as another, as far as statistics can tell.
+fn at_most(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Double(a), Value::Double(b)) => f64::from_bits(*a) <= f64::from_bits(*b),
+        // Statistics end at the millisecond, and every reader allows for it.
+        (Value::Instant(a), Value::Instant(b)) => a.div_euclid(1000) <= b.div_euclid(1000),
+        _ => a <= b,
+    }
+}
