@@ -20,6 +20,7 @@ mod ledger;
 mod merging;
 mod net_changes;
 mod object_names;
+mod races;
 mod s3;
 mod support;
 mod two_workers;

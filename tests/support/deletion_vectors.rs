@@ -64,8 +64,28 @@ async fn read(table: &DeltaTable, vector: DeletionVectorDescriptor) -> BTreeSet<
     tokio::task::spawn_blocking(read).await.unwrap()
 }
 
-/// Masks these rows too, in one commit that is not ours, with one `.bin` of all vectors.
+/// Masks these rows too, in one commit that is not ours.
 pub(crate) async fn mask(table: &DeltaTable, folder: &Path, more: Vec<(Masked, BTreeSet<u64>)>) {
+    let operation = DeltaOperation::Merge {
+        predicate: None,
+        merge_predicate: None,
+        matched_predicates: vec![],
+        not_matched_predicates: vec![],
+        not_matched_by_source_predicates: vec![],
+    };
+    CommitBuilder::from(CommitProperties::default())
+        .with_actions(masking(table, folder, more))
+        .build(Some(table.snapshot().unwrap()), table.log_store(), operation)
+        .await
+        .unwrap();
+}
+
+/// What a commit must say that masks these rows too. All vectors stand in one new `.bin`.
+pub(crate) fn masking(
+    table: &DeltaTable,
+    folder: &Path,
+    more: Vec<(Masked, BTreeSet<u64>)>,
+) -> Vec<Action> {
     let id = SystemClock.attempt_id();
     let mut content = Vec::new();
     let mut writer = StreamingDeletionVectorWriter::new(&mut content);
@@ -91,18 +111,7 @@ pub(crate) async fn mask(table: &DeltaTable, folder: &Path, more: Vec<(Masked, B
     }
     writer.finalize().unwrap();
     std::fs::write(folder.join(format!("deletion_vector_{id}.bin")), content).unwrap();
-    let operation = DeltaOperation::Merge {
-        predicate: None,
-        merge_predicate: None,
-        matched_predicates: vec![],
-        not_matched_predicates: vec![],
-        not_matched_by_source_predicates: vec![],
-    };
-    CommitBuilder::from(CommitProperties::default())
-        .with_actions(actions)
-        .build(Some(table.snapshot().unwrap()), table.log_store(), operation)
-        .await
-        .unwrap();
+    actions
 }
 
 fn remove(table: &DeltaTable, add: &Add) -> deltalake::kernel::Remove {
