@@ -1,24 +1,28 @@
 //! Random tables × random batches: dmslake's merge against `deltalake`'s and against a map.
 
 mod batches;
+mod condemned;
 mod domain;
 mod foreign;
 mod rows;
 mod world;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use dmslake::merge::{self, CommitOutcome};
-use dmslake::schema::TableSchema;
+use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
 use dmslake::table;
-use rand::Rng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
-use crate::support::model::{Key, Rows};
+use crate::support::model::{Key, Rows, Value, key_of};
+use crate::support::parquet_file::{self, Values};
 use crate::support::{audit, lake, merge_builder, property};
 use batches::Changes;
+use domain::Shape;
 use world::{Scale, World};
 
 const SMALL: &[usize] = &[1, 1, 2, 7, 30, 120];
@@ -53,6 +57,85 @@ async fn merges_over_deletion_vectors_equal_merge_builder_and_the_model() {
         |rng| case(rng, scale, 5),
     )
     .await;
+}
+
+/// More changes than rows, and than the library's own limits of a batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_thousand_changes_merge() {
+    let rng = &mut StdRng::seed_from_u64(1);
+    let shape = shape(&[ColumnType::Long, ColumnType::String], vec![0]);
+    let pool: Vec<Key> = (0..130_000).map(|id| vec![Value::Int(id)]).collect();
+    let there = |file: usize| pool.iter().skip(file * 40_000).take(10_000).cloned().collect();
+    let files: Vec<Vec<Key>> = (0..3).map(there).collect();
+    let mut world = World::of(rng, shape, pool.clone(), &files, false).await;
+    let mut changes = Changes::default();
+    for (at, key) in pool.iter().enumerate() {
+        match at % 10 {
+            0 => changes.deletes.push(key.clone()),
+            1 => {}
+            _ => changes.upserts.push((key.clone(), world.shape.row(rng, key, 2))),
+        }
+    }
+    assert!(changes.upserts.len() > 100_000);
+    merged(rng, &mut world, changes).await;
+}
+
+/// Spark writes INT96 unless told otherwise; no statistics of it can be trusted.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_with_int96_timestamps_are_merged_into() {
+    property::check("files_with_int96_timestamps_are_merged_into", 5, 3, |mut rng| async move {
+        let rng = &mut rng;
+        let key = if rng.random() { vec![1] } else { vec![0] };
+        let shape = shape(&[ColumnType::Long, ColumnType::Timestamp], key);
+        // Years that fit into nanoseconds, in which readers take INT96.
+        let instant = |rng: &mut StdRng| Value::Instant(rng.random_range(-1 << 52..1 << 52));
+        let is_instant = shape.keys == [1];
+        let pool: BTreeSet<Key> = (0..100)
+            .map(|id| vec![if is_instant { instant(rng) } else { Value::Int(id) }])
+            .collect();
+        let pool: Vec<Key> = pool.into_iter().collect();
+        let mut world = World::of(rng, shape, pool.clone(), &[], false).await;
+        for file in pool.chunks(30).take(3) {
+            let mut made = world.made(rng, file);
+            for row in &mut made {
+                if !is_instant {
+                    row[1] = instant(rng);
+                }
+                world.rows.insert(key_of(row, &world.shape.keys), row.clone());
+            }
+            let ids = made.iter().map(|row| match row[0] {
+                Value::Int(id) => Some(i64::try_from(id).unwrap()),
+                _ => None,
+            });
+            let instants = made.iter().map(|row| match row[1] {
+                Value::Instant(instant) => Some(instant),
+                _ => None,
+            });
+            let columns = [
+                ("int64 c0", Values::I64(ids.collect())),
+                ("int96 c1", Values::I96(instants.collect())),
+            ];
+            let told = foreign::statistics(rng, world.columns(), &world.shape.keys, &made);
+            let add = foreign::put(rng, &world.root, &parquet_file::file(&columns), told);
+            world.adopted(vec![add]).await;
+        }
+        for _ in 0..3 {
+            rows_are_found(rng, &world).await;
+            let changes = world.changes(rng);
+            merged(rng, &mut world, changes).await;
+        }
+    })
+    .await;
+}
+
+/// Columns `c0`, `c1`, ….
+fn shape(types: &[ColumnType], keys: Vec<usize>) -> Shape {
+    let column = |(at, &column_type): (usize, &ColumnType)| Column {
+        name: format!("c{at}"),
+        column_type,
+        nullable: true,
+    };
+    Shape { columns: types.iter().enumerate().map(column).collect(), keys, first: types.len() }
 }
 
 /// One table and some batches.

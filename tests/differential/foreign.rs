@@ -38,6 +38,12 @@ pub(super) fn write(
         ArrowWriter::try_new_with_options(Vec::new(), batch.schema(), options).unwrap();
     writer.write(&batch).unwrap();
     let bytes = writer.into_inner().unwrap();
+    let statistics = statistics(rng, columns, keys, values);
+    put(rng, folder, &bytes, statistics)
+}
+
+/// Puts a file into a table's folder under a name that may need care.
+pub(super) fn put(rng: &mut StdRng, folder: &Path, bytes: &[u8], statistics: String) -> Add {
     let number: u64 = rng.random();
     let name = match rng.random_range(0..4) {
         0 => format!("a b/50% é {number}.parquet"),
@@ -46,13 +52,13 @@ pub(super) fn write(
     };
     let stands_at = folder.join(&name);
     std::fs::create_dir_all(stands_at.parent().unwrap()).unwrap();
-    std::fs::write(stands_at, &bytes).unwrap();
+    std::fs::write(stands_at, bytes).unwrap();
     Add {
         path: name,
         size: i64::try_from(bytes.len()).unwrap(),
         modification_time: SystemClock.now().timestamp_millis(),
         data_change: true,
-        stats: Some(statistics(rng, columns, keys, values)),
+        stats: Some(statistics),
         ..Add::default()
     }
 }
@@ -116,7 +122,12 @@ fn foreign_batch(
 
 /// Statistics as Spark writes them: exact, but texts cut after 32 characters and instants after
 /// milliseconds. Or the record count alone, or nothing of the keys.
-fn statistics(rng: &mut StdRng, columns: &[Column], keys: &[usize], values: &[Row]) -> String {
+pub(super) fn statistics(
+    rng: &mut StdRng,
+    columns: &[Column],
+    keys: &[usize],
+    values: &[Row],
+) -> String {
     let (all, keys_too) = (rng.random_bool(0.7), rng.random_bool(0.8));
     let told: Vec<usize> =
         (0..columns.len()).filter(|at| all && (keys_too || !keys.contains(at))).collect();
@@ -140,7 +151,7 @@ fn statistics(rng: &mut StdRng, columns: &[Column], keys: &[usize], values: &[Ro
 }
 
 /// The order of values, where the model only orders the bits of a double.
-pub(super) fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
+fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
     match (a, b) {
         (Value::Double(a), Value::Double(b)) => {
             f64::from_bits(*a).partial_cmp(&f64::from_bits(*b)).unwrap()

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use deltalake::checkpoints::create_checkpoint;
-use deltalake::kernel::Action;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, Add};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use dmslake::schema::{Column, TableSchema};
 use dmslake::storage::Location;
@@ -53,11 +53,21 @@ impl World {
         let total: usize = sizes.iter().sum();
         let pool = shape.pool(rng, total * 4 / 3 + 20);
         let files = distributed(rng, &pool, &sizes);
+        Self::of(rng, shape, pool, &files, scale.vectors).await
+    }
 
+    /// A table of this shape with these files.
+    pub(super) async fn of(
+        rng: &mut StdRng,
+        shape: Shape,
+        pool: Vec<Key>,
+        files: &[Vec<Key>],
+        vectors: bool,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let location = lake::location(&folder, "t").await;
         let schema = TableSchema::new(shape.columns[..shape.first].to_vec());
-        let table = if scale.vectors {
+        let table = if vectors {
             deletion_vectors::create(&location, &schema).await
         } else {
             lake::create(&location, "t", &schema).await
@@ -129,37 +139,43 @@ impl World {
         if files.is_empty() {
             return;
         }
-        let is_foreign = rng.random_bool(0.7);
-        let (mut actions, mut batches) = (Vec::new(), Vec::new());
-        for file in files {
-            let made: Vec<Row> =
-                file.iter().map(|key| self.shape.row(rng, key, self.width)).collect();
-            if is_foreign {
-                let add = foreign::write(rng, &self.root, self.columns(), &self.shape.keys, &made);
-                actions.push(Action::Add(add));
-            } else {
-                batches.push(rows::batch(self.columns(), &made.iter().collect::<Vec<_>>()));
+        if rng.random_bool(0.7) {
+            let mut adds = Vec::new();
+            for file in files {
+                let made = self.made(rng, file);
+                adds.push(foreign::write(rng, &self.root, self.columns(), &self.shape.keys, &made));
             }
-            self.rows.extend(file.iter().cloned().zip(made));
-            let mut sorted = file.clone();
-            sorted.sort();
-            self.files.push(sorted);
+            return self.adopted(adds).await;
         }
+        let mut batches = Vec::new();
+        for file in files {
+            let made = self.made(rng, file);
+            batches.push(rows::batch(self.columns(), &made.iter().collect::<Vec<_>>()));
+        }
+        self.table.delta().clone().write(batches).await.unwrap();
+        self.reopened().await;
+    }
+
+    /// New rows of these keys, in the model already.
+    pub(super) fn made(&mut self, rng: &mut StdRng, file: &[Key]) -> Vec<Row> {
+        let made: Vec<Row> = file.iter().map(|key| self.shape.row(rng, key, self.width)).collect();
+        self.rows.extend(file.iter().cloned().zip(made.iter().cloned()));
+        let mut sorted = file.to_vec();
+        sorted.sort();
+        self.files.push(sorted);
+        made
+    }
+
+    /// Another writer commits files that lie in the folder.
+    pub(super) async fn adopted(&mut self, adds: Vec<Add>) {
+        let operation =
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
         let delta = self.table.delta();
-        if is_foreign {
-            let operation = DeltaOperation::Write {
-                mode: SaveMode::Append,
-                partition_by: None,
-                predicate: None,
-            };
-            CommitBuilder::from(CommitProperties::default())
-                .with_actions(actions)
-                .build(Some(delta.snapshot().unwrap()), delta.log_store(), operation)
-                .await
-                .unwrap();
-        } else {
-            delta.clone().write(batches).await.unwrap();
-        }
+        CommitBuilder::from(CommitProperties::default())
+            .with_actions(adds.into_iter().map(Action::Add).collect())
+            .build(Some(delta.snapshot().unwrap()), delta.log_store(), operation)
+            .await
+            .unwrap();
         self.reopened().await;
     }
 
