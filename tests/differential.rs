@@ -25,7 +25,7 @@ use batches::Changes;
 use domain::Shape;
 use world::{Scale, World};
 
-const SMALL: &[usize] = &[1, 1, 2, 7, 30, 120];
+const SMALL: &[usize] = &[0, 1, 1, 2, 7, 30, 120];
 /// Around the sizes of batches and of the tables' own row counts, and several row groups.
 const LARGE: &[usize] = &[1, 50, 8_191, 8_192, 8_193, 20_000];
 

@@ -36,7 +36,7 @@ impl Source<'_> {
     /// A batch of a random kind.
     pub(super) fn changes(&self, rng: &mut StdRng) -> Changes {
         let (updated, deleted, all) = (0.0, 1.0, 1.0);
-        match rng.random_range(0..12) {
+        match rng.random_range(0..14) {
             0 => Changes::default(),
             1 => self.drawn(rng, |_, is_there| !is_there, updated, 0.7),
             2 => self.drawn(rng, |_, is_there| is_there, deleted, 0.5),
@@ -57,7 +57,7 @@ impl Source<'_> {
                 self.drawn(rng, |key, _| each.contains(key), 0.3, all)
             }
             // Nothing stays; everything comes.
-            7 if rng.random_bool(0.3) => self.drawn(rng, |_, is_there| is_there, deleted, all),
+            7 => self.drawn(rng, |_, is_there| is_there, deleted, all),
             8 => self.drawn(rng, |_, is_there| !is_there, deleted, 0.5),
             9 => {
                 let one = self.pool.choose(rng).cloned();

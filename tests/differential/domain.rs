@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use dmslake::schema::{Column, ColumnType};
 use rand::Rng;
 use rand::rngs::StdRng;
-use rand::seq::{IndexedRandom, SliceRandom};
+use rand::seq::{IndexedMutRandom, IndexedRandom, SliceRandom};
 
 use crate::support::model::{Key, Row, Value};
 
@@ -122,6 +122,14 @@ impl Shape {
             pool.insert(draw.iter().map(|draw| draw(rng)).collect::<Key>());
         }
         pool.into_iter().collect()
+    }
+
+    /// A key of which a part is NULL: no change names it, and its row must outlive them all.
+    pub(super) fn nameless(&self, rng: &mut StdRng) -> Key {
+        let mut key: Key =
+            self.keys.iter().map(|&key| value(rng, self.columns[key].column_type)).collect();
+        *key.choose_mut(rng).unwrap() = Value::Null;
+        key
     }
 
     /// A row of that key under the first `width` columns.

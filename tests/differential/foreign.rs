@@ -64,7 +64,7 @@ pub(super) fn put(rng: &mut StdRng, folder: &Path, bytes: &[u8], statistics: Str
 }
 
 fn properties(rng: &mut StdRng, rows: usize) -> WriterProperties {
-    let group = *[1 << 20, rows.div_ceil(3), 5].choose(rng).unwrap();
+    let group = *[1 << 20, rows.div_ceil(3).max(1), 5].choose(rng).unwrap();
     // Few rows a group only for small files.
     let group = if rows > 200 { group.max(1000) } else { group };
     let compressions =
@@ -102,7 +102,9 @@ fn foreign_batch(
     if rng.random_bool(0.3) {
         order.shuffle(rng);
     }
-    order.retain(|&at| batch.column(at).null_count() < values.len() || rng.random());
+    order.retain(|&at| {
+        keys.contains(&at) || batch.column(at).null_count() < values.len() || rng.random()
+    });
     let (fields, arrays): (Vec<Field>, Vec<_>) = order
         .into_iter()
         .map(|at| {
@@ -112,7 +114,7 @@ fn foreign_batch(
                 DataType::Binary if wide => DataType::LargeBinary,
                 other => other.clone(),
             };
-            let nullable = !(required && keys.contains(&at));
+            let nullable = !(required && keys.contains(&at) && array.null_count() == 0);
             let array = cast(array, &data_type).unwrap();
             (Field::new(&columns[at].name, data_type, nullable), array)
         })

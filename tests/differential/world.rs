@@ -1,5 +1,6 @@
 //! A table of ours that others write, too, and what should stand in it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use deltalake::checkpoints::create_checkpoint;
@@ -52,7 +53,14 @@ impl World {
         let sizes: Vec<usize> = (0..files).map(|_| *scale.sizes.choose(rng).unwrap()).collect();
         let total: usize = sizes.iter().sum();
         let pool = shape.pool(rng, total * 4 / 3 + 20);
-        let files = distributed(rng, &pool, &sizes);
+        let mut files = distributed(rng, &pool, &sizes);
+        let mut nameless = BTreeSet::new();
+        for file in &mut files {
+            let key = shape.nameless(rng);
+            if rng.random_bool(0.15) && nameless.insert(key.clone()) {
+                file.push(key);
+            }
+        }
         Self::of(rng, shape, pool, &files, scale.vectors).await
     }
 
@@ -135,10 +143,6 @@ impl World {
 
     /// Another writer adds files: one as foreign as can be, or `deltalake`.
     async fn appended(&mut self, rng: &mut StdRng, files: &[Vec<Key>]) {
-        let files: Vec<&Vec<Key>> = files.iter().filter(|file| !file.is_empty()).collect();
-        if files.is_empty() {
-            return;
-        }
         if rng.random_bool(0.7) {
             let mut adds = Vec::new();
             for file in files {
@@ -152,8 +156,11 @@ impl World {
             let made = self.made(rng, file);
             batches.push(rows::batch(self.columns(), &made.iter().collect::<Vec<_>>()));
         }
-        self.table.delta().clone().write(batches).await.unwrap();
-        self.reopened().await;
+        batches.retain(|batch| batch.num_rows() > 0);
+        if !batches.is_empty() {
+            self.table.delta().clone().write(batches).await.unwrap();
+            self.reopened().await;
+        }
     }
 
     /// New rows of these keys, in the model already.
@@ -193,19 +200,27 @@ impl World {
 
     /// Another writer masks rows of some files, now and then all of them.
     async fn masked(&mut self, rng: &mut StdRng) {
-        let mut more = Vec::new();
+        // In an order that names of files, which are random, have no part in.
+        let mut files: Vec<(Vec<(Key, u64)>, Masked)> = Vec::new();
         for file in deletion_vectors::files(self.table.delta()).await {
-            let share = *[0.0, 0.1, 0.5, 1.0].choose(rng).unwrap();
             let standing = keys_of(&self.root, &file, self.columns(), &self.shape.keys);
             let live = (0..).zip(standing).filter(|(row, _)| !file.rows.contains(row));
-            let gone: Vec<(u64, Key)> = live.filter(|_| rng.random_bool(share)).collect();
+            let mut live: Vec<(Key, u64)> = live.map(|(row, key)| (key, row)).collect();
+            live.sort();
+            files.push((live, file));
+        }
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut more = Vec::new();
+        for (mut gone, file) in files {
+            let share = *[0.0, 0.1, 0.5, 1.0].choose(rng).unwrap();
+            gone.retain(|_| rng.random_bool(share));
             if gone.is_empty() {
                 continue;
             }
-            for (_, key) in &gone {
+            for (key, _) in &gone {
                 assert!(self.rows.remove(key).is_some(), "a live row that the model lacks");
             }
-            more.push((file, gone.into_iter().map(|(row, _)| row).collect()));
+            more.push((file, gone.into_iter().map(|(_, row)| row).collect()));
         }
         if !more.is_empty() {
             deletion_vectors::mask(self.table.delta(), &self.root, more).await;
