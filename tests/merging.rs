@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
 use arrow::datatypes::Int64Type;
 use dmslake::change::NetChanges;
 use dmslake::merge::{self, CommitOutcome, MergePlan};
@@ -161,4 +164,39 @@ async fn keys_that_statistics_round_are_found_all_the_same() {
         table = without;
     }
     assert_eq!(table.rows(), 0);
+}
+
+/// Statistics end at the millisecond, so a file may seem to end before its own last key.
+#[tokio::test(flavor = "multi_thread")]
+async fn instants_between_milliseconds_are_found() {
+    are_found(&[1, 999, 1_700_000_000_000_500, -1]).await;
+}
+
+/// Beyond 2⁵³ microseconds, so before 1684 and after 2255, sentinels as `9999-12-31` among them.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the scan by which keys are located rounds upper bounds through a double"]
+async fn far_instants_between_milliseconds_are_found() {
+    are_found(&[253_402_214_400_050_500, 253_402_300_799_999_999, -30_000_000_000_000_500]).await;
+}
+
+async fn are_found(instants: &[i64]) {
+    let instant = ColumnType::Timestamp;
+    let schema =
+        TableSchema::new(vec![Column { name: "id".into(), column_type: instant, nullable: true }]);
+    let keys = |ids: &[i64]| {
+        let ids = TimestampMicrosecondArray::from(ids.to_vec()).with_timezone("UTC");
+        vec![RecordBatch::try_new(schema.arrow(), vec![Arc::new(ids)]).unwrap()]
+    };
+    for &id in instants {
+        let folder = TempDir::new().unwrap();
+        let (location, table) = new_table_of(&folder, "instants", &schema).await;
+        let insert = NetChanges { upserts: keys(&[id]), ..NetChanges::default() };
+        let (plan, table) = apply(&location, &table, insert.clone()).await;
+        assert_eq!(counts(&plan), [1, 0, 0, 0], "{id}");
+        let (plan, table) = apply(&location, &table, insert).await;
+        assert_eq!(counts(&plan), [0, 1, 0, 0], "{id}");
+        let delete = NetChanges { deletes: keys(&[id]), ..NetChanges::default() };
+        let (plan, _) = apply(&location, &table, delete).await;
+        assert_eq!(counts(&plan), [0, 0, 1, 0], "{id}");
+    }
 }
