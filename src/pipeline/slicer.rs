@@ -1,6 +1,5 @@
 //! Cuts pending objects into slices that fit the memory budget, the ledger and the time left.
 
-use std::collections::VecDeque;
 use std::mem::discriminant;
 use std::time::Instant;
 
@@ -15,17 +14,9 @@ use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::{Observer, Step};
 use crate::progress::Partial;
 use crate::schema::TableSchema;
-use crate::schema::evolve::extended;
-use crate::source::{
-    BadRow, DecodeContext, DecodedBatch, Identify, ObjectReader, StagedObject, open,
-};
+use crate::source::{BadRow, DecodedBatch, OpenObject, ReadAhead, ReadSettings, StagedObject};
 use crate::storage::{Location, StoreKind};
 
-/// Rows of one decoded batch.
-const BATCH_ROWS: usize = 8192;
-/// Bytes of one decoded batch at most, and its share of the memory budget.
-const BATCH_BYTES: usize = 16 << 20;
-const BATCH_SHARE: usize = 8;
 /// Bytes that the list of objects may take in one commit's record, which is bounded as a whole.
 const RECORD_BYTES: usize = 7 * 1024;
 /// Bytes of a record's entry beside the object's path and identity.
@@ -44,20 +35,16 @@ pub(super) struct Cut<'a> {
 /// Reads pending objects in order, slice by slice.
 pub(super) struct Slicer<'a> {
     cut: Cut<'a>,
-    identify: Identify,
-    queue: VecDeque<StagedObject>,
-    /// Rows of the first object that are applied already.
-    skip_rows: u64,
+    /// The objects to come, and the table's columns after those that are being read.
+    objects: ReadAhead,
     /// The object being read, with what is read of it for the next slice.
     reading: Option<Reading>,
-    /// The table's columns after all slices so far.
-    schema: TableSchema,
     /// What ended reading, told once everything before it has been handed out.
     failed: Option<Error>,
 }
 
 struct Reading {
-    reader: ObjectReader,
+    object: OpenObject,
     portion: Portion,
     /// The batch behind the portion, which tells whether the object goes on; none at its end.
     ahead: Option<DecodedBatch>,
@@ -70,17 +57,15 @@ impl<'a> Slicer<'a> {
         partial: Option<&Partial>,
         schema: TableSchema,
     ) -> Self {
-        let identify = Identify::at(cut.staging);
+        let settings = ReadSettings {
+            table: cut.table.clone(),
+            dms: cut.dms.clone(),
+            staging: cut.staging.clone(),
+            memory_budget: cut.memory_budget,
+        };
         let skip_rows = partial.map_or(0, |partial| partial.rows);
-        Self {
-            cut,
-            identify,
-            queue: objects.into(),
-            skip_rows,
-            reading: None,
-            schema,
-            failed: None,
-        }
+        let objects = ReadAhead::new(settings, objects, skip_rows, schema);
+        Self { cut, objects, reading: None, failed: None }
     }
 
     /// The next slice, read until `until`; none at the end. A slice always takes in some
@@ -92,7 +77,7 @@ impl<'a> Slicer<'a> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let mut slice = Slice { portions: Vec::new(), schema: self.schema.clone() };
+        let mut slice = Slice { portions: Vec::new(), schema: self.objects.schema().clone() };
         match self.fill(&mut slice, until).await {
             Ok(()) => {}
             Err(error) if slice.portions.is_empty() => return Err(error),
@@ -106,43 +91,41 @@ impl<'a> Slicer<'a> {
         let mut bytes = 0;
         let mut record_bytes = 0;
         loop {
+            if !slice.portions.is_empty() && self.is_full(bytes, until) {
+                return Ok(());
+            }
             let Some(mut reading) = self.take_reading().await? else { return Ok(()) };
             let starts_other_phase = slice.portions.last().is_some_and(|last| {
                 discriminant(&last.object.name.phase)
                     != discriminant(&reading.portion.object.name.phase)
             });
             record_bytes += ENTRY_BYTES + reading.portion.object.relative.len();
-            if starts_other_phase || (record_bytes > RECORD_BYTES && !slice.portions.is_empty()) {
-                self.reading = Some(reading);
-                return Ok(());
-            }
-            let (clock, budget) = (self.cut.clock, self.cut.memory_budget);
-            let is_full = |held: usize| {
-                bytes + held >= budget || until.is_some_and(|until| clock.instant() >= until)
-            };
-            if !slice.portions.is_empty() && is_full(reading.portion.bytes) {
+            let is_listed_out = record_bytes > RECORD_BYTES;
+            let is_full = self.is_full(bytes + reading.portion.bytes, until);
+            if !slice.portions.is_empty() && (starts_other_phase || is_listed_out || is_full) {
                 self.reading = Some(reading);
                 return Ok(());
             }
             while let Some(batch) = reading.ahead.take() {
-                if reading.portion.rows > 0 && is_full(reading.portion.bytes) {
+                let held = bytes + reading.portion.bytes;
+                if reading.portion.rows > 0 && self.is_full(held, until) {
                     reading.ahead = Some(batch);
                     break;
                 }
-                self.take_batch(&mut reading, batch)?;
-                reading.ahead = reading.reader.next().await?;
+                self.take_batch(&mut reading.portion, batch)?;
+                reading.ahead = reading.object.next().await?;
             }
             if reading.ahead.is_none() {
                 self.check_unchanged(&reading.portion.object).await?;
                 bytes += reading.portion.bytes;
                 reading.portion.is_done = true;
-                slice.schema = self.schema.clone();
+                slice.schema = self.objects.schema().clone();
                 slice.portions.push(reading.portion);
                 continue;
             }
             if slice.portions.is_empty() {
                 // This object alone is too much: its rows so far are the slice.
-                slice.schema = self.schema.clone();
+                slice.schema = self.objects.schema().clone();
                 slice.portions.push(self.split(reading));
             } else {
                 self.reading = Some(reading);
@@ -151,15 +134,21 @@ impl<'a> Slicer<'a> {
         }
     }
 
+    /// Whether nothing more may be read beside so many bytes of rows and what is read ahead.
+    fn is_full(&self, held: usize, until: Option<Instant>) -> bool {
+        held + self.objects.charged() >= self.cut.memory_budget
+            || until.is_some_and(|until| self.cut.clock.instant() >= until)
+    }
+
     /// Hands out what is read of an object and goes on reading behind it later.
     fn split(&mut self, reading: Reading) -> Portion {
-        let Reading { reader, portion, ahead } = reading;
+        let Reading { object, portion, ahead } = reading;
         let rest = Portion::at(
             portion.object.clone(),
             portion.identity.clone(),
             portion.from + portion.rows,
         );
-        self.reading = Some(Reading { reader, portion: rest, ahead });
+        self.reading = Some(Reading { object, portion: rest, ahead });
         portion
     }
 
@@ -167,47 +156,32 @@ impl<'a> Slicer<'a> {
         if let Some(reading) = self.reading.take() {
             return Ok(Some(reading));
         }
-        let Some(object) = self.queue.pop_front() else { return Ok(None) };
-        let from = std::mem::take(&mut self.skip_rows);
-        let identity = self.identify.identity(&object).await?;
-        let context = DecodeContext {
-            table: self.cut.table,
-            dms: self.cut.dms,
-            lake: (!self.schema.columns().is_empty()).then_some(&self.schema),
-            store: self.cut.staging.store(),
-            kind: self.cut.staging.kind(),
-            batch_rows: BATCH_ROWS,
-            batch_bytes: (self.cut.memory_budget / BATCH_SHARE).min(BATCH_BYTES),
-        };
-        let mut reader = open(&context, &object, from).await?;
-        let ahead = reader.next().await?;
-        if let Some(wider) = extended(&self.schema, reader.columns()) {
-            self.schema = wider;
-        }
-        let portion = Portion::at(object, identity, from);
-        Ok(Some(Reading { reader, portion, ahead }))
+        let Some(mut object) = self.objects.next().await? else { return Ok(None) };
+        let ahead = object.next().await?;
+        let (staged, identity) = (object.object.clone(), object.identity.clone());
+        let portion = Portion::at(staged, identity, object.skip_rows);
+        Ok(Some(Reading { object, portion, ahead }))
     }
 
     /// Takes a batch of rows into the portion.
-    fn take_batch(&self, reading: &mut Reading, batch: DecodedBatch) -> Result<()> {
-        if let Some(sequence) = reading.reader.sequence() {
-            // The reader tells of the whole object; only at its start can a resume show.
-            let starts_here = reading.portion.from == 0;
-            let first = if starts_here { &sequence.first } else { &sequence.last }.clone();
-            reading.portion.sequence = Some((first, sequence.last.clone()));
+    fn take_batch(&self, portion: &mut Portion, batch: DecodedBatch) -> Result<()> {
+        if let Some(sequence) = batch.sequence {
+            // It tells of the whole object; only at its start can a resume show.
+            let first = if portion.from == 0 { sequence.first } else { sequence.last.clone() };
+            portion.sequence = Some((first, sequence.last));
         }
         if let (OnBadRow::Stop, Some(bad)) = (self.cut.table.on_bad_row, batch.bad_rows.first()) {
-            return Err(refused(&reading.portion.object, bad));
+            return Err(refused(&portion.object, bad));
         }
         let rows = (batch.changes.num_rows() + batch.bad_rows.len()) as u64;
         self.cut.observer.step(Step::Decoded { rows });
-        reading.portion.rows += rows;
-        reading.portion.bytes += memory_size(&batch.changes);
-        reading.portion.bytes += batch.bad_rows.iter().map(|bad| bad.content.len()).sum::<usize>();
+        portion.rows += rows;
+        portion.bytes += memory_size(&batch.changes);
+        portion.bytes += batch.bad_rows.iter().map(|bad| bad.content.len()).sum::<usize>();
         if batch.changes.num_rows() > 0 {
-            reading.portion.batches.push(batch.changes);
+            portion.batches.push(batch.changes);
         }
-        reading.portion.bad_rows.extend(batch.bad_rows);
+        portion.bad_rows.extend(batch.bad_rows);
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::error::Result;
 use crate::source::columns::Plan;
+use crate::source::sequence::SequenceTrack;
 use crate::source::{BadRow, DecodedBatch};
 
 /// The reason where a key is missing.
@@ -61,7 +62,12 @@ pub(super) struct Decoded {
 
 impl Decoded {
     /// The batch without its bad rows.
-    pub(super) fn without(self, bad_rows: Vec<BadRow>, plan: &Plan) -> Result<DecodedBatch> {
+    pub(super) fn without(
+        self,
+        bad_rows: Vec<BadRow>,
+        plan: &Plan,
+        sequence: &SequenceTrack,
+    ) -> Result<DecodedBatch> {
         let keep = (!bad_rows.is_empty()).then(|| {
             let mut bad = bad_rows.iter().map(|bad| bad.row).peekable();
             let is_good = |row: &u64| bad.next_if_eq(row).is_none();
@@ -81,6 +87,6 @@ impl Decoded {
             Some(keep) => filter_record_batch(&all, &keep)?,
             None => all,
         };
-        Ok(DecodedBatch { changes, bad_rows })
+        Ok(DecodedBatch { changes, bad_rows, sequence: sequence.seen().cloned() })
     }
 }

@@ -157,7 +157,7 @@ impl Decoder {
             outputs: self.appenders.iter_mut().map(Appender::finish).collect(),
             unset: self.unset.iter_mut().map(marks).collect(),
         };
-        decoded.without(bad_rows, &self.plan)
+        decoded.without(bad_rows, &self.plan, &self.sequence)
     }
 
     /// The row's operation, or what is wrong with the row as a whole.

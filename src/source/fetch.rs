@@ -8,8 +8,9 @@ use flate2::write::MultiGzDecoder;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore};
-use std::io::Write;
+use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
+use std::fs::File;
+use std::io::{Read, Write};
 
 use crate::dms::Compression;
 use crate::error::{Error, Result};
@@ -19,6 +20,9 @@ use crate::storage::StoreKind;
 
 /// How much compressed input is unwrapped at once: bounds what a bomb can yield in one step.
 const GZIP_STEP: usize = 4 * 1024;
+
+/// Bytes of a file that are read at once.
+const FILE_CHUNK: u64 = 1 << 20;
 
 /// One staged object in its store.
 #[derive(Clone, Debug)]
@@ -51,7 +55,7 @@ impl ObjectBytes {
     pub(super) async fn stream(&self) -> Result<BoxStream<'static, Result<Bytes>>> {
         let found = self.get(None).await?;
         let subject = self.subject.clone();
-        Ok(found.into_stream().map_err(move |error| subject.unread(error)).boxed())
+        Ok(chunks(found).map_err(move |error| subject.unread(error)).boxed())
     }
 
     /// All bytes at once.
@@ -65,12 +69,35 @@ impl ObjectBytes {
         found.bytes().await.map_err(|error| self.subject.unread(error))
     }
 
-    async fn get(&self, range: Option<GetRange>) -> Result<object_store::GetResult> {
+    async fn get(&self, range: Option<GetRange>) -> Result<GetResult> {
         let options =
             GetOptions { if_match: self.if_match.clone(), range, ..GetOptions::default() };
         let got = self.store.get_opts(&self.location, options).await;
         got.map_err(|error| self.subject.unread(error))
     }
+}
+
+/// All bytes of what was found, in chunks. Files are read in larger pieces than the store's own
+/// stream does, which leaves the task for each.
+pub(super) fn chunks(found: GetResult) -> BoxStream<'static, object_store::Result<Bytes>> {
+    let file = match found.payload {
+        GetResultPayload::File(file, _) => file,
+        GetResultPayload::Stream(stream) => return stream,
+    };
+    let next = |file: File| async move {
+        let read = tokio::task::spawn_blocking(move || read_chunk(file)).await?;
+        read.map_err(|source| object_store::Error::Generic {
+            store: "file",
+            source: Box::new(source),
+        })
+    };
+    futures::stream::try_unfold(file, next).boxed()
+}
+
+fn read_chunk(file: File) -> std::io::Result<Option<(Bytes, File)>> {
+    let mut chunk = Vec::new();
+    (&file).take(FILE_CHUNK).read_to_end(&mut chunk)?;
+    Ok((!chunk.is_empty()).then(|| (Bytes::from(chunk), file)))
 }
 
 /// What the first bytes say; at least two are needed to tell.

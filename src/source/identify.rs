@@ -6,6 +6,7 @@ use futures::TryStreamExt;
 use object_store::{GetOptions, ObjectStore};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::fetch::chunks;
 use crate::source::{Identity, StagedObject};
 use crate::storage::{Location, StoreKind};
 
@@ -39,7 +40,7 @@ impl Identify {
         }
         let result = self.store.get_opts(&object.location, GetOptions::default()).await;
         let mut content = match result {
-            Ok(found) => found.into_stream(),
+            Ok(found) => chunks(found),
             Err(object_store::Error::NotFound { .. }) => {
                 return Err(Error::new(
                     ErrorKind::Conflict,

@@ -1,6 +1,7 @@
 //! From a staged object to decoded changes: Arrow batches in row order, typed as the lake's
 //! columns, with the operation and the row number of each change.
 
+mod ahead;
 mod appender;
 mod batch;
 mod cast;
@@ -27,6 +28,7 @@ mod subject;
 mod survey;
 mod text;
 
+pub use ahead::{OpenObject, ReadAhead, ReadSettings};
 pub use identify::Identify;
 pub use listing::{Listing, list_everything, list_window};
 pub use object::{Identity, StagedObject};
@@ -57,6 +59,9 @@ pub struct DecodedBatch {
     pub changes: RecordBatch,
     /// Rows that could not be decoded; they are not in `changes`.
     pub bad_rows: Vec<BadRow>,
+    /// The first and last change sequence of the object's rows that were read, up to here; none
+    /// where rows carry none.
+    pub sequence: Option<ChangeSequence>,
 }
 
 /// A row that could not be decoded.

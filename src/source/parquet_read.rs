@@ -127,7 +127,8 @@ impl ParquetReader {
         }
         let content = |position| row_as_json(batch, &self.physical, position);
         let bad_rows = findings.bad_rows(&rows, content);
-        Decoded { operations, rows, outputs, unset: Vec::new() }.without(bad_rows, &self.plan)
+        let decoded = Decoded { operations, rows, outputs, unset: Vec::new() };
+        decoded.without(bad_rows, &self.plan, &self.sequence)
     }
 
     /// The codes of the rows' operations; bad ones are noted.

@@ -13,15 +13,14 @@ use dmslake::clock::{Clock, SystemClock};
 use dmslake::error::Result;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent};
 use dmslake::schema::TableSchema;
-use dmslake::source::{DecodeContext, list_everything, open};
+use dmslake::source::{ReadAhead, ReadSettings, list_everything};
 use dmslake::storage::Location;
 
 use crate::child::Run;
 use crate::objects::settings;
 
-/// As the pipeline decodes with ample memory.
-const BATCH_ROWS: usize = 8192;
-const BATCH_BYTES: usize = 16 << 20;
+/// Ample, as on a machine of 4 GB.
+const MEMORY_BUDGET: usize = 512 << 20;
 
 /// Decodes all objects in order and reduces them as one slice, as the pipeline does where the
 /// memory budget allows. Comes to: upserts, deletes, and of the upserts the sum of amounts and the
@@ -46,27 +45,22 @@ async fn decode_and_reduce(staging: &Path) -> Result<NetChanges> {
     let table = &settings.tables[0];
     let staging = Location::open(&settings.staging).await?;
     let folder = staging.folder(&[&table.source.schema, &table.source.table])?;
-    let mut schema = TableSchema::default();
+    let objects = list_everything(&folder, false).await?.objects;
+    let read = ReadSettings {
+        table: table.clone(),
+        dms: settings.dms.clone(),
+        staging,
+        memory_budget: MEMORY_BUDGET,
+    };
+    let mut ahead = ReadAhead::new(read, objects, 0, TableSchema::default());
     let mut batches = Vec::new();
-    for object in list_everything(&folder, false).await?.objects {
-        let context = DecodeContext {
-            table,
-            dms: &settings.dms,
-            lake: (!schema.columns().is_empty()).then_some(&schema),
-            store: staging.store(),
-            kind: staging.kind(),
-            batch_rows: BATCH_ROWS,
-            batch_bytes: BATCH_BYTES,
-        };
-        let mut reader = open(&context, &object, 0).await?;
-        let columns = reader.columns().to_vec();
-        while let Some(batch) = reader.next().await? {
-            assert!(batch.bad_rows.is_empty(), "a bad row in {}", object.relative);
+    while let Some(mut object) = ahead.next().await? {
+        while let Some(batch) = object.next().await? {
+            assert!(batch.bad_rows.is_empty(), "a bad row in {}", object.object.relative);
             batches.push(batch.changes);
         }
-        schema = TableSchema::new(columns);
     }
-    let changes = Changes::new(batches, &schema, &table.lake_keys())?;
+    let changes = Changes::new(batches, ahead.schema(), &table.lake_keys())?;
     let session: SessionContext = create_session().into();
     net_changes(changes, &session, &NoTable).await
 }

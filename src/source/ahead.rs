@@ -1,0 +1,237 @@
+//! Reading objects ahead of their turn: several are fetched and decoded at once, each on a task
+//! of its own, and handed out in order.
+//!
+//! What an object means depends on the table's columns after the objects before it. So a task
+//! takes the columns known when it starts, and starts anew where an object before it turns out
+//! to bring more.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use datafusion::common::runtime::SpawnedTask;
+
+use crate::change::memory_size;
+use crate::config::TableSpec;
+use crate::dms::S3Settings;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::evolve::extended;
+use crate::schema::{Column, TableSchema};
+use crate::source::{
+    DecodeContext, DecodedBatch, Identify, Identity, ObjectReader, StagedObject, open,
+};
+use crate::storage::Location;
+
+/// Rows of one decoded batch.
+const BATCH_ROWS: usize = 8192;
+/// Bytes of one decoded batch at most, and its share of the memory budget.
+const BATCH_BYTES: usize = 16 << 20;
+const BATCH_SHARE: usize = 8;
+/// The share of the memory budget that objects read ahead may take together.
+const AHEAD_SHARE: usize = 4;
+/// Objects read ahead at once: enough to keep all cores busy and to hide a store's latency.
+const AHEAD_OBJECTS: usize = 16;
+/// An object's charge before it is decoded, in times its staged bytes, and at least: as much as
+/// is read of it ahead of its turn.
+const EXPANSION: usize = 8;
+const LEAST_CHARGE: usize = 64 << 10;
+
+/// How the objects of one table are read, whichever they are.
+#[derive(Clone, Debug)]
+pub struct ReadSettings {
+    /// The table's settings.
+    pub table: TableSpec,
+    /// The endpoint's settings.
+    pub dms: S3Settings,
+    /// Where the objects are.
+    pub staging: Location,
+    /// Bytes of decoded rows that may be in memory at once.
+    pub memory_budget: usize,
+}
+
+/// Opens pending objects in order, and reads ahead within a share of the memory budget. With a
+/// small budget it reads one object at a time.
+#[derive(Debug)]
+pub struct ReadAhead {
+    settings: Arc<ReadSettings>,
+    /// The table's columns after every object that was handed out.
+    schema: Arc<TableSchema>,
+    queue: VecDeque<Turn>,
+    /// The objects before the queue's.
+    started: VecDeque<Started>,
+}
+
+/// An object that waits for its turn, and how many of its first rows are passed over.
+#[derive(Clone, Debug)]
+struct Turn {
+    object: StagedObject,
+    skip_rows: u64,
+}
+
+#[derive(Debug)]
+struct Started {
+    turn: Turn,
+    charge: usize,
+    task: SpawnedTask<Result<OpenObject>>,
+}
+
+impl ReadAhead {
+    /// Reads `objects` in this order, the first one without its first `skip_rows` rows.
+    #[must_use]
+    pub fn new(
+        settings: ReadSettings,
+        objects: Vec<StagedObject>,
+        skip_rows: u64,
+        schema: TableSchema,
+    ) -> Self {
+        let mut queue: VecDeque<Turn> =
+            objects.into_iter().map(|object| Turn { object, skip_rows: 0 }).collect();
+        if let Some(first) = queue.front_mut() {
+            first.skip_rows = skip_rows;
+        }
+        let (settings, schema) = (Arc::new(settings), Arc::new(schema));
+        Self { settings, schema, queue, started: VecDeque::new() }
+    }
+
+    /// The table's columns after every object that was handed out.
+    #[must_use]
+    pub fn schema(&self) -> &TableSchema {
+        &self.schema
+    }
+
+    /// Bytes that the objects read ahead may take by now.
+    #[must_use]
+    pub fn charged(&self) -> usize {
+        self.started.iter().map(|started| started.charge).sum()
+    }
+
+    /// The next object; none at the end. Its columns are the table's from now on.
+    ///
+    /// # Errors
+    /// As of [`open`], each in its object's turn.
+    pub async fn next(&mut self) -> Result<Option<OpenObject>> {
+        self.read_ahead();
+        let opened = if let Some(started) = self.started.pop_front() {
+            joined(started.task).await?
+        } else {
+            let Some(turn) = self.queue.pop_front() else { return Ok(None) };
+            turn.read(Arc::clone(&self.settings), Arc::clone(&self.schema), 0).await?
+        };
+        if let Some(wider) = extended(&self.schema, &opened.columns) {
+            self.schema = Arc::new(wider);
+            for started in self.started.drain(..).rev() {
+                self.queue.push_front(started.turn);
+            }
+        }
+        self.read_ahead();
+        Ok(Some(opened))
+    }
+
+    /// Starts as many of the next objects as may be read ahead. There is no sense in it while the
+    /// table has no columns, which the next object brings.
+    fn read_ahead(&mut self) {
+        let room = self.settings.memory_budget / AHEAD_SHARE;
+        let mut charged = self.charged();
+        while !self.schema.columns().is_empty() && self.started.len() < AHEAD_OBJECTS {
+            let Some(turn) = self.queue.front() else { return };
+            let size = usize::try_from(turn.object.size).unwrap_or(usize::MAX);
+            let charge = size.saturating_mul(EXPANSION).max(LEAST_CHARGE);
+            if charge > room.saturating_sub(charged) {
+                return;
+            }
+            charged += charge;
+            let turn = self.queue.pop_front().expect("it was looked at");
+            let read =
+                turn.clone().read(Arc::clone(&self.settings), Arc::clone(&self.schema), charge);
+            self.started.push_back(Started { turn, charge, task: SpawnedTask::spawn(read) });
+        }
+    }
+}
+
+async fn joined(task: SpawnedTask<Result<OpenObject>>) -> Result<OpenObject> {
+    task.join_unwind().await.unwrap_or_else(|error| {
+        Err(Error::new(ErrorKind::Internal, "reading an object was broken off").because(error))
+    })
+}
+
+impl Turn {
+    /// Opens the object, and decodes of it what takes about so many bytes.
+    async fn read(
+        self,
+        settings: Arc<ReadSettings>,
+        schema: Arc<TableSchema>,
+        ahead: usize,
+    ) -> Result<OpenObject> {
+        let Self { object, skip_rows } = self;
+        let identity = Identify::at(&settings.staging).identity(&object).await?;
+        let context = DecodeContext {
+            table: &settings.table,
+            dms: &settings.dms,
+            lake: (!schema.columns().is_empty()).then_some(&schema),
+            store: settings.staging.store(),
+            kind: settings.staging.kind(),
+            batch_rows: BATCH_ROWS,
+            batch_bytes: (settings.memory_budget / BATCH_SHARE).min(BATCH_BYTES),
+        };
+        let reader = open(&context, &object, skip_rows).await?;
+        let columns = reader.columns().to_vec();
+        let (decoded, rest) = (VecDeque::new(), Rest::Unread(reader));
+        let mut opened = OpenObject { object, identity, skip_rows, columns, decoded, rest };
+        let mut bytes = 0;
+        while bytes < ahead
+            && let Rest::Unread(reader) = &mut opened.rest
+        {
+            match reader.next().await {
+                Ok(Some(batch)) => {
+                    bytes += memory_size(&batch.changes);
+                    opened.decoded.push_back(batch);
+                }
+                Ok(None) => opened.rest = Rest::End,
+                Err(error) => opened.rest = Rest::Failed(error),
+            }
+        }
+        Ok(opened)
+    }
+}
+
+/// An object in its turn: what is decoded of it already, and how to read on.
+#[derive(Debug)]
+pub struct OpenObject {
+    /// Which one.
+    pub object: StagedObject,
+    /// What it is beyond its name.
+    pub identity: Identity,
+    /// Rows that were passed over.
+    pub skip_rows: u64,
+    columns: Vec<Column>,
+    decoded: VecDeque<DecodedBatch>,
+    rest: Rest,
+}
+
+#[derive(Debug)]
+enum Rest {
+    Unread(ObjectReader),
+    End,
+    /// What reading on met.
+    Failed(Error),
+}
+
+impl OpenObject {
+    /// The next rows, bad ones included; none at the object's end.
+    ///
+    /// # Errors
+    /// As of [`ObjectReader::next`], after the rows before it.
+    pub async fn next(&mut self) -> Result<Option<DecodedBatch>> {
+        if let Some(batch) = self.decoded.pop_front() {
+            return Ok(Some(batch));
+        }
+        match std::mem::replace(&mut self.rest, Rest::End) {
+            Rest::Unread(mut reader) => {
+                let batch = reader.next().await?;
+                self.rest = Rest::Unread(reader);
+                Ok(batch)
+            }
+            Rest::End => Ok(None),
+            Rest::Failed(error) => Err(error),
+        }
+    }
+}
