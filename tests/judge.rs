@@ -118,7 +118,7 @@ async fn write(table: &StagedTable, lake: &Location, slip: Slip) {
         }
         let attempt = if slip == Slip::RepeatsTheAttempt { 0 } else { commit };
         let key = format!("bucket/dms/shop/orders/{}", object.relative);
-        let entry = json!({"attempt": attempt.to_string(), "objects": [{"key": key, "rows": 2}]});
+        let entry = json!({"attempt": attempt.to_string(), "objects": {"key": [key], "rows": [2]}});
         let mut properties = CommitProperties::default().with_metadata([("dmslake".into(), entry)]);
         if slip != Slip::ForgetsTheTransaction || commit != 2 {
             let version = i64::try_from(commit).expect("few");

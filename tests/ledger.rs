@@ -57,17 +57,21 @@ async fn a_record_stays_below_sixteen_kilobytes_however_many_objects_there_are()
             &format!("{number}\n"),
         );
     }
-    for number in 0..400 {
+    for number in 0..600 {
         let stamp =
             format!("20240101-{:06}{:03}", 90_000 + number / 60 * 100 + number % 60, number);
         stage(folder.path(), &format!("2024/01/01/{stamp}.csv"), &format!("I,{}\n", 1000 + number));
     }
     let report = apply(folder.path()).await;
-    assert_eq!((report.status, report.objects, report.inserted), (Status::Ok, 550, 550));
-    let sizes: Vec<usize> =
-        records(folder.path()).iter().map(|(_, record)| record.to_string().len()).collect();
-    assert!(sizes.len() > 5, "{sizes:?}");
+    assert_eq!((report.status, report.objects, report.inserted), (Status::Ok, 750, 750));
+    let records = records(folder.path());
+    let sizes: Vec<usize> = records.iter().map(|(_, record)| record.to_string().len()).collect();
     assert!(sizes.iter().all(|&size| size <= 16 * 1024), "{sizes:?}");
+    assert!(sizes.iter().any(|&size| size > 12 * 1024), "no record is full: {sizes:?}");
+    let listed = |record: &Value| record["objects"]["key"].as_array().map_or(0, Vec::len);
+    let counts: Vec<usize> = records.iter().map(|(_, record)| listed(record)).collect();
+    assert_eq!(counts.iter().sum::<usize>(), 750, "{counts:?}");
+    assert!(counts.iter().any(|&count| count > 200), "{counts:?}");
     // What has left the window is still known: nothing is applied again, nothing is late.
     let again = apply(folder.path()).await;
     assert_eq!((again.status, again.objects, again.version), (Status::Ok, 0, report.version));

@@ -12,15 +12,13 @@ use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::{Observer, Step};
-use crate::progress::Partial;
+use crate::progress::{ListLength, Partial};
 use crate::schema::TableSchema;
 use crate::source::{BadRow, DecodedBatch, OpenObject, ReadAhead, ReadSettings, StagedObject};
 use crate::storage::{Location, StoreKind};
 
 /// Bytes that the list of objects may take in one commit's record, which is bounded as a whole.
-const RECORD_BYTES: usize = 7 * 1024;
-/// Bytes of a record's entry beside the object's path and identity.
-const ENTRY_BYTES: usize = 150;
+const LIST_BYTES: usize = 23 * 512;
 
 /// What all slices of one application share.
 pub(super) struct Cut<'a> {
@@ -89,7 +87,7 @@ impl<'a> Slicer<'a> {
 
     async fn fill(&mut self, slice: &mut Slice, until: Option<Instant>) -> Result<()> {
         let mut bytes = 0;
-        let mut record_bytes = 0;
+        let mut list = ListLength::default();
         loop {
             if !slice.portions.is_empty() && self.is_full(bytes, until) {
                 return Ok(());
@@ -99,10 +97,10 @@ impl<'a> Slicer<'a> {
                 discriminant(&last.object.name.phase)
                     != discriminant(&reading.portion.object.name.phase)
             });
-            record_bytes += ENTRY_BYTES + reading.portion.object.relative.len();
-            let is_listed_out = record_bytes > RECORD_BYTES;
+            list.add(&reading.portion.object, &reading.portion.identity);
+            let is_list_full = list.bytes() > LIST_BYTES;
             let is_full = self.is_full(bytes + reading.portion.bytes, until);
-            if !slice.portions.is_empty() && (starts_other_phase || is_listed_out || is_full) {
+            if !slice.portions.is_empty() && (starts_other_phase || is_list_full || is_full) {
                 self.reading = Some(reading);
                 return Ok(());
             }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::LookBack;
 use crate::progress::Mark;
+use crate::progress::remembered::{self, Remembered};
 use crate::source::StagedObject;
 use crate::storage::StoreKind;
 
@@ -16,18 +17,6 @@ pub struct Position {
     pub object: String,
 }
 
-/// An object inside the look-back window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct WindowMark {
-    #[serde(rename = "s")]
-    stamp: String,
-    /// Milliseconds since the epoch.
-    #[serde(rename = "m")]
-    modified: i64,
-    #[serde(flatten)]
-    mark: Mark,
-}
-
 /// What of a table's CDC objects has been applied: everything up to the watermark that was
 /// there when its turn came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,8 +25,8 @@ pub struct CdcProgress {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub watermark: Option<Position>,
     /// Every object applied above `floor`.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    window: Vec<WindowMark>,
+    #[serde(with = "remembered", skip_serializing_if = "Vec::is_empty", default)]
+    window: Vec<Remembered>,
     /// Objects up to this stamp have left the window; none while all are remembered.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub floor: Option<String>,
@@ -96,7 +85,7 @@ impl CdcProgress {
 
     /// Takes in an object that was applied whole, and lets old ones leave the window.
     pub fn record(&mut self, position: Position, modified: i64, mark: Mark, look_back: LookBack) {
-        self.window.push(WindowMark { stamp: position.stamp.clone(), modified, mark });
+        self.window.push(Remembered { stamp: position.stamp.clone(), modified, mark });
         self.window.sort_by(|a, b| a.stamp.cmp(&b.stamp));
         if self.watermark.as_ref().is_none_or(|watermark| position > *watermark) {
             self.watermark = Some(position);

@@ -1,15 +1,16 @@
 //! Short marks by which the ledger recognises an object again.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::dms::Phase;
+use crate::progress::packed::{from_letters, letters};
 use crate::source::{Identity, StagedObject};
 use crate::storage::StoreKind;
 
-/// The first 64 bits of a BLAKE3 hash over what identifies an object; 16 hexadecimal digits.
+/// The first 64 bits of a BLAKE3 hash over what identifies an object; shown as 16 hexadecimal
+/// digits, written as 11 letters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint(u64);
 
@@ -24,6 +25,14 @@ impl Fingerprint {
         let mut first = [0; 8];
         first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
         Self(u64::from_le_bytes(first))
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; 8] {
+        self.0.to_be_bytes()
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; 8]) -> Self {
+        Self(u64::from_be_bytes(bytes))
     }
 
     /// Adds a fingerprint to a sum over a set, in which order plays no part.
@@ -45,23 +54,18 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-impl FromStr for Fingerprint {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        u64::from_str_radix(text, 16).map(Self)
-    }
-}
-
 impl Serialize for Fingerprint {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&letters(&self.to_bytes()))
     }
 }
 
 impl<'de> Deserialize<'de> for Fingerprint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        let text = String::deserialize(deserializer)?;
+        let bytes = from_letters(&text)
+            .ok_or_else(|| serde::de::Error::custom("a fingerprint is not 11 letters"))?;
+        Ok(Self::from_bytes(bytes))
     }
 }
 

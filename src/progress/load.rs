@@ -2,21 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::progress::remembered::{self, Remembered};
 use crate::progress::{Fingerprint, Mark};
 use crate::source::StagedObject;
 use crate::storage::StoreKind;
 
 /// So many objects of a generation are remembered one by one, the newest.
 const REMEMBERED: usize = 24;
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct LoadMark {
-    /// Milliseconds since the epoch.
-    #[serde(rename = "m")]
-    modified: i64,
-    #[serde(flatten)]
-    mark: Mark,
-}
 
 /// What of a table's full load has been applied.
 ///
@@ -35,8 +27,8 @@ pub struct LoadProgress {
     /// Newest last-modified time of them, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub newest: Option<i64>,
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    recent: Vec<LoadMark>,
+    #[serde(with = "remembered", skip_serializing_if = "Vec::is_empty", default)]
+    recent: Vec<Remembered>,
 }
 
 impl Default for LoadProgress {
@@ -77,7 +69,7 @@ impl LoadProgress {
         self.count += 1;
         self.digest = self.digest.plus(mark.identity);
         self.newest = self.newest.max(Some(modified));
-        self.recent.push(LoadMark { modified, mark });
+        self.recent.push(Remembered { stamp: String::new(), modified, mark });
         if self.recent.len() > REMEMBERED {
             self.recent.sort_by_key(|known| known.modified);
             self.recent.remove(0);

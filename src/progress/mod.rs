@@ -12,14 +12,18 @@
 mod cdc;
 mod fingerprint;
 mod load;
+mod objects;
+mod packed;
 mod pending;
 mod record;
+mod remembered;
 
 pub use cdc::{CdcProgress, CdcStanding, Position};
 pub use fingerprint::{Fingerprint, Mark};
 pub use load::{LoadProgress, LoadStanding, MarkedLoad};
+pub use objects::{CommittedObject, ListLength};
 pub use pending::{Pending, pending};
-pub use record::{APP_ID, Books, CommitRecord, CommittedObject, KEY};
+pub use record::{APP_ID, Books, CommitRecord, KEY};
 
 use serde::{Deserialize, Serialize};
 

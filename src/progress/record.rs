@@ -5,79 +5,13 @@ use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Ledger;
-use crate::source::{Identity, StagedObject};
+use crate::progress::objects::{self, CommittedObject};
 
 /// The key of `commitInfo` under which a [`CommitRecord`] stands.
 pub const KEY: &str = "dmslake";
 
 /// The application id of our `txn` actions: one writer lane per table.
 pub const APP_ID: &str = "dmslake";
-
-/// An object as one commit took it in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommittedObject {
-    /// Path below the table's folder.
-    pub key: String,
-    /// On S3.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub etag: Option<String>,
-    /// BLAKE3 of the content, on a file system.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub hash: Option<String>,
-    /// Bytes.
-    pub size: u64,
-    /// Last modified, milliseconds since the epoch.
-    pub modified: i64,
-    /// Rows of it that earlier commits took in.
-    #[serde(skip_serializing_if = "is_zero", default)]
-    pub from: u64,
-    /// Rows of it that this commit took in.
-    pub rows: u64,
-    /// False if more rows follow in a later commit.
-    #[serde(skip_serializing_if = "is_true", default = "always")]
-    pub done: bool,
-}
-
-impl CommittedObject {
-    /// The record of rows `from .. from + rows` of an object.
-    #[must_use]
-    pub fn new(
-        object: &StagedObject,
-        identity: &Identity,
-        from: u64,
-        rows: u64,
-        done: bool,
-    ) -> Self {
-        let (etag, hash) = match identity {
-            Identity::ETag(tag) => (Some(tag.clone()), None),
-            Identity::Content(hash) => (None, Some(hash.clone())),
-        };
-        Self {
-            key: object.relative.clone(),
-            etag,
-            hash,
-            size: object.size,
-            modified: object.last_modified.timestamp_millis(),
-            from,
-            rows,
-            done,
-        }
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn is_zero(number: &u64) -> bool {
-    *number == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
-fn is_true(flag: &bool) -> bool {
-    *flag
-}
-
-fn always() -> bool {
-    true
-}
 
 /// The fate of every change of one commit, each counted where it was decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,11 +68,12 @@ impl Books {
 /// The value of the key `dmslake` in `commitInfo`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRecord {
-    /// Version of this layout: 1.
+    /// Version of this layout: 2.
     pub format: u8,
     /// The attempt that wrote the commit; decides whose it is after a lost answer.
     pub attempt: Uuid,
     /// What the commit took in, in order.
+    #[serde(with = "objects")]
     pub objects: Vec<CommittedObject>,
     /// What became of it.
     pub books: Books,
@@ -148,7 +83,7 @@ pub struct CommitRecord {
 
 impl CommitRecord {
     /// The layout that this program writes and reads.
-    pub const FORMAT: u8 = 1;
+    pub const FORMAT: u8 = 2;
 
     /// The record as it is written.
     ///
@@ -167,12 +102,11 @@ impl CommitRecord {
     pub fn from_json(value: &serde_json::Value) -> Result<Self> {
         let refused =
             || Error::new(ErrorKind::TableCorrupt, "a commit record of the log cannot be read");
-        let record: Self = serde::Deserialize::deserialize(value)
-            .map_err(|error: serde_json::Error| refused().because(error))?;
-        if record.format == Self::FORMAT {
-            Ok(record)
-        } else {
-            Err(refused().with("format", record.format).with("known", Self::FORMAT))
+        match value.get("format").and_then(serde_json::Value::as_u64) {
+            Some(format) if format != u64::from(Self::FORMAT) => {
+                Err(refused().with("format", format).with("known", Self::FORMAT))
+            }
+            _ => Self::deserialize(value).map_err(|error| refused().because(error)),
         }
     }
 }

@@ -27,6 +27,6 @@ pub struct StagedObject {
 pub enum Identity {
     /// On S3: the ETag.
     ETag(String),
-    /// On a file system: the BLAKE3 hash of the content, in hexadecimal.
+    /// On a file system: 128 bits of the BLAKE3 hash of the content, in hexadecimal.
     Content(String),
 }

@@ -56,15 +56,17 @@ impl Commit {
     /// The `dmslake` key of commitInfo, if this commit is ours and not the table's creation.
     pub(crate) fn entry(&self) -> Option<Entry> {
         let entry = self.actions("commitInfo").find_map(|info| info.get("dmslake"))?;
-        let object = |object: &Json| AppliedObject {
-            key: text(object, "key"),
-            done: (object.get("done") == Some(&Json::Bool(false)))
-                .then(|| number(object, "from") + number(object, "rows")),
+        let objects = &entry["objects"];
+        let shared = |name: &str| objects.get(name).map_or("", |text| text.as_str().unwrap());
+        let keys = objects["key"].as_array().expect("an entry names its objects");
+        let object = |(at, key): (usize, &Json)| AppliedObject {
+            key: format!("{}{}{}", shared("prefix"), key.as_str().unwrap(), shared("suffix")),
+            done: (objects.get("done").is_some_and(|done| done[at] == Json::Bool(false)))
+                .then(|| number(objects, "from", at) + number(objects, "rows", at)),
         };
-        let objects = entry["objects"].as_array().expect("an entry names its objects");
         Some(Entry {
             attempt: text(entry, "attempt"),
-            objects: objects.iter().map(object).collect(),
+            objects: keys.iter().enumerate().map(object).collect(),
         })
     }
 }
@@ -73,10 +75,10 @@ fn text(json: &Json, name: &str) -> String {
     json[name].as_str().unwrap_or_else(|| panic!("no text {name} in {json}")).to_owned()
 }
 
-/// A number that is left out where it is zero.
-fn number(json: &Json, name: &str) -> usize {
-    let number = json.get(name).map_or(Some(0), Json::as_u64);
-    usize::try_from(number.unwrap_or_else(|| panic!("no number {name} in {json}"))).unwrap()
+/// A number of a column that is left out where all are zero.
+fn number(columns: &Json, name: &str, at: usize) -> usize {
+    let number = columns.get(name).map_or(Some(0), |column| column[at].as_u64());
+    usize::try_from(number.unwrap_or_else(|| panic!("no {name} in {columns}"))).unwrap()
 }
 
 impl LakeTable {

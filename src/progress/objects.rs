@@ -1,0 +1,269 @@
+//! The objects that one commit took in, and how their list stands in its record.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::progress::packed::{common_end, common_start, from_letters, letters, shared_start};
+use crate::source::{Identity, StagedObject};
+
+/// An object as one commit took it in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommittedObject {
+    /// Path below the table's folder.
+    pub key: String,
+    /// ETag or content hash.
+    pub identity: Identity,
+    /// Bytes.
+    pub size: u64,
+    /// Last modified, milliseconds since the epoch.
+    pub modified: i64,
+    /// Rows of it that earlier commits took in.
+    pub from: u64,
+    /// Rows of it that this commit took in.
+    pub rows: u64,
+    /// False if more rows follow in a later commit.
+    pub done: bool,
+}
+
+impl CommittedObject {
+    /// The record of rows `from .. from + rows` of an object.
+    #[must_use]
+    pub fn new(
+        object: &StagedObject,
+        identity: &Identity,
+        from: u64,
+        rows: u64,
+        done: bool,
+    ) -> Self {
+        Self {
+            key: object.relative.clone(),
+            identity: identity.clone(),
+            size: object.size,
+            modified: object.last_modified.timestamp_millis(),
+            from,
+            rows,
+            done,
+        }
+    }
+}
+
+/// The list as it is written. All columns that are there have one entry an object.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Columns {
+    /// What all keys begin and end with; `key` is the rest of each.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    prefix: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    suffix: String,
+    key: Vec<String>,
+    /// By [`pack_tag`]; empty where the content was hashed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    etag: Vec<String>,
+    /// By [`pack_hash`]; empty where there is an ETag.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hash: Vec<String>,
+    size: Vec<u64>,
+    /// When the first object was last modified, in milliseconds since the epoch; `modified` is
+    /// how much later each was.
+    since: i64,
+    modified: Vec<i64>,
+    rows: Vec<u64>,
+    /// None where all begin at their first row.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    from: Vec<u64>,
+    /// None where all end here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    done: Vec<bool>,
+}
+
+/// Writes the list.
+pub(super) fn serialize<S: Serializer>(
+    objects: &[CommittedObject],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let (prefix, suffix) = shared(objects);
+    let mut columns = Columns {
+        prefix: objects.first().map_or("", |first| &first.key[..prefix]).to_owned(),
+        suffix: objects.first().map_or("", |first| &first.key[first.key.len() - suffix..]).into(),
+        since: objects.first().map_or(0, |first| first.modified),
+        ..Columns::default()
+    };
+    for object in objects {
+        let (tag, hash) = match &object.identity {
+            Identity::ETag(tag) => (pack_tag(tag), String::new()),
+            Identity::Content(hash) => (String::new(), pack_hash(hash)),
+        };
+        columns.key.push(object.key[prefix..object.key.len() - suffix].to_owned());
+        columns.etag.push(tag);
+        columns.hash.push(hash);
+        columns.size.push(object.size);
+        columns.modified.push(object.modified.saturating_sub(columns.since));
+        columns.rows.push(object.rows);
+        columns.from.push(object.from);
+        columns.done.push(object.done);
+    }
+    drop_if(&mut columns.etag, String::is_empty);
+    drop_if(&mut columns.hash, String::is_empty);
+    drop_if(&mut columns.from, |from| *from == 0);
+    drop_if(&mut columns.done, |done| *done);
+    columns.serialize(serializer)
+}
+
+/// Reads the list.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<CommittedObject>, D::Error> {
+    let columns = Columns::deserialize(deserializer)?;
+    let object = |at: usize| {
+        let given = |column: &[String]| {
+            column.get(at).filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+        };
+        let identity = match (given(&columns.etag), given(&columns.hash)) {
+            (Some(tag), None) => Identity::ETag(unpack_tag(&tag)?),
+            (None, Some(hash)) => Identity::Content(unpack_hash(&hash)?),
+            _ => return None,
+        };
+        Some(CommittedObject {
+            key: format!("{}{}{}", columns.prefix, columns.key[at], columns.suffix),
+            identity,
+            size: *columns.size.get(at)?,
+            modified: columns.since.checked_add(*columns.modified.get(at)?)?,
+            from: columns.from.get(at).copied().unwrap_or(0),
+            rows: *columns.rows.get(at)?,
+            done: columns.done.get(at).copied().unwrap_or(true),
+        })
+    };
+    let objects: Option<Vec<_>> = (0..columns.key.len()).map(object).collect();
+    objects.ok_or_else(|| serde::de::Error::custom("the columns of the objects do not agree"))
+}
+
+fn drop_if<T>(column: &mut Vec<T>, says_nothing: impl Fn(&T) -> bool) {
+    if column.iter().all(says_nothing) {
+        column.clear();
+    }
+}
+
+/// How many bytes all keys begin and end with.
+fn shared(objects: &[CommittedObject]) -> (usize, usize) {
+    let prefix = shared_start(objects.iter().map(|object| object.key.as_str()));
+    let Some(first) = objects.first() else { return (0, 0) };
+    let suffix = objects.iter().fold(first.key.len() - prefix, |shared, object| {
+        let end = &first.key[first.key.len() - shared..];
+        common_end(end, &object.key[prefix..])
+    });
+    (prefix, suffix)
+}
+
+/// 128 bits in hexadecimal digits as 22 letters; anything else after a `=`.
+fn pack_hash(hash: &str) -> String {
+    match u128::from_str_radix(hash, 16) {
+        Ok(bits) if format!("{bits:032x}") == hash => letters(&bits.to_be_bytes()),
+        _ => format!("={hash}"),
+    }
+}
+
+fn unpack_hash(text: &str) -> Option<String> {
+    match text.strip_prefix('=') {
+        Some(hash) => Some(hash.to_owned()),
+        None => from_letters(text).map(|bytes| format!("{:032x}", u128::from_be_bytes(bytes))),
+    }
+}
+
+/// The same for an ETag, which is such digits in quotes for most objects.
+fn pack_tag(tag: &str) -> String {
+    let quoted = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    match quoted.map(pack_hash) {
+        Some(packed) if !packed.starts_with('=') => packed,
+        _ => format!("={tag}"),
+    }
+}
+
+fn unpack_tag(text: &str) -> Option<String> {
+    match text.strip_prefix('=') {
+        Some(tag) => Some(tag.to_owned()),
+        None => unpack_hash(text).map(|hash| format!("\"{hash}\"")),
+    }
+}
+
+/// Tells how many bytes a list takes at most, object by object, before their rows are counted.
+#[derive(Clone, Debug, Default)]
+pub struct ListLength {
+    first: Option<(String, i64)>,
+    /// How many bytes the first key shares with all others at its ends.
+    prefix: usize,
+    suffix: usize,
+    /// Bytes of the shortest key.
+    shortest: usize,
+    count: usize,
+    /// All keys, and all else that stands beside them.
+    bytes: usize,
+}
+
+impl ListLength {
+    /// Digits of a count of rows: no commit takes in enough objects of more rows to need more
+    /// on average.
+    const ROWS: usize = 8;
+    /// The columns' names and brackets, and one `since`.
+    const FRAME: usize = 140;
+
+    /// Takes in one more object.
+    pub fn add(&mut self, object: &StagedObject, identity: &Identity) {
+        let key = object.relative.as_str();
+        let modified = object.last_modified.timestamp_millis();
+        let (first, since) = self.first.get_or_insert_with(|| {
+            (self.prefix, self.suffix, self.shortest) = (key.len(), key.len(), key.len());
+            (key.to_owned(), modified)
+        });
+        self.shortest = self.shortest.min(key.len());
+        self.prefix = common_start(&first[..self.prefix], key);
+        self.suffix = common_end(&first[first.len() - self.suffix..], key);
+        let identity = match identity {
+            Identity::ETag(tag) => quoted_length(&pack_tag(tag)),
+            Identity::Content(hash) => quoted_length(&pack_hash(hash)),
+        };
+        let numbers = [object.size.to_string(), modified.saturating_sub(*since).to_string()];
+        let commas = 5;
+        self.count += 1;
+        self.bytes += quoted_length(key) + identity + commas + Self::ROWS;
+        self.bytes += numbers.iter().map(String::len).sum::<usize>();
+    }
+
+    /// Bytes so far.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let Some((first, _)) = &self.first else { return 0 };
+        // A short key may begin and end with the same bytes, which it has only once.
+        let shared = self.prefix + self.suffix.min(self.shortest - self.prefix);
+        let written_once = quoted_length(first);
+        Self::FRAME + written_once + self.bytes - self.count * shared
+    }
+}
+
+/// The length of a text in JSON.
+fn quoted_length(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum::<usize>() + 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_come_back_whatever_they_look_like() {
+        let hashes =
+            ["00ff".repeat(8), "00FF".repeat(8), "00ff".into(), "+0ff".repeat(8), String::new()];
+        for hash in hashes {
+            assert_eq!(unpack_hash(&pack_hash(&hash)).as_deref(), Some(hash.as_str()));
+            for tag in [hash.clone(), format!("\"{hash}\""), format!("\"{hash}-3\""), "\"".into()] {
+                assert_eq!(unpack_tag(&pack_tag(&tag)).as_deref(), Some(tag.as_str()));
+            }
+        }
+        assert_eq!(pack_hash(&"00ff".repeat(8)).len(), 22);
+        assert_eq!(unpack_hash("AP8A_wD_AP8A_wD_AP8A"), None);
+    }
+}
