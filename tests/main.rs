@@ -21,6 +21,7 @@ mod merging;
 mod net_changes;
 mod object_names;
 mod races;
+mod read_ahead;
 mod s3;
 mod support;
 mod two_workers;
