@@ -16,13 +16,12 @@ use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::evolve::extended;
 use crate::schema::{Column, TableSchema};
-use crate::source::{
-    DecodeContext, DecodedBatch, Identify, Identity, ObjectReader, StagedObject, open,
-};
+use crate::source::open::open_content;
+use crate::source::{DecodeContext, DecodedBatch, Identify, Identity, ObjectReader, StagedObject};
 use crate::storage::Location;
 
-/// Rows of one decoded batch.
-const BATCH_ROWS: usize = 8192;
+/// Rows of one decoded batch: a row group of DMS, which has 10,024 rows, in one piece.
+const BATCH_ROWS: usize = 16 * 1024;
 /// Bytes of one decoded batch at most, and its share of the memory budget.
 const BATCH_BYTES: usize = 16 << 20;
 const BATCH_SHARE: usize = 8;
@@ -107,7 +106,7 @@ impl ReadAhead {
     /// The next object; none at the end. Its columns are the table's from now on.
     ///
     /// # Errors
-    /// As of [`open`], each in its object's turn.
+    /// As of [`crate::source::open()`], each in its object's turn.
     pub async fn next(&mut self) -> Result<Option<OpenObject>> {
         self.read_ahead();
         let opened = if let Some(started) = self.started.pop_front() {
@@ -162,7 +161,8 @@ impl Turn {
         ahead: usize,
     ) -> Result<OpenObject> {
         let Self { object, skip_rows } = self;
-        let identity = Identify::at(&settings.staging).identity(&object).await?;
+        let identified = Identify::at(&settings.staging).identity_and_content(&object).await?;
+        let (identity, whole) = identified;
         let context = DecodeContext {
             table: &settings.table,
             dms: &settings.dms,
@@ -172,7 +172,7 @@ impl Turn {
             batch_rows: BATCH_ROWS,
             batch_bytes: (settings.memory_budget / BATCH_SHARE).min(BATCH_BYTES),
         };
-        let reader = open(&context, &object, skip_rows).await?;
+        let reader = open_content(&context, &object, skip_rows, whole).await?;
         let columns = reader.columns().to_vec();
         let (decoded, rest) = (VecDeque::new(), Rest::Unread(reader));
         let mut opened = OpenObject { object, identity, skip_rows, columns, decoded, rest };

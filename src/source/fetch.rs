@@ -22,7 +22,7 @@ use crate::storage::StoreKind;
 const GZIP_STEP: usize = 4 * 1024;
 
 /// Bytes of a file that are read at once.
-const FILE_CHUNK: u64 = 1 << 20;
+const FILE_CHUNK: u64 = 4 << 20;
 
 /// One staged object in its store.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub(super) struct ObjectBytes {
     store: Arc<dyn ObjectStore>,
     location: Path,
     if_match: Option<String>,
+    /// All bytes, where they have been read already.
+    content: Option<Bytes>,
     pub(super) size: u64,
     pub(super) subject: Subject,
 }
@@ -41,6 +43,7 @@ impl ObjectBytes {
         store: &Arc<dyn ObjectStore>,
         kind: StoreKind,
         object: &StagedObject,
+        content: Option<Bytes>,
         subject: Subject,
     ) -> Self {
         let if_match = match kind {
@@ -48,11 +51,15 @@ impl ObjectBytes {
             StoreKind::File => None,
         };
         let location = object.location.clone();
-        Self { store: Arc::clone(store), location, if_match, size: object.size, subject }
+        let store = Arc::clone(store);
+        Self { store, location, if_match, content, size: object.size, subject }
     }
 
     /// All bytes, in chunks as they arrive.
     pub(super) async fn stream(&self) -> Result<BoxStream<'static, Result<Bytes>>> {
+        if let Some(content) = self.content.clone() {
+            return Ok(futures::stream::once(async { Ok(content) }).boxed());
+        }
         let found = self.get(None).await?;
         let subject = self.subject.clone();
         Ok(chunks(found).map_err(move |error| subject.unread(error)).boxed())
@@ -60,6 +67,9 @@ impl ObjectBytes {
 
     /// All bytes at once.
     pub(super) async fn all(&self) -> Result<Bytes> {
+        if let Some(content) = self.content.clone() {
+            return Ok(content);
+        }
         self.get(None).await?.bytes().await.map_err(|error| self.subject.unread(error))
     }
 
@@ -80,24 +90,27 @@ impl ObjectBytes {
 /// All bytes of what was found, in chunks. Files are read in larger pieces than the store's own
 /// stream does, which leaves the task for each.
 pub(super) fn chunks(found: GetResult) -> BoxStream<'static, object_store::Result<Bytes>> {
+    let size = found.range.end - found.range.start;
     let file = match found.payload {
         GetResultPayload::File(file, _) => file,
         GetResultPayload::Stream(stream) => return stream,
     };
-    let next = |file: File| async move {
-        let read = tokio::task::spawn_blocking(move || read_chunk(file)).await?;
+    let next = |(file, left): (File, u64)| async move {
+        let read = tokio::task::spawn_blocking(move || read_chunk(file, left)).await?;
         read.map_err(|source| object_store::Error::Generic {
             store: "file",
             source: Box::new(source),
         })
     };
-    futures::stream::try_unfold(file, next).boxed()
+    futures::stream::try_unfold((file, size), next).boxed()
 }
 
-fn read_chunk(file: File) -> std::io::Result<Option<(Bytes, File)>> {
-    let mut chunk = Vec::new();
-    (&file).take(FILE_CHUNK).read_to_end(&mut chunk)?;
-    Ok((!chunk.is_empty()).then(|| (Bytes::from(chunk), file)))
+/// The next chunk of the `left` bytes, and what is left behind it.
+fn read_chunk(file: File, left: u64) -> std::io::Result<Option<(Bytes, (File, u64))>> {
+    let wanted = left.min(FILE_CHUNK);
+    let mut chunk = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
+    let read = (&file).take(wanted).read_to_end(&mut chunk)?;
+    Ok((read > 0).then(|| (Bytes::from(chunk), (file, left - read as u64))))
 }
 
 /// What the first bytes say; at least two are needed to tell.

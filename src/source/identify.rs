@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::{GetOptions, ObjectStore};
 
@@ -39,8 +40,16 @@ impl Identify {
     /// # Errors
     /// `Unavailable` if the content cannot be read; `Conflict` if the object is gone.
     pub async fn identity(&self, object: &StagedObject) -> Result<Identity> {
+        self.identity_and_content(object).await.map(|(identity, _)| identity)
+    }
+
+    /// The same, with the content if it had to be read and came in one piece.
+    pub(super) async fn identity_and_content(
+        &self,
+        object: &StagedObject,
+    ) -> Result<(Identity, Option<Bytes>)> {
         if let (StoreKind::S3, Some(tag)) = (self.kind, &object.e_tag) {
-            return Ok(Identity::ETag(tag.clone()));
+            return Ok((Identity::ETag(tag.clone()), None));
         }
         let result = self.store.get_opts(&object.location, GetOptions::default()).await;
         let mut content = match result {
@@ -55,10 +64,12 @@ impl Identify {
             Err(error) => return Err(error.into()),
         };
         let mut hasher = blake3::Hasher::new();
+        let mut only = None;
         while let Some(chunk) = content.try_next().await? {
             hasher.update(&chunk);
+            only = (chunk.len() as u64 == object.size).then_some(chunk);
         }
         let digest = hasher.finalize().to_hex();
-        Ok(Identity::Content(digest[..CONTENT_DIGITS].to_owned()))
+        Ok((Identity::Content(digest[..CONTENT_DIGITS].to_owned()), only))
     }
 }

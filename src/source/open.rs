@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use object_store::ObjectStore;
 
 use crate::config::TableSpec;
@@ -69,6 +70,16 @@ pub async fn open(
     object: &StagedObject,
     skip_rows: u64,
 ) -> Result<ObjectReader> {
+    open_content(context, object, skip_rows, None).await
+}
+
+/// The same, of an object whose bytes may have been read already.
+pub(super) async fn open_content(
+    context: &DecodeContext<'_>,
+    object: &StagedObject,
+    skip_rows: u64,
+    whole: Option<Bytes>,
+) -> Result<ObjectReader> {
     let subject =
         Subject { table: context.table.source.to_string(), object: object.location.to_string() };
     if object.size == 0 {
@@ -85,7 +96,7 @@ pub async fn open(
         batch_rows: context.batch_rows.max(1),
         batch_bytes: context.batch_bytes.max(1),
     };
-    let bytes = ObjectBytes::new(context.store, context.kind, object, subject);
+    let bytes = ObjectBytes::new(context.store, context.kind, object, whole, subject);
     let phase = &object.name.phase;
     let body = match object.name.format {
         Format::Csv => {
