@@ -2,12 +2,14 @@
 //!
 //! A slice is read in order: its batches get one set of columns and key changes become a
 //! delete and an upsert ([`Changes`]); for rows that do not carry all their values it is
-//! traced where those values stand; a DataFusion plan finds the last change of each key; and
+//! traced where those values stand; a bitmap or a DataFusion plan finds the last change of each
+//! key; and
 //! only what survives is completed and copied. Values of rows that a later change overrides are
 //! never looked up.
 
 mod batch;
 mod changes;
+mod dense;
 mod key;
 mod net;
 mod partial;
@@ -91,5 +93,5 @@ pub async fn net_changes(
         Some(origins) => Some(origins.resolve(&changes, &survivors, current).await?),
         None => None,
     };
-    net::split(changes, &survivors, images.as_ref())
+    net::split(changes, &survivors, images.as_ref()).await
 }

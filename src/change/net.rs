@@ -1,18 +1,25 @@
 //! The reduction: which change of each key is the last.
 
+use std::num::NonZero;
+use std::sync::Arc;
+
 use arrow::array::{AsArray, BooleanArray, UInt8Array};
 use arrow::buffer::{BooleanBuffer, MutableBuffer};
 use arrow::compute::kernels::cmp::neq;
 use arrow::compute::{and, filter_record_batch, not, sum};
 use arrow::datatypes::{Int64Type, UInt64Type};
+use arrow::record_batch::RecordBatch;
 use arrow::util::bit_util::{ceil, set_bit};
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::functions_aggregate::expr_fn::{count, max};
 use datafusion::logical_expr::{ident, lit};
 use datafusion::prelude::SessionContext;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 
 use super::NetChanges;
+use super::batch::ChangeBatch;
 use super::changes::{Changes, POSITION};
+use super::dense;
 use super::key::strictly_ascending;
 use super::partial::Images;
 use crate::dms::Operation;
@@ -35,11 +42,15 @@ impl Survivors {
     /// through it, and the rows are then taken by position. Joining the rows with the
     /// aggregate instead needs over 1.6 times as long and loses their order. Without keys,
     /// or where keys rise throughout, as in a full load in key order, every change survives
-    /// and there is no plan.
+    /// and there is no plan; nor is there one where a bitmap of the keys does.
     pub(super) async fn of(changes: &Changes, session: &SessionContext) -> Result<Self> {
         let change_count = usize::try_from(changes.len()).expect("a slice is in memory");
         if changes.keys().is_empty() || in_key_order(changes)? {
             return Ok(Self { mask: BooleanBuffer::new_set(change_count), superseded: 0 });
+        }
+        if let Some(mask) = dense::last_changes(changes) {
+            let superseded = changes.len() - mask.count_set_bits() as u64;
+            return Ok(Self { mask, superseded });
         }
         let key_columns =
             changes.keys().iter().map(|&key| ident(changes.table().field(key).name()));
@@ -77,39 +88,71 @@ fn in_key_order(changes: &Changes) -> Result<bool> {
 }
 
 /// Splits the survivors into upserts and deletes, and completes the upserts' images. Batches
-/// are let go one by one.
-pub(super) fn split(
+/// are copied on all cores and let go one by one.
+pub(super) async fn split(
     changes: Changes,
     survivors: &Survivors,
     images: Option<&Images>,
 ) -> Result<NetChanges> {
-    let delete = UInt8Array::new_scalar(Operation::Delete.code());
-    let keys = changes.keys().to_vec();
+    let keys: Arc<[usize]> = changes.keys().into();
     let mut net = NetChanges {
         changes: changes.len(),
         superseded: survivors.superseded,
         ..NetChanges::default()
     };
-    let mut start = 0;
-    for batch in changes.into_batches() {
+    let mut passed = 0;
+    let parts = changes.into_batches().into_iter().map(|batch| {
+        let start = passed;
+        passed += batch.len();
         let survives = BooleanArray::new(survivors.mask.slice(start, batch.len()), None);
-        let upserts = neq(&batch.operation, &delete)?;
-        let upserted = and(&survives, &upserts)?;
-        if upserted.has_true() {
-            let rows = filter_record_batch(&batch.image, &upserted)?;
+        let keys = Arc::clone(&keys);
+        SpawnedTask::spawn(async move { Part::of(start, &batch, &survives, &keys) }).join_unwind()
+    });
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let mut parts = futures::stream::iter(parts).buffered(2 * cores);
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|error| {
+            Error::new(ErrorKind::Internal, "copying net changes was broken off").because(error)
+        })??;
+        if let Some(rows) = part.upserts {
             match images {
-                Some(images) => {
-                    let positions = upserted.values().set_indices().map(|row| start + row);
-                    net.upserts.extend(images.complete(&rows, &positions.collect::<Vec<_>>())?);
-                }
+                Some(images) => net.upserts.extend(images.complete(&rows, &part.positions)?),
                 None => net.upserts.push(rows),
             }
         }
-        let deleted = and(&survives, &not(&upserts)?)?;
-        if deleted.has_true() {
-            net.deletes.push(filter_record_batch(&batch.image.project(&keys)?, &deleted)?);
-        }
-        start += batch.len();
+        net.deletes.extend(part.deletes);
     }
     Ok(net)
+}
+
+/// What survives of one batch.
+struct Part {
+    upserts: Option<RecordBatch>,
+    /// Of the upserts.
+    positions: Vec<usize>,
+    deletes: Option<RecordBatch>,
+}
+
+impl Part {
+    /// Of the batch whose first change stands at `start`.
+    fn of(
+        start: usize,
+        batch: &ChangeBatch,
+        survives: &BooleanArray,
+        keys: &[usize],
+    ) -> Result<Self> {
+        let delete = UInt8Array::new_scalar(Operation::Delete.code());
+        let upserts = neq(&batch.operation, &delete)?;
+        let upserted = and(survives, &upserts)?;
+        let deleted = and(survives, &not(&upserts)?)?;
+        let mut part = Self { upserts: None, positions: Vec::new(), deletes: None };
+        if upserted.has_true() {
+            part.upserts = Some(filter_record_batch(&batch.image, &upserted)?);
+            part.positions = upserted.values().set_indices().map(|row| start + row).collect();
+        }
+        if deleted.has_true() {
+            part.deletes = Some(filter_record_batch(&batch.image.project(keys)?, &deleted)?);
+        }
+        Ok(part)
+    }
 }
