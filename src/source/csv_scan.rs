@@ -114,6 +114,7 @@ impl<'a> Row<'a> {
 
     /// The field at a position below the width; `scratch` holds its text if quotes had to be
     /// undoubled.
+    #[inline]
     pub(super) fn field<'s>(&self, position: usize, scratch: &'s mut Vec<u8>) -> CsvField<'s>
     where
         'a: 's,
@@ -284,6 +285,7 @@ struct Cut {
 }
 
 /// Cuts an unquoted field that starts at `start`; its end is sought from `from` on.
+#[inline]
 fn plain(dialect: &Dialect, text: &[u8], start: usize, from: usize, ended: bool) -> Option<Cut> {
     let (first, first_of_row) = (dialect.delimiter[0], dialect.row_delimiter[0]);
     let mut position = from;

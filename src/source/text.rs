@@ -34,10 +34,21 @@ impl Fault {
 pub(super) const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 /// A sign, then the magnitude of a whole number in plain digits.
+#[inline]
 fn magnitude(text: &[u8]) -> Result<(bool, u64), Fault> {
     let (negative, digits) = sign(text);
     if digits.is_empty() {
         return Err(Fault::Unreadable);
+    }
+    // So many digits cannot overflow.
+    if digits.len() <= 19 {
+        let (mut value, mut greatest) = (0_u64, 0);
+        for digit in digits {
+            let digit = digit.wrapping_sub(b'0');
+            greatest = greatest.max(digit);
+            value = value.wrapping_mul(10).wrapping_add(digit.into());
+        }
+        return if greatest <= 9 { Ok((negative, value)) } else { Err(Fault::Unreadable) };
     }
     let mut value = 0_u64;
     let mut overflow = false;
@@ -54,6 +65,7 @@ fn magnitude(text: &[u8]) -> Result<(bool, u64), Fault> {
     if overflow { Err(Fault::OutOfRange) } else { Ok((negative, value)) }
 }
 
+#[inline]
 fn sign(text: &[u8]) -> (bool, &[u8]) {
     match text {
         [b'-', rest @ ..] => (true, rest),
@@ -63,6 +75,7 @@ fn sign(text: &[u8]) -> (bool, &[u8]) {
 }
 
 /// A whole number of 64 bits with sign.
+#[inline]
 pub(super) fn long(text: &[u8]) -> Result<i64, Fault> {
     let (negative, value) = magnitude(text)?;
     let signed =
@@ -77,6 +90,7 @@ pub(super) fn unsigned_long(text: &[u8]) -> Result<u64, Fault> {
 }
 
 /// A whole number of the domain, which must be one of integers.
+#[inline]
 pub(super) fn integer(domain: Domain, text: &[u8]) -> Result<i64, Fault> {
     match domain {
         Domain::Bit { width, hex } => bits(text, width, hex),
