@@ -5,6 +5,7 @@ mod budget;
 mod commit;
 mod limits;
 mod pass;
+mod ready;
 mod report;
 mod run;
 mod slice;

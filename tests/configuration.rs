@@ -1,7 +1,7 @@
 //! The configuration: what is understood, and what is refused with which sentence.
 
 use dmslake::config::load::parse;
-use dmslake::config::{LookBack, OnBadRow, Settings, TableName};
+use dmslake::config::{LookBack, MergeMode, OnBadRow, Settings, TableName};
 use dmslake::dms::{Classified, MySqlType, ObjectName, S3Settings, classify};
 use dmslake::error::ErrorKind;
 use dmslake::schema::ColumnType;
@@ -130,6 +130,7 @@ fn a_tables_own_keys_replace_the_defaults() {
         [defaults]
         keys = ["id"]
         on_bad_row = "quarantine"
+        merge = "deletion-vectors"
         rename = { a = "b" }
         [[table]]
         source = "shop.a"
@@ -137,6 +138,7 @@ fn a_tables_own_keys_replace_the_defaults() {
         source = "shop.b"
         keys = ["x", "y"]
         on_bad_row = "stop"
+        merge = "auto"
         rename = {}
         [[table]]
         source = "shop.c"
@@ -147,11 +149,13 @@ fn a_tables_own_keys_replace_the_defaults() {
         (["id".to_owned()].as_slice(), "b")
     );
     assert_eq!(tables[0].on_bad_row, OnBadRow::Quarantine);
+    assert_eq!(tables[0].merge, MergeMode::DeletionVectors);
     assert_eq!(
         (tables[1].lake_keys(), tables[1].lake_name("a")),
         (vec!["x".into(), "y".into()], "a")
     );
     assert_eq!(tables[1].on_bad_row, OnBadRow::Stop);
+    assert_eq!(tables[1].merge, MergeMode::Auto);
     assert!(tables[2].append_only && tables[2].keys.is_empty());
 
     let text = "[defaults]\nappend_only = true\n[[table]]\nsource = \"shop.a\"\n\
@@ -176,6 +180,7 @@ fn every_violation_is_named_at_once() {
         [defaults]
         source = "a.b"
         on_bad_row = "skip"
+        merge = "merge-on-read"
         [[table]]
         source = "shop.orders"
         keys = ["id", 3]
@@ -194,6 +199,7 @@ fn every_violation_is_named_at_once() {
         "dms.csv_delimeter: no such setting; did you mean csv_delimiter? allowed: add_column_name,",
         "defaults.source: a source belongs to one [[table]]",
         "defaults.on_bad_row: \"skip\" is not allowed; allowed: \"stop\", \"quarantine\"",
+        "defaults.merge: \"merge-on-read\" is not allowed; allowed: \"copy-on-write\", \"deletion-vectors\", \"auto\"",
         "table[0].columns[2] (shop.orders): 7 is not allowed; allowed: a table",
         "table[0].keys[1] (shop.orders): 3 is not allowed; allowed: a text",
         "table[0].columns[0].type (shop.orders): \"vector(3)\" is not a MySQL column type",

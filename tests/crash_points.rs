@@ -25,7 +25,16 @@ const SMALL_BUDGET: u64 = 64 << 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_every_write_leaves_the_same_table() {
-    let scene = Arc::new(Scene::new());
+    every_crash_heals("copy-on-write").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_at_every_write_leaves_the_same_table_with_deletion_vectors() {
+    every_crash_heals("deletion-vectors").await;
+}
+
+async fn every_crash_heals(merge: &'static str) {
+    let scene = Arc::new(Scene::new(merge));
     let run = Run::new(&scene, None, None).await;
     let judge = run.judge(&scene).await;
     assert!(judge.cut_objects > 0, "no object is so large that it goes in row ranges");
@@ -75,7 +84,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Self {
+    fn new(merge: &'static str) -> Self {
         let wide = "wide ".repeat(300);
         let load = |counter: i32, ids: std::ops::Range<i32>| Scripted {
             relative: format!("LOAD{counter:08X}.csv"),
@@ -102,7 +111,9 @@ impl Scene {
             changes(7, 1, vec![delete(98), delete(99)]),
             changes(8, 1, vec![insert(3, "back"), change_key(21, 2, "home"), delete(40)]),
         ];
-        Self { table: orders(script), phases: vec![2, 3, 9, 10, 11] }
+        let mut table = orders(script);
+        table.task.merge = merge;
+        Self { table, phases: vec![2, 3, 9, 10, 11] }
     }
 
     fn settings(&self, memory_budget: Option<u64>) -> Arc<Settings> {

@@ -259,7 +259,7 @@ async fn rows_of_a_partitioned_table_go_to_their_partitions() {
         .with_log_store(table::log_store(&location).unwrap())
         .with_columns(table::to_delta(&columns).unwrap())
         .with_partition_columns(["place", "at"])
-        .with_commit_properties(table::commit_properties(&record, 1).unwrap())
+        .with_commit_properties(table::commit_properties(&record, 1, None).unwrap())
         .await
         .unwrap();
     let table = table::open(&location, None).await.unwrap().unwrap();

@@ -10,11 +10,13 @@ mod world;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use dmslake::config::MergeMode;
 use dmslake::merge::{self, CommitOutcome};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
 use dmslake::table;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
@@ -161,7 +163,10 @@ async fn merged(rng: &mut StdRng, world: &mut World, changes: Changes) {
     let is_empty = changes.is_empty();
     let counts = changes.apply(&mut world.rows);
 
-    let plan = merge::plan(&world.table, &names, net.clone()).await.unwrap();
+    // Where the table's protocol does not allow vectors, every mode is copy-on-write.
+    let modes = [MergeMode::CopyOnWrite, MergeMode::DeletionVectors, MergeMode::Auto];
+    let mode = *modes.choose(rng).unwrap();
+    let plan = merge::plan(&world.table, &names, net.clone()).await.unwrap().with_mode(mode);
     assert_eq!(lake::counts(&plan), counts, "inserted, updated, deleted, ignored");
     let before = audit::Before::of(&world.table);
     let record = lake::record(&world.table, &plan);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dmslake::clock::SystemClock;
-use dmslake::config::{LookBack, OnBadRow, Settings, TableName, TableSpec};
+use dmslake::config::{LookBack, MergeMode, OnBadRow, Settings, TableName, TableSpec};
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
 use dmslake::pipeline::{Pipeline, Scope};
@@ -181,6 +181,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         rename: [].into(),
         store: vec![],
         on_bad_row: OnBadRow::Stop,
+        merge: MergeMode::default(),
     };
     Settings {
         staging: staging.into(),

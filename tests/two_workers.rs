@@ -44,10 +44,15 @@ async fn two_workers_that_race_at_every_commit_apply_everything_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let rounds = rounds();
     let table = orders(rounds.iter().flatten().map(Scripted::clone).collect());
-    for (worker, budget) in [(0, None), (1, Some(32 << 10))] {
+    let ways = [(0, None, "copy-on-write"), (1, Some(32 << 10), "deletion-vectors")];
+    for (worker, budget, merge) in ways {
+        let mut table = table.clone();
+        table.task.merge = merge;
         let text = orders_configuration(&table, budget);
         fs::write(folder.path().join(format!("worker-{worker}.toml")), text).expect("writes");
     }
+    let mut table = table;
+    table.task.merge = "deletion-vectors";
     let mut workers = Workers::start(folder.path());
     let staging = on_disk(&folder.path().join("staging")).await;
     let lake = on_disk(&folder.path().join("lake")).await;

@@ -31,6 +31,7 @@
 //!
 //! [defaults]       # any key of a table but source; a table's own key replaces it whole
 //! on_bad_row = "stop"             # "stop" or "quarantine"; default "stop"
+//! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
 //!
 //! [[table]]
 //! source = "shop.orders"          # or { schema = "my.shop", table = "orders" }
@@ -75,7 +76,7 @@ mod validate;
 
 pub use endpoint::EndpointSettings;
 pub use names::refused_column_name;
-pub use table::{ColumnSpec, Layout, OnBadRow, TableName, TableSpec};
+pub use table::{ColumnSpec, Layout, MergeMode, OnBadRow, TableName, TableSpec};
 
 use crate::dms::S3Settings;
 

@@ -31,6 +31,20 @@ pub enum OnBadRow {
     Quarantine,
 }
 
+/// How a merge takes rows out of data files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MergeMode {
+    /// Every file that holds a changed row is replaced: protocol reader 1 / writer 2, which
+    /// every reader knows.
+    #[default]
+    CopyOnWrite,
+    /// Changed rows are masked, and their new images written beside: protocol reader 3 /
+    /// writer 7. A file of which more than half is masked is replaced.
+    DeletionVectors,
+    /// Either, file by file, by what it costs to write and later to read; protocol as above.
+    Auto,
+}
+
 /// A source column as configured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnSpec {
@@ -83,6 +97,8 @@ pub struct TableSpec {
     pub store: Vec<String>,
     /// What happens when a row cannot be decoded.
     pub on_bad_row: OnBadRow,
+    /// How changes are merged.
+    pub merge: MergeMode,
 }
 
 impl TableSpec {

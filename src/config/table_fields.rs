@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use toml::Value;
 
 use crate::config::fields::{Fields, Place};
-use crate::config::{ColumnSpec, Layout, OnBadRow, TableName, TableSpec};
+use crate::config::{ColumnSpec, Layout, MergeMode, OnBadRow, TableName, TableSpec};
 use crate::dms::{MySqlType, Phase};
 
 const SOURCE: &str = "\"schema.table\", or { schema = \"…\", table = \"…\" } where the schema's \
                       name holds a dot";
+const MERGE: &str = "\"copy-on-write\", \"deletion-vectors\", \"auto\"";
 const FROM: &str = "an object's base name such as \"LOAD00000001\" or \"20221024-175902985\"";
 
 /// What one section says; none where it is silent.
@@ -22,6 +23,7 @@ pub(super) struct Section {
     rename: Option<BTreeMap<String, String>>,
     store: Option<Vec<String>>,
     on_bad_row: Option<OnBadRow>,
+    merge: Option<MergeMode>,
 }
 
 /// Reads `[defaults]`.
@@ -65,6 +67,7 @@ fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
         rename: own.rename.or_else(|| defaults.rename.clone()).unwrap_or_default(),
         store: own.store.or_else(|| defaults.store.clone()).unwrap_or_default(),
         on_bad_row: own.on_bad_row.or(defaults.on_bad_row).unwrap_or_default(),
+        merge: own.merge.or(defaults.merge).unwrap_or_default(),
     }
 }
 
@@ -84,6 +87,12 @@ fn section(mut fields: Fields<'_>) -> Section {
                 "quarantine" => Some(OnBadRow::Quarantine),
                 _ => None,
             }
+        }),
+        merge: fields.read("merge", MERGE, |value| match value.as_str()? {
+            "copy-on-write" => Some(MergeMode::CopyOnWrite),
+            "deletion-vectors" => Some(MergeMode::DeletionVectors),
+            "auto" => Some(MergeMode::Auto),
+            _ => None,
         }),
     };
     fields.finish();

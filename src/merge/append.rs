@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use deltalake::kernel::Action;
+use deltalake::kernel::Add;
 
 use crate::error::Result;
 use crate::merge::data_file::{DataFileWriter, FileLayout, PartitionKey, divide};
@@ -17,10 +17,9 @@ use crate::table::LakeTable;
 /// `Unavailable` if the lake does not take them.
 pub(super) async fn write_files(
     table: &LakeTable,
-    keys: &[String],
+    layout: &Arc<FileLayout>,
     rows: &[RecordBatch],
-) -> Result<Vec<Action>> {
-    let layout = Arc::new(FileLayout::of(table, keys)?);
+) -> Result<Vec<Add>> {
     let store = table.delta().log_store().object_store(None);
     let mut writers: BTreeMap<PartitionKey, DataFileWriter> = BTreeMap::new();
     for batch in rows {
@@ -28,14 +27,14 @@ pub(super) async fn write_files(
             let values = layout.partition_columns().iter().cloned().zip(partition.iter().cloned());
             let values = values.collect();
             let writer = writers.entry(partition).or_insert_with(|| {
-                DataFileWriter::new(Arc::clone(&store), Arc::clone(&layout), values)
+                DataFileWriter::new(Arc::clone(&store), Arc::clone(layout), values)
             });
             writer.write(&rows).await?;
         }
     }
     let mut files = Vec::new();
     for writer in writers.into_values() {
-        files.extend(writer.close().await?.into_iter().map(Action::Add));
+        files.extend(writer.close().await?);
     }
     Ok(files)
 }

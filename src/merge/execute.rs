@@ -1,28 +1,29 @@
 //! One commit: rows, `txn` and record together.
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_null_array};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::datasource::MemTable;
-use datafusion::prelude::{DataFrame, Expr, SessionContext, lit};
-use deltalake::delta_datafusion::create_session;
-use deltalake::kernel::Action;
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::operations::merge::MergeMetrics;
+use arrow::array::RecordBatch;
+use deltalake::DeltaTable;
+use deltalake::kernel::transaction::CommitBuilder;
+use deltalake::kernel::{Action, Add, Remove};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaTable, DeltaTableError};
+use futures::{StreamExt, TryStreamExt};
 
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::MergeMode;
 use crate::error::{Error, ErrorKind, Result};
+use crate::merge::MergePlan;
 use crate::merge::append::write_files;
-use crate::merge::{MergePlan, locate};
+use crate::merge::data_file::FileLayout;
+use crate::merge::metrics::Metrics;
+use crate::merge::rewrite::{Rewritten, rewrite};
+use crate::merge::sort::in_key_order;
+use crate::merge::touched::Touched;
+use crate::merge::vectors::{self, is_masked};
 use crate::progress::CommitRecord;
 use crate::table::{LakeTable, commit_properties, unknown_outcome};
-
-/// Marks source rows that remove their key.
-const IS_DELETE: &str = "change deletes";
-const SOURCE: &str = "change";
-const TARGET: &str = "lake";
 
 /// What became of a commit.
 #[derive(Debug)]
@@ -38,157 +39,143 @@ pub enum CommitOutcome {
 /// Commits a plan on top of exactly the snapshot that it was made for.
 ///
 /// # Errors
-/// `Internal` if the library counted other rows than the plan; anything that failed before the
-/// commit was tried.
+/// Anything that failed before the commit was tried.
 pub async fn commit(
     table: &LakeTable,
     plan: MergePlan,
     record: &CommitRecord,
 ) -> Result<CommitOutcome> {
-    let properties = commit_properties(record, table.next_transaction())?;
-    let outcome = if !plan.changes_rows() {
-        commit_actions(table, Vec::new(), merge_operation(), properties).await
-    } else if plan.only_inserts() {
-        let files = write_files(table, &plan.keys, &plan.upserts).await?;
-        let operation =
-            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
-        commit_actions(table, files, operation, properties).await
-    } else {
-        match merge(table, &plan, properties).await? {
-            Ok((delta, metrics)) => {
-                assert_counts(&plan, &metrics)?;
-                Ok(delta)
-            }
-            Err(error) => Err(error),
+    let begun = SystemClock.instant();
+    let operation = operation(&plan);
+    let mut metrics = Metrics::of(&plan);
+    let actions = write(table, plan, &mut metrics).await?;
+    metrics.took(SystemClock.instant() - begun);
+    let properties = commit_properties(record, table.next_transaction(), Some(metrics.to_json()))?;
+    let mut delta = table.delta().clone();
+    let committed = CommitBuilder::from(properties)
+        .with_actions(actions)
+        .build(Some(table.delta().snapshot()?), delta.log_store(), operation)
+        .await;
+    Ok(match committed {
+        Ok(finalized) => {
+            delta.state = Some(finalized.snapshot());
+            CommitOutcome::Committed(Box::new(delta))
         }
-    };
-    Ok(match outcome {
-        Ok(delta) => CommitOutcome::Committed(Box::new(delta)),
         Err(error) => CommitOutcome::Unknown(unknown_outcome(error)),
     })
 }
 
-fn merge_operation() -> DeltaOperation {
+/// Whatever removes files must say that it merged: of other operations the library believes
+/// that a compaction cannot have replaced their files.
+fn operation(plan: &MergePlan) -> DeltaOperation {
+    if plan.changes_rows() && plan.only_inserts() {
+        return DeltaOperation::Write {
+            mode: SaveMode::Append,
+            partition_by: None,
+            predicate: None,
+        };
+    }
     DeltaOperation::Merge {
         predicate: None,
-        merge_predicate: None,
+        merge_predicate: Some(plan.keys.join(", ")),
         matched_predicates: Vec::new(),
         not_matched_predicates: Vec::new(),
         not_matched_by_source_predicates: Vec::new(),
     }
 }
 
-async fn commit_actions(
+/// Writes the plan's files; nothing refers to them until they are committed.
+async fn write(
     table: &LakeTable,
-    actions: Vec<Action>,
-    operation: DeltaOperation,
-    properties: CommitProperties,
-) -> Result<DeltaTable, DeltaTableError> {
-    let mut delta = table.delta().clone();
-    let finalized = CommitBuilder::from(properties)
-        .with_actions(actions)
-        .build(Some(table.delta().snapshot()?), delta.log_store(), operation)
-        .await?;
-    delta.state = Some(finalized.snapshot());
-    Ok(delta)
+    mut plan: MergePlan,
+    metrics: &mut Metrics,
+) -> Result<Vec<Action>> {
+    if !plan.changes_rows() {
+        return Ok(Vec::new());
+    }
+    let layout = Arc::new(FileLayout::of(table, &plan.keys)?);
+    let mode = if table.may_mask() { plan.mode } else { MergeMode::CopyOnWrite };
+    // An update may carry its row to another partition.
+    let is_partitioned = !layout.partition_columns().is_empty();
+    plan.move_updates(|file| is_partitioned || is_masked(mode, file));
+    let mut inserts = plan.inserts()?;
+    if !plan.touched.is_empty() {
+        inserts = in_key_order(inserts, &plan.keys)?;
+    }
+    let (masked, replaced): (Vec<Touched>, Vec<Touched>) =
+        plan.touched.into_iter().partition(|file| is_masked(mode, file));
+    let mut actions = replace(table, &layout, replaced, plan.upserts, metrics).await?;
+    actions.extend(mask(table, masked, metrics).await?);
+    for add in write_files(table, &layout, &inserts).await? {
+        metrics.added(&add);
+        actions.push(Action::Add(add));
+    }
+    Ok(actions)
 }
 
-/// The outer error is ours, the inner one the library's, whose effect is unknown.
-async fn merge(
+/// Copy-on-write: puts a replacement in the place of every touched file.
+async fn replace(
     table: &LakeTable,
-    plan: &MergePlan,
-    properties: CommitProperties,
-) -> Result<Result<(DeltaTable, MergeMetrics), DeltaTableError>> {
-    let session: SessionContext = create_session().into();
-    let source = source(&session, table, plan)?;
-    let columns: Vec<String> =
-        table.schema().columns().iter().map(|column| column.name.clone()).collect();
-    let of = |relation: &str, name: &str| qualified(relation, name);
-    let on = plan
-        .keys
-        .iter()
-        .map(|key| of(TARGET, key).eq(of(SOURCE, key)))
-        .reduce(Expr::and)
-        .ok_or_else(|| Error::new(ErrorKind::Internal, "a merge without keys"))?;
-    let is_delete = of(SOURCE, IS_DELETE);
-    let built = table
-        .delta()
-        .clone()
-        .merge(source, on)
-        .with_source_alias(SOURCE)
-        .with_target_alias(TARGET)
-        .with_commit_properties(properties)
-        .when_matched_delete(|delete| delete.predicate(is_delete.clone()))
-        .and_then(|builder| {
-            builder.when_matched_update(|update| {
-                let update = update.predicate(is_delete.clone().is_false());
-                columns.iter().fold(update, |update, name| {
-                    update.update(deltalake_column(name), of(SOURCE, name))
-                })
-            })
-        })
-        .and_then(|builder| {
-            builder.when_not_matched_insert(|insert| {
-                let insert = insert.predicate(is_delete.clone().is_false());
-                columns.iter().fold(insert, |insert, name| {
-                    insert.set(deltalake_column(name), of(SOURCE, name))
-                })
-            })
-        })?;
-    let changes = plan.upserts.iter().chain(&plan.deletes);
-    if locate::may_prune(&plan.keys, changes) {
-        return Ok(built.await);
+    layout: &Arc<FileLayout>,
+    files: Vec<Touched>,
+    upserts: Vec<RecordBatch>,
+    metrics: &mut Metrics,
+) -> Result<Vec<Action>> {
+    let store = table.delta().log_store().object_store(None);
+    let upserts: Arc<[RecordBatch]> = upserts.into();
+    let rewrites = files.into_iter().map(|file| {
+        let (store, layout, upserts) = (store.clone(), layout.clone(), upserts.clone());
+        // A task of its own, so that fetching and splicing run beside that of other files.
+        let rewritten = tokio::spawn(async move {
+            let rewritten = rewrite(&store, &layout, &file, &upserts).await?;
+            Ok::<(Add, Rewritten), Error>((file.add, rewritten))
+        });
+        async move { rewritten.await.map_err(panicked)? }
+    });
+    let files_at_once = available_parallelism().map_or(1, NonZero::get);
+    let mut rewrites = futures::stream::iter(rewrites).buffered(files_at_once);
+    let mut actions = Vec::new();
+    while let Some((replaced, rewritten)) = rewrites.try_next().await? {
+        metrics.replaced(&replaced, &rewritten);
+        actions.push(removal(replaced));
+        actions.extend(rewritten.add.map(Action::Add));
     }
-    // A clause of this kind, even one that never fires, keeps the library from ruling files out
-    // by statistics that may lie.
-    let built = built.when_not_matched_by_source_delete(|delete| delete.predicate(lit(false)))?;
-    Ok(built.await)
+    Ok(actions)
 }
 
-fn qualified(relation: &str, name: &str) -> Expr {
-    Expr::Column(datafusion::common::Column::new(Some(relation), name))
-}
-
-fn deltalake_column(name: &str) -> datafusion::common::Column {
-    datafusion::common::Column::from_name(name)
-}
-
-/// Upserts with their full images and deletes with their keys, marked apart.
-fn source(session: &SessionContext, table: &LakeTable, plan: &MergePlan) -> Result<DataFrame> {
-    let mut fields: Vec<Arc<Field>> = table.schema().arrow().fields().to_vec();
-    fields.push(Arc::new(Field::new(IS_DELETE, DataType::Boolean, false)));
-    let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let upserts = plan.upserts.iter().map(|batch| (batch, false));
-    let deletes = plan.deletes.iter().map(|batch| (batch, true));
-    let mut batches = Vec::with_capacity(plan.upserts.len() + plan.deletes.len());
-    for (batch, is_delete) in upserts.chain(deletes) {
-        let rows = batch.num_rows();
-        let mut columns: Vec<ArrayRef> = schema.fields()[..schema.fields().len() - 1]
-            .iter()
-            .map(|field| match batch.column_by_name(field.name()) {
-                Some(column) => Arc::clone(column),
-                None => new_null_array(field.data_type(), rows),
-            })
-            .collect();
-        columns.push(Arc::new(BooleanArray::from(vec![is_delete; rows])));
-        batches.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
+/// Merge-on-read: masks the changed rows where they stand.
+async fn mask(
+    table: &LakeTable,
+    files: Vec<Touched>,
+    metrics: &mut Metrics,
+) -> Result<Vec<Action>> {
+    let log_store = table.delta().log_store();
+    let masked = vectors::mask(&log_store, &files, SystemClock.file_id()).await?;
+    let mut actions = Vec::with_capacity(2 * files.len());
+    for (file, add) in files.into_iter().zip(masked) {
+        metrics.masked(&file.add, add.as_ref());
+        actions.push(removal(file.add));
+        actions.extend(add.map(Action::Add));
     }
-    Ok(session.read_table(Arc::new(MemTable::try_new(schema, vec![batches])?))?)
+    Ok(actions)
 }
 
-/// The library counts for itself; it must agree with the plan.
-fn assert_counts(plan: &MergePlan, metrics: &MergeMetrics) -> Result<()> {
-    let counted = [
-        metrics.num_target_rows_inserted,
-        metrics.num_target_rows_updated,
-        metrics.num_target_rows_deleted,
-    ]
-    .map(|count| count as u64);
-    let planned = [plan.inserted, plan.updated, plan.deleted];
-    if counted == planned {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Internal, "the merge changed other rows than were planned")
-        .with("planned", format!("{planned:?}"))
-        .with("merged", format!("{counted:?}")))
+fn panicked(error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "rewriting a data file did not end").because(error)
+}
+
+/// The action that takes a file out of the table, its deletion vector with it.
+fn removal(file: Add) -> Action {
+    Action::Remove(Remove {
+        path: file.path,
+        data_change: true,
+        deletion_timestamp: Some(SystemClock.now().timestamp_millis()),
+        extended_file_metadata: Some(true),
+        partition_values: Some(file.partition_values),
+        size: Some(file.size),
+        deletion_vector: file.deletion_vector,
+        tags: None,
+        base_row_id: file.base_row_id,
+        default_row_commit_version: file.default_row_commit_version,
+    })
 }

@@ -1,188 +1,234 @@
-//! Which keys of a batch stand in the table.
+//! Which physical rows of a snapshot carry the changed keys: only key columns are read, and
+//! only where statistics leave a key possible.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, UInt64Array};
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, Decimal128Type, Field, Schema, UInt64Type};
-use datafusion::common::{Column, JoinType, ScalarValue};
-use datafusion::datasource::MemTable;
-use datafusion::functions_aggregate::expr_fn::{max, min};
-use datafusion::prelude::{DataFrame, Expr, SessionContext, lit};
-use deltalake::delta_datafusion::create_session;
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use buoyant_kernel::expressions::Scalar;
+use deltalake::kernel::{Add, LogicalFileView};
+use deltalake::logstore::ObjectStoreRef;
+use futures::{StreamExt, TryStreamExt};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::arrow::async_reader::ParquetRecordBatchStream;
+use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::merge::bounds::SortedKeys;
+use crate::merge::keys::KeySet;
+use crate::merge::prune::{self, Selected};
+use crate::merge::touched::{Match, Touched};
+use crate::merge::vectors;
 use crate::table::LakeTable;
+use crate::table::footer::{DataFileBytes, Footers, unreadable};
 
-/// Position of a key in the batches asked about.
-const INDEX: &str = "change index";
-/// Prefix of the asked key columns, so that they never collide with the table's.
-const ASKED: &str = "asked ";
+/// Files looked into at once: enough to hide the time that a store takes to answer.
+const FILES_AT_ONCE: usize = 16;
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 32 << 10;
 
-/// For each row of `batches`, in order, whether its key stands in the table.
+/// Finds the rows of a snapshot that carry these keys: by file, in the order of the log.
 ///
 /// # Errors
-/// `Unavailable` if the table cannot be read, `TableCorrupt` if it holds a key twice.
-pub(super) async fn presence<'a>(
-    table: &LakeTable,
-    keys: &[String],
-    batches: impl Iterator<Item = &'a RecordBatch>,
-) -> Result<BooleanArray> {
-    let asked = asked_keys(keys, batches)?;
-    let count: usize = asked.iter().map(RecordBatch::num_rows).sum();
-    let mut present = vec![false; count];
-    if count > 0 {
-        let found =
-            matches(table, keys, asked).await?.select(vec![named(INDEX)])?.collect().await?;
-        for batch in found {
-            for &index in batch.column(0).as_primitive::<UInt64Type>().values() {
-                let index = usize::try_from(index).expect("an index of this process's memory");
-                if std::mem::replace(&mut present[index], true) {
-                    return Err(Error::new(
-                        ErrorKind::TableCorrupt,
-                        "a key stands in the table twice",
-                    )
-                    .with("keys", keys.join(", ")));
+/// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
+pub(super) async fn locate(table: &LakeTable, keys: KeySet) -> Result<Vec<Touched>> {
+    let sorted = SortedKeys::of(&keys)?;
+    let views = table.delta().snapshot()?.log_data().iter().collect();
+    let candidates = prune::files(views, &keys, &sorted)?;
+    let scan = Arc::new(Scan {
+        store: table.delta().log_store().object_store(None),
+        footers: Arc::clone(table.footers()),
+        keys,
+        sorted,
+    });
+    let scans = candidates.into_iter().map(|view| {
+        let scan = Arc::clone(&scan);
+        let partition = PartitionKeys::of(&view, scan.keys.names());
+        #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
+        let add = view.add_action();
+        // A task of its own, so that files are decoded on all cores.
+        let scanned = tokio::spawn(async move { scan.file(add, partition).await });
+        async move { scanned.await.map_err(panicked)? }
+    });
+    // Tasks begin when they are made, so they are made as places become free.
+    let touched: Vec<Option<Touched>> =
+        futures::stream::iter(scans).buffered(FILES_AT_ONCE).try_collect().await?;
+    let mut touched: Vec<Touched> = touched.into_iter().flatten().collect();
+    let log_store = table.delta().log_store();
+    for file in &mut touched {
+        file.masked = vectors::masked(&log_store, table.delta().table_url(), &file.add).await?;
+        let masked = &file.masked;
+        file.matches.retain(|found| masked.binary_search(&found.position).is_err());
+    }
+    touched.retain(|file| !file.matches.is_empty());
+    check_unique(&touched, &scan.keys)?;
+    Ok(touched)
+}
+
+fn panicked(error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "reading a data file did not end").because(error)
+}
+
+fn check_unique(touched: &[Touched], keys: &KeySet) -> Result<()> {
+    let mut seen = vec![false; keys.len()];
+    for found in touched.iter().flat_map(|file| &file.matches) {
+        if std::mem::replace(&mut seen[found.change as usize], true) {
+            return Err(Error::new(ErrorKind::TableCorrupt, "a key stands in the table twice")
+                .with("keys", keys.names().join(", ")));
+        }
+    }
+    Ok(())
+}
+
+/// Values of key columns that partition the table: the file does not hold them.
+struct PartitionKeys(Vec<Option<Scalar>>);
+
+impl PartitionKeys {
+    fn of(view: &LogicalFileView, names: &[String]) -> Self {
+        let values = view.partition_values();
+        let value = |name: &String| {
+            let values = values.as_ref()?;
+            let at = values.fields().iter().position(|field| field.name() == name)?;
+            values.values().get(at).cloned()
+        };
+        Self(names.iter().map(value).collect())
+    }
+}
+
+struct Scan {
+    store: ObjectStoreRef,
+    footers: Arc<Footers>,
+    keys: KeySet,
+    sorted: SortedKeys,
+}
+
+impl Scan {
+    async fn file(&self, add: Add, partition: PartitionKeys) -> Result<Option<Touched>> {
+        let footer = self.footers.of(&self.store, &add).await?;
+        let metadata = typed(&footer, &add)?;
+        let selected = prune::rows(&metadata, &self.keys, &self.sorted)?;
+        if selected.row_groups.is_empty() {
+            return Ok(None);
+        }
+        let mut places = Places::of(selected.rows.clone());
+        let mut matches = Vec::new();
+        let mut batches = column_batches(&self.store, &add, metadata, self.keys.names(), selected)?;
+        while let Some(batch) = batches.try_next().await.map_err(|error| unreadable(error, &add))? {
+            let columns = key_columns(&batch, &self.keys, &partition)?;
+            self.keys.probe(&columns, |row, change| {
+                matches.push(Match { position: places.position(row as u64), change });
+            })?;
+            places.advance(batch.num_rows() as u64);
+        }
+        let found = !matches.is_empty();
+        Ok(found.then_some(Touched { add, footer, matches, masked: Vec::new() }))
+    }
+}
+
+/// A footer with the Arrow types that the file's own schema gives, whoever wrote it.
+pub(super) fn typed(footer: &Arc<ParquetMetaData>, add: &Add) -> Result<ArrowReaderMetadata> {
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    ArrowReaderMetadata::try_new(Arc::clone(footer), options)
+        .map_err(|error| unreadable(error, add))
+}
+
+/// The named columns of the selected rows of a file, as far as it has them.
+pub(super) fn column_batches(
+    store: &ObjectStoreRef,
+    add: &Add,
+    metadata: ArrowReaderMetadata,
+    names: &[String],
+    selected: Selected,
+) -> Result<ParquetRecordBatchStream<DataFileBytes>> {
+    let roots = names.iter().filter_map(|name| metadata.schema().index_of(name).ok());
+    let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
+    let selection = selected.selection(metadata.metadata());
+    ParquetRecordBatchStreamBuilder::new_with_metadata(DataFileBytes::of(store, add)?, metadata)
+        .with_projection(mask)
+        .with_row_groups(selected.row_groups)
+        .with_row_selection(selection)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|error| unreadable(error, add))
+}
+
+fn key_columns(
+    batch: &RecordBatch,
+    keys: &KeySet,
+    partition: &PartitionKeys,
+) -> Result<Vec<ArrayRef>> {
+    let columns = keys.names().iter().zip(keys.columns()).zip(&partition.0);
+    columns
+        .map(|((name, own), constant)| match (batch.column_by_name(name), constant) {
+            (Some(column), _) => Ok(Arc::clone(column)),
+            (None, Some(constant)) => constant.to_array(batch.num_rows()).map_err(|error| {
+                Error::new(ErrorKind::TableCorrupt, "a partition value has no known type")
+                    .because(error)
+            }),
+            // The file is older than the column.
+            (None, None) => Ok(new_null_array(own.data_type(), batch.num_rows())),
+        })
+        .collect()
+}
+
+impl Selected {
+    /// The same rows counted within the selected row groups, as the reader wants them.
+    fn selection(&self, file: &ParquetMetaData) -> RowSelection {
+        let mut begin = 0;
+        let mut skipped = 0;
+        let mut chosen = self.row_groups.iter().peekable();
+        let mut rows = self.rows.iter().peekable();
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        let mut total = 0;
+        for row_group in 0..file.num_row_groups() {
+            let end = begin + prune::row_count(file, row_group);
+            if chosen.next_if(|chosen| **chosen == row_group).is_none() {
+                skipped += end - begin;
+            } else {
+                total += end - begin;
+                while let Some(range) = rows.next_if(|range| range.end <= end) {
+                    let place = |row: u64| {
+                        usize::try_from(row - skipped).expect("a file's rows fit in memory's range")
+                    };
+                    ranges.push(place(range.start)..place(range.end));
                 }
             }
+            begin = end;
         }
+        let total = usize::try_from(total).expect("a file's rows fit in memory's range");
+        RowSelection::from_consecutive_ranges(ranges.into_iter(), total)
     }
-    Ok(BooleanArray::from(present))
 }
 
-/// The rows that `kept` marks, over batches in order.
-pub(super) fn keep(batches: &[RecordBatch], kept: &BooleanArray) -> Result<Vec<RecordBatch>> {
-    let mut offset = 0;
-    let mut rows = Vec::with_capacity(batches.len());
-    for batch in batches {
-        let part = filter_record_batch(batch, &kept.slice(offset, batch.num_rows()))?;
-        offset += batch.num_rows();
-        if part.num_rows() > 0 {
-            rows.push(part);
+/// Physical rows of what a reader hands out, in order.
+struct Places {
+    ranges: std::vec::IntoIter<Range<u64>>,
+    current: Range<u64>,
+    /// Rows handed out in this and earlier batches up to the current range's start.
+    before: u64,
+    batch: u64,
+}
+
+impl Places {
+    fn of(rows: Vec<Range<u64>>) -> Self {
+        let mut ranges = rows.into_iter();
+        let current = ranges.next().unwrap_or_default();
+        Self { ranges, current, before: 0, batch: 0 }
+    }
+
+    /// The physical row of a row of the batch; asked for rising rows.
+    fn position(&mut self, row: u64) -> u64 {
+        let row = self.batch + row;
+        while row - self.before >= self.current.end - self.current.start {
+            self.before += self.current.end - self.current.start;
+            let Some(next) = self.ranges.next() else { break };
+            self.current = next;
         }
+        self.current.start + (row - self.before)
     }
-    Ok(rows)
-}
 
-/// The table's rows with these keys: the key columns and `columns`, as far as the table has
-/// them, typed as its schema.
-///
-/// # Errors
-/// `Unavailable` if the table cannot be read.
-pub async fn rows_of(
-    table: &LakeTable,
-    keys: &[String],
-    asked: &[RecordBatch],
-    columns: &[String],
-) -> Result<Vec<RecordBatch>> {
-    if table.rows() == 0 || asked.iter().all(|batch| batch.num_rows() == 0) {
-        return Ok(Vec::new());
+    fn advance(&mut self, rows: u64) {
+        self.batch += rows;
     }
-    let schema = table.schema().arrow();
-    let wanted: Vec<usize> = (0..schema.fields().len())
-        .filter(|&at| {
-            let name = schema.field(at).name();
-            keys.contains(name) || columns.contains(name)
-        })
-        .collect();
-    let schema = Arc::new(schema.project(&wanted)?);
-    let wanted: Vec<Expr> = schema.fields().iter().map(|field| named(field.name())).collect();
-    let found = matches(table, keys, asked_keys(keys, asked)?).await?;
-    let mut rows = Vec::new();
-    for batch in found.select(wanted)?.collect().await? {
-        // The scan hands out views of strings and bytes.
-        let columns = batch.columns().iter().zip(schema.fields());
-        let columns = columns
-            .map(|(column, field)| cast(column, field.data_type()))
-            .collect::<Result<Vec<_>, _>>()?;
-        rows.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
-    }
-    Ok(rows)
-}
-
-/// The table's rows joined with the keys asked about.
-async fn matches(table: &LakeTable, keys: &[String], asked: Vec<RecordBatch>) -> Result<DataFrame> {
-    let session: SessionContext = create_session().into();
-    let schema = asked[0].schema();
-    let asked = session.read_table(Arc::new(MemTable::try_new(schema, vec![asked])?))?;
-    let provider = table.delta().table_provider().await?;
-    let ranges = key_ranges(&asked, keys).await?;
-    let target = session.read_table(provider)?.filter(ranges)?;
-    let on = keys.iter().map(|key| named(key).eq(named(&format!("{ASKED}{key}"))));
-    Ok(target.join_on(asked, JoinType::Inner, on)?)
-}
-
-/// The key columns and the position of every row.
-fn asked_keys<'a>(
-    keys: &[String],
-    batches: impl IntoIterator<Item = &'a RecordBatch>,
-) -> Result<Vec<RecordBatch>> {
-    let mut next = 0u64;
-    let mut asked = Vec::new();
-    for batch in batches {
-        let mut fields = vec![Field::new(INDEX, DataType::UInt64, false)];
-        let rows = batch.num_rows() as u64;
-        let mut columns: Vec<arrow::array::ArrayRef> =
-            vec![Arc::new(UInt64Array::from_iter_values(next..next + rows))];
-        next += rows;
-        for key in keys {
-            let column = batch.column_by_name(key).ok_or_else(|| {
-                Error::new(ErrorKind::Internal, "a change lacks a key column").with("column", key)
-            })?;
-            fields.push(Field::new(format!("{ASKED}{key}"), column.data_type().clone(), true));
-            columns.push(Arc::clone(column));
-        }
-        asked.push(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?);
-    }
-    Ok(asked)
-}
-
-/// Each key column lies between the least and the greatest value asked about: what lets the
-/// table's statistics rule files out. A column whose statistics may lie is left alone.
-async fn key_ranges(asked: &DataFrame, keys: &[String]) -> Result<Expr> {
-    let bounds = keys.iter().flat_map(|key| {
-        let column = named(&format!("{ASKED}{key}"));
-        [min(column.clone()).alias(format!("min {key}")), max(column).alias(format!("max {key}"))]
-    });
-    let found = asked.clone().aggregate(vec![], bounds.collect())?.collect().await?;
-    let mut ranges = lit(true);
-    for (position, key) in keys.iter().enumerate() {
-        let low = ScalarValue::try_from_array(found[0].column(2 * position), 0)?;
-        let high = ScalarValue::try_from_array(found[0].column(2 * position + 1), 0)?;
-        if is_exact(&low) && is_exact(&high) {
-            ranges = ranges.and(named(key).between(lit(low), lit(high)));
-        }
-    }
-    Ok(ranges)
-}
-
-/// Whether statistics hold this value exactly. The log's decimals pass through a double, which
-/// keeps 15 digits: a value of more may lie outside the bounds of the file that holds it,
-/// while rounding never carries one of less across another.
-fn is_exact(value: &ScalarValue) -> bool {
-    const EXACT: u128 = 10u128.pow(15);
-    match value {
-        ScalarValue::Decimal128(Some(unscaled), _, _) => unscaled.unsigned_abs() < EXACT,
-        _ => true,
-    }
-}
-
-/// Whether statistics may rule files out for every one of these keys.
-pub(super) fn may_prune<'a>(
-    keys: &[String],
-    batches: impl Iterator<Item = &'a RecordBatch>,
-) -> bool {
-    let decimals = |batch: &'a RecordBatch| {
-        keys.iter()
-            .filter_map(|key| batch.column_by_name(key)?.as_primitive_opt::<Decimal128Type>())
-    };
-    batches
-        .flat_map(decimals)
-        .flat_map(|column| column.iter().flatten())
-        .all(|unscaled| is_exact(&ScalarValue::Decimal128(Some(unscaled), 38, 0)))
-}
-
-/// A column by its exact name, letter case and dots included.
-pub(super) fn named(name: &str) -> Expr {
-    Expr::Column(Column::from_name(name))
 }

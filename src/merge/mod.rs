@@ -5,39 +5,52 @@
 //! | upsert | updated | inserted |
 //! | delete | deleted | ignored |
 //!
-//! [`plan`] finds out which cell each net change falls into, so that the counts are exact
-//! before anything is written; [`commit`] writes one Delta commit with the rows, the `txn` and
-//! the record. What only inserts is appended; the rest goes through `deltalake`'s
-//! `MergeBuilder`, which never sees an empty source or a delete that matches nothing.
+//! A net change carries the whole image of its row, so all that the table need tell is which
+//! physical rows carry the changed keys. [`plan`] finds them: statistics rule out files, row
+//! groups and pages (`prune`), and of the rest only the key columns are read (`locate`). Each
+//! change then falls into one cell, and the counts are exact before anything is written.
+//! [`commit`] writes what changes and one Delta commit with the rows, the `txn` and the record.
 
 mod append;
+mod bounds;
 mod data_file;
 mod execute;
+mod keys;
 mod locate;
+mod metrics;
+mod prune;
+mod read;
 mod rewrite;
+mod sort;
 mod touched;
+mod vectors;
 
 pub use data_file::{DataFileWriter, FileLayout};
 pub use execute::{CommitOutcome, commit};
-pub use locate::rows_of;
+pub use read::rows_of;
 pub use rewrite::{Rewritten, rewrite};
 pub use touched::{Match, Touched};
 
+use arrow::array::{BooleanArray, BooleanBufferBuilder};
+use arrow::compute::filter_record_batch;
 use arrow::record_batch::RecordBatch;
 
 use crate::change::NetChanges;
+use crate::config::MergeMode;
 use crate::error::Result;
 use crate::table::LakeTable;
+use keys::KeySet;
 
 /// Net changes whose fate in one snapshot of the table is known.
 #[derive(Clone, Debug, Default)]
 pub struct MergePlan {
     /// Full images of rows to insert or replace.
     upserts: Vec<RecordBatch>,
-    /// Keys of rows to remove, all of them present.
-    deletes: Vec<RecordBatch>,
+    /// Files that hold changed keys.
+    touched: Vec<Touched>,
     /// Names of the key columns.
     keys: Vec<String>,
+    mode: MergeMode,
     /// Upserts of keys that are not there.
     pub inserted: u64,
     /// Upserts of keys that are there.
@@ -54,7 +67,52 @@ impl MergePlan {
     }
 
     fn only_inserts(&self) -> bool {
-        self.updated == 0 && self.deleted == 0
+        self.touched.is_empty()
+    }
+
+    /// The same plan, to be carried out in this mode as far as the table's protocol allows.
+    #[must_use]
+    pub fn with_mode(self, mode: MergeMode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// Takes the updated rows out of the files that `moves` chooses and inserts their new images
+    /// elsewhere.
+    fn move_updates(&mut self, moves: impl Fn(&Touched) -> bool) {
+        let upserts: usize = self.upserts.iter().map(RecordBatch::num_rows).sum();
+        let beyond = u32::try_from(upserts).expect("a slice has fewer changes");
+        for file in self.touched.iter_mut().filter(|file| moves(file)) {
+            for found in &mut file.matches {
+                found.change = found.change.max(beyond);
+            }
+        }
+    }
+
+    /// The upserts that no row of a touched file gives its place, in the order of the changes.
+    fn inserts(&self) -> Result<Vec<RecordBatch>> {
+        if self.only_inserts() {
+            return Ok(self.upserts.clone());
+        }
+        let count = self.upserts.iter().map(RecordBatch::num_rows).sum();
+        let mut absent = BooleanBufferBuilder::new(count);
+        absent.append_n(count, true);
+        for found in self.touched.iter().flat_map(|file| &file.matches) {
+            let change = found.change as usize;
+            if change < count {
+                absent.set_bit(change, false);
+            }
+        }
+        let absent = BooleanArray::new(absent.finish(), None);
+        let mut offset = 0;
+        let mut inserts = Vec::new();
+        for batch in &self.upserts {
+            let part = filter_record_batch(batch, &absent.slice(offset, batch.num_rows()))?;
+            offset += batch.num_rows();
+            if part.num_rows() > 0 {
+                inserts.push(part);
+            }
+        }
+        Ok(inserts)
     }
 }
 
@@ -64,27 +122,25 @@ impl MergePlan {
 /// # Errors
 /// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
 pub async fn plan(table: &LakeTable, keys: &[String], net: NetChanges) -> Result<MergePlan> {
-    let upsert_count: usize = net.upserts.iter().map(RecordBatch::num_rows).sum();
-    let delete_count: usize = net.deletes.iter().map(RecordBatch::num_rows).sum();
-    if keys.is_empty() || table.rows() == 0 {
-        return Ok(MergePlan {
-            upserts: net.upserts,
-            keys: keys.to_vec(),
-            inserted: upsert_count as u64,
-            ignored: delete_count as u64,
-            ..MergePlan::default()
-        });
-    }
-    let present = locate::presence(table, keys, net.upserts.iter().chain(&net.deletes)).await?;
-    let upserts = present.slice(0, upsert_count);
-    let deletes = present.slice(upsert_count, delete_count);
+    let row_count = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum();
+    let (upserted, removed): (usize, usize) = (row_count(&net.upserts), row_count(&net.deletes));
+    let touched = if keys.is_empty() || table.rows() == 0 || upserted + removed == 0 {
+        Vec::new()
+    } else {
+        let changed = KeySet::new(keys, net.upserts.iter().chain(&net.deletes))?;
+        locate::locate(table, changed).await?
+    };
+    let matches = touched.iter().flat_map(|file| &file.matches);
+    let updated = matches.clone().filter(|found| (found.change as usize) < upserted).count();
+    let deleted = matches.count() - updated;
     Ok(MergePlan {
-        inserted: upserts.false_count() as u64,
-        updated: upserts.true_count() as u64,
-        deleted: deletes.true_count() as u64,
-        ignored: deletes.false_count() as u64,
-        deletes: locate::keep(&net.deletes, &deletes)?,
         upserts: net.upserts,
+        touched,
         keys: keys.to_vec(),
+        mode: MergeMode::default(),
+        inserted: (upserted - updated) as u64,
+        updated: updated as u64,
+        deleted: deleted as u64,
+        ignored: (removed - deleted) as u64,
     })
 }

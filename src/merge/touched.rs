@@ -10,7 +10,7 @@ use parquet::file::metadata::ParquetMetaData;
 pub struct Touched {
     /// Its entry in the log, path decoded once.
     pub add: Add,
-    /// Its footer.
+    /// Its footer, read with the page index if the file has one.
     pub footer: Arc<ParquetMetaData>,
     /// Where changed keys stand, by rising position.
     pub matches: Vec<Match>,

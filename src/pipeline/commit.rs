@@ -8,15 +8,15 @@ use uuid::Uuid;
 
 use crate::change::{Changes, CurrentRows, NetChanges, net_changes};
 use crate::config::{LookBack, OnBadRow, TableSpec};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::merge::{self, CommitOutcome};
 use crate::pipeline::Pipeline;
+use crate::pipeline::ready::ready_table;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::progress::{Books, CommitRecord, Ledger, Mark};
 use crate::quarantine::{self, SetAside};
-use crate::schema::Column;
 use crate::storage::Location;
-use crate::table::{self, CreateOutcome, LakeTable};
+use crate::table::LakeTable;
 
 /// What became of a slice.
 #[must_use]
@@ -54,7 +54,7 @@ pub(super) async fn commit_slice(
     let quarantined = slice.bad_rows();
     let net = reduce(&table, &keys, slice).await?;
     let (changes, superseded) = (net.changes, net.superseded);
-    let plan = merge::plan(&table, &keys, net).await?;
+    let plan = merge::plan(&table, &keys, net).await?.with_mode(spec.merge);
     let books = Books {
         rows: changes + quarantined,
         inserted: plan.inserted,
@@ -82,69 +82,6 @@ pub(super) async fn commit_slice(
         CommitOutcome::Unknown(error) => {
             Ok(SliceOutcome::Unknown { attempt: record.attempt, error })
         }
-    }
-}
-
-/// The table with every column of the slice.
-async fn ready_table(
-    pipeline: &Pipeline,
-    spec: &TableSpec,
-    location: &Location,
-    table: Option<LakeTable>,
-    slice: &Slice,
-) -> Result<LakeTable> {
-    let Some(table) = table else {
-        let columns = slice.schema.columns();
-        require_keys(spec, columns)?;
-        let record = empty_record(pipeline, Ledger::default());
-        let name = spec.source.to_string();
-        return match table::create(location, &name, columns, &record).await? {
-            CreateOutcome::Created(delta) => LakeTable::first(delta, record),
-            CreateOutcome::Unknown(error) => Err(error),
-        };
-    };
-    let new = slice
-        .schema
-        .columns()
-        .iter()
-        .filter(|column| table.schema().column(&column.name).is_none());
-    let new: Vec<Column> = new.cloned().collect();
-    if new.is_empty() {
-        return Ok(table);
-    }
-    let record = empty_record(pipeline, table.ledger().clone());
-    let delta = table::add_columns(&table, &new, &record).await?;
-    tracing::info!(
-        table = %spec.source,
-        version = delta.version(),
-        columns = new.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
-        "columns added"
-    );
-    table.succeeded_by(delta, record)
-}
-
-fn require_keys(spec: &TableSpec, columns: &[Column]) -> Result<()> {
-    for key in spec.lake_keys() {
-        if !columns.iter().any(|column| column.name == key) {
-            return Err(Error::new(
-                ErrorKind::SchemaRefused,
-                "a key column does not stand in the staged objects; mend keys in the configuration",
-            )
-            .with("column", key));
-        }
-    }
-    Ok(())
-}
-
-/// A record of a commit that takes in no object.
-fn empty_record(pipeline: &Pipeline, ledger: Ledger) -> CommitRecord {
-    let books = Books { before: ledger.rows, after: ledger.rows, ..Books::default() };
-    CommitRecord {
-        format: CommitRecord::FORMAT,
-        attempt: pipeline.clock.attempt_id(),
-        objects: Vec::new(),
-        books,
-        ledger,
     }
 }
 

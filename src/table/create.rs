@@ -1,4 +1,6 @@
-//! Making a table, and adding columns to it.
+//! Making a table, adding columns to it, and letting its rows be masked.
+
+use std::collections::HashMap;
 
 use deltalake::operations::create::CreateBuilder;
 use deltalake::protocol::SaveMode;
@@ -41,7 +43,7 @@ pub async fn create(
         .with_columns(to_delta(columns)?)
         .with_configuration_property(TableProperty::EnableExpiredLogCleanup, Some("false"))
         .with_configuration_property(TableProperty::CheckpointInterval, Some("20"))
-        .with_commit_properties(commit_properties(record, 1)?)
+        .with_commit_properties(commit_properties(record, 1, None)?)
         .await;
     let delta = match outcome {
         Ok(delta) => delta,
@@ -65,7 +67,24 @@ pub async fn add_columns(
         .clone()
         .add_columns()
         .with_fields(to_delta(columns)?)
-        .with_commit_properties(commit_properties(record, table.next_transaction())?)
+        .with_commit_properties(commit_properties(record, table.next_transaction(), None)?)
+        .await
+        .map_err(unknown_outcome)
+}
+
+/// Lets rows of the table be masked by deletion vectors, in a commit of its own, which takes in
+/// no object. The protocol rises to reader 3 / writer 7 for good.
+///
+/// # Errors
+/// `Conflict` if the outcome is unknown.
+pub async fn allow_vectors(table: &LakeTable, record: &CommitRecord) -> Result<DeltaTable> {
+    let property = TableProperty::EnableDeletionVectors.as_ref().to_owned();
+    table
+        .delta()
+        .clone()
+        .set_tbl_properties()
+        .with_properties(HashMap::from([(property, "true".to_owned())]))
+        .with_commit_properties(commit_properties(record, table.next_transaction(), None)?)
         .await
         .map_err(unknown_outcome)
 }

@@ -2,11 +2,12 @@
 //! newest commit in its log.
 
 mod create;
+pub(crate) mod footer;
 mod log;
 mod open;
 mod schema;
 
-pub use create::{CreateOutcome, add_columns, create};
+pub use create::{CreateOutcome, add_columns, allow_vectors, create};
 pub use log::{find_attempt, newest_record};
 pub use open::{LakeTable, load, log_store, open};
 pub use schema::to_delta;
@@ -32,12 +33,18 @@ pub fn unknown_outcome(error: DeltaTableError) -> Error {
 /// any other commit of ours.
 ///
 /// No retries inside the library: any interleaved commit fails this one, and the caller looks
-/// at the table anew. So "before" in the books is always the version just below.
+/// at the table anew. So "before" in the books is always the version just below. `metrics` are
+/// the operation's, if it has any.
 ///
 /// # Errors
 /// `Internal` if the record cannot be serialised.
-pub fn commit_properties(record: &CommitRecord, transaction: i64) -> Result<CommitProperties> {
-    let metadata: HashMap<String, Value> = HashMap::from([(KEY.to_owned(), record.to_json()?)]);
+pub fn commit_properties(
+    record: &CommitRecord,
+    transaction: i64,
+    metrics: Option<Value>,
+) -> Result<CommitProperties> {
+    let mut metadata: HashMap<String, Value> = HashMap::from([(KEY.to_owned(), record.to_json()?)]);
+    metadata.extend(metrics.map(|metrics| ("operationMetrics".to_owned(), metrics)));
     Ok(CommitProperties::default()
         .with_metadata(metadata)
         .with_application_transaction(Transaction::new(APP_ID, transaction))

@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{APP_ID, CommitRecord, Ledger};
 use crate::schema::TableSchema;
 use crate::storage::Location;
+use crate::table::footer::Footers;
 use crate::table::log::{Newest, newest_record, record_at};
 use crate::table::schema::from_delta;
 
@@ -24,6 +25,8 @@ pub struct LakeTable {
     transaction: i64,
     /// Our newest commit: its version and the attempt that wrote it.
     newest: (Version, Uuid),
+    /// Footers of its data files, as far as they were read.
+    footers: Arc<Footers>,
 }
 
 impl LakeTable {
@@ -32,7 +35,7 @@ impl LakeTable {
     /// # Errors
     /// `TableCorrupt` as for [`Self::succeeded_by`].
     pub fn first(delta: DeltaTable, record: CommitRecord) -> Result<Self> {
-        Self::counted(delta, record, 1)
+        Self::counted(delta, record, 1, Arc::default())
     }
 
     /// The table after one more commit of ours, which wrote this record.
@@ -41,10 +44,15 @@ impl LakeTable {
     /// `TableCorrupt` if the log counts other rows than the ledger.
     pub fn succeeded_by(self, delta: DeltaTable, record: CommitRecord) -> Result<Self> {
         let transaction = self.next_transaction();
-        Self::counted(delta, record, transaction)
+        Self::counted(delta, record, transaction, self.footers)
     }
 
-    fn counted(delta: DeltaTable, record: CommitRecord, transaction: i64) -> Result<Self> {
+    fn counted(
+        delta: DeltaTable,
+        record: CommitRecord,
+        transaction: i64,
+        footers: Arc<Footers>,
+    ) -> Result<Self> {
         let CommitRecord { attempt, ledger, .. } = record;
         let rows = count_rows(&delta)?;
         if ledger.rows != rows {
@@ -59,7 +67,7 @@ impl LakeTable {
         }
         let schema = from_delta(&delta.snapshot()?.schema())?;
         let newest = (delta.version().unwrap_or_default(), attempt);
-        Ok(Self { delta, schema, ledger, rows, transaction, newest })
+        Ok(Self { delta, schema, ledger, rows, transaction, newest, footers })
     }
 
     /// The snapshot.
@@ -90,6 +98,27 @@ impl LakeTable {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Whether its protocol and properties let rows be masked by deletion vectors.
+    #[must_use]
+    pub fn may_mask(&self) -> bool {
+        self.delta
+            .snapshot()
+            .is_ok_and(|snapshot| snapshot.table_config().enable_deletion_vectors == Some(true))
+    }
+
+    /// Whether deletion vectors could be read back: outside of file systems the kernel takes the
+    /// URL of a vector for its path, and misses it where the URL is encoded.
+    #[must_use]
+    pub fn can_read_vectors(&self) -> bool {
+        let url = self.delta.table_url();
+        url.scheme() == "file" || !url.path().contains('%')
+    }
+
+    /// Footers of its data files.
+    pub(crate) fn footers(&self) -> &Arc<Footers> {
+        &self.footers
     }
 
     /// The `txn` version of the next commit.
@@ -137,18 +166,18 @@ pub async fn load(location: &Location) -> Result<Option<DeltaTable>> {
 /// `Unavailable` if the log cannot be read; `TableCorrupt` if it holds no record of ours
 /// (the ledger is lost, or somebody else made the table) or contradicts it.
 pub async fn open(location: &Location, warm: Option<LakeTable>) -> Result<Option<LakeTable>> {
-    let delta = match warm {
+    let (delta, footers) = match warm {
         Some(warm) if still_stands(&warm).await? => {
             let mut delta = warm.delta;
             delta.update_state().await?;
-            delta
+            (delta, warm.footers)
         }
         _ => match load(location).await? {
-            Some(table) => table,
+            Some(table) => (table, Arc::default()),
             None => return Ok(None),
         },
     };
-    read_progress(location, delta).await.map(Some)
+    read_progress(location, delta, footers).await.map(Some)
 }
 
 /// Whether the log still holds the commit that a warm table knows. It does not where the table's
@@ -160,7 +189,11 @@ async fn still_stands(warm: &LakeTable) -> Result<bool> {
     Ok(record.is_some_and(|record| record.attempt == attempt))
 }
 
-async fn read_progress(location: &Location, delta: DeltaTable) -> Result<LakeTable> {
+async fn read_progress(
+    location: &Location,
+    delta: DeltaTable,
+    footers: Arc<Footers>,
+) -> Result<LakeTable> {
     let log_store = delta.log_store();
     let snapshot = delta.snapshot()?;
     let version = snapshot.version();
@@ -180,13 +213,13 @@ async fn read_progress(location: &Location, delta: DeltaTable) -> Result<LakeTab
     };
     let transaction = transaction.unwrap_or_default();
     if found_at == version {
-        return LakeTable::counted(delta, *record, transaction);
+        return LakeTable::counted(delta, *record, transaction, footers);
     }
     // Others have committed since; what they did to the rows is theirs to answer for.
     let rows = count_rows(&delta)?;
     let schema = from_delta(&snapshot.schema())?;
     let newest = (found_at, record.attempt);
-    Ok(LakeTable { schema, ledger: record.ledger, rows, transaction, newest, delta })
+    Ok(LakeTable { schema, ledger: record.ledger, rows, transaction, newest, footers, delta })
 }
 
 /// Live rows by the log: record counts less deletion vectors' cardinalities.

@@ -17,7 +17,7 @@ use dmslake::source::{ReadAhead, ReadSettings, list_everything};
 use dmslake::storage::Location;
 
 use crate::child::Run;
-use crate::objects::settings;
+use crate::objects::{COPY_ON_WRITE, settings};
 
 /// Ample, as on a machine of 4 GB.
 const MEMORY_BUDGET: usize = 512 << 20;
@@ -41,7 +41,7 @@ pub(crate) async fn reduce(staging: &Path) -> Run {
 }
 
 async fn decode_and_reduce(staging: &Path) -> Result<NetChanges> {
-    let settings = settings(staging, Path::new("unused"));
+    let settings = settings(staging, Path::new("unused"), COPY_ON_WRITE);
     let table = &settings.tables[0];
     let staging = Location::open(&settings.staging).await?;
     let folder = staging.folder(&[&table.source.schema, &table.source.table])?;
@@ -76,9 +76,9 @@ impl CurrentRows for NoTable {
 }
 
 /// Applies everything that is staged. Comes to: rows taken in, rows that the table gained.
-pub(crate) async fn apply(staging: &Path, lake: &Path) -> Run {
+pub(crate) async fn apply(staging: &Path, lake: &Path, merge: &str) -> Run {
     let begun = SystemClock.instant();
-    let settings = settings(staging, lake);
+    let settings = settings(staging, lake, merge);
     let table = settings.tables[0].clone();
     let pipeline = Pipeline::open(settings, std::sync::Arc::new(SystemClock)).await;
     let pipeline = pipeline.unwrap_or_else(|error| panic!("{}", error.chain()));

@@ -29,7 +29,7 @@ pub(crate) enum Case {
     /// Decodes a staging folder and reduces it to net changes.
     Reduce { staging: PathBuf },
     /// Applies a staging folder to a lake.
-    Apply { staging: PathBuf, lake: PathBuf },
+    Apply { staging: PathBuf, lake: PathBuf, merge: String },
 }
 
 /// Runs a case, with the memory budget of a function or of this machine.
@@ -38,7 +38,9 @@ pub(crate) fn run(case: &Case, in_lambda: bool) -> Run {
     command.arg(CHILD).env_remove("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
     match case {
         Case::Reduce { staging } => command.arg("reduce").arg(staging),
-        Case::Apply { staging, lake } => command.arg("apply").arg(staging).arg(lake),
+        Case::Apply { staging, lake, merge } => {
+            command.arg("apply").arg(staging).arg(lake).arg(merge)
+        }
     };
     if in_lambda {
         command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", LAMBDA_MEMORY);
@@ -59,9 +61,11 @@ pub(crate) fn asked(arguments: &[String]) -> Option<Case> {
     let path = |word: &str| Path::new(word).to_owned();
     match words.as_slice() {
         [CHILD, "reduce", staging] => Some(Case::Reduce { staging: path(staging) }),
-        [CHILD, "apply", staging, lake] => {
-            Some(Case::Apply { staging: path(staging), lake: path(lake) })
-        }
+        [CHILD, "apply", staging, lake, merge] => Some(Case::Apply {
+            staging: path(staging),
+            lake: path(lake),
+            merge: (*merge).to_owned(),
+        }),
         _ => None,
     }
 }
@@ -72,7 +76,7 @@ pub(crate) fn answer(case: &Case) {
     let mut run = runtime.block_on(async {
         match case {
             Case::Reduce { staging } => case::reduce(staging).await,
-            Case::Apply { staging, lake } => case::apply(staging, lake).await,
+            Case::Apply { staging, lake, merge } => case::apply(staging, lake, merge).await,
         }
     });
     run.peak = machine::peak_memory();

@@ -16,6 +16,10 @@ const LOAD_OBJECTS: u64 = 10;
 const CDC_OBJECTS: u64 = 100;
 const ROWS: u64 = 1_000_000;
 
+/// Values of `merge`.
+pub(crate) const COPY_ON_WRITE: &str = "copy-on-write";
+pub(crate) const DELETION_VECTORS: &str = "deletion-vectors";
+
 /// How objects are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Format {
@@ -126,19 +130,20 @@ impl Staging {
 }
 
 /// The configuration over two folders.
-pub(crate) fn settings(staging: &Path, lake: &Path) -> Settings {
-    let text = settings_text(staging, lake);
+pub(crate) fn settings(staging: &Path, lake: &Path, merge: &str) -> Settings {
+    let text = settings_text(staging, lake, merge);
     load::parse(&text).unwrap_or_else(|error| panic!("{}", error.chain()))
 }
 
 /// The same as text.
-pub(crate) fn settings_text(staging: &Path, lake: &Path) -> String {
+pub(crate) fn settings_text(staging: &Path, lake: &Path, merge: &str) -> String {
     format!(
         r#"
 staging = "{}"
 lake = "{}"
 [[table]]
 source = "shop.orders"
+merge = "{merge}"
 keys = ["id"]
 columns = [
   {{ name = "id", type = "bigint", nullable = false }},

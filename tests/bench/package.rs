@@ -9,7 +9,7 @@ use std::process::Command;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
 
-use crate::objects::settings_text;
+use crate::objects::{COPY_ON_WRITE, settings_text};
 use crate::report::{Report, median};
 use crate::runtime_api::Function;
 
@@ -45,7 +45,7 @@ fn measure_profile(profile: &str, program: &Path, folder: &Path, report: &mut Re
         None => report.note("sizes are left out: there is no strip (binutils)"),
     }
     let config = folder.join("dmslake.toml");
-    let text = settings_text(&folder.join("staging"), &folder.join("lake"));
+    let text = settings_text(&folder.join("staging"), &folder.join("lake"), COPY_ON_WRITE);
     fs::write(&config, text).expect("written");
     let config = config.display().to_string();
     let polls: Vec<f64> = (0..STARTS)

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::child::{self, Case, LAMBDA_MEMORY, Run};
-use crate::objects::{Format, Staging};
+use crate::objects::{COPY_ON_WRITE, DELETION_VECTORS, Format, Staging};
 use crate::report::Report;
 
 const RUNS: usize = 3;
@@ -21,7 +21,8 @@ pub(crate) fn measure_load(staging: &Staging, report: &mut Report) {
 fn load(staging: &Staging, format: Format) -> Run {
     let lake = staging.lake("load");
     remove(&lake);
-    let run = child::run(&Case::Apply { staging: staging.load(format), lake }, false);
+    let case = Case::Apply { staging: staging.load(format), lake, merge: COPY_ON_WRITE.into() };
+    let run = child::run(&case, false);
     assert_eq!(run.outcome, [staging.rows, staging.rows].map(|rows| rows as i64));
     run
 }
@@ -29,17 +30,22 @@ fn load(staging: &Staging, format: Format) -> Run {
 /// Applies the backlog to the table of the full load.
 pub(crate) fn measure_apply(staging: &Staging, report: &mut Report) {
     let base = staging.lake("base");
-    child::run(&Case::Apply { staging: staging.load(Format::Parquet), lake: base.clone() }, false);
+    load_into(staging, &base);
     let mut agreed: Option<Vec<i64>> = None;
-    for (format, in_lambda) in
-        [(Format::Csv, false), (Format::Parquet, false), (Format::Parquet, true)]
-    {
+    for (format, in_lambda, merge) in [
+        (Format::Csv, false, COPY_ON_WRITE),
+        (Format::Parquet, false, COPY_ON_WRITE),
+        (Format::Parquet, true, COPY_ON_WRITE),
+        (Format::Csv, false, DELETION_VECTORS),
+        (Format::Parquet, false, DELETION_VECTORS),
+    ] {
         let runs: Vec<Run> = (0..RUNS)
             .map(|_| {
                 let lake = staging.lake("apply");
                 remove(&lake);
                 copy(&base, &lake);
-                child::run(&Case::Apply { staging: staging.backlog(format), lake }, in_lambda)
+                let (staging, merge) = (staging.backlog(format), merge.to_owned());
+                child::run(&Case::Apply { staging, lake, merge }, in_lambda)
             })
             .collect();
         for run in &runs {
@@ -49,9 +55,15 @@ pub(crate) fn measure_apply(staging: &Staging, report: &mut Report) {
         let budget =
             if in_lambda { format!(", function of {LAMBDA_MEMORY} MB") } else { String::new() };
         let commits = runs[0].version - 1;
-        let what = format!("apply a backlog, {}{budget}, commits: {commits}", format.name());
+        let what =
+            format!("apply a backlog, {}, {merge}{budget}, commits: {commits}", format.name());
         report.runs(&what, (staging.rows, "changes"), &runs, "apply");
     }
+}
+
+fn load_into(staging: &Staging, lake: &Path) {
+    let (staging, lake) = (staging.load(Format::Parquet), lake.to_owned());
+    child::run(&Case::Apply { staging, lake, merge: COPY_ON_WRITE.into() }, false);
 }
 
 fn remove(folder: &Path) {

@@ -18,7 +18,6 @@ use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::data_type::Int96;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaDataReader};
 use parquet::file::properties::WriterProperties;
 use rand::rngs::StdRng;
@@ -85,7 +84,7 @@ async fn touch(table: &LakeTable, bytes: Vec<u8>, matches: &[(u64, u32)]) -> Tou
     let path = "old = é%20 file.parquet".to_owned();
     let bytes = Bytes::from(bytes);
     let footer = ParquetMetaDataReader::new()
-        .with_page_index_policy(PageIndexPolicy::Skip)
+        .with_page_index_policy(PageIndexPolicy::Optional)
         .parse_and_finish(&bytes)
         .unwrap();
     let add = Add { path: path.clone(), size: bytes.len().try_into().unwrap(), ..Add::default() };
@@ -254,14 +253,9 @@ async fn a_file_of_another_writer_is_read_as_the_table_has_it() {
     columns.push(column("at", ColumnType::Timestamp));
     columns.push(column("added", ColumnType::String));
     let (_, table) = new_table(&folder, columns).await;
-    // Julian day and nanoseconds of year 1, year 9999 and 1970.
-    let instant = |day: u32, nanos: u32| {
-        let mut value = Int96::new();
-        value.set_data(nanos, 0, day);
-        Some(value)
-    };
-    let instants =
-        vec![instant(1_721_426, 1_000), instant(5_373_484, 0), instant(2_440_588, 5_000), None];
+    // Year 1, year 9999 and 1970.
+    let instant = |days: i64, microseconds: i64| Some(days * 86_400_000_000 + microseconds);
+    let instants = vec![instant(-719_162, 1), instant(2_932_896, 0), instant(0, 5), None];
     let amounts = [Some(-150), None, Some(99_999), Some(1)];
     let old = file(&[
         ("int96 at", Values::I96(instants)),

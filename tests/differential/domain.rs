@@ -9,11 +9,6 @@ use rand::seq::{IndexedMutRandom, IndexedRandom, SliceRandom};
 
 use crate::support::model::{Key, Row, Value};
 
-/// Whether keys before 1684 and after 2255 may lie between two milliseconds, at which statistics
-/// end: `deltalake` rounds bounds up through a double, which misses there, and the scan by which
-/// keys are located today believes them (`merging::far_instants_between_milliseconds_are_found`).
-const FAR_KEYS_BETWEEN_MILLISECONDS: bool = false;
-
 /// Days of 1000-01-01 and 9999-12-31, MySQL's first and last.
 const DAYS: (i64, i64) = (-354_285, 2_932_896);
 const MICROSECONDS_OF_DAY: i64 = 86_400_000_000;
@@ -192,11 +187,8 @@ fn draw_key(rng: &mut StdRng, column_type: ColumnType, count: usize) -> Draw {
             let base = base * MICROSECONDS_OF_DAY + rng.random_range(0..1000) * 1000;
             let span = i64::try_from(span).unwrap();
             // Around the milliseconds at which statistics cut.
-            let is_near = base.abs() < 1 << 52;
-            let beside: &[i64] =
-                if is_near || FAR_KEYS_BETWEEN_MILLISECONDS { &[-1, 0, 1, 500, 999] } else { &[0] };
             Box::new(move |rng| {
-                let beside = *beside.choose(rng).unwrap();
+                let beside = *[-1, 0, 1, 500, 999].choose(rng).unwrap();
                 Value::Instant(base + rng.random_range(0..span) * 1000 + beside)
             })
         }

@@ -26,7 +26,7 @@ pub(crate) async fn create(location: &Location, schema: &TableSchema) -> LakeTab
         .with_columns(table::to_delta(schema.columns()).unwrap())
         .with_configuration_property(TableProperty::EnableExpiredLogCleanup, Some("false"))
         .with_configuration_property(TableProperty::EnableDeletionVectors, Some("true"))
-        .with_commit_properties(table::commit_properties(&lake::empty_record(0), 1).unwrap())
+        .with_commit_properties(table::commit_properties(&lake::empty_record(0), 1, None).unwrap())
         .await
         .unwrap();
     lake::open(location).await

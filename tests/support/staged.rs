@@ -62,6 +62,7 @@ impl Staged {
             rename: std::collections::BTreeMap::new(),
             store: Vec::new(),
             on_bad_row: OnBadRow::Quarantine,
+            merge: dmslake::config::MergeMode::default(),
         };
         Self {
             table,

@@ -53,6 +53,7 @@ const DEFAULTS: &str = "
 # Any key of a table may stand here for all of them.
 [defaults]
 # on_bad_row = \"stop\"              # or \"quarantine\": set the row aside and go on
+# merge = \"copy-on-write\"          # or \"deletion-vectors\" or \"auto\": readers must know them
 ";
 
 /// Writes the draft out.

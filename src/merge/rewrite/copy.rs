@@ -3,18 +3,12 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use deltalake::logstore::ObjectStoreRef;
-use futures::future::{BoxFuture, FutureExt as _, TryFutureExt as _};
 use object_store::ObjectStoreExt as _;
 use object_store::path::Path;
-use parquet::arrow::async_reader::MetadataFetch;
 use parquet::bloom_filter::Sbbf;
 use parquet::column::writer::ColumnCloseResult;
-use parquet::errors::Result as ParquetResult;
-use parquet::file::metadata::{
-    ColumnChunkMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData,
-};
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use crate::error::Result;
@@ -32,32 +26,15 @@ pub(super) struct Copier {
 }
 
 impl Copier {
-    /// Compares a file with the layout of its replacement. The page index is read if the footer
-    /// comes without it and a copied row group would lose it.
-    pub(super) async fn open(
-        store: &ObjectStoreRef,
-        path: &Path,
-        layout: &FileLayout,
-        footer: &Arc<ParquetMetaData>,
-    ) -> Result<Self> {
+    /// Compares a file with the layout of its replacement.
+    pub(super) fn of(layout: &FileLayout, footer: &Arc<ParquetMetaData>) -> Self {
         let found = footer.file_metadata().schema_descr();
         let place = |wanted: &Arc<_>| found.columns().iter().position(|column| column == wanted);
         let columns: Option<Vec<usize>> = layout.parquet().columns().iter().map(place).collect();
         let is_key =
             |&column: &usize| layout.keys().contains(&found.column(column).name().to_owned());
         let keys = columns.iter().flatten().copied().filter(is_key).collect();
-        let lacks_index = columns.is_some()
-            && footer.offset_index().is_none()
-            && chunks(footer).any(|chunk| chunk.offset_index_offset().is_some());
-        let footer = if lacks_index {
-            let mut reader = ParquetMetaDataReader::new_with_metadata(footer.as_ref().clone())
-                .with_page_index_policy(PageIndexPolicy::Optional);
-            reader.load_page_index(Ranges { store, path }).await?;
-            Arc::new(reader.finish()?)
-        } else {
-            Arc::clone(footer)
-        };
-        Ok(Self { footer, columns, keys })
+        Self { footer: Arc::clone(footer), columns, keys }
     }
 
     pub(super) fn footer(&self) -> &Arc<ParquetMetaData> {
@@ -65,10 +42,15 @@ impl Copier {
     }
 
     /// Whether the replacement can hold a row group as it is. One that does not bound the keys
-    /// is encoded anew, or the file could never be ruled out.
+    /// is encoded anew, or the file could never be ruled out; so is one without page index,
+    /// since a file has it for all its row groups or for none.
     pub(super) fn can_copy(&self, group: usize) -> bool {
         let metadata = self.footer.row_group(group);
-        self.columns.is_some() && self.keys.iter().all(|&key| has_bounds(metadata, key))
+        let Some(columns) = &self.columns else { return false };
+        let has_pages = |&column: &usize| metadata.column(column).offset_index_offset().is_some();
+        self.footer.offset_index().is_some()
+            && columns.iter().all(has_pages)
+            && self.keys.iter().all(|&key| has_bounds(metadata, key))
     }
 
     /// Where the row groups of a step stand in the file.
@@ -111,22 +93,6 @@ impl Copier {
         }
         Ok(columns)
     }
-}
-
-/// A file as a footer's reader asks for parts of it.
-struct Ranges<'a> {
-    store: &'a ObjectStoreRef,
-    path: &'a Path,
-}
-
-impl MetadataFetch for Ranges<'_> {
-    fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        self.store.get_range(self.path, range).map_err(Into::into).boxed()
-    }
-}
-
-fn chunks(footer: &ParquetMetaData) -> impl Iterator<Item = &ColumnChunkMetaData> {
-    footer.row_groups().iter().flat_map(RowGroupMetaData::columns)
 }
 
 fn end(chunk: &ColumnChunkMetaData) -> u64 {

@@ -23,6 +23,7 @@ use crate::merge::rewrite::copy::Copier;
 use crate::merge::rewrite::edited::{EditedRows, Images, Source};
 use crate::merge::rewrite::steps::{Step, plan};
 use crate::merge::touched::Touched;
+use crate::table::footer::path_of;
 
 /// What became of a touched file.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +56,8 @@ pub async fn rewrite(
     upserts: &[RecordBatch],
 ) -> Result<Rewritten> {
     let images = Arc::new(Images::of(layout, upserts)?);
-    let path = object_path(&touched.add.path);
-    let copier = Copier::open(store, &path, layout, &touched.footer).await?;
+    let path = path_of(&touched.add);
+    let copier = Copier::of(layout, &touched.footer);
     let planned = plan(touched, images.len(), &copier)?;
     let mut rewritten = planned.rewritten;
     if planned.steps.is_empty() {
@@ -129,11 +130,6 @@ impl Replacement<'_> {
             }
         }
     }
-}
-
-/// The path of a data file in the store at the table's root, encoded signs kept as they are.
-fn object_path(path: &str) -> Path {
-    Path::parse(path).unwrap_or_else(|_| Path::from(path))
 }
 
 fn misplaced() -> Error {

@@ -81,6 +81,7 @@ fn table_section(rng: &mut StdRng, endpoint: &Endpoint, staged: &StagedTable) ->
     let keys = history.keys.iter().map(|&at| Value::from(history.columns[at].name.as_str()));
     table.insert("source".into(), format!("{}.{}", history.schema, history.table).into());
     table.insert("keys".into(), keys.collect::<Vec<_>>().into());
+    table.insert("merge".into(), task.merge.into());
     if task.bad_rows {
         table.insert("on_bad_row".into(), "quarantine".into());
     }

@@ -38,6 +38,9 @@ pub(crate) enum Described {
     None,
 }
 
+/// What the configuration allows for `merge`.
+pub(crate) const MERGE_MODES: [&str; 3] = ["copy-on-write", "deletion-vectors", "auto"];
+
 /// What differs between the tables of a task.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
@@ -55,6 +58,8 @@ pub(crate) struct TableTask {
     pub(crate) hex: bool,
     /// Updates leave unchanged columns out.
     pub(crate) partial: bool,
+    /// `merge`, as the configuration spells it.
+    pub(crate) merge: &'static str,
     /// `on_bad_row = "quarantine"`, and there are bad rows.
     pub(crate) bad_rows: bool,
     pub(crate) stored_timestamp: bool,
@@ -155,6 +160,7 @@ impl TableTask {
             sequence_first: false,
             hex: false,
             partial: false,
+            merge: MERGE_MODES[0],
             bad_rows: false,
             stored_timestamp: false,
             resumes: false,
@@ -180,6 +186,7 @@ impl TableTask {
             sequence_first: rng.random(),
             hex: described == Described::All && rng.random_bool(0.3),
             partial: csv && endpoint.no_sup.is_some() && endpoint.op_in_cdc,
+            merge: MERGE_MODES.choose(rng).expect("a choice"),
             bad_rows: rng.random_bool(0.25),
             stored_timestamp,
             resumes: rng.random_bool(0.25),

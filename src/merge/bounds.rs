@@ -1,0 +1,153 @@
+//! Where keys may stand at all: bounds of places against the sorted keys.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, TimestampMicrosecondArray};
+use arrow::compute::kernels::cast::cast;
+use arrow::datatypes::{DataType, Decimal128Type, TimeUnit, TimestampMicrosecondType};
+use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
+
+use crate::error::Result;
+use crate::merge::keys::KeySet;
+
+/// Lower and upper bounds of one column in several places (data files, row groups, pages), NULL
+/// where they are not known.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    pub(super) low: ArrayRef,
+    pub(super) high: ArrayRef,
+}
+
+/// The keys of a set, each column sorted by itself.
+#[derive(Debug)]
+pub(super) struct SortedKeys {
+    columns: Vec<SortedColumn>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct SortedColumn {
+    data_type: DataType,
+    converter: RowConverter,
+    /// In the order of the changes, comparable by bytes.
+    values: Rows,
+    /// Changes by rising value.
+    order: Vec<u32>,
+}
+
+/// Bounds of one place as comparable bytes, none where they are not known.
+type Interval = Option<(OwnedRow, OwnedRow)>;
+
+impl SortedKeys {
+    pub(super) fn of(keys: &KeySet) -> Result<Self> {
+        let columns = keys.columns().iter().map(SortedColumn::of).collect::<Result<Vec<_>>>()?;
+        Ok(Self { columns, len: keys.len() })
+    }
+
+    /// For each of `places` places, whether a key may stand there: whether there is a key whose
+    /// every column lies within its bounds. `bounds` gives them by key column.
+    pub(super) fn may_stand(&self, places: usize, bounds: &[Option<Bounds>]) -> Result<Vec<bool>> {
+        let columns = self.columns.iter().zip(bounds);
+        let intervals = columns.map(|(column, bounds)| column.intervals(places, bounds.as_ref()));
+        let intervals = intervals.collect::<Result<Vec<Vec<Interval>>>>()?;
+        Ok((0..places).map(|place| self.may_stand_in(place, &intervals)).collect())
+    }
+
+    fn may_stand_in(&self, place: usize, intervals: &[Vec<Interval>]) -> bool {
+        let known = self
+            .columns
+            .iter()
+            .zip(intervals)
+            .filter_map(|(column, intervals)| Some((column, intervals[place].as_ref()?)))
+            .map(|(column, interval)| (column, interval, column.within(interval)));
+        let known: Vec<_> = known.collect();
+        // The column that leaves the fewest keys; the others are asked key by key.
+        let Some(least) = (0..known.len()).min_by_key(|&at| known[at].2.len()) else {
+            return self.len > 0;
+        };
+        let (column, _, range) = &known[least];
+        column.order[range.clone()].iter().any(|&key| {
+            known.iter().enumerate().all(|(at, (column, interval, _))| {
+                at == least || contains(interval, column.values.row(key as usize).as_ref())
+            })
+        })
+    }
+}
+
+fn contains((low, high): &(OwnedRow, OwnedRow), value: &[u8]) -> bool {
+    low.as_ref() <= value && value <= high.as_ref()
+}
+
+impl SortedColumn {
+    fn of(column: &ArrayRef) -> Result<Self> {
+        let data_type = column.data_type().clone();
+        let converter = RowConverter::new(vec![SortField::new(data_type.clone())])?;
+        let values = converter.convert_columns(std::slice::from_ref(column))?;
+        let count = u32::try_from(column.len()).expect("a slice has fewer changes");
+        let mut order: Vec<u32> = (0..count).collect();
+        let value = |&key: &u32| values.row(key as usize);
+        if !order.is_sorted_by_key(value) {
+            order.sort_unstable_by(|a, b| value(a).cmp(&value(b)));
+        }
+        Ok(Self { data_type, converter, values, order })
+    }
+
+    fn intervals(&self, places: usize, bounds: Option<&Bounds>) -> Result<Vec<Interval>> {
+        let Some(Bounds { low, high }) = bounds else { return Ok(vec![None; places]) };
+        let (low, high) = (cast(low, &self.data_type)?, cast(high, &self.data_type)?);
+        let is_known = |place| low.is_valid(place) && high.is_valid(place);
+        let rows = |column| self.converter.convert_columns(&[column]);
+        let (lows, highs) = (rows(low.clone())?, rows(high.clone())?);
+        let interval =
+            |place| is_known(place).then(|| (lows.row(place).owned(), highs.row(place).owned()));
+        Ok((0..places).map(interval).collect())
+    }
+
+    /// The places in `order` of the keys within an interval.
+    fn within(&self, (low, high): &(OwnedRow, OwnedRow)) -> Range<usize> {
+        let value = |key: &u32| self.values.row(*key as usize);
+        let begin = self.order.partition_point(|key| value(key) < low.row());
+        let length = self.order[begin..].partition_point(|key| value(key) <= high.row());
+        begin..begin + length
+    }
+}
+
+impl Bounds {
+    /// Bounds that the log's statistics give, widened by what they may have lost on their way.
+    /// Of floating-point numbers nothing is known, since statistics leave out NaN.
+    pub(super) fn of_log(self) -> Option<Self> {
+        match self.low.data_type() {
+            data_type if data_type.is_floating() => None,
+            DataType::Decimal128(..) => Some(Self {
+                low: decimals(&self.low, -1, i64::MIN),
+                high: decimals(&self.high, 1, i64::MAX),
+            }),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Some(Self { low: instants(&self.low, -1), high: instants(&self.high, 1) })
+            }
+            _ => Some(self),
+        }
+    }
+}
+
+/// `deltalake`'s writer passes decimals through a double, which keeps 15 digits, or through 64
+/// bits, at whose `end` they stop: then nothing is known.
+fn decimals(bounds: &ArrayRef, sign: i128, end: i64) -> ArrayRef {
+    const EXACT: i128 = 10i128.pow(15);
+    let widen = |value: i128| {
+        (value != i128::from(end)).then(|| value.saturating_add(sign * (value.abs() / EXACT)))
+    };
+    let widened: Decimal128Array = bounds.as_primitive::<Decimal128Type>().unary_opt(widen);
+    Arc::new(widened.with_data_type(bounds.data_type().clone()))
+}
+
+/// Statistics end at the millisecond, and `deltalake` rounds them up through a double, whose
+/// steps reach 32 microseconds within MySQL's years.
+fn instants(bounds: &ArrayRef, sign: i64) -> ArrayRef {
+    const SLACK: i64 = 2_000;
+    let widened: TimestampMicrosecondArray = bounds
+        .as_primitive::<TimestampMicrosecondType>()
+        .unary(|value| value.saturating_add(sign * SLACK));
+    Arc::new(widened.with_data_type(bounds.data_type().clone()))
+}

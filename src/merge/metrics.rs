@@ -1,0 +1,94 @@
+//! What a commit did, under Spark's names for the metrics of a MERGE.
+
+use std::time::Duration;
+
+use deltalake::kernel::Add;
+use serde_json::{Map, Value};
+
+use crate::merge::MergePlan;
+use crate::merge::rewrite::Rewritten;
+
+/// Counts of one commit: rows are known from its plan, files as they are written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Metrics {
+    source_rows: u64,
+    inserted: u64,
+    updated: u64,
+    deleted: u64,
+    copied: u64,
+    files_added: u64,
+    files_removed: u64,
+    bytes_added: u64,
+    bytes_removed: u64,
+    vectors_added: u64,
+    vectors_updated: u64,
+    took: Duration,
+}
+
+impl Metrics {
+    /// The rows that a plan changes.
+    pub(super) fn of(plan: &MergePlan) -> Self {
+        Self {
+            source_rows: plan.inserted + plan.updated + plan.deleted + plan.ignored,
+            inserted: plan.inserted,
+            updated: plan.updated,
+            deleted: plan.deleted,
+            ..Self::default()
+        }
+    }
+
+    /// A file that holds new rows.
+    pub(super) fn added(&mut self, file: &Add) {
+        self.files_added += 1;
+        self.bytes_added += file.size.unsigned_abs();
+    }
+
+    /// A file that another one replaces, if any row is left.
+    pub(super) fn replaced(&mut self, file: &Add, rewritten: &Rewritten) {
+        self.files_removed += 1;
+        self.bytes_removed += file.size.unsigned_abs();
+        self.copied += rewritten.copied_rows + rewritten.encoded_rows - rewritten.updated_rows;
+        if let Some(add) = &rewritten.add {
+            self.added(add);
+        }
+    }
+
+    /// A file in which rows were masked; nothing took its place if none is left.
+    pub(super) fn masked(&mut self, before: &Add, after: Option<&Add>) {
+        match (after, &before.deletion_vector) {
+            (None, _) => {
+                self.files_removed += 1;
+                self.bytes_removed += before.size.unsigned_abs();
+            }
+            (Some(_), None) => self.vectors_added += 1,
+            (Some(_), Some(_)) => self.vectors_updated += 1,
+        }
+    }
+
+    /// The time until everything was written.
+    pub(super) fn took(&mut self, took: Duration) {
+        self.took = took;
+    }
+
+    /// As Spark writes them: every value as text.
+    pub(super) fn to_json(self) -> Value {
+        let milliseconds = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX);
+        let metrics = [
+            ("numSourceRows", self.source_rows),
+            ("numTargetRowsInserted", self.inserted),
+            ("numTargetRowsUpdated", self.updated),
+            ("numTargetRowsDeleted", self.deleted),
+            ("numTargetRowsCopied", self.copied),
+            ("numOutputRows", self.inserted + self.updated + self.copied),
+            ("numTargetFilesAdded", self.files_added),
+            ("numTargetFilesRemoved", self.files_removed),
+            ("numTargetBytesAdded", self.bytes_added),
+            ("numTargetBytesRemoved", self.bytes_removed),
+            ("numTargetDeletionVectorsAdded", self.vectors_added),
+            ("numTargetDeletionVectorsUpdated", self.vectors_updated),
+            ("executionTimeMs", milliseconds),
+        ];
+        let entry = |(name, value): (&str, u64)| (name.to_owned(), Value::from(value.to_string()));
+        Value::Object(metrics.into_iter().map(entry).collect::<Map<_, _>>())
+    }
+}

@@ -1,0 +1,217 @@
+//! Which data files, and which rows of them, may hold a key at all.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, new_null_array};
+use arrow::compute::concat;
+use arrow::datatypes::{DataType, Schema};
+use buoyant_kernel::expressions::{Scalar, StructData};
+use deltalake::kernel::LogicalFileView;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::merge::bounds::{Bounds, SortedKeys};
+use crate::merge::keys::KeySet;
+
+/// The files that may hold a key, by partition values and the log's statistics.
+pub(super) fn files(
+    views: Vec<LogicalFileView>,
+    keys: &KeySet,
+    sorted: &SortedKeys,
+) -> Result<Vec<LogicalFileView>> {
+    let bounds = keys.names().iter().zip(keys.columns());
+    let bounds = bounds
+        .map(|(name, column)| log_bounds(&views, name, column.data_type()))
+        .collect::<Result<Vec<_>>>()?;
+    let may_hold = sorted.may_stand(views.len(), &bounds)?;
+    Ok(views.into_iter().zip(may_hold).filter_map(|(view, may)| may.then_some(view)).collect())
+}
+
+fn log_bounds(
+    views: &[LogicalFileView],
+    name: &str,
+    data_type: &DataType,
+) -> Result<Option<Bounds>> {
+    let mut low = Vec::with_capacity(views.len());
+    let mut high = Vec::with_capacity(views.len());
+    for view in views {
+        let partition = view.partition_values();
+        let exact = partition.as_ref().and_then(|values| member(values, name));
+        low.push(bound(exact.or(field(view.min_values().as_ref(), name)), data_type)?);
+        let exact = partition.as_ref().and_then(|values| member(values, name));
+        high.push(bound(exact.or(field(view.max_values().as_ref(), name)), data_type)?);
+    }
+    Ok(Bounds { low: whole(&low, data_type)?, high: whole(&high, data_type)? }.of_log())
+}
+
+fn member(values: &StructData, name: &str) -> Option<Scalar> {
+    let at = values.fields().iter().position(|field| field.name() == name)?;
+    values.values().get(at).cloned()
+}
+
+fn field(values: Option<&Scalar>, name: &str) -> Option<Scalar> {
+    match values {
+        Some(Scalar::Struct(values)) => member(values, name),
+        _ => None,
+    }
+}
+
+/// A bound as an array of one value; NULL if it is not known or of another type.
+fn bound(scalar: Option<Scalar>, data_type: &DataType) -> Result<ArrayRef> {
+    let array = match scalar {
+        Some(scalar) if !scalar.is_null() => scalar.to_array(1).map_err(|error| {
+            Error::new(ErrorKind::TableCorrupt, "a statistic of the log has no known type")
+                .because(error)
+        })?,
+        _ => return Ok(new_null_array(data_type, 1)),
+    };
+    let is_same = array.data_type() == data_type;
+    Ok(if is_same { array } else { new_null_array(data_type, 1) })
+}
+
+fn whole(parts: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
+    if parts.is_empty() {
+        return Ok(new_null_array(data_type, 0));
+    }
+    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    Ok(concat(&parts)?)
+}
+
+/// The rows of a file that may hold a key: row groups, and the physical rows within them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Selected {
+    /// Rising.
+    pub(super) row_groups: Vec<usize>,
+    /// Rising and apart, all within the row groups.
+    pub(super) rows: Vec<Range<u64>>,
+}
+
+/// The rows of a file that may hold a key, by the statistics of row groups and pages.
+pub(super) fn rows(
+    footer: &ArrowReaderMetadata,
+    keys: &KeySet,
+    sorted: &SortedKeys,
+) -> Result<Selected> {
+    let file = footer.metadata();
+    let bounds = keys.names().iter().map(|name| row_group_bounds(footer, name));
+    let bounds = bounds.collect::<Result<Vec<_>>>()?;
+    let may_hold = sorted.may_stand(file.num_row_groups(), &bounds)?;
+    let mut selected = Selected::default();
+    let mut begin = 0;
+    for (row_group, may_hold) in may_hold.into_iter().enumerate() {
+        let length = row_count(file, row_group);
+        if may_hold {
+            let rows = page_rows(footer, row_group, begin..begin + length, keys, sorted)?;
+            if !rows.is_empty() {
+                selected.row_groups.push(row_group);
+                selected.rows.extend(rows);
+            }
+        }
+        begin += length;
+    }
+    Ok(selected)
+}
+
+/// Rows of a row group.
+pub(super) fn row_count(file: &ParquetMetaData, row_group: usize) -> u64 {
+    u64::try_from(file.row_group(row_group).num_rows()).unwrap_or_default()
+}
+
+fn row_group_bounds(footer: &ArrowReaderMetadata, name: &str) -> Result<Option<Bounds>> {
+    let Some(converter) = converter(footer.schema(), footer, name)? else { return Ok(None) };
+    let groups = footer.metadata().row_groups();
+    let low = converter.row_group_mins(groups).map_err(statistics)?;
+    let high = converter.row_group_maxes(groups).map_err(statistics)?;
+    Ok(comparable(low, high))
+}
+
+/// The part of a row group's rows whose pages may hold a key.
+fn page_rows(
+    footer: &ArrowReaderMetadata,
+    row_group: usize,
+    all: Range<u64>,
+    keys: &KeySet,
+    sorted: &SortedKeys,
+) -> Result<Vec<Range<u64>>> {
+    let mut rows = vec![all.clone()];
+    for (at, name) in keys.names().iter().enumerate() {
+        let Some((bounds, begins)) = page_bounds(footer, row_group, name)? else { continue };
+        let mut of_columns: Vec<Option<Bounds>> = keys.names().iter().map(|_| None).collect();
+        of_columns[at] = Some(bounds);
+        let may_hold = sorted.may_stand(begins.len(), &of_columns)?;
+        let ends = begins.iter().skip(1).copied().chain([all.end - all.start]);
+        let pages = begins.iter().zip(ends).zip(may_hold);
+        let kept = pages.filter(|(_, may)| *may);
+        let kept = kept.map(|((begin, end), _)| all.start + begin..all.start + end);
+        rows = intersection(&rows, kept);
+    }
+    Ok(rows)
+}
+
+/// Bounds of a column's pages in a row group, and the row within it that each begins with.
+fn page_bounds(
+    footer: &ArrowReaderMetadata,
+    row_group: usize,
+    name: &str,
+) -> Result<Option<(Bounds, Vec<u64>)>> {
+    let file = footer.metadata();
+    let (Some(columns), Some(offsets)) = (file.column_index(), file.offset_index()) else {
+        return Ok(None);
+    };
+    let Some(converter) = converter(footer.schema(), footer, name)? else { return Ok(None) };
+    let Some(column) = converter.parquet_column_index() else { return Ok(None) };
+    let begins = offsets[row_group][column].page_locations().iter();
+    let begins = begins.map(|page| u64::try_from(page.first_row_index).unwrap_or_default());
+    let begins: Vec<u64> = begins.collect();
+    let low = converter.data_page_mins(columns, offsets, [&row_group]).map_err(statistics)?;
+    let high = converter.data_page_maxes(columns, offsets, [&row_group]).map_err(statistics)?;
+    if low.len() != begins.len() || high.len() != begins.len() {
+        return Ok(None);
+    }
+    Ok(comparable(low, high).map(|bounds| (bounds, begins)))
+}
+
+fn converter<'a>(
+    schema: &'a Arc<Schema>,
+    footer: &'a ArrowReaderMetadata,
+    name: &str,
+) -> Result<Option<StatisticsConverter<'a>>> {
+    if schema.index_of(name).is_err() {
+        return Ok(None);
+    }
+    let found = StatisticsConverter::try_new(name, schema, footer.parquet_schema());
+    Ok(Some(found.map_err(statistics)?))
+}
+
+/// Statistics of floating-point numbers leave out NaN.
+fn comparable(low: ArrayRef, high: ArrayRef) -> Option<Bounds> {
+    (!low.data_type().is_floating()).then_some(Bounds { low, high })
+}
+
+fn statistics(error: ParquetError) -> Error {
+    Error::new(ErrorKind::TableCorrupt, "the statistics of a data file cannot be read")
+        .because(error)
+}
+
+/// The rows that stand in both; each rising and apart.
+fn intersection(left: &[Range<u64>], right: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut both: Vec<Range<u64>> = Vec::new();
+    let mut left = left.iter().peekable();
+    for range in right {
+        while left.peek().is_some_and(|other| other.end <= range.start) {
+            left.next();
+        }
+        for other in left.clone().take_while(|other| other.start < range.end) {
+            let common = other.start.max(range.start)..other.end.min(range.end);
+            match both.last_mut() {
+                Some(last) if last.end == common.start => last.end = common.end,
+                _ => both.push(common),
+            }
+        }
+    }
+    both
+}

@@ -1,0 +1,96 @@
+//! Rows of the table by key, for changes that leave values as they were.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{Schema, SchemaRef};
+use futures::TryStreamExt;
+
+use crate::error::Result;
+use crate::merge::keys::KeySet;
+use crate::merge::locate::{column_batches, locate, typed};
+use crate::merge::prune::{Selected, row_count};
+use crate::merge::touched::Touched;
+use crate::table::LakeTable;
+use crate::table::footer::unreadable;
+
+/// The table's rows with these keys: the key columns and `columns`, as far as the table has
+/// them, typed as its schema.
+///
+/// # Errors
+/// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
+pub async fn rows_of(
+    table: &LakeTable,
+    keys: &[String],
+    asked: &[RecordBatch],
+    columns: &[String],
+) -> Result<Vec<RecordBatch>> {
+    if table.rows() == 0 || asked.iter().all(|batch| batch.num_rows() == 0) {
+        return Ok(Vec::new());
+    }
+    let schema = wanted(&table.schema().arrow(), keys, columns)?;
+    let touched = locate(table, KeySet::new(keys, asked)?).await?;
+    let mut rows = Vec::new();
+    for file in &touched {
+        rows.extend(rows_of_file(table, file, &schema).await?);
+    }
+    Ok(rows)
+}
+
+fn wanted(schema: &Schema, keys: &[String], columns: &[String]) -> Result<SchemaRef> {
+    let wanted: Vec<usize> = (0..schema.fields().len())
+        .filter(|&at| {
+            let name = schema.field(at).name();
+            keys.contains(name) || columns.contains(name)
+        })
+        .collect();
+    Ok(Arc::new(schema.project(&wanted)?))
+}
+
+async fn rows_of_file(
+    table: &LakeTable,
+    file: &Touched,
+    schema: &SchemaRef,
+) -> Result<Vec<RecordBatch>> {
+    let store = table.delta().log_store().object_store(None);
+    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let metadata = typed(&file.footer, &file.add)?;
+    let mut batches = column_batches(&store, &file.add, metadata, &names, selected(file))?;
+    let mut rows = Vec::new();
+    while let Some(batch) =
+        batches.try_next().await.map_err(|error| unreadable(error, &file.add))?
+    {
+        let columns = schema.fields().iter().map(|field| {
+            match batch.column_by_name(field.name()) {
+                Some(column) => cast(column, field.data_type()),
+                // The file is older than the column.
+                None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+            }
+        });
+        let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
+        rows.push(RecordBatch::try_new(Arc::clone(schema), columns)?);
+    }
+    Ok(rows)
+}
+
+/// Just the rows that match.
+fn selected(file: &Touched) -> Selected {
+    let mut selected = Selected::default();
+    let mut matches = file.matches.iter().map(|found| found.position).peekable();
+    let mut end = 0;
+    for row_group in 0..file.footer.num_row_groups() {
+        end += row_count(&file.footer, row_group);
+        let before = selected.rows.len();
+        while let Some(row) = matches.next_if(|&row| row < end) {
+            match selected.rows[before..].last_mut() {
+                Some(last) if last.end == row => last.end = row + 1,
+                _ => selected.rows.push(row..row + 1),
+            }
+        }
+        if selected.rows.len() > before {
+            selected.row_groups.push(row_group);
+        }
+    }
+    selected
+}

@@ -1,0 +1,105 @@
+//! The table as a slice needs it: made, with every column, and with the protocol of its mode.
+
+use crate::config::{MergeMode, TableSpec};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::Pipeline;
+use crate::pipeline::slice::Slice;
+use crate::progress::{Books, CommitRecord, Ledger};
+use crate::schema::Column;
+use crate::storage::Location;
+use crate::table::{self, CreateOutcome, LakeTable};
+
+/// The table that takes in a slice; each step is a commit of its own, which takes in no object.
+pub(super) async fn ready_table(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    location: &Location,
+    table: Option<LakeTable>,
+    slice: &Slice,
+) -> Result<LakeTable> {
+    let table = match table {
+        Some(table) => widened(pipeline, spec, table, slice).await?,
+        None => created(pipeline, spec, location, slice).await?,
+    };
+    if spec.merge == MergeMode::CopyOnWrite || table.may_mask() {
+        return Ok(table);
+    }
+    if !table.can_read_vectors() {
+        tracing::warn!(
+            table = %spec.source,
+            "deletion vectors cannot be read below a folder whose name is encoded: copy-on-write"
+        );
+        return Ok(table);
+    }
+    let record = empty_record(pipeline, table.ledger().clone());
+    let delta = table::allow_vectors(&table, &record).await?;
+    tracing::info!(table = %spec.source, version = delta.version(), "deletion vectors allowed");
+    table.succeeded_by(delta, record)
+}
+
+async fn created(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    location: &Location,
+    slice: &Slice,
+) -> Result<LakeTable> {
+    let columns = slice.schema.columns();
+    require_keys(spec, columns)?;
+    let record = empty_record(pipeline, Ledger::default());
+    let name = spec.source.to_string();
+    match table::create(location, &name, columns, &record).await? {
+        CreateOutcome::Created(delta) => LakeTable::first(delta, record),
+        CreateOutcome::Unknown(error) => Err(error),
+    }
+}
+
+async fn widened(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    table: LakeTable,
+    slice: &Slice,
+) -> Result<LakeTable> {
+    let new = slice
+        .schema
+        .columns()
+        .iter()
+        .filter(|column| table.schema().column(&column.name).is_none());
+    let new: Vec<Column> = new.cloned().collect();
+    if new.is_empty() {
+        return Ok(table);
+    }
+    let record = empty_record(pipeline, table.ledger().clone());
+    let delta = table::add_columns(&table, &new, &record).await?;
+    tracing::info!(
+        table = %spec.source,
+        version = delta.version(),
+        columns = new.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
+        "columns added"
+    );
+    table.succeeded_by(delta, record)
+}
+
+fn require_keys(spec: &TableSpec, columns: &[Column]) -> Result<()> {
+    for key in spec.lake_keys() {
+        if !columns.iter().any(|column| column.name == key) {
+            return Err(Error::new(
+                ErrorKind::SchemaRefused,
+                "a key column does not stand in the staged objects; mend keys in the configuration",
+            )
+            .with("column", key));
+        }
+    }
+    Ok(())
+}
+
+/// A record of a commit that takes in no object.
+fn empty_record(pipeline: &Pipeline, ledger: Ledger) -> CommitRecord {
+    let books = Books { before: ledger.rows, after: ledger.rows, ..Books::default() };
+    CommitRecord {
+        format: CommitRecord::FORMAT,
+        attempt: pipeline.clock.attempt_id(),
+        objects: Vec::new(),
+        books,
+        ledger,
+    }
+}
