@@ -20,7 +20,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
-use crate::support::model::{Key, Rows, Value, key_of};
+use crate::support::model::{Key, Row, Rows, Value, key_of};
 use crate::support::parquet_file::{self, Values};
 use crate::support::{audit, lake, merge_builder, property};
 use batches::Changes;
@@ -128,6 +128,30 @@ async fn files_with_int96_timestamps_are_merged_into() {
         }
     })
     .await;
+}
+
+/// INT96 reaches as far as MySQL does, nanoseconds do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn int96_keys_of_any_year_are_found() {
+    let rng = &mut StdRng::seed_from_u64(1);
+    let shape = shape(&[ColumnType::Timestamp], vec![0]);
+    let instants = [-62_135_596_800_000_000, 5, 253_402_300_799_999_999];
+    let rows: Vec<Row> = instants.map(|instant| vec![Value::Instant(instant)]).to_vec();
+    let mut world = World::of(rng, shape, rows.clone(), &[], false).await;
+    let told = foreign::statistics(rng, world.columns(), &[0], &rows);
+    let values = [("int96 c0", Values::I96(instants.map(Some).to_vec()))];
+    let add = foreign::put(rng, &world.root, &parquet_file::file(&values), told);
+    world.adopted(vec![add]).await;
+    world.rows = rows.iter().map(|row| (row.clone(), row.clone())).collect();
+
+    let upserts = rows.into_iter().map(|row| (row.clone(), row)).collect();
+    let net = Changes { upserts, deletes: vec![] }.net(rng, world.columns(), &[0]);
+    let names = world.shape.key_names();
+    let found = merge::rows_of(&world.table, &names, &net.upserts, &[]).await.unwrap();
+    same("rows by key", &world, &rows::rows_of(&found, world.columns(), &[0]));
+    let (plan, table) = lake::apply(&world.location, &world.table, &names, net).await;
+    assert_eq!(lake::counts(&plan), [0, 3, 0, 0]);
+    same("merged", &world, &rows::content(table.delta(), world.columns(), &[0]).await);
 }
 
 /// Columns `c0`, `c1`, ….

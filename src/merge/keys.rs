@@ -1,13 +1,12 @@
 //! The keys of a batch: hashed, to find them among the keys of a file.
 
 use std::hash::{BuildHasher, Hash};
-use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, RecordBatch};
-use arrow::compute::{cast, concat};
+use arrow::compute::concat;
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, Field, Int8Type, Int16Type, Int32Type, Int64Type, Schema,
+    TimeUnit, TimestampMicrosecondType,
 };
 use arrow::row::{RowConverter, Rows, SortField};
 use foldhash::fast::RandomState;
@@ -18,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// The key columns of net changes: of every change one key, no key twice, no NULL.
 #[derive(Debug)]
 pub(super) struct KeySet {
-    names: Vec<String>,
+    schema: Schema,
     /// By key column, all keys in the order of the changes.
     columns: Vec<ArrayRef>,
     index: Index,
@@ -47,12 +46,16 @@ impl KeySet {
         let columns = names.iter().map(|name| whole_column(name, &batches));
         let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
         let index = Index::over(&columns)?;
-        let keys = Self { names: names.to_vec(), columns, index };
+        let fields = names.iter().zip(&columns);
+        let fields =
+            fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true));
+        let schema = Schema::new(fields.collect::<Vec<_>>());
+        let keys = Self { schema, columns, index };
         if keys.index.len() == keys.len() {
             return Ok(keys);
         }
         Err(Error::new(ErrorKind::Internal, "a key stands in the net changes twice")
-            .with("keys", names.join(", ")))
+            .with("keys", keys.names()))
     }
 
     /// How many keys there are.
@@ -60,9 +63,15 @@ impl KeySet {
         self.columns.first().map_or(0, Array::len)
     }
 
-    /// Names of the key columns.
-    pub(super) fn names(&self) -> &[String] {
-        &self.names
+    /// The key columns, in key order.
+    pub(super) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Names of the key columns, for a message.
+    pub(super) fn names(&self) -> String {
+        let names = self.schema.fields().iter().map(|field| field.name().as_str());
+        names.collect::<Vec<_>>().join(", ")
     }
 
     /// By key column, all keys in the order of the changes.
@@ -71,17 +80,10 @@ impl KeySet {
     }
 
     /// Tells `found` of each row of `columns`, the key columns of a file in key order, that
-    /// holds one of the keys, and of which change that is. Rows rise. A NULL is no key.
+    /// holds one of the keys, and of which change that is. They have the types of the schema.
+    /// Rows rise. A NULL is no key.
     pub(super) fn probe(&self, columns: &[ArrayRef], found: impl FnMut(usize, u32)) -> Result<()> {
-        let typed = columns.iter().zip(&self.columns).map(|(column, own)| {
-            if column.data_type() == own.data_type() {
-                Ok(Arc::clone(column))
-            } else {
-                cast(column, own.data_type())
-            }
-        });
-        let typed = typed.collect::<Result<Vec<_>, _>>()?;
-        self.index.probe(&typed, &self.columns, found)
+        self.index.probe(columns, &self.columns, found)
     }
 }
 

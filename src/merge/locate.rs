@@ -4,12 +4,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema};
 use buoyant_kernel::expressions::Scalar;
 use deltalake::kernel::{Add, LogicalFileView};
 use deltalake::logstore::ObjectStoreRef;
 use futures::{StreamExt, TryStreamExt};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection};
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::file::metadata::ParquetMetaData;
@@ -19,6 +20,7 @@ use crate::merge::bounds::SortedKeys;
 use crate::merge::keys::KeySet;
 use crate::merge::prune::{self, Selected};
 use crate::merge::touched::{Match, Touched};
+use crate::merge::typed;
 use crate::merge::vectors;
 use crate::table::LakeTable;
 use crate::table::footer::{DataFileBytes, Footers, unreadable};
@@ -44,7 +46,7 @@ pub(super) async fn locate(table: &LakeTable, keys: KeySet) -> Result<Vec<Touche
     });
     let scans = candidates.into_iter().map(|view| {
         let scan = Arc::clone(&scan);
-        let partition = PartitionKeys::of(&view, scan.keys.names());
+        let partition = PartitionKeys::of(&view, scan.keys.schema());
         #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
         let add = view.add_action();
         // A task of its own, so that files are decoded on all cores.
@@ -75,7 +77,7 @@ fn check_unique(touched: &[Touched], keys: &KeySet) -> Result<()> {
     for found in touched.iter().flat_map(|file| &file.matches) {
         if std::mem::replace(&mut seen[found.change as usize], true) {
             return Err(Error::new(ErrorKind::TableCorrupt, "a key stands in the table twice")
-                .with("keys", keys.names().join(", ")));
+                .with("keys", keys.names()));
         }
     }
     Ok(())
@@ -85,14 +87,10 @@ fn check_unique(touched: &[Touched], keys: &KeySet) -> Result<()> {
 struct PartitionKeys(Vec<Option<Scalar>>);
 
 impl PartitionKeys {
-    fn of(view: &LogicalFileView, names: &[String]) -> Self {
+    fn of(view: &LogicalFileView, keys: &Schema) -> Self {
         let values = view.partition_values();
-        let value = |name: &String| {
-            let values = values.as_ref()?;
-            let at = values.fields().iter().position(|field| field.name() == name)?;
-            values.values().get(at).cloned()
-        };
-        Self(names.iter().map(value).collect())
+        let value = |key: &Arc<Field>| prune::member(values.as_ref()?, key.name());
+        Self(keys.fields().iter().map(value).collect())
     }
 }
 
@@ -106,14 +104,15 @@ struct Scan {
 impl Scan {
     async fn file(&self, add: Add, partition: PartitionKeys) -> Result<Option<Touched>> {
         let footer = self.footers.of(&self.store, &add).await?;
-        let metadata = typed(&footer, &add)?;
+        let metadata = typed::metadata(Arc::clone(&footer))?;
         let selected = prune::rows(&metadata, &self.keys, &self.sorted)?;
         if selected.row_groups.is_empty() {
             return Ok(None);
         }
         let mut places = Places::of(selected.rows.clone());
         let mut matches = Vec::new();
-        let mut batches = column_batches(&self.store, &add, metadata, self.keys.names(), selected)?;
+        let mut batches =
+            column_batches(&self.store, &add, metadata, self.keys.schema(), selected)?;
         while let Some(batch) = batches.try_next().await.map_err(|error| unreadable(error, &add))? {
             let columns = key_columns(&batch, &self.keys, &partition)?;
             self.keys.probe(&columns, |row, change| {
@@ -126,22 +125,16 @@ impl Scan {
     }
 }
 
-/// A footer with the Arrow types that the file's own schema gives, whoever wrote it.
-pub(super) fn typed(footer: &Arc<ParquetMetaData>, add: &Add) -> Result<ArrowReaderMetadata> {
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    ArrowReaderMetadata::try_new(Arc::clone(footer), options)
-        .map_err(|error| unreadable(error, add))
-}
-
 /// The named columns of the selected rows of a file, as far as it has them.
 pub(super) fn column_batches(
     store: &ObjectStoreRef,
     add: &Add,
     metadata: ArrowReaderMetadata,
-    names: &[String],
+    columns: &Schema,
     selected: Selected,
 ) -> Result<ParquetRecordBatchStream<DataFileBytes>> {
-    let roots = names.iter().filter_map(|name| metadata.schema().index_of(name).ok());
+    let place = |field: &Arc<Field>| metadata.schema().index_of(field.name()).ok();
+    let roots = columns.fields().iter().filter_map(place);
     let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
     let selection = selected.selection(metadata.metadata());
     ParquetRecordBatchStreamBuilder::new_with_metadata(DataFileBytes::of(store, add)?, metadata)
@@ -154,20 +147,18 @@ pub(super) fn column_batches(
 }
 
 fn key_columns(
-    batch: &RecordBatch,
+    rows: &RecordBatch,
     keys: &KeySet,
     partition: &PartitionKeys,
 ) -> Result<Vec<ArrayRef>> {
-    let columns = keys.names().iter().zip(keys.columns()).zip(&partition.0);
+    let columns = keys.schema().fields().iter().zip(&partition.0);
     columns
-        .map(|((name, own), constant)| match (batch.column_by_name(name), constant) {
-            (Some(column), _) => Ok(Arc::clone(column)),
-            (None, Some(constant)) => constant.to_array(batch.num_rows()).map_err(|error| {
+        .map(|(field, constant)| match constant {
+            Some(constant) => constant.to_array(rows.num_rows()).map_err(|error| {
                 Error::new(ErrorKind::TableCorrupt, "a partition value has no known type")
                     .because(error)
             }),
-            // The file is older than the column.
-            (None, None) => Ok(new_null_array(own.data_type(), batch.num_rows())),
+            None => typed::column(rows, field),
         })
         .collect()
 }

@@ -23,6 +23,7 @@ mod read;
 mod rewrite;
 mod sort;
 mod touched;
+mod typed;
 mod vectors;
 
 pub use data_file::{DataFileWriter, FileLayout};

@@ -1,11 +1,10 @@
 //! Which data files, and which rows of them, may hold a key at all.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, new_null_array};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field};
 use buoyant_kernel::expressions::{Scalar, StructData};
 use deltalake::kernel::LogicalFileView;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
@@ -23,41 +22,58 @@ pub(super) fn files(
     keys: &KeySet,
     sorted: &SortedKeys,
 ) -> Result<Vec<LogicalFileView>> {
-    let bounds = keys.names().iter().zip(keys.columns());
-    let bounds = bounds
-        .map(|(name, column)| log_bounds(&views, name, column.data_type()))
-        .collect::<Result<Vec<_>>>()?;
-    let may_hold = sorted.may_stand(views.len(), &bounds)?;
+    let told: Vec<Told> = views.iter().map(Told::of).collect();
+    let bounds = keys.schema().fields().iter().map(|key| log_bounds(&told, key));
+    let may_hold = sorted.may_stand(views.len(), &bounds.collect::<Result<Vec<_>>>()?)?;
     Ok(views.into_iter().zip(may_hold).filter_map(|(view, may)| may.then_some(view)).collect())
 }
 
-fn log_bounds(
-    views: &[LogicalFileView],
-    name: &str,
-    data_type: &DataType,
-) -> Result<Option<Bounds>> {
-    let mut low = Vec::with_capacity(views.len());
-    let mut high = Vec::with_capacity(views.len());
-    for view in views {
-        let partition = view.partition_values();
-        let exact = partition.as_ref().and_then(|values| member(values, name));
-        low.push(bound(exact.or(field(view.min_values().as_ref(), name)), data_type)?);
-        let exact = partition.as_ref().and_then(|values| member(values, name));
-        high.push(bound(exact.or(field(view.max_values().as_ref(), name)), data_type)?);
-    }
-    Ok(Bounds { low: whole(&low, data_type)?, high: whole(&high, data_type)? }.of_log())
+/// What the log tells about the values of a file, columns as members.
+struct Told {
+    partition: Option<StructData>,
+    least: Option<StructData>,
+    greatest: Option<StructData>,
 }
 
-fn member(values: &StructData, name: &str) -> Option<Scalar> {
+impl Told {
+    fn of(view: &LogicalFileView) -> Self {
+        let members = |scalar| match scalar {
+            Some(Scalar::Struct(members)) => Some(members),
+            _ => None,
+        };
+        Self {
+            partition: view.partition_values(),
+            least: members(view.min_values()),
+            greatest: members(view.max_values()),
+        }
+    }
+
+    /// The lower and the upper bound of a column.
+    fn bounds(&self, name: &str) -> (Option<Scalar>, Option<Scalar>) {
+        let of = |members: &Option<StructData>| member(members.as_ref()?, name);
+        match of(&self.partition) {
+            Some(value) => (Some(value.clone()), Some(value)),
+            None => (of(&self.least), of(&self.greatest)),
+        }
+    }
+}
+
+fn log_bounds(told: &[Told], key: &Field) -> Result<Option<Bounds>> {
+    let mut low = Vec::with_capacity(told.len());
+    let mut high = Vec::with_capacity(told.len());
+    for file in told {
+        let (least, greatest) = file.bounds(key.name());
+        low.push(bound(least, key.data_type())?);
+        high.push(bound(greatest, key.data_type())?);
+    }
+    let whole = |parts: &[ArrayRef]| whole(parts, key.data_type());
+    Ok(Bounds { low: whole(&low)?, high: whole(&high)? }.of_log())
+}
+
+/// A member by name.
+pub(super) fn member(values: &StructData, name: &str) -> Option<Scalar> {
     let at = values.fields().iter().position(|field| field.name() == name)?;
     values.values().get(at).cloned()
-}
-
-fn field(values: Option<&Scalar>, name: &str) -> Option<Scalar> {
-    match values {
-        Some(Scalar::Struct(values)) => member(values, name),
-        _ => None,
-    }
 }
 
 /// A bound as an array of one value; NULL if it is not known or of another type.
@@ -97,7 +113,7 @@ pub(super) fn rows(
     sorted: &SortedKeys,
 ) -> Result<Selected> {
     let file = footer.metadata();
-    let bounds = keys.names().iter().map(|name| row_group_bounds(footer, name));
+    let bounds = keys.schema().fields().iter().map(|key| row_group_bounds(footer, key.name()));
     let bounds = bounds.collect::<Result<Vec<_>>>()?;
     let may_hold = sorted.may_stand(file.num_row_groups(), &bounds)?;
     let mut selected = Selected::default();
@@ -122,7 +138,7 @@ pub(super) fn row_count(file: &ParquetMetaData, row_group: usize) -> u64 {
 }
 
 fn row_group_bounds(footer: &ArrowReaderMetadata, name: &str) -> Result<Option<Bounds>> {
-    let Some(converter) = converter(footer.schema(), footer, name)? else { return Ok(None) };
+    let Some(converter) = converter(footer, name)? else { return Ok(None) };
     let groups = footer.metadata().row_groups();
     let low = converter.row_group_mins(groups).map_err(statistics)?;
     let high = converter.row_group_maxes(groups).map_err(statistics)?;
@@ -138,9 +154,9 @@ fn page_rows(
     sorted: &SortedKeys,
 ) -> Result<Vec<Range<u64>>> {
     let mut rows = vec![all.clone()];
-    for (at, name) in keys.names().iter().enumerate() {
-        let Some((bounds, begins)) = page_bounds(footer, row_group, name)? else { continue };
-        let mut of_columns: Vec<Option<Bounds>> = keys.names().iter().map(|_| None).collect();
+    for (at, key) in keys.schema().fields().iter().enumerate() {
+        let Some((bounds, begins)) = page_bounds(footer, row_group, key.name())? else { continue };
+        let mut of_columns: Vec<Option<Bounds>> = keys.columns().iter().map(|_| None).collect();
         of_columns[at] = Some(bounds);
         let may_hold = sorted.may_stand(begins.len(), &of_columns)?;
         let ends = begins.iter().skip(1).copied().chain([all.end - all.start]);
@@ -162,7 +178,7 @@ fn page_bounds(
     let (Some(columns), Some(offsets)) = (file.column_index(), file.offset_index()) else {
         return Ok(None);
     };
-    let Some(converter) = converter(footer.schema(), footer, name)? else { return Ok(None) };
+    let Some(converter) = converter(footer, name)? else { return Ok(None) };
     let Some(column) = converter.parquet_column_index() else { return Ok(None) };
     let begins = offsets[row_group][column].page_locations().iter();
     let begins = begins.map(|page| u64::try_from(page.first_row_index).unwrap_or_default());
@@ -176,10 +192,10 @@ fn page_bounds(
 }
 
 fn converter<'a>(
-    schema: &'a Arc<Schema>,
     footer: &'a ArrowReaderMetadata,
     name: &str,
 ) -> Result<Option<StatisticsConverter<'a>>> {
+    let schema = footer.schema();
     if schema.index_of(name).is_err() {
         return Ok(None);
     }

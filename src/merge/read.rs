@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, new_null_array};
-use arrow::compute::cast;
+use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::TryStreamExt;
 
 use crate::error::Result;
 use crate::merge::keys::KeySet;
-use crate::merge::locate::{column_batches, locate, typed};
+use crate::merge::locate::{column_batches, locate};
 use crate::merge::prune::{Selected, row_count};
 use crate::merge::touched::Touched;
+use crate::merge::typed;
 use crate::table::LakeTable;
 use crate::table::footer::unreadable;
 
@@ -54,21 +54,14 @@ async fn rows_of_file(
     schema: &SchemaRef,
 ) -> Result<Vec<RecordBatch>> {
     let store = table.delta().log_store().object_store(None);
-    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-    let metadata = typed(&file.footer, &file.add)?;
-    let mut batches = column_batches(&store, &file.add, metadata, &names, selected(file))?;
+    let metadata = typed::metadata(Arc::clone(&file.footer))?;
+    let mut batches = column_batches(&store, &file.add, metadata, schema, selected(file))?;
     let mut rows = Vec::new();
     while let Some(batch) =
         batches.try_next().await.map_err(|error| unreadable(error, &file.add))?
     {
-        let columns = schema.fields().iter().map(|field| {
-            match batch.column_by_name(field.name()) {
-                Some(column) => cast(column, field.data_type()),
-                // The file is older than the column.
-                None => Ok(new_null_array(field.data_type(), batch.num_rows())),
-            }
-        });
-        let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
+        let columns = schema.fields().iter().map(|field| typed::column(&batch, field));
+        let columns = columns.collect::<Result<Vec<_>>>()?;
         rows.push(RecordBatch::try_new(Arc::clone(schema), columns)?);
     }
     Ok(rows)

@@ -6,20 +6,18 @@ use arrow::array::{
     Array as _, ArrayRef, MutableArrayData, RecordBatch, make_array, new_empty_array,
     new_null_array,
 };
-use arrow::compute::{CastOptions, cast_with_options, interleave};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::compute::interleave;
+use arrow::datatypes::{Field, SchemaRef};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
-};
-use parquet::basic::Type as PhysicalType;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::ParquetMetaData;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::merge::data_file::{Columns, FileLayout};
 use crate::merge::rewrite::bytes::FileRange;
 use crate::merge::rewrite::misplaced;
 use crate::merge::rewrite::steps::Run;
+use crate::merge::typed::{self, conform, unreadable};
 
 /// Rows that are decoded at once, fewer if their values are large.
 const BATCH_ROWS: usize = 32 << 10;
@@ -70,36 +68,12 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn open(layout: &FileLayout, footer: Arc<ParquetMetaData>) -> Result<Self> {
-        let metadata = reader_metadata(footer)?;
+        let metadata = typed::metadata(footer)?;
         let found = metadata.parquet_schema().root_schema().get_fields();
         let place = |field: &Arc<Field>| found.iter().position(|f| f.name() == field.name());
         let places = layout.schema().fields().iter().map(place).collect();
         Ok(Self { schema: Arc::clone(layout.schema()), metadata, places })
     }
-}
-
-/// The types of a file follow from Parquet alone: what its writer's Arrow schema says besides,
-/// such as dictionaries and views, would stand in the way. INT96 instants are read as
-/// microseconds, since nanoseconds do not reach as far.
-fn reader_metadata(footer: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata> {
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-    let metadata = ArrowReaderMetadata::try_new(Arc::clone(&footer), options)?;
-    let is_int96 = |column: usize| {
-        let found = &footer.file_metadata().schema_descr().root_schema().get_fields()[column];
-        found.is_primitive() && found.get_physical_type() == PhysicalType::INT96
-    };
-    let fields = metadata.schema().fields();
-    if !(0..fields.len()).any(is_int96) {
-        return Ok(metadata);
-    }
-    let instant = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    let field = |(column, field): (usize, &Arc<Field>)| {
-        let field = field.as_ref().clone();
-        if is_int96(column) { field.with_data_type(instant.clone()) } else { field }
-    };
-    let schema = Schema::new(fields.iter().enumerate().map(field).collect::<Vec<_>>());
-    let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
-    Ok(ArrowReaderMetadata::try_new(footer, options)?)
 }
 
 /// A run of row groups with their edits.
@@ -208,22 +182,4 @@ impl Columns for EditedRows {
         })?;
         if edits.next().is_some() { Err(misplaced()) } else { Ok(()) }
     }
-}
-
-/// A column of the file in the table's type.
-fn conform(array: ArrayRef, field: &Field) -> Result<ArrayRef> {
-    if array.data_type() == field.data_type() {
-        return Ok(array);
-    }
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    cast_with_options(&array, field.data_type(), &options)
-        .map_err(|error| unreadable(field).because(error))
-}
-
-fn unreadable(field: &Field) -> Error {
-    Error::new(
-        ErrorKind::TableCorrupt,
-        "a column of a data file cannot be read as the table has it",
-    )
-    .with("column", field.name())
 }
