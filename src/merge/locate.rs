@@ -10,10 +10,9 @@ use buoyant_kernel::expressions::Scalar;
 use deltalake::kernel::{Add, LogicalFileView};
 use deltalake::logstore::ObjectStoreRef;
 use futures::{StreamExt, TryStreamExt};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection};
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
-use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::bounds::SortedKeys;
@@ -106,13 +105,13 @@ impl Scan {
         let footer = self.footers.of(&self.store, &add).await?;
         let metadata = typed::metadata(Arc::clone(&footer))?;
         let selected = prune::rows(&metadata, &self.keys, &self.sorted)?;
-        if selected.row_groups.is_empty() {
+        if selected.is_empty() {
             return Ok(None);
         }
-        let mut places = Places::of(selected.rows.clone());
+        let mut places = Places::of(selected.physical_rows());
         let mut matches = Vec::new();
         let mut batches =
-            column_batches(&self.store, &add, metadata, self.keys.schema(), selected)?;
+            column_batches(&self.store, &add, metadata, self.keys.schema(), &selected)?;
         while let Some(batch) = batches.try_next().await.map_err(|error| unreadable(error, &add))? {
             let columns = key_columns(&batch, &self.keys, &partition)?;
             self.keys.probe(&columns, |row, change| {
@@ -131,16 +130,15 @@ pub(super) fn column_batches(
     add: &Add,
     metadata: ArrowReaderMetadata,
     columns: &Schema,
-    selected: Selected,
+    selected: &Selected,
 ) -> Result<ParquetRecordBatchStream<DataFileBytes>> {
     let place = |field: &Arc<Field>| metadata.schema().index_of(field.name()).ok();
     let roots = columns.fields().iter().filter_map(place);
     let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
-    let selection = selected.selection(metadata.metadata());
     ParquetRecordBatchStreamBuilder::new_with_metadata(DataFileBytes::of(store, add)?, metadata)
         .with_projection(mask)
-        .with_row_groups(selected.row_groups)
-        .with_row_selection(selection)
+        .with_row_groups(selected.row_groups())
+        .with_row_selection(selected.rows())
         .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(|error| unreadable(error, add))
@@ -163,49 +161,19 @@ fn key_columns(
         .collect()
 }
 
-impl Selected {
-    /// The same rows counted within the selected row groups, as the reader wants them.
-    fn selection(&self, file: &ParquetMetaData) -> RowSelection {
-        let mut begin = 0;
-        let mut skipped = 0;
-        let mut chosen = self.row_groups.iter().peekable();
-        let mut rows = self.rows.iter().peekable();
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        let mut total = 0;
-        for row_group in 0..file.num_row_groups() {
-            let end = begin + prune::row_count(file, row_group);
-            if chosen.next_if(|chosen| **chosen == row_group).is_none() {
-                skipped += end - begin;
-            } else {
-                total += end - begin;
-                while let Some(range) = rows.next_if(|range| range.end <= end) {
-                    let place = |row: u64| {
-                        usize::try_from(row - skipped).expect("a file's rows fit in memory's range")
-                    };
-                    ranges.push(place(range.start)..place(range.end));
-                }
-            }
-            begin = end;
-        }
-        let total = usize::try_from(total).expect("a file's rows fit in memory's range");
-        RowSelection::from_consecutive_ranges(ranges.into_iter(), total)
-    }
-}
-
 /// Physical rows of what a reader hands out, in order.
-struct Places {
-    ranges: std::vec::IntoIter<Range<u64>>,
+struct Places<I> {
+    ranges: I,
     current: Range<u64>,
-    /// Rows handed out in this and earlier batches up to the current range's start.
+    /// Rows handed out up to the current range's start.
     before: u64,
+    /// Rows handed out in earlier batches.
     batch: u64,
 }
 
-impl Places {
-    fn of(rows: Vec<Range<u64>>) -> Self {
-        let mut ranges = rows.into_iter();
-        let current = ranges.next().unwrap_or_default();
-        Self { ranges, current, before: 0, batch: 0 }
+impl<I: Iterator<Item = Range<u64>>> Places<I> {
+    fn of(ranges: I) -> Self {
+        Self { ranges, current: 0..0, before: 0, batch: 0 }
     }
 
     /// The physical row of a row of the batch; asked for rising rows.

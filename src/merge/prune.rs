@@ -7,8 +7,8 @@ use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field};
 use buoyant_kernel::expressions::{Scalar, StructData};
 use deltalake::kernel::LogicalFileView;
-use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
@@ -97,13 +97,66 @@ fn whole(parts: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
     Ok(concat(&parts)?)
 }
 
-/// The rows of a file that may hold a key: row groups, and the physical rows within them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Selected {
-    /// Rising.
-    pub(super) row_groups: Vec<usize>,
-    /// Rising and apart, all within the row groups.
-    pub(super) rows: Vec<Range<u64>>,
+/// Rows of a file: of some row groups, by rising place.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Selected(Vec<RowGroupRows>);
+
+#[derive(Clone, Debug)]
+struct RowGroupRows {
+    row_group: usize,
+    /// Its first row in the file.
+    first: u64,
+    rows: RowSelection,
+}
+
+impl Selected {
+    /// For each row group what `choose` keeps of it, if anything; it is given the row group and
+    /// the file's rows that stand in it.
+    pub(super) fn of(
+        file: &ParquetMetaData,
+        mut choose: impl FnMut(usize, Range<u64>) -> Result<RowSelection>,
+    ) -> Result<Self> {
+        let mut selected = Vec::new();
+        let mut first = 0;
+        for (row_group, metadata) in file.row_groups().iter().enumerate() {
+            let end = first + u64::try_from(metadata.num_rows()).unwrap_or_default();
+            let rows = choose(row_group, first..end)?;
+            if rows.selects_any() {
+                selected.push(RowGroupRows { row_group, first, rows });
+            }
+            first = end;
+        }
+        Ok(Self(selected))
+    }
+
+    /// Whether no row is selected.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The row groups.
+    pub(super) fn row_groups(&self) -> Vec<usize> {
+        self.0.iter().map(|part| part.row_group).collect()
+    }
+
+    /// The rows, counted within these row groups as a reader wants them.
+    pub(super) fn rows(&self) -> RowSelection {
+        self.0.iter().flat_map(|part| part.rows.iter().copied()).collect()
+    }
+
+    /// The rows, counted within the file: by rising place.
+    pub(super) fn physical_rows(&self) -> impl Iterator<Item = Range<u64>> {
+        self.0
+            .iter()
+            .flat_map(|part| {
+                part.rows.iter().scan(part.first, |next, run| {
+                    let rows = *next..*next + run.row_count as u64;
+                    *next = rows.end;
+                    Some((!run.skip).then_some(rows))
+                })
+            })
+            .flatten()
+    }
 }
 
 /// The rows of a file that may hold a key, by the statistics of row groups and pages.
@@ -116,25 +169,18 @@ pub(super) fn rows(
     let bounds = keys.schema().fields().iter().map(|key| row_group_bounds(footer, key.name()));
     let bounds = bounds.collect::<Result<Vec<_>>>()?;
     let may_hold = sorted.may_stand(file.num_row_groups(), &bounds)?;
-    let mut selected = Selected::default();
-    let mut begin = 0;
-    for (row_group, may_hold) in may_hold.into_iter().enumerate() {
-        let length = row_count(file, row_group);
-        if may_hold {
-            let rows = page_rows(footer, row_group, begin..begin + length, keys, sorted)?;
-            if !rows.is_empty() {
-                selected.row_groups.push(row_group);
-                selected.rows.extend(rows);
-            }
+    Selected::of(file, |row_group, rows| {
+        if may_hold[row_group] {
+            page_rows(footer, row_group, in_memory(rows.end - rows.start), keys, sorted)
+        } else {
+            Ok(RowSelection::default())
         }
-        begin += length;
-    }
-    Ok(selected)
+    })
 }
 
-/// Rows of a row group.
-pub(super) fn row_count(file: &ParquetMetaData, row_group: usize) -> u64 {
-    u64::try_from(file.row_group(row_group).num_rows()).unwrap_or_default()
+/// A number of rows of one row group.
+pub(super) fn in_memory(rows: u64) -> usize {
+    usize::try_from(rows).expect("a row group's rows are counted in memory")
 }
 
 fn row_group_bounds(footer: &ArrowReaderMetadata, name: &str) -> Result<Option<Bounds>> {
@@ -149,21 +195,20 @@ fn row_group_bounds(footer: &ArrowReaderMetadata, name: &str) -> Result<Option<B
 fn page_rows(
     footer: &ArrowReaderMetadata,
     row_group: usize,
-    all: Range<u64>,
+    row_count: usize,
     keys: &KeySet,
     sorted: &SortedKeys,
-) -> Result<Vec<Range<u64>>> {
-    let mut rows = vec![all.clone()];
+) -> Result<RowSelection> {
+    let mut rows = RowSelection::from(vec![RowSelector::select(row_count)]);
     for (at, key) in keys.schema().fields().iter().enumerate() {
         let Some((bounds, begins)) = page_bounds(footer, row_group, key.name())? else { continue };
         let mut of_columns: Vec<Option<Bounds>> = keys.columns().iter().map(|_| None).collect();
         of_columns[at] = Some(bounds);
         let may_hold = sorted.may_stand(begins.len(), &of_columns)?;
-        let ends = begins.iter().skip(1).copied().chain([all.end - all.start]);
-        let pages = begins.iter().zip(ends).zip(may_hold);
-        let kept = pages.filter(|(_, may)| *may);
-        let kept = kept.map(|((begin, end), _)| all.start + begin..all.start + end);
-        rows = intersection(&rows, kept);
+        let ends = begins.iter().skip(1).copied().chain([row_count]);
+        let pages = begins.iter().copied().zip(ends).zip(may_hold);
+        let kept = pages.filter_map(|((begin, end), may)| may.then_some(begin..end));
+        rows = rows.intersection(&RowSelection::from_consecutive_ranges(kept, row_count));
     }
     Ok(rows)
 }
@@ -173,7 +218,7 @@ fn page_bounds(
     footer: &ArrowReaderMetadata,
     row_group: usize,
     name: &str,
-) -> Result<Option<(Bounds, Vec<u64>)>> {
+) -> Result<Option<(Bounds, Vec<usize>)>> {
     let file = footer.metadata();
     let (Some(columns), Some(offsets)) = (file.column_index(), file.offset_index()) else {
         return Ok(None);
@@ -181,8 +226,8 @@ fn page_bounds(
     let Some(converter) = converter(footer, name)? else { return Ok(None) };
     let Some(column) = converter.parquet_column_index() else { return Ok(None) };
     let begins = offsets[row_group][column].page_locations().iter();
-    let begins = begins.map(|page| u64::try_from(page.first_row_index).unwrap_or_default());
-    let begins: Vec<u64> = begins.collect();
+    let begins = begins.map(|page| usize::try_from(page.first_row_index).unwrap_or_default());
+    let begins: Vec<usize> = begins.collect();
     let low = converter.data_page_mins(columns, offsets, [&row_group]).map_err(statistics)?;
     let high = converter.data_page_maxes(columns, offsets, [&row_group]).map_err(statistics)?;
     if low.len() != begins.len() || high.len() != begins.len() {
@@ -211,23 +256,4 @@ fn comparable(low: ArrayRef, high: ArrayRef) -> Option<Bounds> {
 fn statistics(error: ParquetError) -> Error {
     Error::new(ErrorKind::TableCorrupt, "the statistics of a data file cannot be read")
         .because(error)
-}
-
-/// The rows that stand in both; each rising and apart.
-fn intersection(left: &[Range<u64>], right: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
-    let mut both: Vec<Range<u64>> = Vec::new();
-    let mut left = left.iter().peekable();
-    for range in right {
-        while left.peek().is_some_and(|other| other.end <= range.start) {
-            left.next();
-        }
-        for other in left.clone().take_while(|other| other.start < range.end) {
-            let common = other.start.max(range.start)..other.end.min(range.end);
-            match both.last_mut() {
-                Some(last) if last.end == common.start => last.end = common.end,
-                _ => both.push(common),
-            }
-        }
-    }
-    both
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::TryStreamExt;
+use parquet::arrow::arrow_reader::RowSelection;
 
 use crate::error::Result;
 use crate::merge::keys::KeySet;
 use crate::merge::locate::{column_batches, locate};
-use crate::merge::prune::{Selected, row_count};
+use crate::merge::prune::{Selected, in_memory};
 use crate::merge::touched::Touched;
 use crate::merge::typed;
 use crate::table::LakeTable;
@@ -55,7 +56,7 @@ async fn rows_of_file(
 ) -> Result<Vec<RecordBatch>> {
     let store = table.delta().log_store().object_store(None);
     let metadata = typed::metadata(Arc::clone(&file.footer))?;
-    let mut batches = column_batches(&store, &file.add, metadata, schema, selected(file))?;
+    let mut batches = column_batches(&store, &file.add, metadata, schema, &matching(file)?)?;
     let mut rows = Vec::new();
     while let Some(batch) =
         batches.try_next().await.map_err(|error| unreadable(error, &file.add))?
@@ -68,22 +69,11 @@ async fn rows_of_file(
 }
 
 /// Just the rows that match.
-fn selected(file: &Touched) -> Selected {
-    let mut selected = Selected::default();
+fn matching(file: &Touched) -> Result<Selected> {
     let mut matches = file.matches.iter().map(|found| found.position).peekable();
-    let mut end = 0;
-    for row_group in 0..file.footer.num_row_groups() {
-        end += row_count(&file.footer, row_group);
-        let before = selected.rows.len();
-        while let Some(row) = matches.next_if(|&row| row < end) {
-            match selected.rows[before..].last_mut() {
-                Some(last) if last.end == row => last.end = row + 1,
-                _ => selected.rows.push(row..row + 1),
-            }
-        }
-        if selected.rows.len() > before {
-            selected.row_groups.push(row_group);
-        }
-    }
-    selected
+    Selected::of(&file.footer, |_, rows| {
+        let within = std::iter::from_fn(|| matches.next_if(|row| *row < rows.end));
+        let ranges = within.map(|row| in_memory(row - rows.start)).map(|row| row..row + 1);
+        Ok(RowSelection::from_consecutive_ranges(ranges, in_memory(rows.end - rows.start)))
+    })
 }
