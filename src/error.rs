@@ -152,12 +152,31 @@ impl From<object_store::Error> for Error {
 fn began_in_store(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if error.is::<object_store::Error>() || error.is::<std::io::Error>() {
+        let of_kernel = error.downcast_ref::<buoyant_kernel::Error>();
+        if error.is::<object_store::Error>()
+            || error.is::<std::io::Error>()
+            // It does not tell its source.
+            || matches!(of_kernel, Some(buoyant_kernel::Error::ObjectStore(_)))
+        {
             return true;
         }
         cause = error.source();
     }
     false
+}
+
+impl From<tokio::task::JoinError> for Error {
+    /// [`ErrorKind::Internal`]: a task panicked or was broken off.
+    fn from(source: tokio::task::JoinError) -> Self {
+        Self::new(ErrorKind::Internal, "a task did not end").because(source)
+    }
+}
+
+impl From<buoyant_kernel::Error> for Error {
+    /// As for the library around the kernel.
+    fn from(source: buoyant_kernel::Error) -> Self {
+        deltalake::DeltaTableError::from(source).into()
+    }
 }
 
 impl From<arrow::error::ArrowError> for Error {
@@ -203,5 +222,19 @@ impl From<deltalake::DeltaTableError> for Error {
             _ => (ErrorKind::TableCorrupt, "the Delta table could not be read or written"),
         };
         Self::new(kind, message).because(source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_could_not_read_may_pass_later() {
+        let source = "slow down".into();
+        let failed = object_store::Error::Generic { store: "S3", source };
+        let kind = |error: buoyant_kernel::Error| Error::from(error).kind();
+        assert_eq!(kind(failed.into()), ErrorKind::Unavailable);
+        assert_eq!(kind(buoyant_kernel::Error::generic("a bad vector")), ErrorKind::TableCorrupt);
     }
 }

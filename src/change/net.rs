@@ -111,9 +111,7 @@ pub(super) async fn split(
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut parts = futures::stream::iter(parts).buffered(2 * cores);
     while let Some(part) = parts.next().await {
-        let part = part.map_err(|error| {
-            Error::new(ErrorKind::Internal, "copying net changes was broken off").because(error)
-        })??;
+        let part = part??;
         if let Some(rows) = part.upserts {
             match images {
                 Some(images) => net.upserts.extend(images.complete(&rows, &part.positions)?),

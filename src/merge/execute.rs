@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use arrow::array::RecordBatch;
+use datafusion::common::runtime::SpawnedTask;
 use deltalake::DeltaTable;
 use deltalake::kernel::transaction::CommitBuilder;
 use deltalake::kernel::{Action, Add, Remove};
@@ -13,7 +14,7 @@ use futures::{StreamExt, TryStreamExt};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::MergeMode;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::merge::MergePlan;
 use crate::merge::append::write_files;
 use crate::merge::data_file::FileLayout;
@@ -126,11 +127,11 @@ async fn replace(
     let rewrites = files.into_iter().map(|file| {
         let (store, layout, upserts) = (store.clone(), layout.clone(), upserts.clone());
         // A task of its own, so that fetching and splicing run beside that of other files.
-        let rewritten = tokio::spawn(async move {
+        let rewritten = SpawnedTask::spawn(async move {
             let rewritten = rewrite(&store, &layout, &file, &upserts).await?;
             Ok::<(Add, Rewritten), Error>((file.add, rewritten))
         });
-        async move { rewritten.await.map_err(panicked)? }
+        async move { rewritten.join().await? }
     });
     let files_at_once = available_parallelism().map_or(1, NonZero::get);
     let mut rewrites = futures::stream::iter(rewrites).buffered(files_at_once);
@@ -158,10 +159,6 @@ async fn mask(
         actions.extend(add.map(Action::Add));
     }
     Ok(actions)
-}
-
-fn panicked(error: tokio::task::JoinError) -> Error {
-    Error::new(ErrorKind::Internal, "rewriting a data file did not end").because(error)
 }
 
 /// The action that takes a file out of the table, its deletion vector with it.

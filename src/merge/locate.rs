@@ -7,12 +7,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use buoyant_kernel::expressions::Scalar;
+use datafusion::common::runtime::SpawnedTask;
 use deltalake::kernel::{Add, LogicalFileView};
-use deltalake::logstore::ObjectStoreRef;
+use deltalake::logstore::{LogStoreRef, ObjectStoreRef};
 use futures::{StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
+use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::bounds::SortedKeys;
@@ -38,7 +40,9 @@ pub(super) async fn locate(table: &LakeTable, keys: KeySet) -> Result<Vec<Touche
     let views = table.delta().snapshot()?.log_data().iter().collect();
     let candidates = prune::files(views, &keys, &sorted)?;
     let scan = Arc::new(Scan {
+        root: table.delta().table_url().clone(),
         store: table.delta().log_store().object_store(None),
+        log_store: table.delta().log_store(),
         footers: Arc::clone(table.footers()),
         keys,
         sorted,
@@ -49,26 +53,15 @@ pub(super) async fn locate(table: &LakeTable, keys: KeySet) -> Result<Vec<Touche
         #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
         let add = view.add_action();
         // A task of its own, so that files are decoded on all cores.
-        let scanned = tokio::spawn(async move { scan.file(add, partition).await });
-        async move { scanned.await.map_err(panicked)? }
+        let scanned = SpawnedTask::spawn(async move { scan.file(add, partition).await });
+        async move { scanned.join().await? }
     });
     // Tasks begin when they are made, so they are made as places become free.
     let touched: Vec<Option<Touched>> =
         futures::stream::iter(scans).buffered(FILES_AT_ONCE).try_collect().await?;
-    let mut touched: Vec<Touched> = touched.into_iter().flatten().collect();
-    let log_store = table.delta().log_store();
-    for file in &mut touched {
-        file.masked = vectors::masked(&log_store, table.delta().table_url(), &file.add).await?;
-        let masked = &file.masked;
-        file.matches.retain(|found| masked.binary_search(&found.position).is_err());
-    }
-    touched.retain(|file| !file.matches.is_empty());
+    let touched: Vec<Touched> = touched.into_iter().flatten().collect();
     check_unique(&touched, &scan.keys)?;
     Ok(touched)
-}
-
-fn panicked(error: tokio::task::JoinError) -> Error {
-    Error::new(ErrorKind::Internal, "reading a data file did not end").because(error)
 }
 
 fn check_unique(touched: &[Touched], keys: &KeySet) -> Result<()> {
@@ -94,7 +87,9 @@ impl PartitionKeys {
 }
 
 struct Scan {
+    root: Url,
     store: ObjectStoreRef,
+    log_store: LogStoreRef,
     footers: Arc<Footers>,
     keys: KeySet,
     sorted: SortedKeys,
@@ -119,8 +114,13 @@ impl Scan {
             })?;
             places.advance(batch.num_rows() as u64);
         }
+        if matches.is_empty() {
+            return Ok(None);
+        }
+        let masked = vectors::masked(&self.log_store, &self.root, &add).await?;
+        matches.retain(|found| masked.binary_search(&found.position).is_err());
         let found = !matches.is_empty();
-        Ok(found.then_some(Touched { add, footer, matches, masked: Vec::new() }))
+        Ok(found.then_some(Touched { add, footer, matches, masked }))
     }
 }
 

@@ -18,6 +18,18 @@ pub struct Touched {
     pub masked: Vec<u64>,
 }
 
+impl Touched {
+    /// Its physical rows, masked ones among them.
+    pub(super) fn rows(&self) -> u64 {
+        u64::try_from(self.footer.file_metadata().num_rows()).unwrap_or_default()
+    }
+
+    /// Those that are masked or change.
+    pub(super) fn dead_rows(&self) -> u64 {
+        (self.masked.len() + self.matches.len()) as u64
+    }
+}
+
 /// A row that a net change meets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Match {

@@ -22,18 +22,11 @@ use crate::merge::touched::Touched;
 /// `Unavailable` if the vector cannot be read, `TableCorrupt` if it is none.
 pub(super) async fn masked(log_store: &LogStoreRef, root: &Url, add: &Add) -> Result<Vec<u64>> {
     let Some(vector) = add.deletion_vector.clone() else { return Ok(Vec::new()) };
-    let unreadable = |error: buoyant_kernel::Error| {
-        Error::new(ErrorKind::TableCorrupt, "a deletion vector cannot be read")
-            .with("file", &add.path)
-            .because(error)
-    };
+    let unreadable = |error: buoyant_kernel::Error| Error::from(error).with("file", &add.path);
     let vector = KernelDescriptor::try_from(vector).map_err(unreadable)?;
     let storage = log_store.engine(None).storage_handler();
     let root = root.clone();
-    let read = tokio::task::spawn_blocking(move || vector.read(storage, &root)).await;
-    let rows = read.map_err(|error| {
-        Error::new(ErrorKind::Internal, "reading a deletion vector did not end").because(error)
-    })?;
+    let rows = tokio::task::spawn_blocking(move || vector.read(storage, &root)).await?;
     Ok(rows.map_err(unreadable)?.into_iter().collect())
 }
 
@@ -43,8 +36,7 @@ const SMALL_BYTES: i64 = 4 << 20;
 /// Whether a merge masks the changed rows of a file, or else replaces it: masking costs those
 /// who read the file from then on, replacing those who write it now.
 pub(super) fn is_masked(mode: MergeMode, file: &Touched) -> bool {
-    let dead = (file.masked.len() + file.matches.len()) as u64;
-    let rows = u64::try_from(file.footer.file_metadata().num_rows()).unwrap_or_default();
+    let (dead, rows) = (file.dead_rows(), file.rows());
     match mode {
         MergeMode::CopyOnWrite => false,
         MergeMode::DeletionVectors => dead == rows || dead * 2 <= rows,
@@ -66,8 +58,7 @@ pub(super) async fn mask(
     let mut writer = StreamingDeletionVectorWriter::new(&mut bytes);
     let mut masked = Vec::with_capacity(files.len());
     for file in files {
-        let rows = u64::try_from(file.footer.file_metadata().num_rows()).unwrap_or_default();
-        if (file.masked.len() + file.matches.len()) as u64 == rows {
+        if file.dead_rows() == file.rows() {
             masked.push(None);
             continue;
         }

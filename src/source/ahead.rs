@@ -13,7 +13,7 @@ use datafusion::common::runtime::SpawnedTask;
 use crate::change::memory_size;
 use crate::config::TableSpec;
 use crate::dms::S3Settings;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::schema::evolve::extended;
 use crate::schema::{Column, TableSchema};
 use crate::source::open::open_content;
@@ -110,7 +110,7 @@ impl ReadAhead {
     pub async fn next(&mut self) -> Result<Option<OpenObject>> {
         self.read_ahead();
         let opened = if let Some(started) = self.started.pop_front() {
-            joined(started.task).await?
+            started.task.join_unwind().await??
         } else {
             let Some(turn) = self.queue.pop_front() else { return Ok(None) };
             turn.read(Arc::clone(&self.settings), Arc::clone(&self.schema), 0).await?
@@ -144,12 +144,6 @@ impl ReadAhead {
             self.started.push_back(Started { turn, charge, task: SpawnedTask::spawn(read) });
         }
     }
-}
-
-async fn joined(task: SpawnedTask<Result<OpenObject>>) -> Result<OpenObject> {
-    task.join_unwind().await.unwrap_or_else(|error| {
-        Err(Error::new(ErrorKind::Internal, "reading an object was broken off").because(error))
-    })
 }
 
 impl Turn {

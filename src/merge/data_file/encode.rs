@@ -52,9 +52,7 @@ pub(super) async fn encode(
     let workers: Vec<_> = (0..worker_count).map(|_| work()).collect();
     let mut by_column: Vec<(usize, Vec<ArrowColumnChunk>)> = Vec::new();
     for worker in workers {
-        let done: Result<Vec<_>> = worker.await.map_err(|error| {
-            Error::new(ErrorKind::Internal, "encoding a data file ended early").because(error)
-        })?;
+        let done: Result<Vec<_>> = worker.await?;
         by_column.extend(done?);
     }
     by_column.sort_unstable_by_key(|(column, _)| *column);
