@@ -14,12 +14,10 @@ use bytes::Bytes;
 use deltalake::logstore::ObjectStoreRef;
 use deltalake::operations::create::CreateBuilder;
 use dmslake::change::NetChanges;
-use dmslake::clock::{Clock, SystemClock};
-use dmslake::merge::{self, CommitOutcome, DataFileWriter, FileLayout};
-use dmslake::progress::{Books, CommitRecord, Ledger};
+use dmslake::merge::{DataFileWriter, FileLayout};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
-use dmslake::table::{self, CreateOutcome, LakeTable};
+use dmslake::table::{self, LakeTable};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use parquet::basic::Encoding;
@@ -28,6 +26,8 @@ use parquet::file::metadata::{
 };
 use tempfile::TempDir;
 
+use crate::support::lake;
+
 fn column(name: &str, column_type: ColumnType) -> Column {
     Column { name: name.into(), column_type, nullable: true }
 }
@@ -35,33 +35,18 @@ fn column(name: &str, column_type: ColumnType) -> Column {
 /// A table of these columns, still without a file.
 async fn new_table(folder: &TempDir, columns: Vec<Column>) -> (Location, LakeTable) {
     let location = Location::open(folder.path().to_str().unwrap()).await.unwrap();
-    let record = record(Books::default(), Ledger::default());
-    let schema = TableSchema::new(columns);
-    let created = table::create(&location, "t", schema.columns(), &record).await.unwrap();
-    assert!(matches!(created, CreateOutcome::Created(_)));
-    let table = table::open(&location, None).await.unwrap().unwrap();
+    let table = lake::create(&location, "t", &TableSchema::new(columns)).await;
     (location, table)
-}
-
-fn record(books: Books, ledger: Ledger) -> CommitRecord {
-    let attempt = SystemClock.attempt_id();
-    CommitRecord { format: CommitRecord::FORMAT, attempt, objects: vec![], books, ledger }
 }
 
 fn store(table: &LakeTable) -> ObjectStoreRef {
     table.delta().log_store().object_store(None)
 }
 
-/// Takes rows in by a commit and gives the file that stands in the log then.
+/// The table with these rows in one more commit.
 async fn append(location: &Location, table: &LakeTable, rows: RecordBatch) -> LakeTable {
-    let after = rows.num_rows() as u64;
     let net = NetChanges { upserts: vec![rows], ..NetChanges::default() };
-    let plan = merge::plan(table, &["id".to_owned()], net).await.unwrap();
-    let books = Books { after, ..Books::default() };
-    let record = record(books, Ledger { rows: after, ..Ledger::default() });
-    let outcome = merge::commit(table, plan, &record).await.unwrap();
-    assert!(matches!(outcome, CommitOutcome::Committed(_)));
-    table::open(location, None).await.unwrap().unwrap()
+    lake::apply(location, table, &["id".to_owned()], net).await.1
 }
 
 fn stats_of(table: &LakeTable) -> String {
@@ -254,7 +239,7 @@ async fn rows_of_a_partitioned_table_go_to_their_partitions() {
         column("place", ColumnType::String),
     ];
     let location = Location::open(folder.path().to_str().unwrap()).await.unwrap();
-    let record = record(Books::default(), Ledger::default());
+    let record = lake::empty_record(0);
     CreateBuilder::new()
         .with_log_store(table::log_store(&location).unwrap())
         .with_columns(table::to_delta(&columns).unwrap())
@@ -262,7 +247,7 @@ async fn rows_of_a_partitioned_table_go_to_their_partitions() {
         .with_commit_properties(table::commit_properties(&record, 1, None).unwrap())
         .await
         .unwrap();
-    let table = table::open(&location, None).await.unwrap().unwrap();
+    let table = lake::open(&location).await;
     let at = micros("2024-02-29T12:30:45.123456Z");
     let places = [Some("a b/c=%é"), None, Some("a b/c=%é"), Some("z")];
     let arrays: Vec<ArrayRef> = vec![

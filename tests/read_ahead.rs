@@ -23,6 +23,18 @@ fn reader(staged: &Staged, objects: &[StagedObject], skip: u64, budget: usize) -
     ReadAhead::new(settings, objects.to_vec(), skip, schema)
 }
 
+/// The objects 1 to 40 of a table that stands in the lake.
+async fn forty(text: impl Fn(usize) -> &'static str) -> (Staged, Vec<StagedObject>) {
+    let mut staged = Staged::new(&[("id", "int")]);
+    staged.in_lake(&[("id", ColumnType::Int)]);
+    let mut objects = Vec::new();
+    for number in 1..=40 {
+        let name = format!("20240101-0000000{number:02}.csv");
+        objects.push(staged.put(&name, text(number)).await);
+    }
+    (staged, objects)
+}
+
 /// What each object comes to, and the error that ended reading.
 async fn read(mut objects: ReadAhead) -> (Vec<String>, Option<String>) {
     let names = |schema: &TableSchema| {
@@ -86,13 +98,8 @@ async fn an_object_is_read_under_the_columns_of_those_before_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_error_waits_for_its_turn() {
-    let mut staged = Staged::new(&[("id", "int")]);
-    staged.in_lake(&[("id", ColumnType::Int)]);
-    let mut objects = Vec::new();
-    for number in 1..=40 {
-        let text = if number == 30 { "I,\"1\n".to_owned() } else { format!("I,{number}\n") };
-        objects.push(staged.put(&format!("20240101-0000000{number:02}.csv"), text).await);
-    }
+    let bad = |number| if number == 30 { "I,\"1\n" } else { "I,1\n" };
+    let (staged, objects) = forty(bad).await;
     for budget in [SCARCE, 1 << 20, AMPLE] {
         let (seen, error) = read(reader(&staged, &objects, 0, budget)).await;
         assert_eq!(seen.len(), 29);
@@ -102,12 +109,7 @@ async fn an_error_waits_for_its_turn() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_read_ahead_stays_within_a_quarter_of_the_budget() {
-    let mut staged = Staged::new(&[("id", "int")]);
-    staged.in_lake(&[("id", ColumnType::Int)]);
-    let mut objects = Vec::new();
-    for number in 1..=40 {
-        objects.push(staged.put(&format!("20240101-0000000{number:02}.csv"), "I,1\n").await);
-    }
+    let (staged, objects) = forty(|_| "I,1\n").await;
     for (budget, most) in [(SCARCE, 0), (1 << 20, 256 << 10), (AMPLE, 16 * (64 << 10))] {
         let mut ahead = reader(&staged, &objects, 0, budget);
         let mut charged = 0;

@@ -80,8 +80,7 @@ impl MergePlan {
     /// Takes the updated rows out of the files that `moves` chooses and inserts their new images
     /// elsewhere.
     fn move_updates(&mut self, moves: impl Fn(&Touched) -> bool) {
-        let upserts: usize = self.upserts.iter().map(RecordBatch::num_rows).sum();
-        let beyond = u32::try_from(upserts).expect("a slice has fewer changes");
+        let beyond = u32::try_from(row_count(&self.upserts)).expect("a slice has fewer changes");
         for file in self.touched.iter_mut().filter(|file| moves(file)) {
             for found in &mut file.matches {
                 found.change = found.change.max(beyond);
@@ -94,7 +93,7 @@ impl MergePlan {
         if self.only_inserts() {
             return Ok(self.upserts.clone());
         }
-        let count = self.upserts.iter().map(RecordBatch::num_rows).sum();
+        let count = row_count(&self.upserts);
         let mut absent = BooleanBufferBuilder::new(count);
         absent.append_n(count, true);
         for found in self.touched.iter().flat_map(|file| &file.matches) {
@@ -117,14 +116,17 @@ impl MergePlan {
     }
 }
 
+fn row_count(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
+}
+
 /// Decides the fate of every net change against one snapshot. Without keys every upsert is an
 /// insert.
 ///
 /// # Errors
 /// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
 pub async fn plan(table: &LakeTable, keys: &[String], net: NetChanges) -> Result<MergePlan> {
-    let row_count = |batches: &[RecordBatch]| batches.iter().map(RecordBatch::num_rows).sum();
-    let (upserted, removed): (usize, usize) = (row_count(&net.upserts), row_count(&net.deletes));
+    let (upserted, removed) = (row_count(&net.upserts), row_count(&net.deletes));
     let touched = if keys.is_empty() || table.rows() == 0 || upserted + removed == 0 {
         Vec::new()
     } else {

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, new_null_array};
-use arrow::compute::concat;
+use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
+use arrow::compute::{concat, nullif};
 use arrow::datatypes::{DataType, Field};
 use buoyant_kernel::expressions::{Scalar, StructData};
 use deltalake::kernel::LogicalFileView;
@@ -14,6 +14,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::bounds::{Bounds, SortedKeys};
+use crate::merge::data_file::has_bounds;
 use crate::merge::keys::KeySet;
 
 /// The files that may hold a key, by partition values and the log's statistics.
@@ -185,10 +186,13 @@ pub(super) fn in_memory(rows: u64) -> usize {
 
 fn row_group_bounds(footer: &ArrowReaderMetadata, name: &str) -> Result<Option<Bounds>> {
     let Some(converter) = converter(footer, name)? else { return Ok(None) };
+    let Some(column) = converter.parquet_column_index() else { return Ok(None) };
     let groups = footer.metadata().row_groups();
     let low = converter.row_group_mins(groups).map_err(statistics)?;
     let high = converter.row_group_maxes(groups).map_err(statistics)?;
-    Ok(comparable(low, high))
+    let unknown = groups.iter().map(|group| Some(!has_bounds(group, column)));
+    let unknown: BooleanArray = unknown.collect();
+    Ok(comparable(nullif(&low, &unknown)?, nullif(&high, &unknown)?))
 }
 
 /// The part of a row group's rows whose pages may hold a key.

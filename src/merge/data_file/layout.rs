@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use buoyant_kernel::table_properties::DataSkippingNumIndexedCols;
 use deltalake::table::config::TablePropertiesExt as _;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::file::properties::WriterPropertiesPtr;
@@ -13,13 +14,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::merge::data_file::properties::writer_properties;
 use crate::merge::data_file::unwritable;
 use crate::table::LakeTable;
-
-/// Properties of a table that say which columns have statistics in the log.
-const INDEXED_COUNT: &str = "delta.dataSkippingNumIndexedCols";
-const INDEXED_NAMES: &str = "delta.dataSkippingStatsColumns";
-
-/// How many of the first columns have statistics by default.
-const DEFAULT_INDEXED_COUNT: usize = 32;
 
 /// Columns, encoding, statistics and size of the data files of a table.
 #[derive(Clone, Debug)]
@@ -48,16 +42,14 @@ impl FileLayout {
         let fields: Vec<_> = arrow.fields().iter().cloned().collect();
         let kept = fields.into_iter().filter(|field| !partitions.contains(field.name()));
         let schema = Schema::new(kept.collect::<Vec<_>>());
-        let chosen = metadata.configuration().get(INDEXED_NAMES).map(|names| parse_names(names));
-        let count = metadata.configuration().get(INDEXED_COUNT).map_or(
-            DEFAULT_INDEXED_COUNT,
-            // -1 stands for all.
-            |count| count.parse::<i64>().map_or(DEFAULT_INDEXED_COUNT, as_count),
-        );
+        let properties = snapshot.table_config();
         let is_indexed = |(position, field): (usize, &Field)| {
-            let by_property = match &chosen {
-                Some(names) => names.contains(field.name()),
-                None => position < count,
+            let by_property = match &properties.data_skipping_stats_columns {
+                Some(names) => names.iter().any(|name| name.path() == [field.name().as_str()]),
+                None => match properties.num_indexed_cols() {
+                    DataSkippingNumIndexedCols::AllColumns => true,
+                    DataSkippingNumIndexedCols::NumColumns(count) => (position as u64) < count,
+                },
             };
             by_property || keys.contains(field.name())
         };
@@ -71,7 +63,7 @@ impl FileLayout {
             keys: keys.to_vec(),
             partition_columns: partitions.to_vec(),
             indexed,
-            target_file_size: snapshot.table_config().target_file_size(),
+            target_file_size: properties.target_file_size(),
         })
     }
 
@@ -135,13 +127,4 @@ impl FileLayout {
         };
         self.schema.fields().iter().map(|field| column(field)).collect()
     }
-}
-
-fn as_count(count: i64) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
-}
-
-/// Names divided by commas, each perhaps in backticks.
-fn parse_names(names: &str) -> Vec<String> {
-    names.split(',').map(|name| name.trim().trim_matches('`').to_owned()).collect()
 }

@@ -18,11 +18,12 @@ pub(in crate::merge) use stats::has_bounds;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array as _, ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, RecordBatch};
 use deltalake::kernel::Add;
 use deltalake::logstore::ObjectStoreRef;
 use parquet::errors::ParquetError;
 
+use crate::change::memory_size;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Streams rows into new data files of the table's target size. Holds one row group in memory.
@@ -54,7 +55,7 @@ impl DataFileWriter {
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = self.layout.columns_of(batch)?;
         let limit = self.row_group_bytes();
-        let row_bytes = (byte_size(&columns)? / batch.num_rows().max(1)).max(1);
+        let row_bytes = (memory_size(batch) / batch.num_rows().max(1)).max(1);
         let mut offset = 0;
         while offset < batch.num_rows() {
             let room = (ROW_GROUP_ROWS - self.pending.rows)
@@ -127,15 +128,6 @@ impl Columns for Pending {
     fn read(&self, column: usize, sink: &mut dyn FnMut(&ArrayRef) -> Result<()>) -> Result<()> {
         self.columns.iter().try_for_each(|columns| sink(&columns[column]))
     }
-}
-
-/// What arrays take in memory, slices without what surrounds them.
-fn byte_size(columns: &[ArrayRef]) -> Result<usize> {
-    let mut size = 0;
-    for column in columns {
-        size += column.to_data().get_slice_memory_size()?;
-    }
-    Ok(size)
 }
 
 /// Encoding reads and writes memory alone: that it fails is a defect.
