@@ -4,11 +4,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema};
-use buoyant_kernel::expressions::Scalar;
 use datafusion::common::runtime::SpawnedTask;
-use deltalake::kernel::{Add, LogicalFileView};
+use deltalake::kernel::Add;
 use deltalake::logstore::{LogStoreRef, ObjectStoreRef};
 use futures::{StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
@@ -19,6 +17,7 @@ use url::Url;
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::bounds::SortedKeys;
 use crate::merge::keys::KeySet;
+use crate::merge::partition::PartitionValues;
 use crate::merge::prune::{self, Selected};
 use crate::merge::touched::{Match, Touched};
 use crate::merge::typed;
@@ -49,11 +48,10 @@ pub(super) async fn locate(table: &LakeTable, keys: KeySet) -> Result<Vec<Touche
     });
     let scans = candidates.into_iter().map(|view| {
         let scan = Arc::clone(&scan);
-        let partition = PartitionKeys::of(&view, scan.keys.schema());
         #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
         let add = view.add_action();
         // A task of its own, so that files are decoded on all cores.
-        let scanned = SpawnedTask::spawn(async move { scan.file(add, partition).await });
+        let scanned = SpawnedTask::spawn(async move { scan.file(add).await });
         async move { scanned.join().await? }
     });
     // Tasks begin when they are made, so they are made as places become free.
@@ -75,17 +73,6 @@ fn check_unique(touched: &[Touched], keys: &KeySet) -> Result<()> {
     Ok(())
 }
 
-/// Values of key columns that partition the table: the file does not hold them.
-struct PartitionKeys(Vec<Option<Scalar>>);
-
-impl PartitionKeys {
-    fn of(view: &LogicalFileView, keys: &Schema) -> Self {
-        let values = view.partition_values();
-        let value = |key: &Arc<Field>| prune::member(values.as_ref()?, key.name());
-        Self(keys.fields().iter().map(value).collect())
-    }
-}
-
 struct Scan {
     root: Url,
     store: ObjectStoreRef,
@@ -96,19 +83,22 @@ struct Scan {
 }
 
 impl Scan {
-    async fn file(&self, add: Add, partition: PartitionKeys) -> Result<Option<Touched>> {
+    async fn file(&self, add: Add) -> Result<Option<Touched>> {
         let footer = self.footers.of(&self.store, &add).await?;
         let metadata = typed::metadata(Arc::clone(&footer))?;
         let selected = prune::rows(&metadata, &self.keys, &self.sorted)?;
         if selected.is_empty() {
             return Ok(None);
         }
+        let partition = PartitionValues::of(&add, self.keys.schema())?;
         let mut places = Places::of(selected.physical_rows());
         let mut matches = Vec::new();
+        let key_fields = self.keys.schema().fields();
         let mut batches =
             column_batches(&self.store, &add, metadata, self.keys.schema(), &selected)?;
         while let Some(batch) = batches.try_next().await.map_err(|error| unreadable(error, &add))? {
-            let columns = key_columns(&batch, &self.keys, &partition)?;
+            let columns = key_fields.iter().map(|field| partition.column(&batch, field));
+            let columns = columns.collect::<Result<Vec<_>>>()?;
             self.keys.probe(&columns, |row, change| {
                 matches.push(Match { position: places.position(row as u64), change });
             })?;
@@ -142,23 +132,6 @@ pub(super) fn column_batches(
         .with_batch_size(BATCH_ROWS)
         .build()
         .map_err(|error| unreadable(error, add))
-}
-
-fn key_columns(
-    rows: &RecordBatch,
-    keys: &KeySet,
-    partition: &PartitionKeys,
-) -> Result<Vec<ArrayRef>> {
-    let columns = keys.schema().fields().iter().zip(&partition.0);
-    columns
-        .map(|(field, constant)| match constant {
-            Some(constant) => constant.to_array(rows.num_rows()).map_err(|error| {
-                Error::new(ErrorKind::TableCorrupt, "a partition value has no known type")
-                    .because(error)
-            }),
-            None => typed::column(rows, field),
-        })
-        .collect()
 }
 
 /// Physical rows of what a reader hands out, in order.

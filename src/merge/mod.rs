@@ -16,8 +16,10 @@ mod bounds;
 mod data_file;
 mod execute;
 mod keys;
+mod live;
 mod locate;
 mod metrics;
+mod partition;
 mod prune;
 mod read;
 mod rewrite;
@@ -28,6 +30,8 @@ mod vectors;
 
 pub use data_file::{DataFileWriter, FileLayout};
 pub use execute::{CommitOutcome, commit};
+#[allow(unused_imports, reason = "what rewrites files without changes reads through it")]
+pub(crate) use live::live_rows;
 pub use read::rows_of;
 pub use rewrite::{Rewritten, rewrite};
 pub use touched::{Match, Touched};

@@ -72,7 +72,7 @@ fn log_bounds(told: &[Told], key: &Field) -> Result<Option<Bounds>> {
 }
 
 /// A member by name.
-pub(super) fn member(values: &StructData, name: &str) -> Option<Scalar> {
+fn member(values: &StructData, name: &str) -> Option<Scalar> {
     let at = values.fields().iter().position(|field| field.name() == name)?;
     values.values().get(at).cloned()
 }

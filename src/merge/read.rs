@@ -10,6 +10,7 @@ use parquet::arrow::arrow_reader::RowSelection;
 use crate::error::Result;
 use crate::merge::keys::KeySet;
 use crate::merge::locate::{column_batches, locate};
+use crate::merge::partition::PartitionValues;
 use crate::merge::prune::{Selected, in_memory};
 use crate::merge::touched::Touched;
 use crate::merge::typed;
@@ -56,14 +57,13 @@ async fn rows_of_file(
 ) -> Result<Vec<RecordBatch>> {
     let store = table.delta().log_store().object_store(None);
     let metadata = typed::metadata(Arc::clone(&file.footer))?;
+    let partition = PartitionValues::of(&file.add, schema)?;
     let mut batches = column_batches(&store, &file.add, metadata, schema, &matching(file)?)?;
     let mut rows = Vec::new();
     while let Some(batch) =
         batches.try_next().await.map_err(|error| unreadable(error, &file.add))?
     {
-        let columns = schema.fields().iter().map(|field| typed::column(&batch, field));
-        let columns = columns.collect::<Result<Vec<_>>>()?;
-        rows.push(RecordBatch::try_new(Arc::clone(schema), columns)?);
+        rows.push(partition.rows(&batch, schema)?);
     }
     Ok(rows)
 }

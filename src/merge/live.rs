@@ -1,0 +1,58 @@
+//! The rows of data files as any reader of the table sees them.
+
+use std::ops::Range;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use deltalake::kernel::Add;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use parquet::arrow::arrow_reader::RowSelection;
+
+use crate::error::Result;
+use crate::merge::locate::column_batches;
+use crate::merge::partition::PartitionValues;
+use crate::merge::prune::{Selected, in_memory};
+use crate::merge::{typed, vectors};
+use crate::table::LakeTable;
+use crate::table::footer::unreadable;
+
+/// The rows of a data file that no deletion vector masks, in the order of the file: the
+/// table's columns, in its order and types.
+///
+/// # Errors
+/// `Unavailable` if the file cannot be read, `TableCorrupt` if it is not what the log says.
+#[allow(dead_code, reason = "what rewrites files without changes reads through it")]
+pub(crate) async fn live_rows(
+    table: &LakeTable,
+    add: &Add,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let log_store = table.delta().log_store();
+    let store = log_store.object_store(None);
+    let masked = vectors::masked(&log_store, table.delta().table_url(), add).await?;
+    let footer = table.footers().of(&store, add).await?;
+    let mut masked = masked.into_iter().peekable();
+    let live = Selected::of(&footer, |_, rows| {
+        let within = std::iter::from_fn(|| masked.next_if(|row| *row < rows.end));
+        let rows_masked: Vec<u64> = within.collect();
+        Ok(all_but(&rows_masked, rows))
+    })?;
+    let schema: SchemaRef = table.schema().arrow();
+    let batches = column_batches(&store, add, typed::metadata(footer)?, &schema, &live)?;
+    let partition = PartitionValues::of(add, &schema)?;
+    let file = add.clone();
+    let rows = batches
+        .map_err(move |error| unreadable(error, &file))
+        .and_then(move |batch| std::future::ready(partition.rows(&batch, &schema)));
+    Ok(rows.boxed())
+}
+
+/// Of the file's rows in a row group all but these, which rise.
+#[allow(dead_code, reason = "as above")]
+fn all_but(masked: &[u64], rows: Range<u64>) -> RowSelection {
+    let begins = std::iter::once(rows.start).chain(masked.iter().map(|row| row + 1));
+    let ends = masked.iter().copied().chain([rows.end]);
+    let kept = begins.zip(ends).filter(|(begin, end)| begin < end);
+    let kept = kept.map(|(begin, end)| in_memory(begin - rows.start)..in_memory(end - rows.start));
+    RowSelection::from_consecutive_ranges(kept, in_memory(rows.end - rows.start))
+}
