@@ -22,6 +22,7 @@ mod net_changes;
 mod object_names;
 mod races;
 mod read_ahead;
+mod round_trips;
 mod s3;
 mod support;
 mod two_workers;

@@ -6,6 +6,7 @@
 pub(crate) mod audit;
 pub(crate) mod chunked_store;
 pub(crate) mod column;
+pub(crate) mod counting_store;
 pub(crate) mod deletion_vectors;
 pub(crate) mod dms_writer;
 pub(crate) mod events;
