@@ -199,7 +199,7 @@ async fn files_end_near_the_target_size_and_row_groups_are_small() {
     let folder = TempDir::new().unwrap();
     let columns = vec![column("id", ColumnType::Long), column("text", ColumnType::String)];
     let (_, table) = new_table(&folder, columns).await;
-    let layout = FileLayout::of(&table, &["id".to_owned()])
+    let layout = FileLayout::of(&table, &["id".to_owned()], &lake::clock())
         .unwrap()
         .with_target_file_size(NonZeroU64::new(1 << 20).unwrap())
         .with_bloom_filters();
@@ -280,7 +280,7 @@ async fn wide_rows_end_a_row_group_by_their_bytes() {
     let folder = TempDir::new().unwrap();
     let columns = vec![column("id", ColumnType::Long), column("text", ColumnType::String)];
     let (_, table) = new_table(&folder, columns).await;
-    let layout = Arc::new(FileLayout::of(&table, &["id".to_owned()]).unwrap());
+    let layout = Arc::new(FileLayout::of(&table, &["id".to_owned()], &lake::clock()).unwrap());
     let mut writer = DataFileWriter::new(store(&table), layout, HashMap::new());
     let wide = "wide".repeat(1 << 18);
     for start in (0..160).step_by(40) {

@@ -194,7 +194,7 @@ async fn merged(rng: &mut StdRng, world: &mut World, changes: Changes) {
     assert_eq!(lake::counts(&plan), counts, "inserted, updated, deleted, ignored");
     let before = audit::Before::of(&world.table);
     let record = lake::record(&world.table, &plan);
-    let delta = match merge::commit(&world.table, plan, &record).await.unwrap() {
+    let delta = match merge::commit(&world.table, plan, &record, &lake::clock()).await.unwrap() {
         CommitOutcome::Committed(delta) => delta,
         CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
     };

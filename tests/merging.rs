@@ -1,18 +1,26 @@
 //! One commit at a time: the truth table of the merge, and that two of our commits conflict.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use arrow::array::{
     ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::Int64Type;
+use chrono::{DateTime, Utc};
 use dmslake::change::NetChanges;
+use dmslake::clock::{Clock, SystemClock};
+use dmslake::config::MergeMode;
 use dmslake::merge::{self, CommitOutcome, MergePlan};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::{Location, encode_segment};
 use dmslake::table::{self, LakeTable};
+use serde_json::Value;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::support::lake::{self, counts};
 
@@ -109,12 +117,82 @@ async fn the_second_of_two_commits_from_one_version_loses() {
             let (_, fresh) = apply(&location, &stale, winner.clone()).await;
             let plan = merge::plan(&stale, &["id".to_owned()], loser.clone()).await.unwrap();
             let record = lake::record(&stale, &plan);
-            let outcome = merge::commit(&stale, plan, &record).await.unwrap();
+            let outcome = merge::commit(&stale, plan, &record, &lake::clock()).await.unwrap();
             assert!(matches!(outcome, CommitOutcome::Unknown(_)), "two commits on one version");
             stale = table::open(&location, None).await.unwrap().unwrap();
             assert_eq!(stale.version(), fresh.version());
         }
     }
+}
+
+/// A clock whose time stands still and whose ids count.
+#[derive(Debug, Default)]
+struct Scripted(AtomicU64);
+
+const STANDSTILL: i64 = 1_700_000_000_123;
+
+impl Clock for Scripted {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(STANDSTILL).unwrap()
+    }
+
+    fn instant(&self) -> Instant {
+        SystemClock.instant()
+    }
+
+    fn attempt_id(&self) -> Uuid {
+        Uuid::from_u128(self.0.fetch_add(1, Ordering::Relaxed).into())
+    }
+
+    fn jitter(&self, _limit: Duration) -> Duration {
+        Duration::ZERO
+    }
+}
+
+/// So a test can replay what a commit writes.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_gives_every_name_and_time_of_a_commit() {
+    for mode in [MergeMode::CopyOnWrite, MergeMode::DeletionVectors] {
+        let folder = TempDir::new().unwrap();
+        let (location, table) = new_table(&folder, "orders").await;
+        let _ = table::allow_vectors(&table, &lake::empty_record(0)).await.unwrap();
+        let table = lake::open(&location).await;
+        let loaded = net(&[(1, "a"), (2, "b"), (3, "c")], &[]);
+        let (_, table) = apply(&location, &table, loaded).await;
+        let known = files(&folder);
+
+        let changes = net(&[(2, "B"), (4, "d")], &[]);
+        let plan = merge::plan(&table, &["id".to_owned()], changes).await.unwrap();
+        let record = lake::record(&table, &plan);
+        let clock: Arc<dyn Clock> = Arc::new(Scripted::default());
+        let outcome = merge::commit(&table, plan.with_mode(mode), &record, &clock).await.unwrap();
+        let CommitOutcome::Committed(delta) = outcome else { panic!("{outcome:?}") };
+
+        let written: BTreeSet<String> = files(&folder).difference(&known).cloned().collect();
+        assert_eq!(written.len(), 2, "{written:?}");
+        let is_drawn =
+            |name: &String| (0..4).any(|count| name.contains(&Uuid::from_u128(count).to_string()));
+        assert!(written.iter().all(is_drawn), "{written:?}");
+        let log = format!("shop/orders/_delta_log/{:020}.json", delta.version().unwrap());
+        let log = std::fs::read_to_string(folder.path().join(log)).unwrap();
+        let actions: Vec<Value> =
+            log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let times = |action: &str, time: &str| -> Vec<i64> {
+            let found = actions.iter().filter_map(|line| line.get(action));
+            found.filter_map(|found| found[time].as_i64()).collect()
+        };
+        assert_eq!(times("remove", "deletionTimestamp"), [STANDSTILL]);
+        let added = times("add", "modificationTime");
+        // The entry of a masked file keeps the time of the file.
+        let new = added.iter().filter(|time| **time == STANDSTILL).count();
+        assert_eq!(new, if mode == MergeMode::CopyOnWrite { 2 } else { 1 }, "{added:?}");
+    }
+}
+
+fn files(folder: &TempDir) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder.path().join("shop/orders")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name != "_delta_log").collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

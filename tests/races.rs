@@ -210,7 +210,8 @@ async fn our_commit_never_passes_one_that_came_between() {
         let winning = fixture.delta().await.version();
         for plan in plans {
             let record = lake::record(&stale, &plan);
-            let outcome = merge::commit(&stale, plan.clone(), &record).await.unwrap();
+            let outcome =
+                merge::commit(&stale, plan.clone(), &record, &lake::clock()).await.unwrap();
             assert!(matches!(outcome, CommitOutcome::Unknown(_)), "{winner:?}: {plan:?}");
             assert_eq!(fixture.delta().await.version(), winning, "{winner:?}: {plan:?}");
             assert_eq!(fixture.content().await, expected, "{winner:?}: {plan:?}");

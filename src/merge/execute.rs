@@ -12,7 +12,7 @@ use deltalake::kernel::{Action, Add, Remove};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::Clock;
 use crate::config::MergeMode;
 use crate::error::{Error, Result};
 use crate::merge::MergePlan;
@@ -37,7 +37,8 @@ pub enum CommitOutcome {
     Unknown(Error),
 }
 
-/// Commits a plan on top of exactly the snapshot that it was made for.
+/// Commits a plan on top of exactly the snapshot that it was made for. Times, and the names of
+/// new files, are the clock's.
 ///
 /// # Errors
 /// Anything that failed before the commit was tried.
@@ -45,12 +46,13 @@ pub async fn commit(
     table: &LakeTable,
     plan: MergePlan,
     record: &CommitRecord,
+    clock: &Arc<dyn Clock>,
 ) -> Result<CommitOutcome> {
-    let begun = SystemClock.instant();
+    let begun = clock.instant();
     let operation = operation(&plan);
     let mut metrics = Metrics::of(&plan);
-    let actions = write(table, plan, &mut metrics).await?;
-    metrics.took(SystemClock.instant() - begun);
+    let actions = write(table, plan, &mut metrics, clock).await?;
+    metrics.took(clock.instant() - begun);
     let properties = commit_properties(record, table.next_transaction(), Some(metrics.to_json()))?;
     let mut delta = table.delta().clone();
     let committed = CommitBuilder::from(properties)
@@ -90,11 +92,12 @@ async fn write(
     table: &LakeTable,
     mut plan: MergePlan,
     metrics: &mut Metrics,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Vec<Action>> {
     if !plan.changes_rows() {
         return Ok(Vec::new());
     }
-    let layout = Arc::new(FileLayout::of(table, &plan.keys)?);
+    let layout = Arc::new(FileLayout::of(table, &plan.keys, clock)?);
     let mode = if table.may_mask() { plan.mode } else { MergeMode::CopyOnWrite };
     // An update may carry its row to another partition.
     let is_partitioned = !layout.partition_columns().is_empty();
@@ -105,8 +108,9 @@ async fn write(
     }
     let (masked, replaced): (Vec<Touched>, Vec<Touched>) =
         plan.touched.into_iter().partition(|file| is_masked(mode, file));
-    let mut actions = replace(table, &layout, replaced, plan.upserts, metrics).await?;
-    actions.extend(mask(table, masked, metrics).await?);
+    let mut actions =
+        replace(table, &layout, replaced, plan.upserts, metrics, clock.as_ref()).await?;
+    actions.extend(mask(table, masked, metrics, clock.as_ref()).await?);
     for add in write_files(table, &layout, &inserts).await? {
         metrics.added(&add);
         actions.push(Action::Add(add));
@@ -121,6 +125,7 @@ async fn replace(
     files: Vec<Touched>,
     upserts: Vec<RecordBatch>,
     metrics: &mut Metrics,
+    clock: &dyn Clock,
 ) -> Result<Vec<Action>> {
     let store = table.delta().log_store().object_store(None);
     let upserts: Arc<[RecordBatch]> = upserts.into();
@@ -138,7 +143,7 @@ async fn replace(
     let mut actions = Vec::new();
     while let Some((replaced, rewritten)) = rewrites.try_next().await? {
         metrics.replaced(&replaced, &rewritten);
-        actions.push(removal(replaced));
+        actions.push(removal(replaced, clock));
         actions.extend(rewritten.add.map(Action::Add));
     }
     Ok(actions)
@@ -149,24 +154,25 @@ async fn mask(
     table: &LakeTable,
     files: Vec<Touched>,
     metrics: &mut Metrics,
+    clock: &dyn Clock,
 ) -> Result<Vec<Action>> {
     let log_store = table.delta().log_store();
-    let masked = vectors::mask(&log_store, &files, SystemClock.file_id()).await?;
+    let masked = vectors::mask(&log_store, &files, clock.file_id()).await?;
     let mut actions = Vec::with_capacity(2 * files.len());
     for (file, add) in files.into_iter().zip(masked) {
         metrics.masked(&file.add, add.as_ref());
-        actions.push(removal(file.add));
+        actions.push(removal(file.add, clock));
         actions.extend(add.map(Action::Add));
     }
     Ok(actions)
 }
 
 /// The action that takes a file out of the table, its deletion vector with it.
-fn removal(file: Add) -> Action {
+fn removal(file: Add, clock: &dyn Clock) -> Action {
     Action::Remove(Remove {
         path: file.path,
         data_change: true,
-        deletion_timestamp: Some(SystemClock.now().timestamp_millis()),
+        deletion_timestamp: Some(clock.now().timestamp_millis()),
         extended_file_metadata: Some(true),
         partition_values: Some(file.partition_values),
         size: Some(file.size),

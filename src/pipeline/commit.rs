@@ -74,7 +74,7 @@ pub(super) async fn commit_slice(
         books,
         ledger: Ledger { rows: books.after, ..ledger },
     };
-    match merge::commit(&table, plan, &record).await? {
+    match merge::commit(&table, plan, &record, &pipeline.clock).await? {
         CommitOutcome::Committed(delta) => {
             let table = Box::new(table.succeeded_by(*delta, record)?);
             Ok(SliceOutcome::Committed { table, books, replayed })

@@ -25,6 +25,7 @@ use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
 use super::{column, footer, new_table, store};
+use crate::support::lake;
 use crate::support::parquet_file::{Values, file, numbers, texts};
 
 const WIDE: ColumnType = ColumnType::Decimal { precision: 20, scale: 2 };
@@ -94,7 +95,7 @@ async fn touch(table: &LakeTable, bytes: Vec<u8>, matches: &[(u64, u32)]) -> Tou
 }
 
 async fn rewritten(table: &LakeTable, touched: &Touched, images: &[RecordBatch]) -> Rewritten {
-    let layout = Arc::new(FileLayout::of(table, &["id".to_owned()]).unwrap());
+    let layout = Arc::new(FileLayout::of(table, &["id".to_owned()], &lake::clock()).unwrap());
     on_any_thread(rewrite(&store(table), &layout, touched, images)).await.unwrap()
 }
 
@@ -317,7 +318,7 @@ async fn views_and_dictionaries_of_other_writers_do_not_matter() {
 async fn a_file_that_is_not_what_its_footer_says_is_told_from_one_that_does_not_answer() {
     let folder = TempDir::new().unwrap();
     let (_, table) = new_table(&folder, columns()).await;
-    let layout = Arc::new(FileLayout::of(&table, &["id".to_owned()]).unwrap());
+    let layout = Arc::new(FileLayout::of(&table, &["id".to_owned()], &lake::clock()).unwrap());
     let old: Vec<Row> = (0..1_000).map(|id| row(id, "old")).collect();
     let bytes = encoded(&batch(&table, &old), 10_000);
     let touched = touch(&table, bytes.clone(), &[(0, 0)]).await;

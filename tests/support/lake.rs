@@ -1,5 +1,7 @@
 //! A table of dmslake's own, made and changed through the crate's interface.
 
+use std::sync::Arc;
+
 use dmslake::change::NetChanges;
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::merge::{self, CommitOutcome, MergePlan};
@@ -13,6 +15,11 @@ use tempfile::TempDir;
 pub(crate) async fn location(folder: &TempDir, name: &str) -> Location {
     let lake = Location::open(folder.path().to_str().unwrap()).await.unwrap();
     lake.folder(&["shop", &encode_segment(name)]).unwrap()
+}
+
+/// The clock that names what is written.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
 }
 
 /// Makes an empty table.
@@ -60,7 +67,7 @@ pub(crate) async fn apply(
 ) -> (MergePlan, LakeTable) {
     let plan = merge::plan(table, keys, net).await.unwrap();
     let record = record(table, &plan);
-    match merge::commit(table, plan.clone(), &record).await.unwrap() {
+    match merge::commit(table, plan.clone(), &record, &clock()).await.unwrap() {
         CommitOutcome::Committed(_) => {}
         CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
     }

@@ -14,7 +14,6 @@ use parquet::file::reader::ChunkReader;
 use parquet::file::writer::SerializedFileWriter;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::clock::{Clock as _, SystemClock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::data_file::encode::{Columns, encode};
 use crate::merge::data_file::properties::{COMPRESSION_SUFFIX, ROW_GROUP_ROWS};
@@ -41,7 +40,7 @@ impl DataFile {
         layout: &Arc<FileLayout>,
     ) -> Result<Self> {
         let path =
-            format!("part-00000-{}-c000.{COMPRESSION_SUFFIX}.parquet", SystemClock.file_id());
+            format!("part-00000-{}-c000.{COMPRESSION_SUFFIX}.parquet", layout.clock().file_id());
         let root = layout.parquet().root_schema_ptr();
         let writer = SerializedFileWriter::new(Vec::new(), root, Arc::clone(layout.properties()))
             .map_err(unwritable)?;
@@ -122,7 +121,7 @@ impl DataFile {
             size: i64::try_from(self.writer.bytes_written()).unwrap_or(i64::MAX),
             path: self.path,
             partition_values,
-            modification_time: SystemClock.now().timestamp_millis(),
+            modification_time: self.layout.clock().now().timestamp_millis(),
             data_change: true,
             ..Add::default()
         })

@@ -1,6 +1,7 @@
 //! What every data file that one commit writes has in common.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -10,12 +11,14 @@ use parquet::arrow::ArrowSchemaConverter;
 use parquet::file::properties::WriterPropertiesPtr;
 use parquet::schema::types::{SchemaDescPtr, SchemaDescriptor};
 
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::data_file::properties::writer_properties;
 use crate::merge::data_file::unwritable;
 use crate::table::LakeTable;
 
-/// Columns, encoding, statistics and size of the data files of a table.
+/// Columns, encoding, statistics and size of the data files of a table, and the clock that names
+/// them.
 #[derive(Clone, Debug)]
 pub struct FileLayout {
     schema: SchemaRef,
@@ -26,6 +29,7 @@ pub struct FileLayout {
     /// For each column, whether the log gets its statistics.
     indexed: Vec<bool>,
     target_file_size: NonZeroU64,
+    clock: Arc<dyn Clock>,
 }
 
 impl FileLayout {
@@ -34,7 +38,7 @@ impl FileLayout {
     ///
     /// # Errors
     /// `TableCorrupt` if the table's metadata cannot be read.
-    pub fn of(table: &LakeTable, keys: &[String]) -> Result<Self> {
+    pub fn of(table: &LakeTable, keys: &[String], clock: &Arc<dyn Clock>) -> Result<Self> {
         let snapshot = table.delta().snapshot()?;
         let metadata = snapshot.metadata();
         let partitions = metadata.partition_columns();
@@ -64,6 +68,7 @@ impl FileLayout {
             partition_columns: partitions.to_vec(),
             indexed,
             target_file_size: properties.target_file_size(),
+            clock: Arc::clone(clock),
         })
     }
 
@@ -104,6 +109,10 @@ impl FileLayout {
 
     pub(super) fn properties(&self) -> &WriterPropertiesPtr {
         &self.properties
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
     }
 
     pub(super) fn is_indexed(&self, column: usize) -> bool {
