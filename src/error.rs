@@ -7,6 +7,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use datafusion::error::DataFusionError;
+
 /// Result of every fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -198,9 +200,17 @@ impl From<parquet::errors::ParquetError> for Error {
     }
 }
 
-impl From<datafusion::error::DataFusionError> for Error {
-    /// [`ErrorKind::Unavailable`] if it began in the store, else [`ErrorKind::Internal`].
-    fn from(source: datafusion::error::DataFusionError) -> Self {
+impl From<DataFusionError> for Error {
+    /// An error of ours comes out of a plan as it went in. Else [`ErrorKind::Unavailable`] if it
+    /// began in the store, and [`ErrorKind::Internal`].
+    fn from(source: DataFusionError) -> Self {
+        let source = match source {
+            DataFusionError::External(inner) => match inner.downcast::<Self>() {
+                Ok(ours) => return *ours,
+                Err(inner) => DataFusionError::External(inner),
+            },
+            other => other,
+        };
         let kind =
             if began_in_store(&source) { ErrorKind::Unavailable } else { ErrorKind::Internal };
         Self::new(kind, "a query plan failed").because(source)

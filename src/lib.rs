@@ -22,6 +22,8 @@
 //!   │    table .............. the Delta table: made, widened, opened at a version
 //!   └─ progress ............. what that commit says about itself: objects, books, ledger;
 //!                             the next application begins by reading it
+//!
+//! maintenance ............... beside the path: compaction, purge, checkpoint, vacuum
 //! ```
 //!
 //! | stage | from | to | where |
@@ -67,6 +69,7 @@ pub mod dms;
 pub mod error;
 pub mod event;
 pub mod lambda;
+pub mod maintenance;
 pub mod merge;
 pub mod pipeline;
 pub mod progress;

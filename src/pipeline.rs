@@ -20,6 +20,8 @@ pub use report::{Observer, Silent, Status, Step, TableReport};
 use crate::clock::Clock;
 use crate::config::{Settings, TableName, TableSpec};
 use crate::error::Result;
+use crate::maintenance::{Maintenance, MaintenanceReport, maintain};
+use crate::pipeline::budget::memory_budget;
 use crate::source::{Survey, survey};
 use crate::storage::{Location, encode_segment};
 use crate::table::LakeTable;
@@ -92,6 +94,33 @@ impl Pipeline {
     ) -> TableReport {
         // The whole path is one large future; callers hold a pointer to it.
         Box::pin(run::run(self, table, scope, limits, observer)).await
+    }
+
+    /// Does the maintenance that is due for one table, safe beside any application of it: see
+    /// [`crate::maintenance`]. A failure is part of the report.
+    pub async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport {
+        let location = match self.lake_folder(&table.source) {
+            Ok(location) => location,
+            Err(error) => {
+                let mut report = MaintenanceReport::of(&table.source);
+                report.fail(&error);
+                return report;
+            }
+        };
+        let job = Maintenance {
+            spec: table,
+            location: &location,
+            clock: &self.clock,
+            limits,
+            memory_budget: memory_budget(&self.settings),
+            deletes: self.settings.maintain.delete,
+        };
+        let warm = self.take_warm(&table.source);
+        let (report, snapshot) = Box::pin(maintain(&job, warm)).await;
+        if let Some(snapshot) = snapshot {
+            self.keep_warm(&table.source, snapshot);
+        }
+        report
     }
 
     /// What is staged beside the configured tables.

@@ -12,6 +12,7 @@ use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::{Settings, TableName, TableSpec};
 use dmslake::error::{ErrorKind, Result};
 use dmslake::lambda::{Answer, ApplyTables, Deadline, answer};
+use dmslake::maintenance::MaintenanceReport;
 use dmslake::pipeline::{Limits, Scope, Status, TableReport};
 use dmslake::source::Survey;
 use dmslake::storage::Location;
@@ -100,6 +101,8 @@ struct Scripted {
     scripts: Mutex<BTreeMap<&'static str, VecDeque<Play>>>,
     /// What was applied, and how many seconds it was given.
     seen: Mutex<Vec<(String, Scope, u64)>>,
+    /// The table whose maintenance panics.
+    broken: Option<&'static str>,
 }
 
 impl Scripted {
@@ -112,6 +115,7 @@ impl Scripted {
             clock: StoppedClock::new(),
             scripts: Mutex::new(scripts.into()),
             seen: Mutex::default(),
+            broken: None,
         }
     }
 
@@ -176,6 +180,14 @@ impl ApplyTables for Scripted {
             Play::Panics => panic!("a defect"),
             Play::Hangs => std::future::pending().await,
         }
+    }
+
+    async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport {
+        assert!(limits.deadline.is_some(), "an invocation ends");
+        let name = table.source.to_string();
+        assert_ne!(Some(name.as_str()), self.broken, "a defect");
+        self.clock.pass(Duration::from_secs(25));
+        MaintenanceReport { table: name, version: Some(3), ..MaintenanceReport::default() }
     }
 
     async fn survey(&self) -> Result<Survey> {
@@ -265,11 +277,34 @@ async fn a_long_backlog_leaves_time_for_the_others_and_then_takes_what_is_left()
 async fn applications_of_one_table_are_reported_as_one() {
     let tables = Scripted::new([("a", &[ends(9, 30), ends(0, 40)])]);
     let answer = tables.answer(&json!({"sweep": true})).await.expect("all caught up");
-    let Answer::Summary { tables, unconfigured } = answer else { panic!("no summary") };
+    let Answer::Summary { tables, unconfigured, .. } = answer else { panic!("no summary") };
     let found: Vec<_> =
         tables.iter().map(|report| (report.table.as_str(), report.objects, report.rows)).collect();
     assert_eq!(found, [("shop.a", 2, 20), ("shop.b", 1, 10), ("shop.c", 1, 10)]);
     assert_eq!(unconfigured, ["shop.staged"]);
+}
+
+#[tokio::test]
+async fn a_sweep_maintains_every_table_that_time_allows_and_fails_by_none() {
+    let broken = Some("shop.b");
+    let tables = Scripted { broken, ..Scripted::new([("a", &[ends(0, 30)])]) };
+    let answer = tables.answer(&json!({"sweep": true})).await.expect("all caught up");
+    let Answer::Summary { maintenance, .. } = answer else { panic!("no summary") };
+    let found: Vec<_> =
+        maintenance.iter().map(|report| (report.table.as_str(), report.status)).collect();
+    let (ok, failed) = (Status::Ok, Status::Failed);
+    assert_eq!(found, [("shop.a", ok), ("shop.b", failed), ("shop.c", ok)]);
+    assert_eq!(maintenance[1].error.as_deref(), Some("the maintenance panicked"));
+
+    let busy = Scripted::new([("a", &[ends(0, 50)])]);
+    let answer = busy.answer(&json!({"sweep": true})).await.expect("all caught up");
+    let Answer::Summary { maintenance, .. } = answer else { panic!("no summary") };
+    assert_eq!(maintenance.len(), 2, "the third has to wait for the next sweep");
+
+    let rung = Scripted::new([]);
+    let answer = rung.answer(&json!({"tables": ["shop.a"]})).await.expect("caught up");
+    let answer = serde_json::to_value(answer).expect("JSON");
+    assert_eq!(answer.get("maintenance"), None, "only a sweep maintains");
 }
 
 #[tokio::test]

@@ -112,6 +112,20 @@ async fn a_load_and_its_changes_become_the_table_and_a_second_apply_commits_noth
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_checkpoint_follows_an_application_that_passed_twenty_commits() {
+    let shop = Shop::new();
+    let checkpoint = shop.lake().join("_delta_log/00000000000000000019.checkpoint.parquet");
+    for object in 1..=19 {
+        assert!(!checkpoint.exists(), "before commit {object}");
+        shop.stage(&format!("20240101-0000000{object:02}.csv"), &format!("I,{object},a\n"));
+        assert_eq!(shop.apply().await.version, Some(object));
+    }
+    assert!(checkpoint.exists());
+    let rows = (1..=19).map(|object| row(object, "a")).collect::<Vec<_>>();
+    assert_eq!(shop.rows().await, rows);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_object_below_the_watermark_holds_the_table_until_it_is_moved() {
     let shop = Shop::new();
     shop.stage("20240101-000000001.csv", "I,1,a\n");

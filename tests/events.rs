@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use dmslake::clock::SystemClock;
-use dmslake::config::{LookBack, MergeMode, OnBadRow, Settings, TableName, TableSpec};
+use dmslake::config::{
+    LookBack, MaintainSettings, MergeMode, OnBadRow, Settings, TableName, TableSpec,
+};
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
 use dmslake::pipeline::{Pipeline, Scope};
@@ -190,6 +192,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         tables: tables.iter().map(table).collect(),
         memory_budget: None,
         look_back: LookBack::default(),
+        maintain: MaintainSettings::default(),
     }
 }
 

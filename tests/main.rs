@@ -17,6 +17,7 @@ mod events;
 mod judge;
 mod lambda;
 mod ledger;
+mod maintenance;
 mod merging;
 mod net_changes;
 mod object_names;

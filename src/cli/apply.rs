@@ -2,17 +2,16 @@
 
 mod report;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::args::ApplyArguments;
+use super::choose::choose;
 use super::output::{Screen, plural};
 use super::progress::TableProgress;
 use super::run::Exit;
 use super::{configuration, signals};
 use crate::clock::SystemClock;
-use crate::config::{Settings, TableSpec};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::pipeline::{Limits, Pipeline, Scope};
 use crate::source::refused_order;
 use report::Reports;
@@ -52,21 +51,4 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
     }
     reports.unconfigured(&staged.unconfigured)?;
     Ok(exit)
-}
-
-/// The tables of these names in the configuration's order; all if none is named.
-fn choose(settings: &Settings, names: &[String]) -> Result<Vec<TableSpec>> {
-    let configured: BTreeSet<String> =
-        settings.tables.iter().map(|table| table.source.to_string()).collect();
-    let unknown: Vec<&str> =
-        names.iter().filter(|name| !configured.contains(*name)).map(String::as_str).collect();
-    if !unknown.is_empty() {
-        let known: Vec<String> = configured.into_iter().collect();
-        return Err(Error::new(ErrorKind::Config, "no [[table]] has that source")
-            .with("--table", unknown.join(", "))
-            .with("configured", known.join(", ")));
-    }
-    let is_chosen =
-        |table: &&TableSpec| names.is_empty() || names.contains(&table.source.to_string());
-    Ok(settings.tables.iter().filter(is_chosen).cloned().collect())
 }

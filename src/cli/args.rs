@@ -34,6 +34,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Apply(ApplyArguments),
+    Maintain(MaintainArguments),
     Init(InitArguments),
     Demo(DemoArguments),
 }
@@ -59,6 +60,29 @@ pub(super) struct ApplyArguments {
     pub(super) tables: Vec<String>,
 
     /// Print one JSON object a table, one a line, then {"unconfigured": […]}.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Keep merges and readers cheap: compact, purge, checkpoint, vacuum.
+///
+/// Does what is due for each table and says why: rewrites small files and files that overlap in
+/// their keys as few in key order, rewrites files that deletion vectors mask much of, writes a
+/// checkpoint of the log, deletes expired log entries and files that no version within the
+/// retention needs (unless [maintain] delete = false). No row changes. Safe beside `apply`, the
+/// function and readers, at any moment; running it again does what has become due since.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(super) struct MaintainArguments {
+    /// The configuration; paths without a scheme in it are relative to its folder.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    pub(super) config: PathBuf,
+
+    /// Only this table, as `source` spells it in the configuration; may be repeated.
+    #[arg(short, long = "table", value_name = "SCHEMA.TABLE")]
+    pub(super) tables: Vec<String>,
+
+    /// Print one JSON object a table, one a line.
     #[arg(long)]
     pub(super) json: bool,
 }

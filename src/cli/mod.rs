@@ -5,10 +5,12 @@
 
 mod apply;
 mod args;
+mod choose;
 mod configuration;
 mod demo;
 mod init;
 mod logs;
+mod maintain;
 mod output;
 mod progress;
 mod run;

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::args::{Arguments, Command};
 use super::output::Screen;
-use super::{apply, demo, init, logs};
+use super::{apply, demo, init, logs, maintain};
 use crate::error::{Error, ErrorKind, Result};
 
 /// DataFusion plans by recursion; unoptimised builds need more than a thread's usual stack.
@@ -56,6 +56,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
     runtime.block_on(async {
         match command {
             Command::Apply(arguments) => apply::run(&arguments, screen).await,
+            Command::Maintain(arguments) => maintain::run(&arguments, screen).await,
             Command::Init(arguments) => init::run(&arguments, screen).await,
             Command::Demo(arguments) => demo::run(&arguments, screen).await,
         }

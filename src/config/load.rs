@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use crate::config::fields::{Fields, Place, Violations};
-use crate::config::{LookBack, Settings, TableSpec, dms, table_fields, validate};
+use crate::config::{LookBack, MaintainSettings, Settings, TableSpec, dms, table_fields, validate};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Reads a configuration.
@@ -45,9 +45,10 @@ fn read(mut fields: Fields<'_>) -> Settings {
         bytes,
     );
     let look_back = look_back(fields.table("look_back"));
+    let maintain = maintain(fields.table("maintain"));
     fields.finish();
     let tables = tables.into_iter().map(|(_, table)| table).collect();
-    Settings { staging, lake, dms, tables, memory_budget, look_back }
+    Settings { staging, lake, dms, tables, memory_budget, look_back, maintain }
 }
 
 /// A place in a store; empty if missing or refused.
@@ -86,6 +87,13 @@ fn look_back(mut fields: Fields<'_>) -> LookBack {
         objects: objects.unwrap_or(default.objects),
         minutes: minutes.unwrap_or(default.minutes),
     }
+}
+
+fn maintain(mut fields: Fields<'_>) -> MaintainSettings {
+    let default = MaintainSettings::default();
+    let delete = fields.flag("delete");
+    fields.finish();
+    MaintainSettings { delete: delete.unwrap_or(default.delete) }
 }
 
 fn in_range<T: PartialOrd>(least: T, most: T) -> impl Fn(&T) -> bool {

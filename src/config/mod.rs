@@ -12,6 +12,9 @@
 //! objects = 64     # 1 to 64; default 64
 //! minutes = 1440   # 1 to 525600; default a day
 //!
+//! [maintain]       # what `dmslake maintain` and a sweep do beside applying
+//! delete = true    # delete expired files and log entries; default true
+//!
 //! [dms]            # the endpoint's S3Settings as Terraform spells them, with DMS's defaults
 //! csv_delimiter = ","             # \n, \t, \x01 and the like may be spelled
 //! csv_row_delimiter = "\n"
@@ -98,6 +101,22 @@ pub struct Settings {
     pub memory_budget: Option<u64>,
     /// How far below the watermark single objects are remembered.
     pub look_back: LookBack,
+    /// What maintenance may do.
+    pub maintain: MaintainSettings,
+}
+
+/// What maintenance may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaintainSettings {
+    /// Delete files and log entries that no version within the retention needs: takes the
+    /// permission to delete from the lake, which nothing else does.
+    pub delete: bool,
+}
+
+impl Default for MaintainSettings {
+    fn default() -> Self {
+        Self { delete: true }
+    }
 }
 
 /// The window below a table's watermark in which applied objects are remembered one by one.

@@ -17,12 +17,13 @@ use crate::config::{Settings, TableSpec};
 use crate::disposition::disposition;
 use crate::error::{ErrorKind, Result};
 use crate::event::Work;
+use crate::maintenance::MaintenanceReport;
 use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, Stop, TableReport};
 use crate::source::Survey;
 use crate::storage::Location;
 
 /// A share below this would be spent on looking, not on applying.
-const LEAST_SHARE: Duration = Duration::from_secs(10);
+pub(super) const LEAST_SHARE: Duration = Duration::from_secs(10);
 /// With less time than this left, no application begins.
 const LEAST_TIME: Duration = Duration::from_millis(500);
 
@@ -35,6 +36,8 @@ pub trait ApplyTables: Send + Sync {
     fn staging(&self) -> &Location;
     /// As [`Pipeline::apply`].
     async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport;
+    /// As [`Pipeline::maintain`].
+    async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport;
     /// As [`Pipeline::survey`].
     async fn survey(&self) -> Result<Survey>;
 }
@@ -51,6 +54,10 @@ impl ApplyTables for Pipeline {
 
     async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport {
         Pipeline::apply(self, table, scope, limits, &Silent).await
+    }
+
+    async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport {
+        Pipeline::maintain(self, table, limits).await
     }
 
     async fn survey(&self) -> Result<Survey> {
@@ -102,7 +109,7 @@ pub(super) async fn apply_all(
 
 /// The order to go through so many tables. It begins anywhere: where time never suffices for
 /// all of them, it must not be the same ones each time that are left out.
-fn from_anywhere(count: usize, clock: &dyn Clock) -> Vec<usize> {
+pub(super) fn from_anywhere(count: usize, clock: &dyn Clock) -> Vec<usize> {
     let mut order: Vec<usize> = (0..count).collect();
     let start = clock.jitter(Duration::from_secs(count as u64)).as_secs();
     order.rotate_left(usize::try_from(start).map_or(0, |start| start % count.max(1)));

@@ -6,6 +6,7 @@ use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
 use super::apply::apply_all;
+use super::maintain::maintain_all;
 use super::response::{refuse, to_queue, to_sender};
 use super::{Answer, ApplyTables, Deadline, Warm};
 use crate::clock::Clock;
@@ -27,7 +28,8 @@ pub async fn handle(
     answer(pipeline.as_ref(), &event.payload, deadline, clock).await
 }
 
-/// Applies the tables that an event rings for, and says what is to be sent again.
+/// Applies the tables that an event rings for, maintains all of them after a sweep, and says what
+/// is to be sent again. Maintenance that failed is logged; the next sweep tries it anew.
 ///
 /// # Errors
 /// Only for events that were sent to the function itself: that they are not understood, or that
@@ -52,9 +54,11 @@ pub async fn answer(
     }
     let reports = apply_all(tables, &route.work, deadline, clock).await;
     let unconfigured = unconfigured(tables, &route, deadline, clock).await;
+    let maintenance =
+        if route.is_sweep { maintain_all(tables, deadline, clock).await } else { Vec::new() };
     match invocation {
         Invocation::Queue(_) => Ok(to_queue(&ids, &route, &reports)),
-        Invocation::Direct(_) => to_sender(reports, unconfigured),
+        Invocation::Direct(_) => to_sender(reports, unconfigured, maintenance),
     }
 }
 

@@ -6,6 +6,7 @@ mod deadline;
 mod diagnostic;
 mod handler;
 pub mod log;
+mod maintain;
 mod response;
 mod warm;
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Route, Unreadable};
+use crate::maintenance::MaintenanceReport;
 use crate::pipeline::{Status, TableReport};
 
 /// The function's result.
@@ -23,6 +24,9 @@ pub enum Answer {
         /// Staged tables that no `[[table]]` takes: all of them after a sweep, else those that
         /// were rung for.
         unconfigured: Vec<String>,
+        /// After a sweep, what was due to keep tables cheap.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        maintenance: Vec<MaintenanceReport>,
     },
 }
 
@@ -70,10 +74,14 @@ pub(super) fn to_queue(ids: &[&str], route: &Route<'_>, reports: &[TableReport])
 /// # Errors
 /// If a table is not finished, of the first such table's kind: an asynchronous sender then
 /// sends the event again.
-pub(super) fn to_sender(reports: Vec<TableReport>, unconfigured: Vec<String>) -> Result<Answer> {
+pub(super) fn to_sender(
+    reports: Vec<TableReport>,
+    unconfigured: Vec<String>,
+    maintenance: Vec<MaintenanceReport>,
+) -> Result<Answer> {
     let unfinished: Vec<_> = reports.iter().filter(|report| is_to_be_repeated(report)).collect();
     let Some(first) = unfinished.first() else {
-        return Ok(Answer::Summary { tables: reports, unconfigured });
+        return Ok(Answer::Summary { tables: reports, unconfigured, maintenance });
     };
     let kind = first.error_kind.unwrap_or(ErrorKind::Deadline);
     let sentence = |report: &&TableReport| match &report.error {

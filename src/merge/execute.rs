@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use deltalake::DeltaTable;
 use deltalake::kernel::transaction::CommitBuilder;
-use deltalake::kernel::{Action, Add, Remove};
+use deltalake::kernel::{Action, Add};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::{StreamExt, TryStreamExt};
 
@@ -19,6 +19,7 @@ use crate::merge::MergePlan;
 use crate::merge::append::write_files;
 use crate::merge::data_file::FileLayout;
 use crate::merge::metrics::Metrics;
+use crate::merge::removal::removal;
 use crate::merge::rewrite::{Rewritten, rewrite};
 use crate::merge::sort::in_key_order;
 use crate::merge::touched::Touched;
@@ -143,7 +144,7 @@ async fn replace(
     let mut actions = Vec::new();
     while let Some((replaced, rewritten)) = rewrites.try_next().await? {
         metrics.replaced(&replaced, &rewritten);
-        actions.push(removal(replaced, clock));
+        actions.push(removal(replaced, clock.now()));
         actions.extend(rewritten.add.map(Action::Add));
     }
     Ok(actions)
@@ -161,24 +162,8 @@ async fn mask(
     let mut actions = Vec::with_capacity(2 * files.len());
     for (file, add) in files.into_iter().zip(masked) {
         metrics.masked(&file.add, add.as_ref());
-        actions.push(removal(file.add, clock));
+        actions.push(removal(file.add, clock.now()));
         actions.extend(add.map(Action::Add));
     }
     Ok(actions)
-}
-
-/// The action that takes a file out of the table, its deletion vector with it.
-fn removal(file: Add, clock: &dyn Clock) -> Action {
-    Action::Remove(Remove {
-        path: file.path,
-        data_change: true,
-        deletion_timestamp: Some(clock.now().timestamp_millis()),
-        extended_file_metadata: Some(true),
-        partition_values: Some(file.partition_values),
-        size: Some(file.size),
-        deletion_vector: file.deletion_vector,
-        tags: None,
-        base_row_id: file.base_row_id,
-        default_row_commit_version: file.default_row_commit_version,
-    })
 }

@@ -22,7 +22,6 @@ use crate::table::footer::unreadable;
 ///
 /// # Errors
 /// `Unavailable` if the file cannot be read, `TableCorrupt` if it is not what the log says.
-#[allow(dead_code, reason = "what rewrites files without changes reads through it")]
 pub(crate) async fn live_rows(
     table: &LakeTable,
     add: &Add,
@@ -48,7 +47,6 @@ pub(crate) async fn live_rows(
 }
 
 /// Of the file's rows in a row group all but these, which rise.
-#[allow(dead_code, reason = "as above")]
 fn all_but(masked: &[u64], rows: Range<u64>) -> RowSelection {
     let begins = std::iter::once(rows.start).chain(masked.iter().map(|row| row + 1));
     let ends = masked.iter().copied().chain([rows.end]);

@@ -15,6 +15,7 @@ mod append;
 mod bounds;
 mod data_file;
 mod execute;
+mod key_range;
 mod keys;
 mod live;
 mod locate;
@@ -22,6 +23,7 @@ mod metrics;
 mod partition;
 mod prune;
 mod read;
+mod removal;
 mod rewrite;
 mod sort;
 mod touched;
@@ -30,11 +32,13 @@ mod vectors;
 
 pub use data_file::{DataFileWriter, FileLayout};
 pub use execute::{CommitOutcome, commit};
-#[allow(unused_imports, reason = "what rewrites files without changes reads through it")]
+pub(crate) use key_range::{KeyRange, key_ranges};
 pub(crate) use live::live_rows;
 pub use read::rows_of;
+pub(crate) use removal::removal;
 pub use rewrite::{Rewritten, rewrite};
 pub use touched::{Match, Touched};
+pub(crate) use vectors::masked as masked_rows;
 
 use arrow::array::{BooleanArray, BooleanBufferBuilder};
 use arrow::compute::filter_record_batch;

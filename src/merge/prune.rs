@@ -23,14 +23,19 @@ pub(super) fn files(
     keys: &KeySet,
     sorted: &SortedKeys,
 ) -> Result<Vec<LogicalFileView>> {
-    let told: Vec<Told> = views.iter().map(Told::of).collect();
+    let told = told(&views);
     let bounds = keys.schema().fields().iter().map(|key| log_bounds(&told, key));
     let may_hold = sorted.may_stand(views.len(), &bounds.collect::<Result<Vec<_>>>()?)?;
     Ok(views.into_iter().zip(may_hold).filter_map(|(view, may)| may.then_some(view)).collect())
 }
 
+/// What the log tells about the values of these files.
+pub(super) fn told(views: &[LogicalFileView]) -> Vec<Told> {
+    views.iter().map(Told::of).collect()
+}
+
 /// What the log tells about the values of a file, columns as members.
-struct Told {
+pub(super) struct Told {
     partition: Option<StructData>,
     least: Option<StructData>,
     greatest: Option<StructData>,
@@ -59,7 +64,8 @@ impl Told {
     }
 }
 
-fn log_bounds(told: &[Told], key: &Field) -> Result<Option<Bounds>> {
+/// The bounds of a column in these files.
+pub(super) fn log_bounds(told: &[Told], key: &Field) -> Result<Option<Bounds>> {
     let mut low = Vec::with_capacity(told.len());
     let mut high = Vec::with_capacity(told.len());
     for file in told {

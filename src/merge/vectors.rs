@@ -20,7 +20,7 @@ use crate::merge::touched::Touched;
 ///
 /// # Errors
 /// `Unavailable` if the vector cannot be read, `TableCorrupt` if it is none.
-pub(super) async fn masked(log_store: &LogStoreRef, root: &Url, add: &Add) -> Result<Vec<u64>> {
+pub(crate) async fn masked(log_store: &LogStoreRef, root: &Url, add: &Add) -> Result<Vec<u64>> {
     let Some(vector) = add.deletion_vector.clone() else { return Ok(Vec::new()) };
     let unreadable = |error: buoyant_kernel::Error| Error::from(error).with("file", &add.path);
     let vector = KernelDescriptor::try_from(vector).map_err(unreadable)?;

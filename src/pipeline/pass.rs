@@ -3,6 +3,7 @@
 use object_store::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::maintenance::checkpoint_after;
 use crate::pipeline::budget::{SliceTime, memory_budget};
 use crate::pipeline::commit::{SliceOutcome, commit_slice};
 use crate::pipeline::run::Run;
@@ -110,6 +111,7 @@ impl Run<'_> {
         let schema = table.as_ref().map(|table| table.schema().clone()).unwrap_or_default();
         let partial = table.as_ref().and_then(|table| table.ledger().partial.clone());
         let mut slicer = Slicer::new(cut, objects, partial.as_ref(), schema);
+        let base = table.as_ref().map(LakeTable::version);
         let mut waiting: Vec<Portion> = Vec::new();
         while !self.limits.stop.is_requested() {
             let until = match self.pace.time_for_slice(pipeline.clock.as_ref()) {
@@ -128,6 +130,7 @@ impl Run<'_> {
         // Empty objects that nothing follows yet are as good as applied: nothing is pending.
         self.report.pending -= waiting.len() as u64;
         if let Some(table) = table {
+            checkpoint_after(base, &table).await;
             pipeline.keep_warm(&self.spec.source, table);
         }
         Ok(())

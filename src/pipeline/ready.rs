@@ -4,7 +4,7 @@ use crate::config::{MergeMode, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
 use crate::pipeline::slice::Slice;
-use crate::progress::{Books, CommitRecord, Ledger};
+use crate::progress::{CommitRecord, Ledger};
 use crate::schema::Column;
 use crate::storage::Location;
 use crate::table::{self, CreateOutcome, LakeTable};
@@ -31,7 +31,7 @@ pub(super) async fn ready_table(
         );
         return Ok(table);
     }
-    let record = empty_record(pipeline, table.ledger().clone());
+    let record = table.record_without_objects(pipeline.clock.as_ref());
     let delta = table::allow_vectors(&table, &record).await?;
     tracing::info!(table = %spec.source, version = delta.version(), "deletion vectors allowed");
     table.succeeded_by(delta, record)
@@ -45,7 +45,8 @@ async fn created(
 ) -> Result<LakeTable> {
     let columns = slice.schema.columns();
     require_keys(spec, columns)?;
-    let record = empty_record(pipeline, Ledger::default());
+    let attempt = pipeline.clock.attempt_id();
+    let record = CommitRecord::without_objects(attempt, Ledger::default(), 0);
     let name = spec.source.to_string();
     match table::create(location, &name, columns, &record).await? {
         CreateOutcome::Created(delta) => LakeTable::first(delta, record),
@@ -68,7 +69,7 @@ async fn widened(
     if new.is_empty() {
         return Ok(table);
     }
-    let record = empty_record(pipeline, table.ledger().clone());
+    let record = table.record_without_objects(pipeline.clock.as_ref());
     let delta = table::add_columns(&table, &new, &record).await?;
     tracing::info!(
         table = %spec.source,
@@ -90,16 +91,4 @@ fn require_keys(spec: &TableSpec, columns: &[Column]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A record of a commit that takes in no object.
-fn empty_record(pipeline: &Pipeline, ledger: Ledger) -> CommitRecord {
-    let books = Books { before: ledger.rows, after: ledger.rows, ..Books::default() };
-    CommitRecord {
-        format: CommitRecord::FORMAT,
-        attempt: pipeline.clock.attempt_id(),
-        objects: Vec::new(),
-        books,
-        ledger,
-    }
 }

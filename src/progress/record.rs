@@ -85,6 +85,14 @@ impl CommitRecord {
     /// The layout that this program writes and reads.
     pub const FORMAT: u8 = 2;
 
+    /// The record of a commit that takes in no object and leaves the table's rows as they are.
+    #[must_use]
+    pub fn without_objects(attempt: Uuid, ledger: Ledger, rows: u64) -> Self {
+        let books = Books { before: rows, after: rows, ..Books::default() };
+        let ledger = Ledger { rows, ..ledger };
+        Self { format: Self::FORMAT, attempt, objects: Vec::new(), books, ledger }
+    }
+
     /// The record as it is written.
     ///
     /// # Errors

@@ -34,7 +34,8 @@ pub fn unknown_outcome(error: DeltaTableError) -> Error {
 ///
 /// No retries inside the library: any interleaved commit fails this one, and the caller looks
 /// at the table anew. So "before" in the books is always the version just below. `metrics` are
-/// the operation's, if it has any.
+/// the operation's, if it has any. Checkpoints are no part of a commit: see
+/// [`crate::maintenance`].
 ///
 /// # Errors
 /// `Internal` if the record cannot be serialised.
@@ -49,5 +50,6 @@ pub fn commit_properties(
         .with_metadata(metadata)
         .with_application_transaction(Transaction::new(APP_ID, transaction))
         .with_max_retries(0)
+        .with_create_checkpoint(false)
         .with_cleanup_expired_logs(Some(false)))
 }

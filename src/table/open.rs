@@ -7,6 +7,7 @@ use deltalake::logstore::LogStoreRef;
 use deltalake::{DeltaTable, DeltaTableBuilder};
 use uuid::Uuid;
 
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{APP_ID, CommitRecord, Ledger};
 use crate::schema::TableSchema;
@@ -119,6 +120,19 @@ impl LakeTable {
     /// Footers of its data files.
     pub(crate) fn footers(&self) -> &Arc<Footers> {
         &self.footers
+    }
+
+    /// The version of our newest commit, whose record holds the ledger.
+    #[must_use]
+    pub fn newest_record_version(&self) -> Version {
+        self.newest.0
+    }
+
+    /// The record of a next commit that takes in no object and leaves the rows as they are,
+    /// whoever wrote them.
+    #[must_use]
+    pub fn record_without_objects(&self, clock: &dyn Clock) -> CommitRecord {
+        CommitRecord::without_objects(clock.attempt_id(), self.ledger.clone(), self.rows)
     }
 
     /// The `txn` version of the next commit.

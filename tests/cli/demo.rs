@@ -40,6 +40,7 @@ fn the_demo_proves_itself_and_leaves_a_folder_to_go_on_with() {
     assert_eq!(equal, 3, "{}", shown.out);
 
     nothing_is_left_to_apply(home.path());
+    maintenance_says_what_it_did(home.path());
     strangers_are_named(home.path());
     again_only_by_force(home.path());
     a_signal_stops_after_the_commit(home.path());
@@ -61,6 +62,25 @@ fn nothing_is_left_to_apply(home: &Path) {
     }
     let human = run(home, &["apply", "--config", CONFIGURATION, "--table", "shop.orders"]);
     assert_eq!((human.code, human.out.lines().count()), (Some(0), 2), "{human:?}");
+}
+
+fn maintenance_says_what_it_did(home: &Path) {
+    let table = ["--config", CONFIGURATION, "--table", "shop.orders"];
+    let done = run(home, &[&["maintain"], &table[..], &["--json"]].concat());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let report: Value = serde_json::from_str(done.out.trim_end()).expect("one line of JSON");
+    assert_eq!((&report["table"], &report["status"]), (&"shop.orders".into(), &"ok".into()));
+    let actions = report["actions"].as_array().expect("a list");
+    assert!(actions.iter().any(|action| action["action"] == "checkpoint"), "{report}");
+    assert!(actions.iter().all(|action| action["outcome"] == "done"), "{report}");
+
+    let again = run(home, &[&["maintain"], &table[..]].concat());
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let version = &report["version"];
+    let line = format!("shop.orders: nothing due at version {version} (");
+    assert!(again.out.starts_with(&line), "{again:?}");
+    let applied = run(home, &[&["apply"], &table[..]].concat());
+    assert_eq!(applied.code, Some(0), "{applied:?}");
 }
 
 fn strangers_are_named(home: &Path) {

@@ -98,7 +98,7 @@ impl FileLayout {
     }
 
     /// Names of the key columns.
-    pub(in crate::merge) fn keys(&self) -> &[String] {
+    pub(crate) fn keys(&self) -> &[String] {
         &self.keys
     }
 
@@ -119,7 +119,8 @@ impl FileLayout {
         self.indexed[column]
     }
 
-    pub(super) fn target_file_size(&self) -> u64 {
+    /// Bytes at which a file ends.
+    pub(crate) fn target_file_size(&self) -> u64 {
         self.target_file_size.get()
     }
 

@@ -1,0 +1,97 @@
+//! What maintenance did: some lines a table for people, or a line of JSON.
+
+use crate::cli::output::{Screen, count, plural, seconds};
+use crate::error::{Error, ErrorKind, Result};
+use crate::maintenance::{Action, ActionReport, MaintenanceReport, Outcome};
+use crate::pipeline::Status;
+
+/// Writes reports as they come.
+#[derive(Debug)]
+pub(super) struct Reports<'a> {
+    screen: &'a Screen,
+    is_json: bool,
+}
+
+impl<'a> Reports<'a> {
+    pub(super) fn begin(screen: &'a Screen, is_json: bool) -> Self {
+        Self { screen, is_json }
+    }
+
+    /// One table.
+    pub(super) fn table(&self, report: &MaintenanceReport) -> Result<()> {
+        if self.is_json {
+            let text = serde_json::to_string(report).map_err(|error| {
+                Error::new(ErrorKind::Internal, "a report has no JSON form").because(error)
+            })?;
+            return self.screen.line(text);
+        }
+        let palette = self.screen.palette();
+        let head = headline(report);
+        self.screen.line(if report.status == Status::Ok { head } else { palette.bad(head) })?;
+        for action in &report.actions {
+            self.screen.line(format_args!("  {}", sentence(action)))?;
+        }
+        match &report.error {
+            Some(error) => self.screen.line(format_args!("  {error}")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn headline(report: &MaintenanceReport) -> String {
+    let stands = match (report.status, report.version) {
+        (Status::Ok, None) => "no table yet".to_owned(),
+        (Status::Ok, Some(version)) if report.actions.is_empty() => {
+            format!("nothing due at version {version}")
+        }
+        (Status::Ok, Some(version)) => format!("maintained, version {version}"),
+        (Status::Held, _) => "held".to_owned(),
+        (Status::Failed, _) => "failed".to_owned(),
+    };
+    format!("{}: {stands} ({})", report.table, seconds(report.seconds))
+}
+
+fn sentence(action: &ActionReport) -> String {
+    let outcome = match action.outcome {
+        Outcome::Done => "",
+        Outcome::Skipped => " skipped",
+        Outcome::Lost => " lost to other writers",
+    };
+    let name = action.action.as_str();
+    let did = match (action.action, action.outcome) {
+        (Action::Compact | Action::Purge, Outcome::Done) => format!(
+            "; {} of {} MB became {} of {} MB",
+            plural(action.files_removed, "file"),
+            count(action.bytes_removed / 1_000_000),
+            count(action.files_added),
+            count(action.bytes_added / 1_000_000),
+        ),
+        (Action::Vacuum, Outcome::Done) => {
+            format!("; {} MB freed", count(action.bytes_removed / 1_000_000))
+        }
+        _ => String::new(),
+    };
+    format!("{name}{outcome}: {}{did}", action.reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_says_what_it_did_and_why() {
+        let done = ActionReport {
+            action: Action::Compact,
+            outcome: Outcome::Done,
+            reason: "9 runs".into(),
+            version: Some(4),
+            files_removed: 9,
+            files_added: 1,
+            bytes_removed: 9_000_000,
+            bytes_added: 8_500_000,
+        };
+        assert_eq!(sentence(&done), "compact: 9 runs; 9 files of 9 MB became 1 of 8 MB");
+        let lost = ActionReport { outcome: Outcome::Lost, ..done };
+        assert_eq!(sentence(&lost), "compact lost to other writers: 9 runs");
+    }
+}

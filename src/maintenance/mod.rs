@@ -1,0 +1,34 @@
+//! What keeps merges and readers cheap, beside the path of the changes: no action changes a row.
+//!
+//! | action | when | what |
+//! |---|---|---|
+//! | compact | too many files overlap in their keys, or are small | their live rows become few files in key order |
+//! | purge | a deletion vector masks a quarter of a file, or the table is merged by copy-on-write | the file is rewritten without its masked rows |
+//! | lower | the table is merged by copy-on-write and no row is masked any more | the protocol that deletion vectors needed goes |
+//! | checkpoint | ten commits since the last | opening the table reads it instead of the commits |
+//! | clean the log | commits are older than `delta.logRetentionDuration` | they go, but never our newest one, which holds the ledger |
+//! | vacuum | files are older than `delta.deletedFileRetentionDuration` and were gone before | they go, deletion vectors like data files |
+//!
+//! Every threshold stands in `policy`. A rewrite is one commit of ours on top of exactly the
+//! snapshot that it was made from; if another commit comes first and left its files alone, it is
+//! committed again as it is, else made anew. So it is safe beside any writer, at any moment, and
+//! a crash leaves files that nothing refers to, which vacuum takes.
+
+mod checkpoint;
+mod commit;
+mod compaction;
+mod live_file;
+mod log;
+mod lower;
+mod policy;
+mod purge;
+mod report;
+mod rewrite;
+mod run;
+mod sorted;
+mod tombstones;
+mod vacuum;
+
+pub(crate) use checkpoint::checkpoint_after;
+pub use report::{Action, ActionReport, MaintenanceReport, Outcome};
+pub(crate) use run::{Maintenance, maintain};

@@ -1,0 +1,238 @@
+//! One maintenance of one table: what is due, action by action.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::TableSpec;
+use crate::error::Result;
+use crate::maintenance::commit::{Committed, Replaced, Replacement, commit, replace};
+use crate::maintenance::compaction::{self, Compaction};
+use crate::maintenance::live_file::LiveFile;
+use crate::maintenance::policy::{BYTES_A_SECOND, CHECKPOINT_COMMITS, MOST_COMMITS, MOST_RACES};
+use crate::maintenance::purge::{self, Purge};
+use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
+use crate::maintenance::{checkpoint, lower, rewrite, vacuum};
+use crate::merge::FileLayout;
+use crate::pipeline::Limits;
+use crate::storage::Location;
+use crate::table::{self, LakeTable};
+
+/// One table, and what its maintenance may use.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Maintenance<'a> {
+    pub(crate) spec: &'a TableSpec,
+    /// Where the table stands.
+    pub(crate) location: &'a Location,
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    /// No rewrite begins that would not be done by its deadline.
+    pub(crate) limits: &'a Limits,
+    /// Bytes of rows that may be sorted in memory.
+    pub(crate) memory_budget: usize,
+    /// Whether anything may be deleted.
+    pub(crate) deletes: bool,
+}
+
+/// A rewrite that is due.
+enum Rewrite {
+    Compact(Compaction),
+    Purge(Purge),
+}
+
+/// Does what is due, from a warm table if there is one, and gives the table as it stands then. A
+/// failure is part of the report.
+pub(crate) async fn maintain(
+    job: &Maintenance<'_>,
+    warm: Option<LakeTable>,
+) -> (MaintenanceReport, Option<LakeTable>) {
+    let begun = job.clock.instant();
+    let mut report = MaintenanceReport::of(&job.spec.source);
+    let table = match job.run(warm, &mut report).await {
+        Ok(table) => table,
+        Err(error) => {
+            report.fail(&error);
+            None
+        }
+    };
+    report.seconds = (job.clock.instant() - begun).as_secs_f64();
+    (report, table)
+}
+
+impl Maintenance<'_> {
+    async fn run(
+        &self,
+        warm: Option<LakeTable>,
+        report: &mut MaintenanceReport,
+    ) -> Result<Option<LakeTable>> {
+        let Some(table) = table::open(self.location, warm).await? else { return Ok(None) };
+        report.version = Some(table.version());
+        let table = self.rewrite(table, report).await?;
+        let table = self.lower(table, report).await?;
+        self.checkpoint(&table, report).await?;
+        if self.deletes && !self.limits.stop.is_requested() {
+            self.clean_log(&table, report).await?;
+            self.vacuum(&table, report).await?;
+        }
+        Ok(Some(table))
+    }
+
+    /// Compacts and purges until nothing is due, the time is up, or others come first too often.
+    async fn rewrite(
+        &self,
+        mut table: LakeTable,
+        report: &mut MaintenanceReport,
+    ) -> Result<LakeTable> {
+        let mut races = 0;
+        for _ in 0..MOST_COMMITS {
+            let most_bytes = self.most_bytes();
+            let keys = self.keys(&table);
+            let files = LiveFile::all(&table, &keys)?;
+            let layout = Arc::new(FileLayout::of(&table, &keys, self.clock)?);
+            let Some(due) = self.due(files, &layout, most_bytes) else { break };
+            if self.limits.stop.is_requested() || due.bytes() > most_bytes {
+                report.add(due.skipped());
+                break;
+            }
+            let (action, reason) = (due.action(), due.reason().to_owned());
+            let replacement = match due {
+                Rewrite::Compact(compaction) => {
+                    rewrite::compacted(&table, &layout, compaction, self.memory_budget).await?
+                }
+                Rewrite::Purge(purge) => rewrite::purged(&table, &layout, purge.files).await?,
+            };
+            table = match replace(self.location, table, &replacement, self.clock).await? {
+                Replaced::Committed(newer) => {
+                    report.add(replaced(action, reason, &replacement, newer.version()));
+                    *newer
+                }
+                Replaced::Lost(newer) => {
+                    races += 1;
+                    if races == MOST_RACES {
+                        report.add(ActionReport::new(action, Outcome::Lost, reason));
+                        return Ok(*newer);
+                    }
+                    *newer
+                }
+            };
+            report.version = Some(table.version());
+        }
+        Ok(table)
+    }
+
+    fn due(&self, files: Vec<LiveFile>, layout: &FileLayout, most_bytes: u64) -> Option<Rewrite> {
+        let compaction = compaction::choose(&files, layout, most_bytes);
+        compaction
+            .map(Rewrite::Compact)
+            .or_else(|| purge::choose(files, self.spec.merge, most_bytes).map(Rewrite::Purge))
+    }
+
+    async fn lower(&self, table: LakeTable, report: &mut MaintenanceReport) -> Result<LakeTable> {
+        let files = LiveFile::all(&table, &[])?;
+        let Some(due) = lower::choose(&table, &files, self.spec.merge)? else { return Ok(table) };
+        let committed =
+            commit(self.location, table, due.actions, due.operation, None, self.clock).await?;
+        let (outcome, table) = match committed {
+            Committed::Here(table) => (Outcome::Done, table),
+            Committed::Behind(table, _) => (Outcome::Lost, table),
+        };
+        let mut done = ActionReport::new(Action::Lower, outcome, due.reason);
+        done.version = (outcome == Outcome::Done).then_some(table.version());
+        report.add(done);
+        report.version = Some(table.version());
+        Ok(*table)
+    }
+
+    async fn checkpoint(&self, table: &LakeTable, report: &mut MaintenanceReport) -> Result<()> {
+        let commits = checkpoint::commits_since(table).await?;
+        if commits < CHECKPOINT_COMMITS {
+            return Ok(());
+        }
+        checkpoint::write(table).await?;
+        let reason = format!("{commits} commits since the newest checkpoint");
+        let mut done = ActionReport::new(Action::Checkpoint, Outcome::Done, reason);
+        done.version = Some(table.version());
+        report.add(done);
+        Ok(())
+    }
+
+    async fn clean_log(&self, table: &LakeTable, report: &mut MaintenanceReport) -> Result<()> {
+        let deleted = checkpoint::clean_log(table, self.clock.now()).await?;
+        if deleted > 0 {
+            let reason = format!("{deleted} entries of the log are older than its retention");
+            let mut done = ActionReport::new(Action::CleanLog, Outcome::Done, reason);
+            done.files_removed = deleted;
+            report.add(done);
+        }
+        Ok(())
+    }
+
+    async fn vacuum(&self, table: &LakeTable, report: &mut MaintenanceReport) -> Result<()> {
+        let files = LiveFile::all(table, &[])?;
+        let Some(due) = vacuum::choose(table, &files, self.clock.now()).await? else {
+            return Ok(());
+        };
+        let mut done = ActionReport::new(Action::Vacuum, Outcome::Done, &due.reason);
+        done.bytes_removed = due.bytes;
+        done.files_removed = vacuum::delete(table, due).await?;
+        report.add(done);
+        Ok(())
+    }
+
+    /// The table's keys, as far as its columns are there already.
+    fn keys(&self, table: &LakeTable) -> Vec<String> {
+        let mut keys = self.spec.lake_keys();
+        keys.retain(|key| table.schema().column(key).is_some());
+        keys
+    }
+
+    /// What can be rewritten in the time left.
+    fn most_bytes(&self) -> u64 {
+        let left = |end: std::time::Instant| end.saturating_duration_since(self.clock.instant());
+        self.limits.deadline.map_or(u64::MAX, |end| left(end).as_secs() * BYTES_A_SECOND)
+    }
+}
+
+impl Rewrite {
+    fn action(&self) -> Action {
+        match self {
+            Self::Compact(_) => Action::Compact,
+            Self::Purge(_) => Action::Purge,
+        }
+    }
+
+    fn reason(&self) -> &str {
+        match self {
+            Self::Compact(compaction) => &compaction.reason,
+            Self::Purge(purge) => &purge.reason,
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        let files = match self {
+            Self::Compact(compaction) => &compaction.files,
+            Self::Purge(purge) => &purge.files,
+        };
+        files.iter().map(|file| file.bytes).sum()
+    }
+
+    fn skipped(&self) -> ActionReport {
+        let megabytes = self.bytes() / 1_000_000;
+        let reason = format!("{}; {megabytes} MB do not fit the time left", self.reason());
+        ActionReport::new(self.action(), Outcome::Skipped, reason)
+    }
+}
+
+fn replaced(
+    action: Action,
+    reason: String,
+    replacement: &Replacement,
+    version: u64,
+) -> ActionReport {
+    ActionReport {
+        version: Some(version),
+        files_removed: replacement.removed.len() as u64,
+        files_added: replacement.added.len() as u64,
+        bytes_removed: replacement.removed.iter().map(|file| file.bytes).sum(),
+        bytes_added: replacement.added.iter().map(|add| add.size.unsigned_abs()).sum(),
+        ..ActionReport::new(action, Outcome::Done, reason)
+    }
+}

@@ -1,0 +1,101 @@
+//! Deleting files that no version within the retention needs.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use deltalake::kernel::StorageType;
+use deltalake::table::config::TablePropertiesExt as _;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore as _};
+
+use crate::error::Result;
+use crate::maintenance::checkpoint::before;
+use crate::maintenance::live_file::LiveFile;
+use crate::maintenance::tombstones::{removed_since, vector_path};
+use crate::table::LakeTable;
+use crate::table::footer::path_of;
+
+/// Files that are to go.
+#[derive(Debug)]
+pub(super) struct Vacuum {
+    files: Vec<ObjectMeta>,
+    pub(super) bytes: u64,
+    pub(super) reason: String,
+}
+
+/// What is older than `delta.deletedFileRetentionDuration`, neither live nor removed since, and
+/// no hidden file: also what crashed writers left, since nothing refers to it. None if nothing.
+///
+/// A version of that age or younger refers to files that are live now or were removed since, so
+/// time travel within the retention finds all of its data files and deletion vectors.
+///
+/// # Errors
+/// `Unavailable` if the table cannot be listed or its log not be read.
+pub(super) async fn choose(
+    table: &LakeTable,
+    files: &[LiveFile],
+    now: DateTime<Utc>,
+) -> Result<Option<Vacuum>> {
+    let retention: Duration =
+        table.delta().snapshot()?.table_config().deleted_file_retention_duration();
+    let cutoff = before(now, retention);
+    let live: HashSet<Path> = files.iter().flat_map(paths).collect();
+    let store = table.delta().log_store().object_store(None);
+    let is_old = |object: &ObjectMeta| {
+        object.last_modified < cutoff
+            && !is_hidden(&object.location)
+            && !live.contains(&object.location)
+    };
+    let mut old: Vec<ObjectMeta> = Vec::new();
+    let mut listed = store.list(None);
+    while let Some(object) = listed.try_next().await? {
+        if is_old(&object) {
+            old.push(object);
+        }
+    }
+    if old.is_empty() {
+        return Ok(None);
+    }
+    let needed = removed_since(table, cutoff).await?;
+    old.retain(|object| !needed.contains(&object.location));
+    let days = retention.as_secs() / (24 * 60 * 60);
+    Ok((!old.is_empty()).then(|| Vacuum {
+        bytes: old.iter().map(|object| object.size).sum(),
+        reason: format!(
+            "{} files are older than the retention of {days} days and no version of it needs them",
+            old.len()
+        ),
+        files: old,
+    }))
+}
+
+/// Deletes the files and gives their number.
+///
+/// # Errors
+/// `Unavailable` if the lake does not let one be deleted; others may be gone.
+pub(super) async fn delete(table: &LakeTable, vacuum: Vacuum) -> Result<u64> {
+    let store = table.delta().log_store().object_store(None);
+    let count = vacuum.files.len() as u64;
+    let paths = futures::stream::iter(vacuum.files).map(|file| Ok(file.location)).boxed();
+    store.delete_stream(paths).try_collect::<Vec<_>>().await?;
+    Ok(count)
+}
+
+/// A data file and the deletion vector that belongs to it.
+fn paths(file: &LiveFile) -> impl Iterator<Item = Path> {
+    let vector = file.add.deletion_vector.as_ref();
+    let vector = vector.filter(|vector| vector.storage_type == StorageType::UuidRelativePath);
+    let vector = vector.and_then(|vector| vector_path(&vector.path_or_inline_dv));
+    std::iter::once(path_of(&file.add)).chain(vector)
+}
+
+/// Other files beside the data, the log among them, are nobody's here to delete. A folder of a
+/// partition column whose name begins like that is one of ours all the same.
+fn is_hidden(path: &Path) -> bool {
+    path.parts().any(|part| {
+        let name = part.as_ref();
+        name.starts_with(['_', '.']) && !name.contains('=')
+    })
+}

@@ -1,0 +1,73 @@
+//! Ranges of keys by data file, to tell which files overlap.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::kernels::substring::substring_by_char;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::row::{OwnedRow, RowConverter, SortField};
+use deltalake::kernel::LogicalFileView;
+
+use crate::error::Result;
+use crate::merge::bounds::Bounds;
+use crate::merge::prune;
+
+/// The least and the greatest value of a key column in a file, comparable by bytes with those
+/// of other files; none where the statistics do not tell files apart.
+pub(crate) type KeyRange = Option<(OwnedRow, OwnedRow)>;
+
+/// Characters of a text that are compared: within what every writer of statistics keeps.
+const TEXT_LENGTH: u64 = 32;
+
+/// For each file its ranges by key column.
+///
+/// # Errors
+/// `TableCorrupt` if a statistic of the log cannot be read.
+pub(crate) fn key_ranges(
+    files: &[LogicalFileView],
+    columns: &Schema,
+    keys: &[String],
+) -> Result<Vec<Vec<KeyRange>>> {
+    let told = prune::told(files);
+    let mut by_file = vec![Vec::with_capacity(keys.len()); files.len()];
+    for key in keys {
+        let Ok(field) = columns.field_with_name(key) else { continue };
+        let bounds = prune::log_bounds(&told, field)?;
+        let ranges = match bounds {
+            Some(bounds) => ranges(bounds, field)?,
+            None => vec![None; files.len()],
+        };
+        for (file, range) in by_file.iter_mut().zip(ranges) {
+            file.push(range);
+        }
+    }
+    Ok(by_file)
+}
+
+fn ranges(Bounds { low, high }: Bounds, field: &Field) -> Result<Vec<KeyRange>> {
+    let converter = RowConverter::new(vec![SortField::new(field.data_type().clone())])?;
+    let rows = |bound: &ArrayRef| converter.convert_columns(&[beginning(bound)?]);
+    let (lows, highs) = (rows(&low)?, rows(&high)?);
+    let is_known = |file| {
+        let is_cut = [&low, &high].into_iter().any(|bound| is_long(bound, file));
+        low.is_valid(file) && high.is_valid(file) && !(is_cut && lows.row(file) == highs.row(file))
+    };
+    let range = |file| is_known(file).then(|| (lows.row(file).owned(), highs.row(file).owned()));
+    Ok((0..low.len()).map(range).collect())
+}
+
+fn beginning(bound: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    match bound.data_type() {
+        DataType::Utf8 => {
+            let cut = substring_by_char(bound.as_string::<i32>(), 0, Some(TEXT_LENGTH))?;
+            Ok(Arc::new(cut))
+        }
+        _ => Ok(Arc::clone(bound)),
+    }
+}
+
+fn is_long(bound: &ArrayRef, file: usize) -> bool {
+    bound.as_string_opt::<i32>().is_some_and(|texts| {
+        texts.is_valid(file) && texts.value(file).chars().count() as u64 > TEXT_LENGTH
+    })
+}
