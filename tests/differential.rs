@@ -33,7 +33,7 @@ const LARGE: &[usize] = &[1, 50, 8_191, 8_192, 8_193, 20_000];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_merge_equals_merge_builder_and_the_model() {
-    let scale = Scale { sizes: SMALL, most_files: 6, vectors: false };
+    let scale = Scale { sizes: SMALL, most_files: 16, vectors: false };
     property::check("every_merge_equals_merge_builder_and_the_model", 25, 8, |rng| {
         case(rng, scale, 5)
     })
@@ -51,7 +51,7 @@ async fn merges_into_large_files_equal_merge_builder_and_the_model() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn merges_over_deletion_vectors_equal_merge_builder_and_the_model() {
-    let scale = Scale { sizes: SMALL, most_files: 6, vectors: true };
+    let scale = Scale { sizes: SMALL, most_files: 16, vectors: true };
     property::check(
         "merges_over_deletion_vectors_equal_merge_builder_and_the_model",
         20,

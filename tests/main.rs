@@ -14,6 +14,7 @@ mod decoding;
 mod decoding_parquet;
 mod differential;
 mod events;
+mod folding;
 mod judge;
 mod lambda;
 mod ledger;

@@ -15,15 +15,16 @@ use futures::{StreamExt, TryStreamExt};
 use crate::clock::Clock;
 use crate::config::MergeMode;
 use crate::error::{Error, Result};
-use crate::merge::MergePlan;
 use crate::merge::append::write_files;
 use crate::merge::data_file::FileLayout;
+use crate::merge::fold::{self, Folded};
 use crate::merge::metrics::Metrics;
 use crate::merge::removal::removal;
 use crate::merge::rewrite::{Rewritten, rewrite};
 use crate::merge::sort::in_key_order;
 use crate::merge::touched::Touched;
 use crate::merge::vectors::{self, is_masked};
+use crate::merge::{MergePlan, row_count};
 use crate::progress::CommitRecord;
 use crate::table::{LakeTable, commit_properties, unknown_outcome};
 
@@ -50,10 +51,11 @@ pub async fn commit(
     clock: &Arc<dyn Clock>,
 ) -> Result<CommitOutcome> {
     let begun = clock.instant();
-    let operation = operation(&plan);
+    let merge_predicate = (!plan.keys.is_empty()).then(|| plan.keys.join(", "));
     let mut metrics = Metrics::of(&plan);
     let actions = write(table, plan, &mut metrics, clock).await?;
     metrics.took(clock.instant() - begun);
+    let operation = operation(&actions, merge_predicate);
     let properties = commit_properties(record, table.next_transaction(), Some(metrics.to_json()))?;
     let mut delta = table.delta().clone();
     let committed = CommitBuilder::from(properties)
@@ -71,8 +73,8 @@ pub async fn commit(
 
 /// Whatever removes files must say that it merged: of other operations the library believes
 /// that a compaction cannot have replaced their files.
-fn operation(plan: &MergePlan) -> DeltaOperation {
-    if plan.changes_rows() && plan.only_inserts() {
+fn operation(actions: &[Action], merge_predicate: Option<String>) -> DeltaOperation {
+    if !actions.is_empty() && actions.iter().all(|action| matches!(action, Action::Add(_))) {
         return DeltaOperation::Write {
             mode: SaveMode::Append,
             partition_by: None,
@@ -81,7 +83,7 @@ fn operation(plan: &MergePlan) -> DeltaOperation {
     }
     DeltaOperation::Merge {
         predicate: None,
-        merge_predicate: Some(plan.keys.join(", ")),
+        merge_predicate,
         matched_predicates: Vec::new(),
         not_matched_predicates: Vec::new(),
         not_matched_by_source_predicates: Vec::new(),
@@ -104,19 +106,46 @@ async fn write(
     let is_partitioned = !layout.partition_columns().is_empty();
     plan.move_updates(|file| is_partitioned || is_masked(mode, file));
     let mut inserts = plan.inserts()?;
-    if !plan.touched.is_empty() {
+    let has_matches = !plan.only_inserts();
+    let folded =
+        fold::take_in(table, &layout, &plan.touched, row_count(&plan.upserts), &inserts).await?;
+    if !folded.is_empty() {
+        let is_folded =
+            |file: &Touched| folded.iter().any(|folded| folded.add.path == file.add.path);
+        plan.touched.retain(|file| !is_folded(file));
+        // What is updated in a folded file has no place of its own any more.
+        inserts = plan.inserts()?;
+    }
+    let is_sorted = !plan.keys.is_empty() && (has_matches || !folded.is_empty());
+    let mut actions = take_out(folded, &mut inserts, metrics, clock.as_ref());
+    if is_sorted {
         inserts = in_key_order(inserts, &plan.keys)?;
     }
     let (masked, replaced): (Vec<Touched>, Vec<Touched>) =
         plan.touched.into_iter().partition(|file| is_masked(mode, file));
-    let mut actions =
-        replace(table, &layout, replaced, plan.upserts, metrics, clock.as_ref()).await?;
+    actions.extend(replace(table, &layout, replaced, plan.upserts, metrics, clock.as_ref()).await?);
     actions.extend(mask(table, masked, metrics, clock.as_ref()).await?);
     for add in write_files(table, &layout, &inserts).await? {
         metrics.added(&add);
         actions.push(Action::Add(add));
     }
     Ok(actions)
+}
+
+/// Puts the rows of folded files among the new ones.
+fn take_out(
+    folded: Vec<Folded>,
+    inserts: &mut Vec<RecordBatch>,
+    metrics: &mut Metrics,
+    clock: &dyn Clock,
+) -> Vec<Action> {
+    let mut actions = Vec::with_capacity(folded.len());
+    for file in folded {
+        metrics.folded(&file.add, row_count(&file.rows) as u64);
+        inserts.extend(file.rows);
+        actions.push(removal(file.add, clock.now()));
+    }
+    actions
 }
 
 /// Copy-on-write: puts a replacement in the place of every touched file.

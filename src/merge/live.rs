@@ -27,14 +27,26 @@ pub(crate) async fn live_rows(
     add: &Add,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let log_store = table.delta().log_store();
-    let store = log_store.object_store(None);
     let masked = vectors::masked(&log_store, table.delta().table_url(), add).await?;
+    rows_without(table, add, masked).await
+}
+
+/// The same without these rows, which rise.
+///
+/// # Errors
+/// As [`live_rows`].
+pub(super) async fn rows_without(
+    table: &LakeTable,
+    add: &Add,
+    dead: Vec<u64>,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let store = table.delta().log_store().object_store(None);
     let footer = table.footers().of(&store, add).await?;
-    let mut masked = masked.into_iter().peekable();
+    let mut dead = dead.into_iter().peekable();
     let live = Selected::of(&footer, |_, rows| {
-        let within = std::iter::from_fn(|| masked.next_if(|row| *row < rows.end));
-        let rows_masked: Vec<u64> = within.collect();
-        Ok(all_but(&rows_masked, rows))
+        let within = std::iter::from_fn(|| dead.next_if(|row| *row < rows.end));
+        let dead_within: Vec<u64> = within.collect();
+        Ok(all_but(&dead_within, rows))
     })?;
     let schema: SchemaRef = table.schema().arrow();
     let batches = column_batches(&store, add, typed::metadata(footer)?, &schema, &live)?;
@@ -47,9 +59,9 @@ pub(crate) async fn live_rows(
 }
 
 /// Of the file's rows in a row group all but these, which rise.
-fn all_but(masked: &[u64], rows: Range<u64>) -> RowSelection {
-    let begins = std::iter::once(rows.start).chain(masked.iter().map(|row| row + 1));
-    let ends = masked.iter().copied().chain([rows.end]);
+fn all_but(dead: &[u64], rows: Range<u64>) -> RowSelection {
+    let begins = std::iter::once(rows.start).chain(dead.iter().map(|row| row + 1));
+    let ends = dead.iter().copied().chain([rows.end]);
     let kept = begins.zip(ends).filter(|(begin, end)| begin < end);
     let kept = kept.map(|(begin, end)| in_memory(begin - rows.start)..in_memory(end - rows.start));
     RowSelection::from_consecutive_ranges(kept, in_memory(rows.end - rows.start))

@@ -53,6 +53,13 @@ impl Metrics {
         }
     }
 
+    /// A file that went into the new ones, with so many rows that do not change.
+    pub(super) fn folded(&mut self, file: &Add, rows: u64) {
+        self.files_removed += 1;
+        self.bytes_removed += file.size.unsigned_abs();
+        self.copied += rows;
+    }
+
     /// A file in which rows were masked; nothing took its place if none is left.
     pub(super) fn masked(&mut self, before: &Add, after: Option<&Add>) {
         match (after, &before.deletion_vector) {

@@ -15,6 +15,7 @@ mod append;
 mod bounds;
 mod data_file;
 mod execute;
+mod fold;
 mod key_range;
 mod keys;
 mod live;

@@ -5,7 +5,7 @@ use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record
 
 use crate::error::Result;
 
-/// These rows, the columns of one table, in one batch by rising keys.
+/// These rows, the columns of one table in one order, in one batch by rising keys.
 ///
 /// # Errors
 /// `Internal`, never expected.
