@@ -4,28 +4,28 @@
 //! that a crash between the two leaves rows here that the next attempt finds and keeps or
 //! replaces. What counts as quarantined is what the main commit's ledger says.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Int64Type, Schema};
 use chrono::{DateTime, Utc};
-use datafusion::common::Column as PlanColumn;
-use datafusion::datasource::MemTable;
-use datafusion::prelude::{Expr, SessionContext, lit};
 use deltalake::DeltaTable;
-use deltalake::delta_datafusion::create_session;
 use deltalake::operations::create::CreateBuilder;
 
+use crate::change::NetChanges;
+use crate::clock::Clock;
 use crate::config::TableName;
 use crate::error::Result;
+use crate::merge::{self, CommitOutcome};
 use crate::progress::Mark;
 use crate::schema::{Column, ColumnType, TableSchema};
 use crate::source::{BadRow, StagedObject};
 use crate::storage::Location;
-use crate::table::{log_store, to_delta, unknown_outcome};
+use crate::table::{LakeTable, log_store, to_delta, unknown_outcome};
 
 /// The bad rows among consecutive rows of an object.
 #[derive(Clone, Debug)]
@@ -40,8 +40,8 @@ pub struct SetAside<'a> {
     pub bad_rows: &'a [BadRow],
 }
 
-const SOURCE: &str = "bad";
-const TARGET: &str = "quarantine";
+/// By which a row of the quarantine is found again.
+const KEYS: [&str; 2] = ["identity", "row"];
 
 fn schema() -> TableSchema {
     let column =
@@ -57,6 +57,9 @@ fn schema() -> TableSchema {
     ])
 }
 
+/// Identity, row number and reason of rows, in that order.
+type Reasons = Vec<(String, i64, String)>;
+
 /// Makes the quarantine hold exactly the bad rows among the rows decoded, whatever earlier
 /// attempts left there.
 ///
@@ -66,7 +69,7 @@ pub async fn set_aside(
     location: &Location,
     table: &TableName,
     aside: &[SetAside<'_>],
-    now: DateTime<Utc>,
+    clock: &Arc<dyn Clock>,
 ) -> Result<()> {
     let has_bad_rows = aside.iter().any(|aside| !aside.bad_rows.is_empty());
     let quarantine = match crate::table::load(location).await? {
@@ -74,11 +77,15 @@ pub async fn set_aside(
         None if has_bad_rows => create(location, table).await?,
         None => return Ok(()),
     };
-    let bad = bad_rows(aside, now)?;
-    if stands_already(&quarantine, &bad, aside).await? {
+    let quarantine = LakeTable::without_progress(quarantine)?;
+    let bad = bad_rows(aside, clock.now())?;
+    let wanted = reasons(&bad);
+    let standing = standing(&quarantine, aside).await?;
+    if standing == wanted {
         return Ok(());
     }
-    replace(quarantine, bad, aside).await
+    let stale = stale_keys(&standing, &wanted)?;
+    replace(&quarantine, bad, stale, clock).await
 }
 
 async fn create(location: &Location, table: &TableName) -> Result<DeltaTable> {
@@ -112,85 +119,62 @@ fn bad_rows(aside: &[SetAside<'_>], now: DateTime<Utc>) -> Result<RecordBatch> {
     )?)
 }
 
-/// Whether a row of the quarantine is among those that were decoded.
-fn decoded_rows(aside: &[SetAside<'_>], column: impl Fn(&str) -> Expr) -> Expr {
-    let one = |aside: &SetAside<'_>| {
-        let bound = |row: u64| lit(i64::try_from(row).unwrap_or(i64::MAX));
-        column("identity")
-            .eq(lit(aside.mark.identity.to_string()))
-            .and(column("row").between(bound(*aside.rows.start()), bound(*aside.rows.end())))
-    };
-    aside.iter().map(one).reduce(Expr::or).unwrap_or_else(|| lit(false))
-}
-
-/// Whether the quarantine holds these rows of what was decoded, and no others.
-async fn stands_already(
-    quarantine: &DeltaTable,
-    bad: &RecordBatch,
-    aside: &[SetAside<'_>],
-) -> Result<bool> {
-    let session: SessionContext = create_session().into();
-    let found = session
-        .read_table(quarantine.table_provider().await?)?
-        .filter(decoded_rows(aside, unqualified))?
-        .select(["identity", "row", "reason"].map(unqualified))?
-        .collect()
-        .await?;
-    let mut standing = Vec::new();
-    for batch in found {
-        let text =
-            |index: usize| arrow::compute::cast(batch.column(index), bad.column(0).data_type());
-        standing.extend(keys(&text(0)?, batch.column(1), &text(2)?));
-    }
-    let mut wanted = keys(bad.column(0), bad.column(1), bad.column(4));
+/// What the quarantine holds of the rows that were decoded.
+async fn standing(quarantine: &LakeTable, aside: &[SetAside<'_>]) -> Result<Reasons> {
+    let identities: BTreeSet<String> =
+        aside.iter().map(|aside| aside.mark.identity.to_string()).collect();
+    let identities: ArrayRef = Arc::new(StringArray::from_iter_values(identities));
+    let asked = RecordBatch::try_from_iter([(KEYS[0], identities)])?;
+    let columns = ["row", "reason"].map(str::to_owned);
+    let found = merge::rows_with(quarantine, &[KEYS[0].to_owned()], &asked, &columns).await?;
+    let mut standing: Reasons = found.iter().flat_map(reasons).collect();
+    standing.retain(|(identity, row, _)| is_decoded(aside, identity, *row));
     standing.sort();
-    wanted.sort();
-    Ok(standing == wanted)
+    Ok(standing)
 }
 
-fn keys(identity: &ArrayRef, row: &ArrayRef, reason: &ArrayRef) -> Vec<(String, i64, String)> {
-    let (identity, reason) = (identity.as_string::<i32>(), reason.as_string::<i32>());
-    let row = row.as_primitive::<Int64Type>();
-    let key =
-        |at: usize| (identity.value(at).to_owned(), row.value(at), reason.value(at).to_owned());
-    (0..row.len()).map(key).collect()
+fn is_decoded(aside: &[SetAside<'_>], identity: &str, row: i64) -> bool {
+    aside.iter().any(|aside| {
+        u64::try_from(row).is_ok_and(|row| aside.rows.contains(&row))
+            && aside.mark.identity.to_string() == identity
+    })
 }
 
-async fn replace(quarantine: DeltaTable, bad: RecordBatch, aside: &[SetAside<'_>]) -> Result<()> {
-    if bad.num_rows() == 0 {
-        let stale = decoded_rows(aside, unqualified);
-        quarantine.delete().with_predicate(stale).await.map_err(unknown_outcome)?;
-        return Ok(());
+/// Of rows with these columns.
+fn reasons(rows: &RecordBatch) -> Reasons {
+    let text = |name: &str| rows[name].as_string::<i32>().iter().map(Option::unwrap_or_default);
+    let numbers = rows["row"].as_primitive::<Int64Type>().values();
+    let rows = text("identity").zip(numbers).zip(text("reason"));
+    let mut reasons: Reasons =
+        rows.map(|((identity, row), reason)| (identity.into(), *row, reason.into())).collect();
+    reasons.sort();
+    reasons
+}
+
+/// Keys of rows that stand and should not.
+fn stale_keys(standing: &Reasons, wanted: &Reasons) -> Result<RecordBatch> {
+    let key = |(identity, row, _): &'_ (String, i64, String)| (identity.clone(), *row);
+    let wanted: BTreeSet<(String, i64)> = wanted.iter().map(key).collect();
+    let stale: BTreeSet<(String, i64)> =
+        standing.iter().map(key).filter(|key| !wanted.contains(key)).collect();
+    let identities = StringArray::from_iter_values(stale.iter().map(|(identity, _)| identity));
+    let rows = Int64Array::from_iter_values(stale.iter().map(|(_, row)| *row));
+    let schema = Schema::clone(&schema().arrow()).project(&[0, 1])?;
+    Ok(RecordBatch::try_new(Arc::new(schema), vec![Arc::new(identities), Arc::new(rows)])?)
+}
+
+async fn replace(
+    quarantine: &LakeTable,
+    bad: RecordBatch,
+    stale: RecordBatch,
+    clock: &Arc<dyn Clock>,
+) -> Result<()> {
+    let changes = (bad.num_rows() + stale.num_rows()) as u64;
+    let rows = |batch: RecordBatch| if batch.num_rows() > 0 { vec![batch] } else { Vec::new() };
+    let net = NetChanges { upserts: rows(bad), deletes: rows(stale), changes, superseded: 0 };
+    let plan = merge::plan(quarantine, &KEYS.map(str::to_owned), net).await?;
+    match merge::commit_without_record(quarantine, plan, clock).await? {
+        CommitOutcome::Committed(_) => Ok(()),
+        CommitOutcome::Unknown(error) => Err(error),
     }
-    let decoded = decoded_rows(aside, |name| column(TARGET, name));
-    let session: SessionContext = create_session().into();
-    let source = MemTable::try_new(bad.schema(), vec![vec![bad]])?;
-    let source = session.read_table(Arc::new(source))?;
-    let on = column(TARGET, "identity")
-        .eq(column(SOURCE, "identity"))
-        .and(column(TARGET, "row").eq(column(SOURCE, "row")));
-    let names: Vec<String> = schema().columns().iter().map(|c| c.name.clone()).collect();
-    let set = |name: &String| (PlanColumn::from_name(name), column(SOURCE, name));
-    quarantine
-        .merge(source, on)
-        .with_source_alias(SOURCE)
-        .with_target_alias(TARGET)
-        .when_matched_update(|update| {
-            names.iter().map(set).fold(update, |update, (name, value)| update.update(name, value))
-        })?
-        .when_not_matched_insert(|insert| {
-            names.iter().map(set).fold(insert, |insert, (name, value)| insert.set(name, value))
-        })?
-        .when_not_matched_by_source_delete(|delete| delete.predicate(decoded))?
-        .await
-        .map_err(unknown_outcome)?;
-    Ok(())
-}
-
-fn unqualified(name: &str) -> Expr {
-    Expr::Column(PlanColumn::from_name(name))
-}
-
-fn column(relation: &str, name: &str) -> Expr {
-    Expr::Column(PlanColumn::new(Some(relation), name))
 }

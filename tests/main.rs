@@ -22,6 +22,7 @@ mod maintenance;
 mod merging;
 mod net_changes;
 mod object_names;
+mod quarantine;
 mod races;
 mod read_ahead;
 mod round_trips;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use deltalake::kernel::transaction::CommitBuilder;
 use deltalake::kernel::{Action, Add, DeletionVectorDescriptor};
 use deltalake::protocol::DeltaOperation;
 use serde_json::{Value, json};
@@ -91,16 +90,8 @@ pub(super) async fn commit(
 ) -> Result<Committed> {
     let record = table.record_without_objects(clock.as_ref());
     let properties = commit_properties(&record, table.next_transaction(), metrics)?;
-    let mut delta = table.delta().clone();
-    let committed = CommitBuilder::from(properties)
-        .with_actions(actions)
-        .build(Some(table.delta().snapshot()?), delta.log_store(), operation)
-        .await;
-    let error = match committed {
-        Ok(finalized) => {
-            delta.state = Some(finalized.snapshot());
-            return Ok(Committed::Here(Box::new(table.succeeded_by(delta, record)?)));
-        }
+    let error = match table::commit(table.delta(), actions, operation, properties).await {
+        Ok(delta) => return Ok(Committed::Here(Box::new(table.succeeded_by(delta, record)?))),
         Err(error) => table::unknown_outcome(error),
     };
     let base = Some(table.version());

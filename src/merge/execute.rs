@@ -7,10 +7,11 @@ use std::thread::available_parallelism;
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use deltalake::DeltaTable;
-use deltalake::kernel::transaction::CommitBuilder;
+use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::{StreamExt, TryStreamExt};
+use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::config::MergeMode;
@@ -26,7 +27,7 @@ use crate::merge::touched::Touched;
 use crate::merge::vectors::{self, is_masked};
 use crate::merge::{MergePlan, row_count};
 use crate::progress::CommitRecord;
-use crate::table::{LakeTable, commit_properties, unknown_outcome};
+use crate::table::{self, LakeTable, commit_properties, metrics_alone, unknown_outcome};
 
 /// What became of a commit.
 #[derive(Debug)]
@@ -50,23 +51,38 @@ pub async fn commit(
     record: &CommitRecord,
     clock: &Arc<dyn Clock>,
 ) -> Result<CommitOutcome> {
+    let transaction = table.next_transaction();
+    let properties = |metrics| commit_properties(record, transaction, Some(metrics));
+    carry_out(table, plan, properties, clock).await
+}
+
+/// The same for a table that keeps no progress.
+///
+/// # Errors
+/// As for [`commit`].
+pub async fn commit_without_record(
+    table: &LakeTable,
+    plan: MergePlan,
+    clock: &Arc<dyn Clock>,
+) -> Result<CommitOutcome> {
+    carry_out(table, plan, |metrics| Ok(metrics_alone(metrics)), clock).await
+}
+
+async fn carry_out(
+    table: &LakeTable,
+    plan: MergePlan,
+    properties: impl FnOnce(Value) -> Result<CommitProperties>,
+    clock: &Arc<dyn Clock>,
+) -> Result<CommitOutcome> {
     let begun = clock.instant();
     let merge_predicate = (!plan.keys.is_empty()).then(|| plan.keys.join(", "));
     let mut metrics = Metrics::of(&plan);
     let actions = write(table, plan, &mut metrics, clock).await?;
     metrics.took(clock.instant() - begun);
     let operation = operation(&actions, merge_predicate);
-    let properties = commit_properties(record, table.next_transaction(), Some(metrics.to_json()))?;
-    let mut delta = table.delta().clone();
-    let committed = CommitBuilder::from(properties)
-        .with_actions(actions)
-        .build(Some(table.delta().snapshot()?), delta.log_store(), operation)
-        .await;
-    Ok(match committed {
-        Ok(finalized) => {
-            delta.state = Some(finalized.snapshot());
-            CommitOutcome::Committed(Box::new(delta))
-        }
+    let properties = properties(metrics.to_json())?;
+    Ok(match table::commit(table.delta(), actions, operation, properties).await {
+        Ok(delta) => CommitOutcome::Committed(Box::new(delta)),
         Err(error) => CommitOutcome::Unknown(unknown_outcome(error)),
     })
 }

@@ -35,6 +35,21 @@ const BATCH_ROWS: usize = 32 << 10;
 /// # Errors
 /// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
 pub(super) async fn locate(table: &LakeTable, keys: KeySet) -> Result<Vec<Touched>> {
+    let count = keys.len();
+    let names = keys.names();
+    let touched = find(table, keys).await?;
+    if has_twice(&touched, count) {
+        return Err(Error::new(ErrorKind::TableCorrupt, "a key stands in the table twice")
+            .with("keys", names));
+    }
+    Ok(touched)
+}
+
+/// The same where many rows may carry one key.
+///
+/// # Errors
+/// `Unavailable` if the table cannot be read.
+pub(super) async fn find(table: &LakeTable, keys: KeySet) -> Result<Vec<Touched>> {
     let sorted = SortedKeys::of(&keys)?;
     let views = table.delta().snapshot()?.log_data().iter().collect();
     let candidates = prune::files(views, &keys, &sorted)?;
@@ -57,20 +72,14 @@ pub(super) async fn locate(table: &LakeTable, keys: KeySet) -> Result<Vec<Touche
     // Tasks begin when they are made, so they are made as places become free.
     let touched: Vec<Option<Touched>> =
         futures::stream::iter(scans).buffered(FILES_AT_ONCE).try_collect().await?;
-    let touched: Vec<Touched> = touched.into_iter().flatten().collect();
-    check_unique(&touched, &scan.keys)?;
-    Ok(touched)
+    Ok(touched.into_iter().flatten().collect())
 }
 
-fn check_unique(touched: &[Touched], keys: &KeySet) -> Result<()> {
-    let mut seen = vec![false; keys.len()];
-    for found in touched.iter().flat_map(|file| &file.matches) {
-        if std::mem::replace(&mut seen[found.change as usize], true) {
-            return Err(Error::new(ErrorKind::TableCorrupt, "a key stands in the table twice")
-                .with("keys", keys.names()));
-        }
-    }
-    Ok(())
+/// Whether two rows carry one of so many keys.
+fn has_twice(touched: &[Touched], keys: usize) -> bool {
+    let mut seen = vec![false; keys];
+    let mut found = touched.iter().flat_map(|file| &file.matches);
+    found.any(|found| std::mem::replace(&mut seen[found.change as usize], true))
 }
 
 struct Scan {

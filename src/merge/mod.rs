@@ -32,10 +32,10 @@ mod typed;
 mod vectors;
 
 pub use data_file::{DataFileWriter, FileLayout};
-pub use execute::{CommitOutcome, commit};
+pub use execute::{CommitOutcome, commit, commit_without_record};
 pub(crate) use key_range::{KeyRange, key_ranges};
 pub(crate) use live::live_rows;
-pub use read::rows_of;
+pub use read::{rows_of, rows_with};
 pub(crate) use removal::removal;
 pub use rewrite::{Rewritten, rewrite};
 pub use touched::{Match, Touched};

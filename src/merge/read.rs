@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::RowSelection;
 
 use crate::error::Result;
 use crate::merge::keys::KeySet;
-use crate::merge::locate::{column_batches, locate};
+use crate::merge::locate::{column_batches, find, locate};
 use crate::merge::partition::PartitionValues;
 use crate::merge::prune::{Selected, in_memory};
 use crate::merge::touched::Touched;
@@ -31,10 +31,37 @@ pub async fn rows_of(
     if table.rows() == 0 || asked.iter().all(|batch| batch.num_rows() == 0) {
         return Ok(Vec::new());
     }
-    let schema = wanted(&table.schema().arrow(), keys, columns)?;
     let touched = locate(table, KeySet::new(keys, asked)?).await?;
+    read(table, &touched, keys, columns).await
+}
+
+/// The same by columns that are no key: many rows may carry the values of one row of `asked`,
+/// in which none stands twice.
+///
+/// # Errors
+/// `Unavailable` if the table cannot be read.
+pub async fn rows_with(
+    table: &LakeTable,
+    by: &[String],
+    asked: &RecordBatch,
+    columns: &[String],
+) -> Result<Vec<RecordBatch>> {
+    if table.rows() == 0 || asked.num_rows() == 0 {
+        return Ok(Vec::new());
+    }
+    let touched = find(table, KeySet::new(by, [asked])?).await?;
+    read(table, &touched, by, columns).await
+}
+
+async fn read(
+    table: &LakeTable,
+    touched: &[Touched],
+    keys: &[String],
+    columns: &[String],
+) -> Result<Vec<RecordBatch>> {
+    let schema = wanted(&table.schema().arrow(), keys, columns)?;
     let mut rows = Vec::new();
-    for file in &touched {
+    for file in touched {
         rows.extend(rows_of_file(table, file, &schema).await?);
     }
     Ok(rows)

@@ -3,7 +3,6 @@
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::prelude::SessionContext;
-use deltalake::delta_datafusion::create_session;
 use uuid::Uuid;
 
 use crate::change::{Changes, CurrentRows, NetChanges, net_changes};
@@ -100,7 +99,7 @@ async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Resu
         })
         .collect();
     let location = pipeline.quarantine_folder(&spec.source)?;
-    quarantine::set_aside(&location, &spec.source, &aside, pipeline.clock.now()).await
+    quarantine::set_aside(&location, &spec.source, &aside, &pipeline.clock).await
 }
 
 /// The ledger after a slice, and how many of its objects a resume of DMS wrote again.
@@ -128,7 +127,7 @@ fn ledger_after(before: &Ledger, slice: &Slice, look_back: LookBack) -> (Ledger,
 }
 
 async fn reduce(table: &LakeTable, keys: &[String], slice: Slice) -> Result<NetChanges> {
-    let session: SessionContext = create_session().into();
+    let session = SessionContext::new();
     let batches = slice.portions.into_iter().flat_map(|portion| portion.batches);
     let changes = Changes::new(batches, table.schema(), keys)?;
     let current = Current { table, keys };

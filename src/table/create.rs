@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
+use deltalake::kernel::{Action, MetadataExt as _, StructType};
 use deltalake::operations::create::CreateBuilder;
-use deltalake::protocol::SaveMode;
-use deltalake::{DeltaTable, TableProperty};
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableError, TableProperty};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::CommitRecord;
 use crate::schema::Column;
 use crate::storage::Location;
 use crate::table::schema::to_delta;
-use crate::table::{LakeTable, commit_properties, log_store, unknown_outcome};
+use crate::table::{LakeTable, commit, commit_properties, log_store, unknown_outcome};
 
 /// What became of making a table.
 #[derive(Debug)]
@@ -62,12 +63,14 @@ pub async fn add_columns(
     columns: &[Column],
     record: &CommitRecord,
 ) -> Result<DeltaTable> {
-    table
-        .delta()
-        .clone()
-        .add_columns()
-        .with_fields(to_delta(columns)?)
-        .with_commit_properties(commit_properties(record, table.next_transaction(), None)?)
+    let fields = to_delta(columns)?;
+    let snapshot = table.delta().snapshot()?;
+    let schema = StructType::try_new(snapshot.schema().fields().cloned().chain(fields.clone()))?;
+    let metadata = snapshot.metadata().clone().with_schema(&schema);
+    let metadata = metadata.map_err(DeltaTableError::from)?;
+    let properties = commit_properties(record, table.next_transaction(), None)?;
+    let operation = DeltaOperation::AddColumn { fields };
+    commit(table.delta(), vec![Action::Metadata(metadata)], operation, properties)
         .await
         .map_err(unknown_outcome)
 }

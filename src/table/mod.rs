@@ -1,12 +1,14 @@
 //! The Delta table of a source table: opening, creating, adding columns, and the record of our
 //! newest commit in its log.
 
+mod commit;
 mod create;
 pub(crate) mod footer;
 mod log;
 mod open;
 mod schema;
 
+pub(crate) use commit::commit;
 pub use create::{CreateOutcome, add_columns, allow_vectors, create};
 pub use log::{find_attempt, newest_record};
 pub use open::{LakeTable, load, log_store, open};
@@ -22,11 +24,20 @@ use serde_json::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{APP_ID, CommitRecord, KEY};
 
+/// Under which the log holds what an operation counted.
+const METRICS: &str = "operationMetrics";
+
 /// Whatever a commit call reports, its effect is unknown: another commit may have won, or ours
 /// may stand and its answer be lost. The caller looks at the table again.
 pub fn unknown_outcome(error: DeltaTableError) -> Error {
     Error::new(ErrorKind::Conflict, "a commit did not go through, or its answer was lost")
         .because(error)
+}
+
+/// The properties of a commit that keeps no progress, with the operation's metrics. Any
+/// interleaved commit fails it.
+pub(crate) fn metrics_alone(metrics: Value) -> CommitProperties {
+    CommitProperties::default().with_metadata([(METRICS.to_owned(), metrics)]).with_max_retries(0)
 }
 
 /// The properties that make a commit ours: the record, and the `txn` action that conflicts with
@@ -45,7 +56,7 @@ pub fn commit_properties(
     metrics: Option<Value>,
 ) -> Result<CommitProperties> {
     let mut metadata: HashMap<String, Value> = HashMap::from([(KEY.to_owned(), record.to_json()?)]);
-    metadata.extend(metrics.map(|metrics| ("operationMetrics".to_owned(), metrics)));
+    metadata.extend(metrics.map(|metrics| (METRICS.to_owned(), metrics)));
     Ok(CommitProperties::default()
         .with_metadata(metadata)
         .with_application_transaction(Transaction::new(APP_ID, transaction))

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use deltalake::DeltaTable;
 use deltalake::kernel::Version;
-use deltalake::logstore::LogStoreRef;
-use deltalake::{DeltaTable, DeltaTableBuilder};
+use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -37,6 +37,19 @@ impl LakeTable {
     /// `TableCorrupt` as for [`Self::succeeded_by`].
     pub fn first(delta: DeltaTable, record: CommitRecord) -> Result<Self> {
         Self::counted(delta, record, 1, Arc::default())
+    }
+
+    /// A table that keeps no progress: nothing that commits to it says what it has taken in.
+    ///
+    /// # Errors
+    /// `TableCorrupt` if the log does not count its rows, `SchemaRefused` if a column has a type
+    /// that no table of ours has.
+    pub fn without_progress(delta: DeltaTable) -> Result<Self> {
+        let rows = count_rows(&delta)?;
+        let schema = from_delta(&delta.snapshot()?.schema())?;
+        let newest = (delta.version().unwrap_or_default(), Uuid::nil());
+        let ledger = Ledger { rows, ..Ledger::default() };
+        Ok(Self { delta, schema, ledger, rows, transaction: 0, newest, footers: Arc::default() })
     }
 
     /// The table after one more commit of ours, which wrote this record.
@@ -145,18 +158,15 @@ impl LakeTable {
 /// The log store of a table's location, over the location's own store.
 ///
 /// # Errors
-/// `Config` if the library does not know the URL's scheme.
+/// `Config` if the URL's path is not a valid prefix.
 pub fn log_store(location: &Location) -> Result<LogStoreRef> {
-    DeltaTableBuilder::from_url(location.url().clone())
-        .map(|builder| {
-            builder.with_storage_backend(Arc::clone(location.store()), location.url().clone())
-        })
-        .and_then(|builder| builder.build_storage())
-        .map_err(|error| {
-            Error::new(ErrorKind::Config, "no table can stand there")
-                .with("location", location.url())
-                .because(error)
-        })
+    let (root, url, config) = (location.store(), location.url(), StorageConfig::default());
+    let folder = config.decorate_store(Arc::clone(root), url).map_err(|error| {
+        Error::new(ErrorKind::Config, "no table can stand there")
+            .with("location", url)
+            .because(error)
+    })?;
+    Ok(default_logstore(Arc::new(folder), Arc::clone(root), url, &config))
 }
 
 /// Loads the newest snapshot of whatever Delta table stands at a location; none if there is none.

@@ -1,0 +1,79 @@
+//! One Delta commit on top of exactly one snapshot.
+
+use buoyant_kernel::table_properties::TableProperties;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TableReference};
+use deltalake::kernel::{Action, EagerSnapshot, Metadata, Protocol};
+use deltalake::protocol::DeltaOperation;
+use deltalake::table::state::DeltaTableState;
+use deltalake::{DeltaResult, DeltaTable};
+use serde_json::Value;
+
+/// Commits actions on top of a table's snapshot, and gives the table after them.
+///
+/// # Errors
+/// The library's. The outcome is then unknown: [`super::unknown_outcome`].
+pub(crate) async fn commit(
+    table: &DeltaTable,
+    actions: Vec<Action>,
+    operation: DeltaOperation,
+    properties: CommitProperties,
+) -> DeltaResult<DeltaTable> {
+    let base = Base::of(table.snapshot()?)?;
+    let committed = CommitBuilder::from(properties)
+        .with_actions(actions)
+        .build(Some(&base), table.log_store(), operation)
+        .await?;
+    let mut table = table.clone();
+    table.state = Some(committed.snapshot());
+    Ok(table)
+}
+
+/// A snapshot as the library looks at it before it commits: whether it knows all that the
+/// protocol asks of a writer. Without DataFusion it takes column invariants for a thing that it
+/// cannot keep, though no column has one: a protocol with deletion vectors names them
+/// because it rose from writer 2, which implies them.
+struct Base<'a> {
+    state: &'a DeltaTableState,
+    protocol: Protocol,
+}
+
+impl<'a> Base<'a> {
+    fn of(state: &'a DeltaTableState) -> DeltaResult<Self> {
+        let protocol = if has_invariants(state) {
+            state.protocol().clone()
+        } else {
+            without_invariants(state.protocol())?
+        };
+        Ok(Self { state, protocol })
+    }
+}
+
+impl TableReference for Base<'_> {
+    fn config(&self) -> &TableProperties {
+        TableReference::config(self.state)
+    }
+
+    fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+
+    fn metadata(&self) -> &Metadata {
+        self.state.metadata()
+    }
+
+    fn eager_snapshot(&self) -> &EagerSnapshot {
+        self.state.eager_snapshot()
+    }
+}
+
+fn has_invariants(state: &DeltaTableState) -> bool {
+    state.schema().fields().any(|field| field.metadata().contains_key("delta.invariants"))
+}
+
+fn without_invariants(protocol: &Protocol) -> DeltaResult<Protocol> {
+    let mut json = serde_json::to_value(protocol)?;
+    if let Some(features) = json.get_mut("writerFeatures").and_then(Value::as_array_mut) {
+        features.retain(|feature| feature != "invariants");
+    }
+    Ok(serde_json::from_value(json)?)
+}
