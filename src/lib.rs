@@ -61,6 +61,7 @@
 //! `README.md` names the test of each, and the limits.
 
 pub mod change;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
 pub mod config;

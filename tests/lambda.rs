@@ -252,6 +252,57 @@ fn a_sweep_names_staged_tables_that_are_not_configured() {
     assert_eq!(shop.notes("orders"), ["1|a"]);
 }
 
+/// What the library allows only as far as it was built for it: without DataFusion it commits to
+/// no table whose protocol names column invariants, as one with deletion vectors does.
+#[test]
+fn a_table_with_deletion_vectors_is_masked_and_widened_and_its_bad_rows_are_set_aside() {
+    let shop = Shop::new();
+    let folder = shop.path().display();
+    let layout = |more: &str| {
+        format!(
+            "columns = [\n  {{ name = \"id\", type = \"bigint\" }},\n  \
+             {{ name = \"note\", type = \"varchar(40)\" }},\n{more}]\n"
+        )
+    };
+    let colour = "  { name = \"colour\", type = \"varchar(9)\" },\n";
+    shop.write_configuration(&format!(
+        "staging = \"{folder}/staging\"\nlake = \"{folder}/lake\"\n\
+         [[table]]\nsource = \"shop.orders\"\nkeys = [\"id\"]\nmerge = \"deletion-vectors\"\n\
+         on_bad_row = \"quarantine\"\n{}[[table.layout]]\nfrom = \"20261103-100000002\"\n{}",
+        layout(""),
+        layout(colour),
+    ));
+    let mut function = shop.start();
+    shop.stage("orders", "LOAD00000001.csv", "1,a\n2,a\n3,a\n4,a\n5,a\n6,a\n7,a\n8,a\n9,a\n");
+    shop.stage("orders", "20261103-100000001.csv", "U,2,b\nI,many,c\nD,3,a\n");
+    shop.stage("orders", "20261103-100000002.csv", "U,4,d,red\nI,1O,e,blue\n");
+    let sweep = json!({"sweep": true});
+    let outcome = function.invoke(&sweep, MINUTE);
+    let table = &summary(&outcome)["tables"][0];
+    assert_eq!(table["status"], "ok", "{outcome:?}");
+    assert_eq!([&table["inserted"], &table["quarantined"]], [9, 2], "{outcome:?}");
+
+    // From a new snapshot, and once more what is masked and what is set aside.
+    drop(function);
+    let mut function = shop.start();
+    shop.stage("orders", "20261103-100000003.csv", "D,5,,\nI,11,f,red\nU,2O,g,\n");
+    let outcome = function.invoke(&sweep, MINUTE);
+    let table = &summary(&outcome)["tables"][0];
+    assert_eq!(table["status"], "ok", "{outcome:?}");
+    assert_eq!([&table["inserted"], &table["deleted"], &table["quarantined"]], [1, 1, 1]);
+    let found = shop.query(
+        "orders",
+        "select id, note, colour from t where id in (1, 2, 3, 4, 5, 11) order by id",
+    );
+    assert_eq!(found, ["1|a|", "2|b|", "4|d|red", "11|f|red"]);
+    let log = fs::read_dir(shop.path().join("lake/shop/orders")).expect("a folder");
+    let names = log.map(|entry| entry.expect("an entry").file_name());
+    assert!(names.into_iter().any(|name| name.to_string_lossy().starts_with("deletion_vector")));
+    let aside =
+        shop.query("../_quarantine/shop/orders", "select object, row, reason from t order by 1, 2");
+    assert_eq!(aside.len(), 3, "{aside:?}");
+}
+
 #[test]
 fn the_configuration_is_read_again_when_it_changes() {
     let shop = Shop::new();

@@ -19,6 +19,7 @@ mod listing;
 mod object;
 mod open;
 mod parquet_read;
+#[cfg(feature = "cli")]
 mod peek;
 mod ranges;
 mod reading;
@@ -33,6 +34,7 @@ pub use identify::Identify;
 pub use listing::{Listing, list_everything, list_window};
 pub use object::{Identity, StagedObject};
 pub use open::{DecodeContext, ObjectReader, open};
+#[cfg(feature = "cli")]
 pub(crate) use peek::first_record;
 pub use sequence::ChangeSequence;
 pub use survey::{Survey, refused_order, survey};

@@ -47,10 +47,13 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Starts `bootstrap` with a configuration and waits for its first poll. Nothing of the
-    /// environment reaches it but `variables`.
+    /// Starts `bootstrap`, or the build of it that `DMSLAKE_BOOTSTRAP` names, with a
+    /// configuration and waits for its first poll. Nothing of the environment reaches it but
+    /// `variables`.
     pub(crate) fn start(config: &str, variables: &[(&str, &str)]) -> Self {
-        Self::start_program(Path::new(env!("CARGO_BIN_EXE_bootstrap")), config, variables)
+        let named = std::env::var_os("DMSLAKE_BOOTSTRAP");
+        let program = named.unwrap_or_else(|| env!("CARGO_BIN_EXE_bootstrap").into());
+        Self::start_program(Path::new(&program), config, variables)
     }
 
     /// The same with another build of `bootstrap`.
