@@ -23,7 +23,7 @@ use crate::error::Result;
 use crate::maintenance::{Maintenance, MaintenanceReport, maintain};
 use crate::pipeline::budget::memory_budget;
 use crate::source::{Survey, survey};
-use crate::storage::{Location, encode_segment};
+use crate::storage::{Location, RequestCounter, encode_segment};
 use crate::table::LakeTable;
 
 /// Which staged objects an application looks at. What is applied, and in what order, follows
@@ -47,6 +47,7 @@ pub struct Pipeline {
     lake: Location,
     clock: Arc<dyn Clock>,
     warm: Arc<Mutex<HashMap<TableName, LakeTable>>>,
+    requests: Arc<Mutex<HashMap<TableName, RequestCounter>>>,
 }
 
 impl Pipeline {
@@ -58,7 +59,7 @@ impl Pipeline {
         lake: Location,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings, staging, lake, clock, warm: Arc::default() }
+        Self { settings, staging, lake, clock, warm: Arc::default(), requests: Arc::default() }
     }
 
     /// Opens the places that the settings name.
@@ -136,7 +137,8 @@ impl Pipeline {
     /// # Errors
     /// `Config` if its name cannot stand in a path.
     pub fn staging_folder(&self, table: &TableName) -> Result<Location> {
-        self.staging.folder(&[&table.schema, &table.table])
+        let folder = self.staging.folder(&[&table.schema, &table.table])?;
+        Ok(self.counted(table, folder))
     }
 
     /// Where a table stands: `<lake>/<schema>/<table>`, each as [`encode_segment`] writes it.
@@ -144,12 +146,25 @@ impl Pipeline {
     /// # Errors
     /// `Config` if its name cannot stand in a path.
     pub fn lake_folder(&self, table: &TableName) -> Result<Location> {
-        self.lake.folder(&[&encode_segment(&table.schema), &encode_segment(&table.table)])
+        let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
+        Ok(self.counted(table, self.lake.folder(&[&schema, &name])?))
     }
 
     fn quarantine_folder(&self, table: &TableName) -> Result<Location> {
-        let (schema, table) = (encode_segment(&table.schema), encode_segment(&table.table));
-        self.lake.folder(&["_quarantine", &schema, &table])
+        let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
+        Ok(self.counted(table, self.lake.folder(&["_quarantine", &schema, &name])?))
+    }
+
+    /// A folder of a table, whose requests are counted as the table's.
+    fn counted(&self, table: &TableName, folder: Location) -> Location {
+        let counter = self.requests(table);
+        folder.map_store(|store| counter.of(store))
+    }
+
+    /// Requests for a table since the process began.
+    fn requests(&self, table: &TableName) -> RequestCounter {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.entry(table.clone()).or_default().clone()
     }
 
     fn take_warm(&self, table: &TableName) -> Option<LakeTable> {

@@ -4,6 +4,8 @@
 //! S3 credentials, region and endpoint come from the ordinary AWS chain (environment, profile,
 //! web identity, container, instance), including `AWS_ENDPOINT_URL`.
 
+mod requests;
+
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -14,6 +16,9 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{CredentialProvider, ObjectStore};
 use url::Url;
+
+pub(crate) use requests::RequestCounter;
+pub use requests::Requests;
 
 use crate::error::{Error, ErrorKind, Result};
 

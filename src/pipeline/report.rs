@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::error::ErrorKind;
+use crate::storage::Requests;
 
 /// How a table stands after an application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -49,6 +50,8 @@ pub struct TableReport {
     pub version: Option<u64>,
     /// How long it took.
     pub seconds: f64,
+    /// Requests to staging and lake, the quarantine included.
+    pub requests: Requests,
     /// Objects whose names fit no form of DMS.
     pub foreign: Vec<String>,
     /// Objects below the table's progress that were never applied.
@@ -85,6 +88,7 @@ impl TableReport {
             replayed: self.replayed + next.replayed,
             version: next.version.or(self.version),
             seconds: self.seconds + next.seconds,
+            requests: self.requests.plus(next.requests),
             ..next
         }
     }

@@ -42,6 +42,8 @@ pub(super) async fn run(
 ) -> TableReport {
     let clock = pipeline.clock.as_ref();
     let begun = clock.instant();
+    let requests = pipeline.requests(&spec.source);
+    let requests_before = requests.so_far();
     let report = TableReport { table: spec.source.to_string(), ..TableReport::default() };
     let pace = Pace::new(limits);
     let mut run = Run { pipeline, spec, limits, observer, report, pace, unknown: None, commits: 0 };
@@ -53,6 +55,7 @@ pub(super) async fn run(
     for name in &report.foreign {
         tracing::warn!(table = report.table, object = name, "foreign object: not a name of DMS");
     }
+    report.requests = requests.so_far().since(requests_before);
     report.seconds = (clock.instant() - begun).as_secs_f64();
     report
 }

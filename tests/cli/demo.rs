@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "table",
     "status",
     "objects",
@@ -23,6 +23,7 @@ const KEYS: [&str; 17] = [
     "replayed",
     "version",
     "seconds",
+    "requests",
     "foreign",
     "late",
     "pending",

@@ -154,8 +154,9 @@ mod tests {
             text,
             "{\"table\":\"shop.orders\",\"status\":\"ok\",\"objects\":0,\"rows\":0,\
              \"inserted\":0,\"updated\":0,\"deleted\":0,\"superseded\":0,\"ignored\":0,\
-             \"quarantined\":0,\"replayed\":0,\"version\":null,\"seconds\":0.0,\"foreign\":[],\
-             \"late\":[],\"pending\":0,\"error\":null}"
+             \"quarantined\":0,\"replayed\":0,\"version\":null,\"seconds\":0.0,\
+             \"requests\":{\"get\":0,\"head\":0,\"list\":0,\"put\":0,\"delete\":0},\
+             \"foreign\":[],\"late\":[],\"pending\":0,\"error\":null}"
         );
     }
 

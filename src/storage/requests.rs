@@ -1,0 +1,250 @@
+//! How many requests go to a store.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, OBJECT_STORE_COALESCE_DEFAULT,
+    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    Result, UploadPart,
+};
+use serde::Serialize;
+
+/// What S3 lists, or deletes, in one request.
+const PAGE: u64 = 1000;
+
+/// Requests to a store as S3 counts them, without repetitions after a failure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    /// Objects or ranges of them that were read; ranges close together come in one request.
+    pub get: u64,
+    /// Objects that were only looked at.
+    pub head: u64,
+    /// Pages of listings, of a thousand keys each.
+    pub list: u64,
+    /// Objects that were written; each part of a large one counts, and so do its begin and end.
+    pub put: u64,
+    /// Objects that were removed, a thousand at a time.
+    pub delete: u64,
+}
+
+impl Requests {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            get: self.get + other.get,
+            head: self.head + other.head,
+            list: self.list + other.list,
+            put: self.put + other.put,
+            delete: self.delete + other.delete,
+        }
+    }
+
+    /// What has come since an earlier count.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            get: self.get - earlier.get,
+            head: self.head - earlier.head,
+            list: self.list - earlier.list,
+            put: self.put - earlier.put,
+            delete: self.delete - earlier.delete,
+        }
+    }
+}
+
+/// Counts the requests of all stores that it wraps; clones share the count.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestCounter(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    get: AtomicU64,
+    head: AtomicU64,
+    list: AtomicU64,
+    put: AtomicU64,
+    delete: AtomicU64,
+}
+
+impl RequestCounter {
+    /// A store whose requests are counted here.
+    pub(crate) fn of(&self, inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
+        Arc::new(CountedStore { inner, counter: self.clone() })
+    }
+
+    /// The requests so far.
+    pub(crate) fn so_far(&self) -> Requests {
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        let Counts { get, head, list, put, delete } = &*self.0;
+        Requests {
+            get: count(get),
+            head: count(head),
+            list: count(list),
+            put: count(put),
+            delete: count(delete),
+        }
+    }
+}
+
+fn add(count: &AtomicU64, requests: u64) {
+    count.fetch_add(requests, Ordering::Relaxed);
+}
+
+#[derive(Debug)]
+struct CountedStore {
+    inner: Arc<dyn ObjectStore>,
+    counter: RequestCounter,
+}
+
+impl CountedStore {
+    fn counts(&self) -> &Counts {
+        &self.counter.0
+    }
+
+    /// The same listing; each page that it begins counts.
+    fn pages(
+        &self,
+        listed: BoxStream<'static, Result<ObjectMeta>>,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let counter = self.counter.clone();
+        add(&counter.0.list, 1);
+        let mut keys = 0;
+        let watched = listed.inspect(move |_| {
+            if keys > 0 && keys % PAGE == 0 {
+                add(&counter.0.list, 1);
+            }
+            keys += 1;
+        });
+        watched.boxed()
+    }
+}
+
+impl fmt::Display for CountedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for CountedStore {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        add(&self.counts().put, 1);
+        self.inner.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        add(&self.counts().put, 1);
+        let inner = self.inner.put_multipart_opts(location, options).await?;
+        Ok(Box::new(CountedUpload { inner, counter: self.counter.clone() }))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        add(if options.head { &self.counts().head } else { &self.counts().get }, 1);
+        self.inner.get_opts(location, options).await
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        add(&self.counts().get, coalesced(ranges));
+        self.inner.get_ranges(location, ranges).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let counter = self.counter.clone();
+        let mut paths = 0;
+        let watched = locations.inspect(move |_| {
+            if paths % PAGE == 0 {
+                add(&counter.0.delete, 1);
+            }
+            paths += 1;
+        });
+        self.inner.delete_stream(watched.boxed())
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.pages(self.inner.list(prefix))
+    }
+
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.pages(self.inner.list_with_offset(prefix, offset))
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        let listed = self.inner.list_with_delimiter(prefix).await;
+        let keys = listed.as_ref().map_or(0, |it| it.objects.len() + it.common_prefixes.len());
+        add(&self.counts().list, (keys as u64).div_ceil(PAGE).max(1));
+        listed
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        add(&self.counts().put, 1);
+        self.inner.copy_opts(from, to, options).await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        add(&self.counts().put, 1);
+        add(&self.counts().delete, 1);
+        self.inner.rename_opts(from, to, options).await
+    }
+}
+
+/// The requests that these ranges of one object come to.
+fn coalesced(ranges: &[Range<u64>]) -> u64 {
+    let mut ranges: Vec<&Range<u64>> = ranges.iter().collect();
+    ranges.sort_unstable_by_key(|range| range.start);
+    let (mut requests, mut end) = (0, None);
+    for range in ranges {
+        if end.is_none_or(|end| range.start > end + OBJECT_STORE_COALESCE_DEFAULT) {
+            requests += 1;
+        }
+        end = end.max(Some(range.end));
+    }
+    requests
+}
+
+#[derive(Debug)]
+struct CountedUpload {
+    inner: Box<dyn MultipartUpload>,
+    counter: RequestCounter,
+}
+
+#[async_trait]
+impl MultipartUpload for CountedUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        add(&self.counter.0.put, 1);
+        self.inner.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        add(&self.counter.0.put, 1);
+        self.inner.complete().await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        add(&self.counter.0.delete, 1);
+        self.inner.abort().await
+    }
+}
