@@ -72,10 +72,13 @@ pub async fn set_aside(
     clock: &Arc<dyn Clock>,
 ) -> Result<()> {
     let has_bad_rows = aside.iter().any(|aside| !aside.bad_rows.is_empty());
+    // One listing tells that there is nothing an earlier attempt could have left.
+    if !has_bad_rows && !log_store(location)?.is_delta_table_location().await? {
+        return Ok(());
+    }
     let quarantine = match crate::table::load(location).await? {
         Some(quarantine) => quarantine,
-        None if has_bad_rows => create(location, table).await?,
-        None => return Ok(()),
+        None => create(location, table).await?,
     };
     let quarantine = LakeTable::without_progress(quarantine)?;
     let bad = bad_rows(aside, clock.now())?;

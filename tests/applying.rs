@@ -1,5 +1,6 @@
 //! The whole path on small CSV objects: load, changes, holds, slices, progress.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -216,6 +217,34 @@ async fn a_table_folder_that_was_moved_away_is_not_built_upon() {
     shop.stage("20240101-000000002.csv", "D,2,b\n");
     assert_eq!(apply().await.deleted, 1);
     assert_eq!(shop.rows().await, [row(1, "B")]);
+}
+
+/// Others committed, made a checkpoint and removed what it made superfluous, but our commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warm_table_is_not_taken_for_the_newest_where_the_log_was_cleaned_above_it() {
+    let shop = Shop::new();
+    shop.stage("20240101-000000001.csv", "I,1,a\n");
+    let warm = shop.pipeline().await;
+    let table = warm.settings().tables[0].clone();
+    let apply =
+        || async { warm.apply(&table, &Scope::Everything, &Limits::default(), &Silent).await };
+    let ours = apply().await.version.unwrap();
+    let url = url::Url::from_directory_path(shop.lake()).unwrap();
+    let mut theirs = deltalake::open_table(url).await.unwrap();
+    for round in 0..3 {
+        let days = format!("interval {} days", 30 + round);
+        let property = HashMap::from([("delta.logRetentionDuration".to_owned(), days)]);
+        theirs = theirs.set_tbl_properties().with_properties(property).await.unwrap();
+    }
+    deltalake::checkpoints::create_checkpoint(&theirs, None).await.unwrap();
+    let entry = |version: u64| shop.lake().join(format!("_delta_log/{version:020}.json"));
+    for version in ours + 1..ours + 3 {
+        std::fs::remove_file(entry(version)).unwrap();
+    }
+    shop.stage("20240101-000000002.csv", "I,2,b\n");
+    let held = apply().await;
+    assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::TableCorrupt)));
+    assert!(!entry(ours + 1).exists(), "a commit below others' is lost");
 }
 
 #[tokio::test(flavor = "multi_thread")]

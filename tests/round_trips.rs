@@ -5,12 +5,17 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use bytes::Bytes;
+use deltalake::DeltaTable;
+use deltalake::checkpoints::create_checkpoint;
 use dmslake::clock::SystemClock;
+use dmslake::config::Settings;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
-use dmslake::storage::StoreKind;
+use dmslake::storage::{Location, StoreKind};
+use dmslake::table;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use parquet::arrow::ArrowWriter;
+use serde_json::Value;
 
 use crate::support::counting_store::{
     CountingStore, Method, Request, Requests, count, in_sequence,
@@ -20,53 +25,84 @@ use crate::support::world::{in_memory, settings};
 /// What each answer takes: long beside everything that is computed between two requests.
 const DELAY: Duration = Duration::from_millis(60);
 
-/// Round trips in sequence from the event to the commit and behind it.
-const MOST_IN_SEQUENCE: usize = 19;
-/// Listings of staging and log.
+/// Round trips in sequence of an application to a warm table, everything included.
+const MOST_IN_SEQUENCE: usize = 10;
+/// The same of a new process, or where another one has committed meanwhile.
+const MOST_IN_SEQUENCE_COLD: usize = 26;
+/// Pages of listings to a warm table: staging, and the log at the start, before the commit and
+/// behind it.
 const MOST_LISTS: usize = 4;
+/// Reads of a warm application that touches three files: log, object, and of each file its
+/// footer, its keys, its vector and its row group.
+const MOST_GETS: usize = 3 + 3 * 4;
+/// Writes of such an application: data files, vectors, commit.
+const MOST_PUTS: usize = 3 + 1 + 1;
 
 const FORMATS: [&str; 2] = ["csv", "parquet"];
 const MODES: [&str; 2] = ["copy-on-write", "deletion-vectors"];
 
+/// Operation, key and name of a change.
+type Change = (&'static str, i32, &'static str);
+
+/// Changes to rows of three files, and a new row.
+const CHANGES: [Change; 4] = [("U", 110, "x"), ("U", 210, "x"), ("D", 310, "x"), ("I", 900, "x")];
+
 /// `shop.items (id int, name)` with staging and lake in memory, whose requests are counted.
 struct Shop {
     format: &'static str,
-    staging: Arc<dyn ObjectStore>,
+    settings: Arc<Settings>,
+    staging: Location,
+    lake: Location,
     requests: Requests,
     pipeline: Pipeline,
 }
 
-/// Operation, key and name of a change.
-type Change = (&'static str, i32, &'static str);
-
 impl Shop {
-    fn new(format: &'static str, mode: &str, delay: Duration) -> Self {
+    fn new(format: &'static str, mode: &str, on_bad_row: &str) -> Self {
         let settings = settings(&format!(
             "staging = \"s3://bucket/dms\"\nlake = \"s3://lake\"\n\
              [dms]\ndata_format = \"{format}\"\n\
-             [defaults]\nmerge = \"{mode}\"\n\
+             [defaults]\nmerge = \"{mode}\"\non_bad_row = \"{on_bad_row}\"\n\
              [[table]]\nsource = \"shop.items\"\nkeys = [\"id\"]\ncolumns = [\n\
              {{ name = \"id\", type = \"int\", nullable = false }},\n\
              {{ name = \"name\", type = \"varchar(20)\" }},\n]\n"
         ));
-        let requests = Requests::default();
         let staging = in_memory("memory:///bucket/dms", StoreKind::S3);
         let lake = in_memory("memory:///lake", StoreKind::File);
-        let unwatched = Arc::clone(staging.store());
-        let counting = |store| -> Arc<dyn ObjectStore> {
-            Arc::new(CountingStore::new(store, &requests, delay))
-        };
-        let (staging, lake) = (staging.map_store(counting), lake.map_store(counting));
-        let pipeline = Pipeline::new(settings, staging, lake, Arc::new(SystemClock));
-        Self { format, staging: unwatched, requests, pipeline }
+        let requests = Requests::default();
+        let pipeline = process(&settings, &staging, &lake, &requests, Duration::ZERO);
+        Self { format, settings, staging, lake, requests, pipeline }
     }
 
-    /// Stages an object of these changes, and says its key.
-    async fn stage(&self, stem: &str, changes: &[Change]) -> String {
+    /// A table of several files, each of a range of keys, at which a first change was applied.
+    async fn filled(format: &'static str, mode: &str, on_bad_row: &str) -> Self {
+        let mut shop = Self::new(format, mode, on_bad_row);
+        for (object, first) in [1, 100, 200, 300].into_iter().enumerate() {
+            let rows: Vec<Change> = (first..first + 50).map(|id| ("I", id, "loaded")).collect();
+            shop.stage(&format!("LOAD0000000{}", object + 1), &rows).await;
+            shop.apply(&Scope::Everything).await;
+        }
+        shop.stage("20240101-000000001", &[("U", 1, "first")]).await;
+        shop.restart(DELAY);
+        shop.apply(&Scope::Everything).await;
+        shop
+    }
+
+    /// A new process.
+    fn restart(&mut self, delay: Duration) {
+        self.pipeline = self.process(delay);
+    }
+
+    fn process(&self, delay: Duration) -> Pipeline {
+        process(&self.settings, &self.staging, &self.lake, &self.requests, delay)
+    }
+
+    /// Stages an object of these changes, and gives the doorbell that an S3 event rings.
+    async fn stage(&self, stem: &str, changes: &[Change]) -> Scope {
         let key = format!("bucket/dms/shop/items/{stem}.{}", self.format);
         let content = if self.format == "csv" { csv(changes) } else { parquet(changes) };
-        self.staging.put(&Path::from(key.as_str()), content.into()).await.unwrap();
-        key
+        self.staging.store().put(&Path::from(key.as_str()), content.into()).await.unwrap();
+        Scope::Named(vec![key])
     }
 
     async fn apply(&self, scope: &Scope) -> (TableReport, Vec<Request>) {
@@ -74,21 +110,57 @@ impl Shop {
         let table = &self.pipeline.settings().tables[0];
         let report = self.pipeline.apply(table, scope, &Limits::default(), &Silent).await;
         assert_eq!(report.status, Status::Ok, "{report:?}");
-        (report, self.requests.take())
+        let requests = self.requests.take();
+        let reported = &report.requests;
+        let counted = [Method::Get, Method::Head, Method::List, Method::Put]
+            .map(|method| count(&requests, method) as u64);
+        assert_eq!([reported.get, reported.head, reported.list, reported.put], counted);
+        (report, requests)
     }
 
-    /// A table of several files, each of a range of keys, at which a first change was applied.
-    async fn filled(format: &'static str, mode: &'static str, delay: Duration) -> Self {
-        let shop = Self::new(format, mode, delay);
-        for (object, first) in [1, 100, 200, 300].into_iter().enumerate() {
-            let rows: Vec<Change> = (first..first + 50).map(|id| ("I", id, "loaded")).collect();
-            shop.stage(&format!("LOAD0000000{}", object + 1), &rows).await;
-            shop.apply(&Scope::Everything).await;
+    /// The table's log, extended by commits of ours without effect up to this version, with a
+    /// checkpoint a few commits before it.
+    async fn lengthen_log(&self, until: u64) {
+        let folder = self.lake.folder(&["shop", "items"]).unwrap();
+        let log = folder.prefix().clone().join("_delta_log");
+        let path = |version: u64| log.clone().join(format!("{version:020}.json"));
+        let opened = table::open(&folder, None).await.unwrap().unwrap();
+        let newest = opened.version();
+        let entry = folder.store().get(&path(newest)).await.unwrap().bytes().await.unwrap();
+        let actions = std::str::from_utf8(&entry).unwrap().lines();
+        let kept: Vec<Value> = actions
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|action| action.get("commitInfo").or(action.get("txn")).is_some())
+            .collect();
+        for (transaction, version) in (opened.next_transaction()..).zip(newest + 1..=until) {
+            let with_transaction = |action: &Value| {
+                let mut action = action.clone();
+                if let Some(txn) = action.get_mut("txn") {
+                    txn["version"] = transaction.into();
+                }
+                action.to_string()
+            };
+            let lines: Vec<String> = kept.iter().map(with_transaction).collect();
+            folder.store().put(&path(version), lines.join("\n").into()).await.unwrap();
         }
-        let first = shop.stage("20240101-000000001", &[("U", 1, "first")]).await;
-        shop.apply(&Scope::Named(vec![first])).await;
-        shop
+        let mut delta = DeltaTable::new(table::log_store(&folder).unwrap());
+        delta.load_version(until - 7).await.unwrap();
+        create_checkpoint(&delta, None).await.unwrap();
     }
+}
+
+/// A process of its own over these places, with counted requests.
+fn process(
+    settings: &Arc<Settings>,
+    staging: &Location,
+    lake: &Location,
+    requests: &Requests,
+    delay: Duration,
+) -> Pipeline {
+    let counting =
+        |store| -> Arc<dyn ObjectStore> { Arc::new(CountingStore::new(store, requests, delay)) };
+    let (staging, lake) = (staging.clone().map_store(counting), lake.clone().map_store(counting));
+    Pipeline::new(Arc::clone(settings), staging, lake, Arc::new(SystemClock))
 }
 
 fn csv(changes: &[Change]) -> Bytes {
@@ -145,19 +217,116 @@ fn timeline(requests: &[Request], delay: Duration) -> String {
     format!("{} in sequence\n{}", chain.len(), lines.collect::<String>())
 }
 
+/// The requests in order are printed: `cargo test --test main -- round_trips --nocapture`.
+fn shown(what: &str, requests: &[Request]) -> String {
+    let shown = format!("{what}: {}", timeline(requests, DELAY));
+    println!("{shown}");
+    shown
+}
+
+fn assert_warm_bounds(what: &str, requests: &[Request]) {
+    let shown = shown(what, requests);
+    assert!(in_sequence(requests).len() <= MOST_IN_SEQUENCE, "{shown}");
+    assert!(count(requests, Method::List) <= MOST_LISTS, "{shown}");
+    assert!(count(requests, Method::Get) <= MOST_GETS, "{shown}");
+    assert!(count(requests, Method::Put) <= MOST_PUTS, "{shown}");
+    for method in [Method::Head, Method::Post, Method::Copy, Method::Delete] {
+        assert_eq!(count(requests, method), 0, "{shown}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_warm_application_of_a_small_object_takes_few_round_trips() {
+async fn a_warm_application_of_a_small_object_takes_ten_round_trips_at_most() {
     for format in FORMATS {
         for mode in MODES {
-            let shop = Shop::filled(format, mode, DELAY).await;
-            let changes = [("U", 110, "x"), ("U", 210, "x"), ("D", 310, "x"), ("I", 900, "x")];
-            let named = shop.stage("20240101-000000002", &changes).await;
-            let (report, requests) = shop.apply(&Scope::Named(vec![named])).await;
+            let shop = Shop::filled(format, mode, "stop").await;
+            let named = shop.stage("20240101-000000002", &CHANGES).await;
+            let (report, requests) = shop.apply(&named).await;
             assert_eq!((report.inserted, report.updated, report.deleted), (1, 2, 1), "{report:?}");
-            let timeline = format!("{format}, {mode}: {}", timeline(&requests, DELAY));
-            println!("{timeline}");
-            assert!(in_sequence(&requests).len() <= MOST_IN_SEQUENCE, "{timeline}");
-            assert!(count(&requests, Method::List) <= MOST_LISTS, "{timeline}");
+            assert_warm_bounds(&format!("{format}, {mode}"), &requests);
+
+            // The files were touched before: some of their rows are masked now.
+            let again = [("U", 111, "y"), ("U", 211, "y"), ("D", 311, "y")];
+            let named = shop.stage("20240101-000000003", &again).await;
+            let (report, requests) = shop.apply(&named).await;
+            assert_eq!((report.updated, report.deleted), (2, 1), "{report:?}");
+            assert_warm_bounds(&format!("{format}, {mode}, again"), &requests);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doorbell_for_nothing_takes_one_round_trip() {
+    let shop = Shop::filled("csv", "copy-on-write", "stop").await;
+    let rung_again = Scope::Named(vec!["bucket/dms/shop/items/20240101-000000001.csv".into()]);
+    let (report, requests) = shop.apply(&rung_again).await;
+    assert_eq!(report.objects, 0);
+    let shown = shown("nothing is pending", &requests);
+    assert_eq!((in_sequence(&requests).len(), requests.len()), (1, 3), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quarantine_in_which_nothing_stands_costs_one_listing() {
+    let shop = Shop::filled("csv", "copy-on-write", "quarantine").await;
+    let named = shop.stage("20240101-000000002", &CHANGES).await;
+    let (_, requests) = shop.apply(&named).await;
+    let shown = shown("on_bad_row = quarantine", &requests);
+    assert!(in_sequence(&requests).len() <= MOST_IN_SEQUENCE, "{shown}");
+    assert!(count(&requests, Method::List) <= MOST_LISTS + 1, "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sweep_of_a_warm_table_takes_no_more_than_a_doorbell() {
+    let shop = Shop::filled("csv", "copy-on-write", "stop").await;
+    shop.stage("20240101-000000002", &CHANGES).await;
+    let (report, requests) = shop.apply(&Scope::Everything).await;
+    assert_eq!(report.objects, 1);
+    assert_warm_bounds("sweep", &requests);
+}
+
+/// Versions up to 500 and to 5,000, with a checkpoint a few commits before the newest.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_application_asks_for_does_not_grow_with_the_log() {
+    for mode in MODES {
+        let mut counts = Vec::new();
+        for version in [500, 5_000] {
+            let mut shop = Shop::filled("csv", mode, "stop").await;
+            shop.lengthen_log(version).await;
+            shop.restart(DELAY);
+            let named = shop.stage("20240101-000000002", &[("U", 2, "cold")]).await;
+            let (_, cold) = shop.apply(&named).await;
+            let shown = shown(&format!("{mode}, cold at version {version}"), &cold);
+            assert!(in_sequence(&cold).len() <= MOST_IN_SEQUENCE_COLD, "{shown}");
+
+            let named = shop.stage("20240101-000000003", &CHANGES).await;
+            let (report, warm) = shop.apply(&named).await;
+            assert!(report.version.unwrap() > version);
+            assert_warm_bounds(&format!("{mode}, warm at version {version}"), &warm);
+
+            let behind = another_process_came_first(&shop, mode, version).await;
+            let methods = [Method::Get, Method::List, Method::Put];
+            counts.push([cold, warm, behind].map(|requests| {
+                let is_checkpoint = |request: &Request| request.path.contains("checkpoint");
+                let written = requests.iter().filter(|it| it.method == Method::Put);
+                assert!(!written.clone().any(is_checkpoint), "a commit wrote a checkpoint");
+                methods.map(|method| count(&requests, method))
+            }));
+        }
+        assert_eq!(counts[0], counts[1], "{mode}: cold, warm, behind; gets, lists, puts");
+    }
+}
+
+/// Somebody else has committed since this process did.
+async fn another_process_came_first(shop: &Shop, mode: &str, version: u64) -> Vec<Request> {
+    shop.stage("20240101-000000004", &[("U", 120, "theirs")]).await;
+    let theirs = shop.process(Duration::ZERO);
+    let table = &theirs.settings().tables[0];
+    let report = theirs.apply(table, &Scope::Everything, &Limits::default(), &Silent).await;
+    assert_eq!(report.objects, 1, "{report:?}");
+    let named = shop.stage("20240101-000000005", &[("U", 121, "ours")]).await;
+    let (report, requests) = shop.apply(&named).await;
+    assert_eq!(report.objects, 1, "{report:?}");
+    let shown = shown(&format!("{mode}, behind at version {version}"), &requests);
+    assert!(in_sequence(&requests).len() <= MOST_IN_SEQUENCE_COLD, "{shown}");
+    requests
 }

@@ -58,7 +58,7 @@ pub(super) async fn clean_log(table: &LakeTable, now: DateTime<Utc>) -> Result<u
     let retention = snapshot.table_config().log_retention_duration();
     let log_store = table.delta().log_store();
     let cutoff = before(now, retention).timestamp_millis();
-    let keep = table.newest_record_version();
+    let keep = table.newest().0;
     let deleted = cleanup_expired_logs_for(keep, log_store.as_ref(), cutoff, None).await?;
     Ok(deleted as u64)
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::config::MergeMode;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::merge::append::write_files;
 use crate::merge::data_file::FileLayout;
 use crate::merge::fold::{self, Folded};
@@ -27,7 +27,7 @@ use crate::merge::touched::Touched;
 use crate::merge::vectors::{self, is_masked};
 use crate::merge::{MergePlan, row_count};
 use crate::progress::CommitRecord;
-use crate::table::{self, LakeTable, commit_properties, metrics_alone, unknown_outcome};
+use crate::table::{self, LakeTable, Standing, commit_properties, metrics_alone, unknown_outcome};
 
 /// What became of a commit.
 #[derive(Debug)]
@@ -77,7 +77,15 @@ async fn carry_out(
     let begun = clock.instant();
     let merge_predicate = (!plan.keys.is_empty()).then(|| plan.keys.join(", "));
     let mut metrics = Metrics::of(&plan);
-    let actions = write(table, plan, &mut metrics, clock).await?;
+    // Looked at while files are written. A table that is gone is noticed here; that a commit came
+    // first, by the commit call at the latest.
+    let (actions, standing) =
+        tokio::join!(write(table, plan, &mut metrics, clock), table.standing());
+    let actions = actions?;
+    if standing? != Standing::Newest {
+        let lost = Error::new(ErrorKind::Conflict, "another commit came first");
+        return Ok(CommitOutcome::Unknown(lost));
+    }
     metrics.took(clock.instant() - begun);
     let operation = operation(&actions, merge_predicate);
     let properties = properties(metrics.to_json())?;
@@ -139,9 +147,23 @@ async fn write(
     }
     let (masked, replaced): (Vec<Touched>, Vec<Touched>) =
         plan.touched.into_iter().partition(|file| is_masked(mode, file));
-    actions.extend(replace(table, &layout, replaced, plan.upserts, metrics, clock.as_ref()).await?);
-    actions.extend(mask(table, masked, metrics, clock.as_ref()).await?);
-    for add in write_files(table, &layout, &inserts).await? {
+    // No file waits for another; each is finished or given up, whatever becomes of the others.
+    let (replaced, masked, added) = tokio::join!(
+        replace(table, &layout, replaced, plan.upserts),
+        mask(table, masked, clock.as_ref()),
+        write_files(table, &layout, &inserts),
+    );
+    for (before, rewritten) in replaced? {
+        metrics.replaced(&before, &rewritten);
+        actions.push(removal(before, clock.now()));
+        actions.extend(rewritten.add.map(Action::Add));
+    }
+    for (before, after) in masked? {
+        metrics.masked(&before, after.as_ref());
+        actions.push(removal(before, clock.now()));
+        actions.extend(after.map(Action::Add));
+    }
+    for add in added? {
         metrics.added(&add);
         actions.push(Action::Add(add));
     }
@@ -164,17 +186,21 @@ fn take_out(
     actions
 }
 
+/// Files rewritten at once, whatever the number of cores, where all are small: what they then
+/// wait for is the store.
+const SMALL_AT_ONCE: usize = 16;
+const SMALL_BYTES: i64 = 1 << 20;
+
 /// Copy-on-write: puts a replacement in the place of every touched file.
 async fn replace(
     table: &LakeTable,
     layout: &Arc<FileLayout>,
     files: Vec<Touched>,
     upserts: Vec<RecordBatch>,
-    metrics: &mut Metrics,
-    clock: &dyn Clock,
-) -> Result<Vec<Action>> {
+) -> Result<Vec<(Add, Rewritten)>> {
     let store = table.delta().log_store().object_store(None);
     let upserts: Arc<[RecordBatch]> = upserts.into();
+    let are_small = files.iter().all(|file| file.add.size <= SMALL_BYTES);
     let rewrites = files.into_iter().map(|file| {
         let (store, layout, upserts) = (store.clone(), layout.clone(), upserts.clone());
         // A task of its own, so that fetching and splicing run beside that of other files.
@@ -184,31 +210,22 @@ async fn replace(
         });
         async move { rewritten.join().await? }
     });
-    let files_at_once = available_parallelism().map_or(1, NonZero::get);
-    let mut rewrites = futures::stream::iter(rewrites).buffered(files_at_once);
-    let mut actions = Vec::new();
-    while let Some((replaced, rewritten)) = rewrites.try_next().await? {
-        metrics.replaced(&replaced, &rewritten);
-        actions.push(removal(replaced, clock.now()));
-        actions.extend(rewritten.add.map(Action::Add));
-    }
-    Ok(actions)
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    let files_at_once = if are_small { cores.max(SMALL_AT_ONCE) } else { cores };
+    futures::stream::iter(rewrites).buffered(files_at_once).try_collect().await
 }
 
-/// Merge-on-read: masks the changed rows where they stand.
+/// Merge-on-read: masks the changed rows where they stand. Each file comes with the entry that
+/// takes its place, none if no row of it is left.
 async fn mask(
     table: &LakeTable,
     files: Vec<Touched>,
-    metrics: &mut Metrics,
     clock: &dyn Clock,
-) -> Result<Vec<Action>> {
+) -> Result<Vec<(Add, Option<Add>)>> {
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
     let log_store = table.delta().log_store();
     let masked = vectors::mask(&log_store, &files, clock.file_id()).await?;
-    let mut actions = Vec::with_capacity(2 * files.len());
-    for (file, add) in files.into_iter().zip(masked) {
-        metrics.masked(&file.add, add.as_ref());
-        actions.push(removal(file.add, clock.now()));
-        actions.extend(add.map(Action::Add));
-    }
-    Ok(actions)
+    Ok(files.into_iter().map(|file| file.add).zip(masked).collect())
 }

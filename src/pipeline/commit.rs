@@ -39,21 +39,27 @@ pub(super) async fn commit_slice(
     spec: &TableSpec,
     location: &Location,
     table: Option<LakeTable>,
-    slice: Slice,
+    mut slice: Slice,
 ) -> Result<SliceOutcome> {
     if table.is_none() && slice.schema.columns().is_empty() {
         return Ok(SliceOutcome::Nothing(slice));
     }
     let table = ready_table(pipeline, spec, location, table, &slice).await?;
-    set_aside(pipeline, spec, &slice).await?;
 
     let keys = spec.lake_keys();
     let (ledger, replayed) = ledger_after(table.ledger(), &slice, pipeline.settings().look_back);
     let objects = slice.portions.iter().map(Portion::record).collect();
     let quarantined = slice.bad_rows();
-    let net = reduce(&table, &keys, slice).await?;
-    let (changes, superseded) = (net.changes, net.superseded);
-    let plan = merge::plan(&table, &keys, net).await?.with_mode(spec.merge);
+    let batches = slice.take_batches();
+    // Bad rows must be set aside before the commit; planning reads nothing of them.
+    let planning = async {
+        let net = reduce(&table, &keys, batches).await?;
+        let (changes, superseded) = (net.changes, net.superseded);
+        let plan = merge::plan(&table, &keys, net).await?.with_mode(spec.merge);
+        Ok::<_, Error>((plan, changes, superseded))
+    };
+    let setting_aside = set_aside(pipeline, spec, &slice);
+    let ((plan, changes, superseded), ()) = tokio::try_join!(planning, setting_aside)?;
     let books = Books {
         rows: changes + quarantined,
         inserted: plan.inserted,
@@ -126,9 +132,12 @@ fn ledger_after(before: &Ledger, slice: &Slice, look_back: LookBack) -> (Ledger,
     (ledger, replayed)
 }
 
-async fn reduce(table: &LakeTable, keys: &[String], slice: Slice) -> Result<NetChanges> {
+async fn reduce(
+    table: &LakeTable,
+    keys: &[String],
+    batches: Vec<RecordBatch>,
+) -> Result<NetChanges> {
     let session = SessionContext::new();
-    let batches = slice.portions.into_iter().flat_map(|portion| portion.batches);
     let changes = Changes::new(batches, table.schema(), keys)?;
     let current = Current { table, keys };
     net_changes(changes, &session, &current).await

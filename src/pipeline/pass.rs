@@ -34,23 +34,52 @@ impl Run<'_> {
         let staging = self.pipeline.staging_folder(&self.spec.source)?;
         let location = self.pipeline.lake_folder(&self.spec.source)?;
         let warm = self.pipeline.take_warm(&self.spec.source);
-        let opened = table::open(&location, warm).await?;
+        let (opened, listing) = match warm {
+            Some(warm) => self.reopen(&location, warm, &staging, scope).await?,
+            None => (table::open(&location, None).await?, None),
+        };
         self.settle_unknown(&location).await?;
         let nothing = Ledger::default();
         let ledger = opened.as_ref().map_or(&nothing, LakeTable::ledger);
         self.report.version = opened.as_ref().map(LakeTable::version);
 
-        let listing = self.list(&staging, ledger, scope).await?;
+        let listing = match listing {
+            Some(listing) => listing,
+            None => self.list(&staging, ledger, scope).await?,
+        };
         self.refuse_transaction_ordered(&listing)?;
         let found = pending(ledger, &listing, &Identify::at(&staging)).await?;
         self.report.foreign = listing.foreign;
         self.report.late = found.late;
         self.report.pending = found.objects.len() as u64;
         if let Some(hold) = found.hold {
+            if let Some(table) = opened {
+                self.pipeline.keep_warm(&self.spec.source, table);
+            }
             return Err(hold);
         }
         self.announce(&found.objects);
         self.apply_objects(&staging, &location, opened, found.objects).await
+    }
+
+    /// Opens a warm table and lists what its ledger asks for at once. The listing counts only if
+    /// no commit of ours came in between: then it is as good as one made after the opening.
+    /// Else it may lack objects that the new ledger knows, and must be made anew.
+    async fn reopen(
+        &self,
+        location: &Location,
+        warm: LakeTable,
+        staging: &Location,
+        scope: &Scope,
+    ) -> Result<(Option<LakeTable>, Option<Listing>)> {
+        let ledger = warm.ledger().clone();
+        let newest = warm.newest();
+        let opening = table::open(location, Some(warm));
+        let (opened, listing) = tokio::join!(opening, self.list(staging, &ledger, scope));
+        let opened = opened?;
+        let is_unchanged = opened.as_ref().is_some_and(|table| table.newest() == newest);
+        let listing = if is_unchanged { Some(listing?) } else { None };
+        Ok((opened, listing))
     }
 
     async fn list(&self, staging: &Location, ledger: &Ledger, scope: &Scope) -> Result<Listing> {

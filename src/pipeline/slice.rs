@@ -60,6 +60,12 @@ impl Slice {
         self.portions.iter().map(|portion| portion.rows).sum()
     }
 
+    /// The decoded rows, in order, which the slice then no longer holds.
+    pub(super) fn take_batches(&mut self) -> Vec<RecordBatch> {
+        let portions = self.portions.iter_mut();
+        portions.flat_map(|portion| std::mem::take(&mut portion.batches)).collect()
+    }
+
     pub(super) fn bad_rows(&self) -> u64 {
         self.portions.iter().map(|portion| portion.bad_rows.len() as u64).sum()
     }

@@ -1,9 +1,9 @@
 //! What is staged for a table: discovered, classified, in order of application.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use futures::TryStreamExt;
 use futures::future::ready;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
@@ -11,6 +11,9 @@ use crate::dms::{Classified, Phase, classify};
 use crate::error::Result;
 use crate::source::StagedObject;
 use crate::storage::{Location, StoreKind};
+
+/// Objects below the window that are asked for at once.
+const HEADS_AT_ONCE: usize = 16;
 
 /// The staged objects of a table.
 #[derive(Clone, Debug, Default)]
@@ -95,20 +98,23 @@ pub async fn list_window(folder: &Location, floor: &str, named: &[Path]) -> Resu
     for meta in list(folder, Some(&offset)).await? {
         metas.insert(meta.location.clone(), meta);
     }
-    for location in named {
-        if metas.contains_key(location) {
-            continue;
-        }
-        match folder.store().head(location).await {
-            Ok(meta) => {
-                metas.insert(location.clone(), meta);
-            }
-            // Gone again: nothing to apply.
-            Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
+    let is_unlisted = |location: &&Path| !metas.contains_key(*location);
+    let unlisted: BTreeSet<Path> = named.iter().filter(is_unlisted).cloned().collect();
+    let heads = unlisted.into_iter().map(|location| head(folder, location));
+    let mut heads = futures::stream::iter(heads).buffer_unordered(HEADS_AT_ONCE);
+    while let Some(meta) = heads.try_next().await? {
+        metas.extend(meta.map(|meta| (meta.location.clone(), meta)));
     }
     Ok(Listing::from_metas(folder, metas.into_values()))
+}
+
+/// What is known of an object; none if it is gone again, so that there is nothing to apply.
+async fn head(folder: &Location, location: Path) -> Result<Option<ObjectMeta>> {
+    match folder.store().head(&location).await {
+        Ok(meta) => Ok(Some(meta)),
+        Err(object_store::Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn is_load(folder: &Location, meta: &ObjectMeta) -> bool {

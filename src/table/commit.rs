@@ -8,7 +8,9 @@ use deltalake::table::state::DeltaTableState;
 use deltalake::{DeltaResult, DeltaTable};
 use serde_json::Value;
 
-/// Commits actions on top of a table's snapshot, and gives the table after them.
+use crate::table::commit_log::CommitLog;
+
+/// Commits actions on top of exactly this snapshot of a table, and gives the table after them.
 ///
 /// # Errors
 /// The library's. The outcome is then unknown: [`super::unknown_outcome`].
@@ -21,7 +23,7 @@ pub(crate) async fn commit(
     let base = Base::of(table.snapshot()?)?;
     let committed = CommitBuilder::from(properties)
         .with_actions(actions)
-        .build(Some(&base), table.log_store(), operation)
+        .build(Some(&base), CommitLog::of(table.log_store()), operation)
         .await?;
     let mut table = table.clone();
     table.state = Some(committed.snapshot());

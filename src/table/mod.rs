@@ -2,6 +2,7 @@
 //! newest commit in its log.
 
 mod commit;
+mod commit_log;
 mod create;
 pub(crate) mod footer;
 mod log;
@@ -10,7 +11,8 @@ mod schema;
 
 pub(crate) use commit::commit;
 pub use create::{CreateOutcome, add_columns, allow_vectors, create};
-pub use log::{find_attempt, newest_record};
+pub use log::{Newest, OurCommit, find_attempt, newest_commit};
+pub(crate) use open::Standing;
 pub use open::{LakeTable, load, log_store, open};
 pub use schema::to_delta;
 
@@ -45,7 +47,8 @@ pub(crate) fn metrics_alone(metrics: Value) -> CommitProperties {
 ///
 /// No retries inside the library: any interleaved commit fails this one, and the caller looks
 /// at the table anew. So "before" in the books is always the version just below. `metrics` are
-/// the operation's, if it has any. Checkpoints are no part of a commit: see
+/// the operation's, if it has any. Checkpoints and clean-up of the log are no part of a commit:
+/// they would delay it, and a failure of theirs would look like one of the commit. See
 /// [`crate::maintenance`].
 ///
 /// # Errors

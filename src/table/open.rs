@@ -13,8 +13,10 @@ use crate::progress::{APP_ID, CommitRecord, Ledger};
 use crate::schema::TableSchema;
 use crate::storage::Location;
 use crate::table::footer::Footers;
-use crate::table::log::{Newest, newest_record, record_at};
+use crate::table::log::{Newest, OurCommit, commit_at, goes_on_above, newest_commit};
 use crate::table::schema::from_delta;
+
+const LOST: &str = "the ledger is lost: the log no longer holds the newest commit of dmslake";
 
 /// A table of the lake at one version.
 #[derive(Clone, Debug)]
@@ -130,15 +132,43 @@ impl LakeTable {
         url.scheme() == "file" || !url.path().contains('%')
     }
 
+    /// Our newest commit, whose record holds the ledger: its version, and the attempt that wrote
+    /// it.
+    pub(crate) fn newest(&self) -> (Version, Uuid) {
+        self.newest
+    }
+
+    /// Whether the log still ends where this snapshot does: a listing and a small read at once.
+    ///
+    /// # Errors
+    /// `Unavailable` if the log cannot be read.
+    pub(crate) async fn standing(&self) -> Result<Standing> {
+        let log_store = self.delta.log_store();
+        let (version, attempt) = self.newest;
+        let known = commit_at(&log_store, version);
+        let above = goes_on_above(&log_store, self.version());
+        let (known, is_behind) = futures::try_join!(known, above)?;
+        if known.is_none_or(|known| known.record.attempt != attempt) {
+            return Ok(Standing::Gone);
+        }
+        Ok(if is_behind { Standing::Behind } else { Standing::Newest })
+    }
+
+    /// The same table at its newest version; none if the log no longer is the one that it knows.
+    async fn refreshed(mut self) -> Result<Option<Self>> {
+        match self.standing().await? {
+            Standing::Newest => Ok(Some(self)),
+            Standing::Behind => {
+                self.delta.update_state().await?;
+                read_progress(self.delta, self.footers).await.map(Some)
+            }
+            Standing::Gone => Ok(None),
+        }
+    }
+
     /// Footers of its data files.
     pub(crate) fn footers(&self) -> &Arc<Footers> {
         &self.footers
-    }
-
-    /// The version of our newest commit, whose record holds the ledger.
-    #[must_use]
-    pub fn newest_record_version(&self) -> Version {
-        self.newest.0
     }
 
     /// The record of a next commit that takes in no object and leaves the rows as they are,
@@ -153,6 +183,19 @@ impl LakeTable {
     pub fn next_transaction(&self) -> i64 {
         self.transaction + 1
     }
+}
+
+/// How a snapshot stands to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The log ends with its version.
+    Newest,
+    /// There are commits behind it.
+    Behind,
+    /// The log no longer holds the commit that it knows. So it is where the table's folder was
+    /// moved away, perhaps for another table to take its place: a snapshot of the old one must
+    /// then be forgotten, not built upon.
+    Gone,
 }
 
 /// The log store of a table's location, over the location's own store.
@@ -190,54 +233,38 @@ pub async fn load(location: &Location) -> Result<Option<DeltaTable>> {
 /// `Unavailable` if the log cannot be read; `TableCorrupt` if it holds no record of ours
 /// (the ledger is lost, or somebody else made the table) or contradicts it.
 pub async fn open(location: &Location, warm: Option<LakeTable>) -> Result<Option<LakeTable>> {
-    let (delta, footers) = match warm {
-        Some(warm) if still_stands(&warm).await? => {
-            let mut delta = warm.delta;
-            delta.update_state().await?;
-            (delta, warm.footers)
-        }
-        _ => match load(location).await? {
-            Some(table) => (table, Arc::default()),
-            None => return Ok(None),
-        },
-    };
-    read_progress(location, delta, footers).await.map(Some)
+    if let Some(warm) = warm
+        && let Some(table) = warm.refreshed().await?
+    {
+        return Ok(Some(table));
+    }
+    match load(location).await? {
+        Some(delta) => read_progress(delta, Arc::default()).await.map(Some),
+        None => Ok(None),
+    }
 }
 
-/// Whether the log still holds the commit that a warm table knows. It does not where the table's
-/// folder was moved away, perhaps for another table to take its place: a snapshot of the old one
-/// must then be forgotten, not built upon.
-async fn still_stands(warm: &LakeTable) -> Result<bool> {
-    let (version, attempt) = warm.newest;
-    let record = record_at(&warm.delta.log_store(), version).await?;
-    Ok(record.is_some_and(|record| record.attempt == attempt))
-}
-
-async fn read_progress(
-    location: &Location,
-    delta: DeltaTable,
-    footers: Arc<Footers>,
-) -> Result<LakeTable> {
+async fn read_progress(delta: DeltaTable, footers: Arc<Footers>) -> Result<LakeTable> {
     let log_store = delta.log_store();
     let snapshot = delta.snapshot()?;
     let version = snapshot.version();
-    let transaction = snapshot.transaction_version(log_store.as_ref(), APP_ID).await?;
-    let corrupt =
-        |message: &str| Error::new(ErrorKind::TableCorrupt, message).with("table", location.url());
-    let (found_at, record) = match newest_record(&log_store, version).await? {
-        Newest::Found(found_at, record) => (found_at, record),
-        Newest::Absent if transaction.is_none() => {
-            return Err(corrupt("a Delta table that dmslake did not make stands there"));
-        }
-        Newest::Absent | Newest::Cut(_) => {
-            return Err(corrupt(
-                "the ledger is lost: the log no longer holds the newest commit of dmslake",
-            ));
-        }
+    let corrupt = |message: &str| {
+        Error::new(ErrorKind::TableCorrupt, message).with("table", delta.table_url())
     };
-    let transaction = transaction.unwrap_or_default();
+    let (found_at, commit) = match newest_commit(&log_store, version).await? {
+        Newest::Found(found_at, commit) => (found_at, *commit),
+        Newest::Absent => {
+            let transaction = snapshot.transaction_version(log_store.as_ref(), APP_ID).await?;
+            return Err(match transaction {
+                None => corrupt("a Delta table that dmslake did not make stands there"),
+                Some(_) => corrupt(LOST),
+            });
+        }
+        Newest::Cut(_) => return Err(corrupt(LOST)),
+    };
+    let OurCommit { record, transaction } = commit;
     if found_at == version {
-        return LakeTable::counted(delta, *record, transaction, footers);
+        return LakeTable::counted(delta, record, transaction, footers);
     }
     // Others have committed since; what they did to the rows is theirs to answer for.
     let rows = count_rows(&delta)?;
