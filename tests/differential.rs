@@ -4,7 +4,7 @@ mod batches;
 mod condemned;
 mod domain;
 mod foreign;
-mod rows;
+pub(crate) mod rows;
 mod world;
 
 use std::collections::BTreeSet;
@@ -80,6 +80,39 @@ async fn a_hundred_thousand_changes_merge() {
     }
     assert!(changes.upserts.len() > 100_000);
     merged(rng, &mut world, changes).await;
+}
+
+/// Few keys in no order: their ranges rule nothing out, bloom filters do, ours and foreign ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn few_random_texts_merge_into_overlapping_files() {
+    property::check("few_random_texts_merge_into_overlapping_files", 10, 2, |mut rng| async move {
+        let rng = &mut rng;
+        let shape = shape(&[ColumnType::String, ColumnType::Long], vec![0]);
+        let text = |_| vec![Value::Text(format!("{:032x}", rng.random::<u128>()))];
+        let pool: Vec<Key> = (0..20_000).map(text).collect();
+        let files: Vec<Vec<Key>> = pool[..9_000].chunks(4_500).map(<[Key]>::to_vec).collect();
+        let vectors = rng.random();
+        let mut world = World::of(rng, shape, pool.clone(), &files, vectors).await;
+        for part in [&pool[9_000..13_500], &pool[13_500..18_000]] {
+            let row = |key: &Key| (key.clone(), world.shape.row(rng, key, 2));
+            let changes = Changes { upserts: part.iter().map(row).collect(), deletes: vec![] };
+            merged(rng, &mut world, changes).await;
+        }
+        for _ in 0..4 {
+            let mut changes = Changes::default();
+            let count = rng.random_range(1..40);
+            for key in pool.choose_multiple(rng, count).cloned().collect::<Vec<_>>() {
+                if rng.random_bool(0.3) {
+                    changes.deletes.push(key);
+                } else {
+                    let row = world.shape.row(rng, &key, 2);
+                    changes.upserts.push((key, row));
+                }
+            }
+            merged(rng, &mut world, changes).await;
+        }
+    })
+    .await;
 }
 
 /// Spark writes INT96 unless told otherwise; no statistics of it can be trusted.

@@ -4,6 +4,7 @@
 
 mod acknowledgement;
 mod applying;
+mod bloom_filters;
 mod cli;
 mod configuration;
 mod convergence;

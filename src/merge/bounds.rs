@@ -48,13 +48,25 @@ impl SortedKeys {
     /// For each of `places` places, whether a key may stand there: whether there is a key whose
     /// every column lies within its bounds. `bounds` gives them by key column.
     pub(super) fn may_stand(&self, places: usize, bounds: &[Option<Bounds>]) -> Result<Vec<bool>> {
+        let standing = self.standing(places, bounds, 1)?;
+        Ok(standing.iter().map(|keys| !keys.is_empty()).collect())
+    }
+
+    /// For each of `places` places the keys that may stand there, by their changes; `most` of
+    /// them at most.
+    pub(super) fn standing(
+        &self,
+        places: usize,
+        bounds: &[Option<Bounds>],
+        most: usize,
+    ) -> Result<Vec<Vec<u32>>> {
         let columns = self.columns.iter().zip(bounds);
         let intervals = columns.map(|(column, bounds)| column.intervals(places, bounds.as_ref()));
         let intervals = intervals.collect::<Result<Vec<Vec<Interval>>>>()?;
-        Ok((0..places).map(|place| self.may_stand_in(place, &intervals)).collect())
+        Ok((0..places).map(|place| self.standing_in(place, &intervals, most)).collect())
     }
 
-    fn may_stand_in(&self, place: usize, intervals: &[Vec<Interval>]) -> bool {
+    fn standing_in(&self, place: usize, intervals: &[Vec<Interval>], most: usize) -> Vec<u32> {
         let known = self
             .columns
             .iter()
@@ -64,14 +76,15 @@ impl SortedKeys {
         let known: Vec<_> = known.collect();
         // The column that leaves the fewest keys; the others are asked key by key.
         let Some(least) = (0..known.len()).min_by_key(|&at| known[at].2.len()) else {
-            return self.len > 0;
+            return (0..self.len.min(most)).filter_map(|key| u32::try_from(key).ok()).collect();
         };
         let (column, _, range) = &known[least];
-        column.order[range.clone()].iter().any(|&key| {
+        let within = column.order[range.clone()].iter().copied().filter(|&key| {
             known.iter().enumerate().all(|(at, (column, interval, _))| {
                 at == least || contains(interval, column.values.row(key as usize).as_ref())
             })
-        })
+        });
+        within.take(most).collect()
     }
 }
 

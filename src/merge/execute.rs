@@ -1,5 +1,6 @@
 //! One commit: rows, `txn` and record together.
 
+use std::collections::HashSet;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -19,6 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::merge::append::write_files;
 use crate::merge::data_file::FileLayout;
 use crate::merge::fold::{self, Folded};
+use crate::merge::layouts::Layouts;
 use crate::merge::metrics::Metrics;
 use crate::merge::removal::removal;
 use crate::merge::rewrite::{Rewritten, rewrite};
@@ -133,10 +135,9 @@ async fn write(
     let has_matches = !plan.only_inserts();
     let folded =
         fold::take_in(table, &layout, &plan.touched, row_count(&plan.upserts), &inserts).await?;
+    let folded_paths: HashSet<String> = folded.iter().map(|file| file.add.path.clone()).collect();
     if !folded.is_empty() {
-        let is_folded =
-            |file: &Touched| folded.iter().any(|folded| folded.add.path == file.add.path);
-        plan.touched.retain(|file| !is_folded(file));
+        plan.touched.retain(|file| !folded_paths.contains(&file.add.path));
         // What is updated in a folded file has no place of its own any more.
         inserts = plan.inserts()?;
     }
@@ -145,13 +146,15 @@ async fn write(
     if is_sorted {
         inserts = in_key_order(inserts, &plan.keys)?;
     }
+    let layouts = Layouts::of(table, layout, &plan.touched, &folded_paths, &inserts)?;
     let (masked, replaced): (Vec<Touched>, Vec<Touched>) =
         plan.touched.into_iter().partition(|file| is_masked(mode, file));
+    let of_new = layouts.of_new(&inserts)?;
     // No file waits for another; each is finished or given up, whatever becomes of the others.
     let (replaced, masked, added) = tokio::join!(
-        replace(table, &layout, replaced, plan.upserts),
+        replace(table, &layouts, replaced, plan.upserts),
         mask(table, masked, clock.as_ref()),
-        write_files(table, &layout, &inserts),
+        write_files(table, of_new, &inserts),
     );
     for (before, rewritten) in replaced? {
         metrics.replaced(&before, &rewritten);
@@ -194,7 +197,7 @@ const SMALL_BYTES: i64 = 1 << 20;
 /// Copy-on-write: puts a replacement in the place of every touched file.
 async fn replace(
     table: &LakeTable,
-    layout: &Arc<FileLayout>,
+    layouts: &Layouts,
     files: Vec<Touched>,
     upserts: Vec<RecordBatch>,
 ) -> Result<Vec<(Add, Rewritten)>> {
@@ -202,7 +205,8 @@ async fn replace(
     let upserts: Arc<[RecordBatch]> = upserts.into();
     let are_small = files.iter().all(|file| file.add.size <= SMALL_BYTES);
     let rewrites = files.into_iter().map(|file| {
-        let (store, layout, upserts) = (store.clone(), layout.clone(), upserts.clone());
+        let layout = Arc::clone(layouts.of_replacement(&file));
+        let (store, upserts) = (store.clone(), upserts.clone());
         // A task of its own, so that fetching and splicing run beside that of other files.
         let rewritten = SpawnedTask::spawn(async move {
             let rewritten = rewrite(&store, &layout, &file, &upserts).await?;

@@ -15,6 +15,7 @@ use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::merge::bloom::Asked;
 use crate::merge::bounds::SortedKeys;
 use crate::merge::keys::KeySet;
 use crate::merge::partition::PartitionValues;
@@ -96,6 +97,9 @@ impl Scan {
         let footer = self.footers.of(&self.store, &add).await?;
         let metadata = typed::metadata(Arc::clone(&footer))?;
         let selected = prune::rows(&metadata, &self.keys, &self.sorted)?;
+        let asked = Asked { file: &metadata, keys: &self.keys, sorted: &self.sorted };
+        let selected =
+            asked.without_absent(selected, &self.store, &add, self.footers.filters()).await?;
         if selected.is_empty() {
             return Ok(None);
         }

@@ -7,17 +7,19 @@
 //!
 //! A net change carries the whole image of its row, so all that the table need tell is which
 //! physical rows carry the changed keys. [`plan`] finds them: statistics rule out files, row
-//! groups and pages (`prune`), and of the rest only the key columns are read (`locate`). Each
+//! groups and pages (`prune`), bloom filters more row groups (`bloom`), and of the rest only the key columns are read (`locate`). Each
 //! change then falls into one cell, and the counts are exact before anything is written.
 //! [`commit`] writes what changes and one Delta commit with the rows, the `txn` and the record.
 
 mod append;
+mod bloom;
 mod bounds;
 mod data_file;
 mod execute;
 mod fold;
 mod key_range;
 mod keys;
+mod layouts;
 mod live;
 mod locate;
 mod metrics;

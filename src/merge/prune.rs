@@ -66,6 +66,11 @@ impl Told {
 
 /// The bounds of a column in these files.
 pub(super) fn log_bounds(told: &[Told], key: &Field) -> Result<Option<Bounds>> {
+    Ok(told_bounds(told, key)?.of_log())
+}
+
+/// The same as the log tells them, whatever they have lost on their way.
+pub(super) fn told_bounds(told: &[Told], key: &Field) -> Result<Bounds> {
     let mut low = Vec::with_capacity(told.len());
     let mut high = Vec::with_capacity(told.len());
     for file in told {
@@ -74,7 +79,7 @@ pub(super) fn log_bounds(told: &[Told], key: &Field) -> Result<Option<Bounds>> {
         high.push(bound(greatest, key.data_type())?);
     }
     let whole = |parts: &[ArrayRef]| whole(parts, key.data_type());
-    Ok(Bounds { low: whole(&low)?, high: whole(&high)? }.of_log())
+    Ok(Bounds { low: whole(&low)?, high: whole(&high)? })
 }
 
 /// A member by name.
@@ -141,6 +146,12 @@ impl Selected {
         self.0.is_empty()
     }
 
+    /// Without the row groups that are not wanted.
+    pub(super) fn of_row_groups(mut self, is_wanted: impl Fn(usize) -> bool) -> Self {
+        self.0.retain(|part| is_wanted(part.row_group));
+        self
+    }
+
     /// The row groups.
     pub(super) fn row_groups(&self) -> Vec<usize> {
         self.0.iter().map(|part| part.row_group).collect()
@@ -173,9 +184,7 @@ pub(super) fn rows(
     sorted: &SortedKeys,
 ) -> Result<Selected> {
     let file = footer.metadata();
-    let bounds = keys.schema().fields().iter().map(|key| row_group_bounds(footer, key.name()));
-    let bounds = bounds.collect::<Result<Vec<_>>>()?;
-    let may_hold = sorted.may_stand(file.num_row_groups(), &bounds)?;
+    let may_hold = sorted.may_stand(file.num_row_groups(), &row_groups(footer, keys)?)?;
     Selected::of(file, |row_group, rows| {
         if may_hold[row_group] {
             page_rows(footer, row_group, in_memory(rows.end - rows.start), keys, sorted)
@@ -183,6 +192,14 @@ pub(super) fn rows(
             Ok(RowSelection::default())
         }
     })
+}
+
+/// By key column its bounds in the row groups of a file.
+pub(super) fn row_groups(
+    footer: &ArrowReaderMetadata,
+    keys: &KeySet,
+) -> Result<Vec<Option<Bounds>>> {
+    keys.schema().fields().iter().map(|key| row_group_bounds(footer, key.name())).collect()
 }
 
 /// A number of rows of one row group.

@@ -1,14 +1,13 @@
 //! Reading data files: their bytes by range, and their footers, each fetched once.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use deltalake::kernel::Add;
 use deltalake::logstore::ObjectStoreRef;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use lru::LruCache;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
@@ -17,28 +16,25 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::table::filter::Filters;
+use crate::table::kept::Kept;
 
 /// Read from the end of a file at first: what holds footer and page indexes of a file of ours.
 const TAIL_BYTES: usize = 64 << 10;
 /// Footers kept, by the memory that they take.
 const KEPT_BYTES: usize = 32 << 20;
 
-/// The footers that were read, the least recently used forgotten first. A data file never
-/// changes, so its path tells it.
+/// The footers that were read, and bloom filters beside them. A data file never changes, so its
+/// path tells it.
 #[derive(Debug)]
 pub(crate) struct Footers {
-    kept: Mutex<Kept>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    footers: LruCache<String, Arc<ParquetMetaData>>,
-    bytes: usize,
+    kept: Kept<String, Arc<ParquetMetaData>>,
+    filters: Filters,
 }
 
 impl Default for Footers {
     fn default() -> Self {
-        Self { kept: Mutex::new(Kept { footers: LruCache::unbounded(), bytes: 0 }) }
+        Self { kept: Kept::within(KEPT_BYTES), filters: Filters::default() }
     }
 }
 
@@ -52,29 +48,18 @@ impl Footers {
         store: &ObjectStoreRef,
         add: &Add,
     ) -> Result<Arc<ParquetMetaData>> {
-        if let Some(footer) = self.known(&add.path) {
+        if let Some(footer) = self.kept.get(&add.path) {
             return Ok(footer);
         }
         let mut file = DataFileBytes::of(store, add)?;
         let footer = file.get_metadata(None).await.map_err(|error| unreadable(error, add))?;
-        self.keep(&add.path, &footer);
+        self.kept.put(add.path.clone(), Arc::clone(&footer), footer.memory_size());
         Ok(footer)
     }
 
-    fn known(&self, path: &str) -> Option<Arc<ParquetMetaData>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).footers.get(path).cloned()
-    }
-
-    fn keep(&self, path: &str, footer: &Arc<ParquetMetaData>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.bytes += footer.memory_size();
-        if let Some(before) = kept.footers.put(path.to_owned(), Arc::clone(footer)) {
-            kept.bytes -= before.memory_size();
-        }
-        while kept.bytes > KEPT_BYTES {
-            let Some((_, least)) = kept.footers.pop_lru() else { break };
-            kept.bytes -= least.memory_size();
-        }
+    /// Bloom filters of its data files.
+    pub(crate) fn filters(&self) -> &Filters {
+        &self.filters
     }
 }
 

@@ -4,7 +4,9 @@
 mod commit;
 mod commit_log;
 mod create;
+pub(crate) mod filter;
 pub(crate) mod footer;
+mod kept;
 mod log;
 mod open;
 mod schema;

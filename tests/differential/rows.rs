@@ -68,7 +68,7 @@ pub(super) fn array(column_type: ColumnType, values: &[&Value]) -> ArrayRef {
 }
 
 /// Rows under these columns; a row may have more values than there are columns.
-pub(super) fn batch(columns: &[Column], rows: &[&Row]) -> RecordBatch {
+pub(crate) fn batch(columns: &[Column], rows: &[&Row]) -> RecordBatch {
     let arrays = columns.iter().enumerate().map(|(at, column)| {
         let values: Vec<&Value> = rows.iter().map(|row| &row[at]).collect();
         array(column.column_type, &values)
@@ -81,7 +81,7 @@ pub(super) fn batch(columns: &[Column], rows: &[&Row]) -> RecordBatch {
 }
 
 /// Keys under the key columns, in key order.
-pub(super) fn key_batch(columns: &[Column], keys: &[usize], asked: &[&Key]) -> RecordBatch {
+pub(crate) fn key_batch(columns: &[Column], keys: &[usize], asked: &[&Key]) -> RecordBatch {
     let columns: Vec<Column> = keys.iter().map(|&key| columns[key].clone()).collect();
     batch(&columns, asked)
 }
@@ -90,7 +90,7 @@ pub(super) fn key_batch(columns: &[Column], keys: &[usize], asked: &[&Key]) -> R
 ///
 /// # Panics
 /// If two rows have one key.
-pub(super) fn rows_of(batches: &[RecordBatch], columns: &[Column], keys: &[usize]) -> Rows {
+pub(crate) fn rows_of(batches: &[RecordBatch], columns: &[Column], keys: &[usize]) -> Rows {
     let mut rows = Rows::new();
     for batch in batches {
         let arrays: Vec<Option<&ArrayRef>> =

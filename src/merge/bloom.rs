@@ -1,0 +1,210 @@
+//! Row groups that bloom filters rule out, where statistics leave them to a few keys only.
+
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
+    TimestampMicrosecondType,
+};
+use deltalake::kernel::Add;
+use deltalake::logstore::ObjectStoreRef;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::basic::Type as PhysicalType;
+use parquet::schema::types::ColumnDescriptor;
+
+use crate::error::Result;
+use crate::merge::bounds::SortedKeys;
+use crate::merge::keys::KeySet;
+use crate::merge::prune::{self, Selected};
+use crate::table::filter::{Chunk, Filters, filter_bytes};
+
+/// Keys within a row group's bounds for which a filter is asked: of more, one is there or taken
+/// to be there too often.
+const MOST_KEYS: usize = 64;
+/// A key column of less is read with its file in one request, as a filter would be.
+const LEAST_BYTES: u64 = 16 << 10;
+/// Reading a filter costs so many times less than reading its column.
+const WORTH: u64 = 2;
+
+/// Keys and a file in which they may stand.
+pub(super) struct Asked<'a> {
+    pub(super) file: &'a ArrowReaderMetadata,
+    pub(super) keys: &'a KeySet,
+    pub(super) sorted: &'a SortedKeys,
+}
+
+/// A filter to ask.
+#[derive(Clone, Copy)]
+struct Question {
+    chunk: Chunk,
+    /// Place of the key column in the key.
+    key_column: usize,
+    values: Values,
+}
+
+impl Asked<'_> {
+    /// What is left of these rows without row groups whose filters deny every key. Filters are
+    /// asked only where that costs clearly less than reading the keys.
+    ///
+    /// # Errors
+    /// `Unavailable` if the file cannot be read.
+    pub(super) async fn without_absent(
+        &self,
+        selected: Selected,
+        store: &ObjectStoreRef,
+        add: &Add,
+        filters: &Filters,
+    ) -> Result<Selected> {
+        let questions = self.questions(&selected);
+        if questions.is_empty() {
+            return Ok(selected);
+        }
+        let footer = self.file.metadata();
+        let bounds = prune::row_groups(self.file, self.keys)?;
+        let standing = self.sorted.standing(footer.num_row_groups(), &bounds, MOST_KEYS + 1)?;
+        let is_few = |question: &Question| standing[question.chunk.row_group].len() <= MOST_KEYS;
+        let questions: Vec<Question> = questions.into_iter().filter(is_few).collect();
+        let chunks: Vec<Chunk> = questions.iter().map(|question| question.chunk).collect();
+        let found = filters.of(store, add, footer, &chunks).await?;
+        // By row group the keys that no filter has denied yet.
+        let mut left = standing;
+        for (question, filter) in questions.iter().zip(found) {
+            let Some(filter) = filter else { continue };
+            let column = &self.keys.columns()[question.key_column];
+            left[question.chunk.row_group].retain(|&key| {
+                let value = question.values.of(column, key as usize);
+                value.is_some_and(|value| filter.check(value.as_slice()))
+            });
+        }
+        Ok(selected.of_row_groups(|row_group| !left[row_group].is_empty()))
+    }
+
+    /// The filters of these row groups that are worth their bytes.
+    fn questions(&self, selected: &Selected) -> Vec<Question> {
+        let footer = self.file.metadata();
+        let mut questions = Vec::new();
+        for (key_column, key) in self.keys.schema().fields().iter().enumerate() {
+            let Some((column, values)) = self.column(key.name(), key.data_type()) else {
+                continue;
+            };
+            for row_group in selected.row_groups() {
+                let chunk = footer.row_group(row_group).column(column);
+                let Some(cost) = filter_bytes(chunk) else { continue };
+                let gain = u64::try_from(chunk.compressed_size()).unwrap_or_default();
+                if gain >= LEAST_BYTES && gain >= WORTH * cost {
+                    let chunk = Chunk { row_group, column };
+                    questions.push(Question { chunk, key_column, values });
+                }
+            }
+        }
+        questions
+    }
+
+    /// Place of a key column in the file, and how its values stand there; none if the file lacks
+    /// it or it is not sure how they are hashed.
+    fn column(&self, name: &str, key: &DataType) -> Option<(usize, Values)> {
+        let schema = self.file.parquet_schema();
+        let is_named = |column: &usize| schema.column(*column).path().parts() == [name];
+        let column = (0..schema.num_columns()).find(is_named)?;
+        let found = self.file.schema().field_with_name(name).ok()?;
+        let values = Values::among(&schema.column(column), found.data_type(), key)?;
+        Some((column, values))
+    }
+}
+
+/// How a file writes the values of a key column: that is what its filters hash.
+#[derive(Clone, Copy, Debug)]
+enum Values {
+    Int32,
+    Int64,
+    /// Microseconds of the table as whole milliseconds.
+    Milliseconds,
+    Bytes,
+    /// Big-endian numbers of so many bytes.
+    Fixed(usize),
+}
+
+impl Values {
+    /// Only where each value of the key's type has one form in such a column, so that a filter
+    /// that denies this form denies the value.
+    fn among(column: &ColumnDescriptor, found: &DataType, key: &DataType) -> Option<Self> {
+        use DataType as T;
+        let integer = |data_type: &T| matches!(data_type, T::Int8 | T::Int16 | T::Int32 | T::Int64);
+        let is_same_kind = match (found, key) {
+            (T::Timestamp(TimeUnit::Millisecond, _), T::Timestamp(TimeUnit::Microsecond, _)) => {
+                let is_int64 = column.physical_type() == PhysicalType::INT64;
+                return is_int64.then_some(Self::Milliseconds);
+            }
+            (
+                T::Utf8 | T::Binary | T::LargeUtf8 | T::LargeBinary | T::Utf8View | T::BinaryView,
+                T::Utf8 | T::Binary,
+            ) => {
+                let is_bytes = column.physical_type() == PhysicalType::BYTE_ARRAY;
+                return is_bytes.then_some(Self::Bytes);
+            }
+            (T::Date32, T::Date32)
+            | (T::Timestamp(TimeUnit::Microsecond, _), T::Timestamp(TimeUnit::Microsecond, _)) => {
+                true
+            }
+            (T::Decimal128(_, scale), T::Decimal128(_, of_key)) => scale == of_key,
+            (found, key) => integer(found) && integer(key),
+        };
+        if !is_same_kind {
+            return None;
+        }
+        match column.physical_type() {
+            PhysicalType::INT32 => Some(Self::Int32),
+            PhysicalType::INT64 => Some(Self::Int64),
+            PhysicalType::FIXED_LEN_BYTE_ARRAY => {
+                usize::try_from(column.type_length()).ok().map(Self::Fixed)
+            }
+            _ => None,
+        }
+    }
+
+    /// The form of a key's value; none if a column of this kind cannot hold it.
+    fn of(self, column: &ArrayRef, key: usize) -> Option<Vec<u8>> {
+        Some(match self {
+            Self::Bytes => match column.as_string_opt::<i32>() {
+                Some(texts) => texts.value(key).as_bytes().to_vec(),
+                None => column.as_binary::<i32>().value(key).to_vec(),
+            },
+            Self::Int32 => i32::try_from(number(column, key)?).ok()?.to_le_bytes().to_vec(),
+            Self::Int64 => i64::try_from(number(column, key)?).ok()?.to_le_bytes().to_vec(),
+            Self::Milliseconds => {
+                let micros = i64::try_from(number(column, key)?).ok()?;
+                (micros % 1_000 == 0).then(|| (micros / 1_000).to_le_bytes().to_vec())?
+            }
+            Self::Fixed(length) => big_endian(number(column, key)?, length)?,
+        })
+    }
+}
+
+fn number(column: &ArrayRef, key: usize) -> Option<i128> {
+    Some(match column.data_type() {
+        DataType::Int8 => column.as_primitive::<Int8Type>().value(key).into(),
+        DataType::Int16 => column.as_primitive::<Int16Type>().value(key).into(),
+        DataType::Int32 => column.as_primitive::<Int32Type>().value(key).into(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(key).into(),
+        DataType::Date32 => column.as_primitive::<Date32Type>().value(key).into(),
+        DataType::Timestamp(..) => {
+            column.as_primitive::<TimestampMicrosecondType>().value(key).into()
+        }
+        DataType::Decimal128(..) => column.as_primitive::<Decimal128Type>().value(key),
+        _ => return None,
+    })
+}
+
+/// Two's complement of just so many bytes.
+fn big_endian(number: i128, length: usize) -> Option<Vec<u8>> {
+    let whole = number.to_be_bytes();
+    let sign = if number < 0 { 0xFF } else { 0 };
+    let Some(dropped) = whole.len().checked_sub(length) else {
+        let mut wide = vec![sign; length - whole.len()];
+        wide.extend(whole);
+        return Some(wide);
+    };
+    let (dropped, kept) = whole.split_at(dropped);
+    let fits = dropped.iter().all(|byte| *byte == sign)
+        && kept.first().is_some_and(|first| first & 0x80 == sign & 0x80);
+    fits.then(|| kept.to_vec())
+}
