@@ -2,31 +2,26 @@
 //! before each commit: the rows and the books are those of one worker.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path as FilePath, PathBuf};
 use std::process::{Child, Command};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use dmslake::clock::{Clock, SystemClock};
+use dmslake::clock::SystemClock;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
-use futures::stream::BoxStream;
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
-};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
 use crate::support::dms_writer::Scripted;
+use crate::support::gated_store::{CommitGate, GatedStore};
 use crate::support::judge::Judge;
+use crate::support::marks::{say, wait};
 use crate::support::model::{Counts, StagedRow};
 use crate::support::script::{change_key, delete, insert, orders, orders_configuration, update};
 use crate::support::world::{on_disk, settings};
@@ -35,7 +30,6 @@ use crate::support::world::{on_disk, settings};
 const LOAD_ROUNDS: usize = 80;
 /// Rounds of three change objects: merges race, cut differently.
 const CHANGE_ROUNDS: usize = 125;
-const PATIENCE: Duration = Duration::from_mins(1);
 const FOLDER: &str = "DMSLAKE_TWO_WORKERS_FOLDER";
 const WORKER: &str = "DMSLAKE_TWO_WORKERS_NUMBER";
 
@@ -213,10 +207,11 @@ async fn worker() {
     let settings = settings(&text);
     let [table] = &settings.tables[..] else { panic!("one table") };
     let round = Arc::new(AtomicU64::new(0));
-    let meeting = Meeting { folder: folder.clone(), number, round: Arc::clone(&round) };
+    let attempts = Mutex::new((0, 0));
+    let meeting = Meeting { folder: folder.clone(), number, round: Arc::clone(&round), attempts };
     let staging = on_disk(&folder.join("staging")).await;
     let lake = on_disk(&folder.join("lake")).await;
-    let lake = lake.map_store(|inner| Arc::new(MeetingStore::new(inner, meeting)));
+    let lake = lake.map_store(|inner| Arc::new(GatedStore::new(inner, Arc::new(meeting))));
     let pipeline = || {
         let (settings, staging) = (Arc::clone(&settings), staging.clone());
         Pipeline::new(settings, staging, lake.clone(), Arc::new(SystemClock))
@@ -249,34 +244,32 @@ fn counts_as_json(report: &TableReport) -> String {
     .to_string()
 }
 
-/// Writes a file in one step.
-fn say(folder: &FilePath, name: &str, text: &str) {
-    let draft = folder.join(format!(".{name}"));
-    fs::write(&draft, text).expect("writes");
-    fs::rename(draft, folder.join(name)).expect("renames");
-}
-
-/// Whether it comes true in time.
-async fn wait(mut true_now: impl FnMut() -> bool) -> bool {
-    let start = SystemClock.instant();
-    while !true_now() {
-        if start.elapsed() > PATIENCE {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    true
-}
-
 /// Where a worker waits for the other before each commit.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Meeting {
     folder: PathBuf,
     number: usize,
     round: Arc<AtomicU64>,
+    /// Of this round: its number, and the commits attempted in it.
+    attempts: Mutex<(u64, u64)>,
+}
+
+#[async_trait]
+impl CommitGate for Meeting {
+    async fn before_commit(&self, _: &Path) {
+        self.attend(self.next_attempt()).await;
+    }
 }
 
 impl Meeting {
+    fn next_attempt(&self) -> u64 {
+        let round = self.round.load(Ordering::SeqCst);
+        let mut attempts = self.attempts.lock().expect("no panic holds it");
+        let (counted_round, attempt) = *attempts;
+        *attempts = (round, if counted_round == round { attempt + 1 } else { 1 });
+        attempts.1
+    }
+
     /// Comes to the `attempt`-th meeting of the round, and stays until the other is there too or
     /// has nothing left to do.
     async fn attend(&self, attempt: u64) {
@@ -286,98 +279,5 @@ impl Meeting {
         let there = self.folder.join(format!("at-{round}-{other}-{attempt}"));
         let done = self.folder.join(format!("done-{round}-{other}"));
         assert!(wait(|| there.exists() || done.exists()).await, "the other worker is lost");
-    }
-}
-
-/// A store that holds every commit until the other worker is about to commit too.
-#[derive(Debug)]
-struct MeetingStore {
-    inner: Arc<dyn ObjectStore>,
-    meeting: Meeting,
-    /// Of this round: its number, and the commits attempted in it.
-    attempts: std::sync::Mutex<(u64, u64)>,
-}
-
-impl MeetingStore {
-    fn new(inner: Arc<dyn ObjectStore>, meeting: Meeting) -> Self {
-        Self { inner, meeting, attempts: std::sync::Mutex::new((0, 0)) }
-    }
-
-    fn next_attempt(&self) -> u64 {
-        let round = self.meeting.round.load(Ordering::SeqCst);
-        let mut attempts = self.attempts.lock().expect("no panic holds it");
-        let (counted_round, attempt) = *attempts;
-        *attempts = (round, if counted_round == round { attempt + 1 } else { 1 });
-        attempts.1
-    }
-}
-
-impl fmt::Display for MeetingStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "meeting({})", self.inner)
-    }
-}
-
-#[async_trait]
-impl ObjectStore for MeetingStore {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        opts: PutOptions,
-    ) -> Result<PutResult> {
-        let commit =
-            location.as_ref().contains("/_delta_log/") && location.extension() == Some("json");
-        if commit {
-            self.meeting.attend(self.next_attempt()).await;
-        }
-        self.inner.put_opts(location, payload, opts).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, opts).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(location, options).await
-    }
-
-    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.inner.get_ranges(location, ranges).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    fn list_with_offset(
-        &self,
-        prefix: Option<&Path>,
-        offset: &Path,
-    ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
-    }
-
-    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.inner.rename_opts(from, to, options).await
     }
 }
