@@ -2,6 +2,7 @@
 
 mod batches;
 mod condemned;
+mod corpus;
 mod domain;
 mod foreign;
 pub(crate) mod rows;
@@ -35,7 +36,7 @@ const LARGE: &[usize] = &[1, 50, 8_191, 8_192, 8_193, 20_000];
 async fn every_merge_equals_merge_builder_and_the_model() {
     let scale = Scale { sizes: SMALL, most_files: 16, vectors: false };
     property::check("every_merge_equals_merge_builder_and_the_model", 25, 8, |rng| {
-        case(rng, scale, 5)
+        case(rng, scale, 5, "small files")
     })
     .await;
 }
@@ -44,7 +45,7 @@ async fn every_merge_equals_merge_builder_and_the_model() {
 async fn merges_into_large_files_equal_merge_builder_and_the_model() {
     let scale = Scale { sizes: LARGE, most_files: 3, vectors: false };
     property::check("merges_into_large_files_equal_merge_builder_and_the_model", 25, 2, |rng| {
-        case(rng, scale, 3)
+        case(rng, scale, 3, "large files")
     })
     .await;
 }
@@ -56,7 +57,7 @@ async fn merges_over_deletion_vectors_equal_merge_builder_and_the_model() {
         "merges_over_deletion_vectors_equal_merge_builder_and_the_model",
         20,
         6,
-        |rng| case(rng, scale, 5),
+        |rng| case(rng, scale, 5, "deletion vectors"),
     )
     .await;
 }
@@ -80,6 +81,7 @@ async fn a_hundred_thousand_changes_merge() {
     }
     assert!(changes.upserts.len() > 100_000);
     merged(rng, &mut world, changes).await;
+    corpus::leave(&world, "100,000 changes");
 }
 
 /// Few keys in no order: their ranges rule nothing out, bloom filters do, ours and foreign ones.
@@ -159,6 +161,7 @@ async fn files_with_int96_timestamps_are_merged_into() {
             let changes = world.changes(rng);
             merged(rng, &mut world, changes).await;
         }
+        corpus::leave(&world, "INT96");
     })
     .await;
 }
@@ -185,6 +188,8 @@ async fn int96_keys_of_any_year_are_found() {
     let (plan, table) = lake::apply(&world.location, &world.table, &names, net).await;
     assert_eq!(lake::counts(&plan), [0, 3, 0, 0]);
     same("merged", &world, &rows::content(table.delta(), world.columns(), &[0]).await);
+    world.reopened().await;
+    corpus::leave(&world, "INT96 of any year");
 }
 
 /// Columns `c0`, `c1`, ….
@@ -198,7 +203,7 @@ fn shape(types: &[ColumnType], keys: Vec<usize>) -> Shape {
 }
 
 /// One table and some batches.
-async fn case(mut rng: StdRng, scale: Scale, most_batches: usize) {
+async fn case(mut rng: StdRng, scale: Scale, most_batches: usize, origin: &str) {
     let rng = &mut rng;
     let mut world = World::random(rng, scale).await;
     for _ in 0..rng.random_range(1..=most_batches) {
@@ -207,6 +212,7 @@ async fn case(mut rng: StdRng, scale: Scale, most_batches: usize) {
         let changes = world.changes(rng);
         merged(rng, &mut world, changes).await;
     }
+    corpus::leave(&world, origin);
 }
 
 /// Merges one batch in every way and compares.
@@ -237,6 +243,7 @@ async fn merged(rng: &mut StdRng, world: &mut World, changes: Changes) {
     let [inserted, updated, deleted, _] = counts;
     audit::check(&world.root, &before, &world.table, &record, [inserted, updated, deleted]);
     same("dmslake", world, &rows::content(world.table.delta(), &columns, &keys).await);
+    corpus::note(world, counts);
 
     let location = Location::open(copy.path().to_str().unwrap()).await.unwrap();
     let mut oracle = table::load(&location).await.unwrap().unwrap();

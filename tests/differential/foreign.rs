@@ -191,7 +191,8 @@ fn bound(value: &Value, upper: bool) -> Option<String> {
     })
 }
 
-fn decimal(unscaled: i128, scale: u8) -> String {
+/// All digits, as many of them after the point as the scale says.
+pub(super) fn decimal(unscaled: i128, scale: u8) -> String {
     let sign = if unscaled < 0 { "-" } else { "" };
     let scale = usize::from(scale);
     let digits = format!("{:0width$}", unscaled.unsigned_abs(), width = scale + 1);

@@ -16,6 +16,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use tempfile::TempDir;
 
 use super::batches::{Changes, Source};
+use super::corpus::Trail;
 use super::domain::Shape;
 use super::{foreign, rows};
 use crate::support::deletion_vectors::{self, Masked};
@@ -44,6 +45,7 @@ pub(super) struct World {
     pool: Vec<Key>,
     files: Vec<Vec<Key>>,
     pub(super) rows: Rows,
+    pub(super) trail: Trail,
 }
 
 impl World {
@@ -92,6 +94,7 @@ impl World {
             pool,
             files: vec![],
             rows,
+            trail: Trail::begin(),
         };
         for part in files.chunks(rng.random_range(1..4)) {
             world.appended(rng, part).await;
