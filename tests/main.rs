@@ -16,6 +16,7 @@ mod decoding_parquet;
 mod differential;
 mod events;
 mod folding;
+mod interop;
 mod judge;
 mod lambda;
 mod ledger;

@@ -1,0 +1,82 @@
+"""The tables that the random tests left, and the rows of the model that must be read from them."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote
+
+from pyarrow.parquet import read_metadata
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the corpus; see tests/differential/corpus.rs for the form of its files."""
+
+    folder: Path
+    expected: dict
+
+    @property
+    def name(self) -> str:
+        return f"{self.folder.name} ({self.expected['origin']})"
+
+    @property
+    def root(self) -> Path:
+        return self.folder / self.expected["table"]
+
+    @property
+    def keys(self) -> list[str]:
+        return self.expected["keys"]
+
+    @property
+    def version(self) -> int:
+        """The newest version."""
+        return self.expected["version"]
+
+    @property
+    def merges(self) -> list[dict]:
+        """What each merge counted, and how many columns stood then."""
+        return self.expected["merges"]
+
+    def columns(self, version: int) -> list[tuple[str, str]]:
+        """Names and Delta types, in the table's order; later ones come behind the others."""
+        columns = [(column["name"], column["type"]) for column in self.expected["columns"]]
+        standing = {merge["version"]: merge["columns"] for merge in self.merges}
+        return columns[: standing.get(version)]
+
+    def rows(self, version: int) -> list[list[str | None]]:
+        """The model's rows after a merge, or of the newest version."""
+        path = self.folder / f"rows-{version}.jsonl"
+        with path.open(encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+
+    def of(self, kind: str) -> list[dict]:
+        """The actions of this kind in all of the log."""
+        return [action[kind] for action in self.actions if kind in action]
+
+    @cached_property
+    def actions(self) -> list[dict]:
+        commits = sorted((self.root / "_delta_log").glob("*.json"))
+        texts = (commit.read_text(encoding="utf-8") for commit in commits)
+        return [json.loads(line) for text in texts for line in text.strip().split("\n")]
+
+    @cached_property
+    def footers(self) -> list:
+        """The Parquet footers of the data files of all versions."""
+        paths = {unquote(add["path"]) for add in self.of("add")}
+        return [read_metadata(self.root / path) for path in sorted(paths)]
+
+    @cached_property
+    def has_int96(self) -> bool:
+        """Whether a data file holds INT96 timestamps."""
+        return any(
+            footer.schema.column(at).physical_type == "INT96"
+            for footer in self.footers
+            for at in range(footer.num_columns)
+        )
+
+
+def load(folder: Path) -> list[Table]:
+    """All tables of a corpus, by number."""
+    found = sorted(folder.glob("*/expected.json"))
+    return [Table(path.parent, json.loads(path.read_text(encoding="utf-8"))) for path in found]

@@ -1,0 +1,87 @@
+"""What a reader cannot read through a defect of its own, and whether it still cannot.
+
+A difference is only excused where the table has what the reader stumbles over and the reader says
+just that. Each defect has a table of its own, on which the reader must fail in every run.
+"""
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable
+
+import pyarrow as pa
+from deltalake import convert_to_deltalake
+from pyarrow import parquet
+
+
+@dataclass(frozen=True)
+class Defect:
+    reader: str
+    why: str
+    says: re.Pattern
+    concerns: Callable
+    probe: Callable
+
+
+def has_packed_short_integers(table) -> bool:
+    """Whether a column of bytes or shorts is encoded by differences in some data file."""
+    short = {name for name, kind in table.columns(table.version) if kind in ("byte", "short")}
+    for footer in table.footers:
+        for group in range(footer.num_row_groups):
+            for at in range(footer.num_columns):
+                column = footer.row_group(group).column(at)
+                if column.path_in_schema in short and "DELTA_BINARY_PACKED" in column.encodings:
+                    return True
+    return False
+
+
+def packed_shorts(folder: Path) -> list[tuple[str, str]]:
+    """A table of shorts whose differences are no shorts; its columns."""
+    shorts = pa.table({"v": pa.array([-30000, 30000, -30000], pa.int16())})
+    path = folder / "part.parquet"
+    packed = {"v": "DELTA_BINARY_PACKED"}
+    parquet.write_table(shorts, path, use_dictionary=False, column_encoding=packed)
+    convert_to_deltalake(str(folder))
+    return [("v", "short")]
+
+
+DEFECTS = [
+    Defect(
+        reader="Trino",
+        why="Trino 476 takes the differences of DELTA_BINARY_PACKED bytes and shorts for bytes and"
+        " shorts (DeltaPackingUtils.unpackDelta). We write no such pages; files of other writers,"
+        " and row groups that are copied out of them, may hold some.",
+        says=re.compile(r'message="(byte|short) overflow"'),
+        concerns=has_packed_short_integers,
+        probe=packed_shorts,
+    ),
+]
+
+
+def excused(table, reader, fault: str) -> bool:
+    """Whether a fault comes from a known defect."""
+    return any(
+        defect.reader == reader.name and defect.says.search(fault) and defect.concerns(table)
+        for defect in DEFECTS
+    )
+
+
+def outlived(readers) -> list[str]:
+    """Defects that are there no more."""
+    return [
+        f"{reader.name} reads what exceptions.py says it cannot: {defect.why}"
+        for defect in DEFECTS
+        for reader in readers
+        if defect.reader == reader.name and not fails(reader, defect)
+    ]
+
+
+def fails(reader, defect: Defect) -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        columns = defect.probe(Path(folder))
+        try:
+            reader.read(Path(folder), columns)
+        except Exception as error:
+            return bool(defect.says.search(str(error)))
+    return False

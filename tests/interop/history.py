@@ -1,0 +1,32 @@
+"""What Spark's `DESCRIBE HISTORY` says about merges of ours."""
+
+METRICS = {
+    "inserted": "numTargetRowsInserted",
+    "updated": "numTargetRowsUpdated",
+    "deleted": "numTargetRowsDeleted",
+}
+
+
+def describe(session, root) -> dict[int, dict]:
+    """Operation and metrics of every version of a table."""
+    rows = session.sql(f"DESCRIBE HISTORY delta.`{root}`").collect()
+    return {row["version"]: row.asDict() for row in rows}
+
+
+def faults(session, table) -> list[str]:
+    """Where the history does not say what the merges did."""
+    versions = describe(session, table.root)
+    found = []
+    for merge in table.merges:
+        entry = versions[merge["version"]]
+        told = {fate: entry["operationMetrics"].get(name) for fate, name in METRICS.items()}
+        counted = {fate: str(merge[fate]) for fate in METRICS}
+        # What only inserts is an append to every other writer.
+        only_inserts = merge["inserted"] and not merge["updated"] and not merge["deleted"]
+        operation = "WRITE" if only_inserts else "MERGE"
+        if (entry["operation"], told) != (operation, counted):
+            found.append(
+                f"{table.name} version {merge['version']}: the history says {entry['operation']} "
+                f"{told} instead of {operation} {counted}"
+            )
+    return found

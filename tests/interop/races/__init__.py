@@ -1,0 +1,1 @@
+"""Races between commits of ours and Spark's on one table."""
