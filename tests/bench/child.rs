@@ -1,18 +1,22 @@
 //! One measured case in a process of its own: this program again, with the case as arguments.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{case, machine};
+use crate::batches::Course;
+use crate::merge::contestant::{self, Native};
+use crate::merge::orders::Key;
+use crate::{batches, case, machine, memory};
 
 const CHILD: &str = "--case";
+const FUNCTION_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
 /// What the function has where it has one whole processor.
 pub(crate) const LAMBDA_MEMORY: &str = "1769";
 
 /// What one run of a case took.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Run {
     pub(crate) seconds: f64,
     /// The most memory that the process had, in KiB.
@@ -24,27 +28,33 @@ pub(crate) struct Run {
 }
 
 /// A case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Case {
     /// Decodes a staging folder and reduces it to net changes.
     Reduce { staging: PathBuf },
     /// Applies a staging folder to a lake.
     Apply { staging: PathBuf, lake: PathBuf, merge: String },
+    /// Merges one batch into one table of orders.
+    Merge { native: Native, key: Key, table: PathBuf, batch: PathBuf },
+    /// Updates rows of a table with one large file of wide rows.
+    UpdateWide { table: PathBuf, rows: u64 },
+    /// Applies small objects one after another.
+    Follow { course: Course, csv: PathBuf },
 }
 
 /// Runs a case, with the memory budget of a function or of this machine.
 pub(crate) fn run(case: &Case, in_lambda: bool) -> Run {
+    run_within(case, in_lambda.then_some(LAMBDA_MEMORY))
+}
+
+/// Runs a case with the memory budget of a function of so many megabytes, or of this machine.
+pub(crate) fn run_within(case: &Case, function_memory: Option<&str>) -> Run {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    command.arg(CHILD).env_remove("AWS_LAMBDA_FUNCTION_MEMORY_SIZE");
-    match case {
-        Case::Reduce { staging } => command.arg("reduce").arg(staging),
-        Case::Apply { staging, lake, merge } => {
-            command.arg("apply").arg(staging).arg(lake).arg(merge)
-        }
+    command.arg(CHILD).arg(serde_json::to_string(case).expect("a case as JSON"));
+    match function_memory {
+        Some(megabytes) => command.env(FUNCTION_MEMORY, megabytes),
+        None => command.env_remove(FUNCTION_MEMORY),
     };
-    if in_lambda {
-        command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", LAMBDA_MEMORY);
-    }
     read(command)
 }
 
@@ -57,15 +67,8 @@ pub(crate) fn read(mut command: Command) -> Run {
 
 /// The case that the arguments ask for; none in the process that measures.
 pub(crate) fn asked(arguments: &[String]) -> Option<Case> {
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let path = |word: &str| Path::new(word).to_owned();
-    match words.as_slice() {
-        [CHILD, "reduce", staging] => Some(Case::Reduce { staging: path(staging) }),
-        [CHILD, "apply", staging, lake, merge] => Some(Case::Apply {
-            staging: path(staging),
-            lake: path(lake),
-            merge: (*merge).to_owned(),
-        }),
+    match arguments {
+        [word, case] if word == CHILD => Some(serde_json::from_str(case).expect("a case")),
         _ => None,
     }
 }
@@ -77,6 +80,11 @@ pub(crate) fn answer(case: &Case) {
         match case {
             Case::Reduce { staging } => case::reduce(staging).await,
             Case::Apply { staging, lake, merge } => case::apply(staging, lake, merge).await,
+            Case::Merge { native, key, table, batch } => {
+                contestant::merge_here(*native, *key, table, batch).await
+            }
+            Case::UpdateWide { table, rows } => memory::update(table, *rows).await,
+            Case::Follow { course, csv } => batches::follow(course, csv).await,
         }
     });
     run.peak = machine::peak_memory();

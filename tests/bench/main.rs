@@ -1,5 +1,5 @@
 //! The baselines of dmslake's speed and size: `cargo bench`, or `cargo bench -- decode` for one
-//! part (`decode`, `load`, `apply`, `package`).
+//! part (`decode`, `load`, `apply`, `merge`, `memory`, `batches`, `package`).
 //!
 //! Every measured case runs in a process of its own, so that its peak memory is its own. Data
 //! are the same in every run; `DMSLAKE_BENCH_ROWS` makes them fewer for a trial.
@@ -7,14 +7,29 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark ends at the first surprise")]
 #![allow(
     clippy::cast_possible_wrap,
+    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "nothing counted here is large"
 )]
 
+mod batches;
 mod case;
 mod child;
+#[allow(dead_code, reason = "only its counts are read here")]
+#[path = "../support/counting_store.rs"]
+mod counting_store;
 mod duckdb;
+mod folders;
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../support/lake.rs"]
+mod lake;
 mod machine;
+mod memory;
+mod merge;
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../support/merge_builder.rs"]
+mod merge_builder;
 mod objects;
 mod package;
 mod reduction;
@@ -28,7 +43,7 @@ mod tables;
 use objects::Staging;
 use report::Report;
 
-const PARTS: [&str; 4] = ["decode", "load", "apply", "package"];
+const PARTS: [&str; 7] = ["decode", "load", "apply", "merge", "memory", "batches", "package"];
 
 fn main() {
     let arguments: Vec<String> =
@@ -55,6 +70,15 @@ fn main() {
         if is_wanted("apply") {
             tables::measure_apply(&staging, &mut report);
         }
+    }
+    if is_wanted("merge") {
+        merge::measure(folder.path(), &mut report);
+    }
+    if is_wanted("memory") {
+        memory::measure(folder.path(), &mut report);
+    }
+    if is_wanted("batches") {
+        batches::measure(folder.path(), &mut report);
     }
     if is_wanted("package") {
         package::measure(folder.path(), &mut report);

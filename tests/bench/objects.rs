@@ -46,7 +46,8 @@ impl Format {
         }
     }
 
-    fn bytes(self, rows: &[Row]) -> Vec<u8> {
+    /// An object of these rows.
+    pub(crate) fn bytes(self, rows: &[Row]) -> Vec<u8> {
         match self {
             Self::Csv => csv::bytes(rows),
             Self::Parquet => parquet::bytes(rows),
@@ -63,8 +64,7 @@ pub(crate) struct Staging {
 impl Staging {
     /// Writes all objects.
     pub(crate) fn write(folder: &Path) -> Self {
-        let rows = std::env::var("DMSLAKE_BENCH_ROWS").ok();
-        let rows = rows.map_or(ROWS, |text| text.parse().expect("a number of rows"));
+        let rows = number("DMSLAKE_BENCH_ROWS").unwrap_or(ROWS);
         let staging = Self { folder: folder.to_owned(), rows };
         for object in 0..LOAD_OBJECTS {
             let each = rows / LOAD_OBJECTS;
@@ -127,6 +127,12 @@ impl Staging {
             rows = count(self.rows),
         )
     }
+}
+
+/// A number that the environment sets.
+pub(crate) fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
 }
 
 /// The configuration over two folders.

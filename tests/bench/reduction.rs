@@ -3,7 +3,7 @@
 use crate::child::{self, Case, Run};
 use crate::duckdb;
 use crate::objects::{Format, Staging};
-use crate::report::{Report, median};
+use crate::report::{Aim, Report, Wanted, median};
 
 const RUNS: usize = 5;
 const PART: &str = "decode";
@@ -28,12 +28,16 @@ pub(crate) fn measure(staging: &Staging, report: &mut Report) {
         }
         let name = format.name();
         let taken = (staging.rows, "rows");
-        report.runs(&format!("decode + net changes, {name}"), taken, &ours, PART);
+        let what_ours = format!("decode + net changes, {name}");
+        report.runs(&what_ours, taken, &ours, PART);
         if let Some(version) = &reference {
             let what = format!("the same by DuckDB {version}, 2 threads, {name}");
             report.runs(&what, taken, &theirs, PART);
-            let ratio = format!("{:.2} x", seconds(&theirs) / seconds(&ours));
-            report.line("  speed relative to DuckDB", &ratio, "", "above 1: faster", PART);
+            report.aim(&Aim {
+                what: format!("{what_ours}: times as fast as DuckDB"),
+                wanted: Wanted::AtLeast(1.0),
+                found: seconds(&theirs) / seconds(&ours),
+            });
         }
     }
 }

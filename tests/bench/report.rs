@@ -6,18 +6,34 @@ use crate::child::Run;
 use crate::machine;
 
 const HEAD: [&str; 5] = ["what", "median", "peak memory", "runs", "command"];
+const AIMS_HEAD: [&str; 4] = ["aim", "wanted", "found", "met"];
 
 /// Lines of the table, and what must be known to read them.
 pub(crate) struct Report {
     notes: Vec<String>,
     lines: Vec<[String; 5]>,
+    aims: Vec<[String; 4]>,
+}
+
+/// A ratio that the project aims at.
+pub(crate) struct Aim {
+    pub(crate) what: String,
+    pub(crate) wanted: Wanted,
+    pub(crate) found: f64,
+}
+
+/// Where a ratio should be.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted {
+    AtLeast(f64),
+    AtMost(f64),
 }
 
 impl Report {
     pub(crate) fn begin() -> Self {
         let machine =
             format!("{}; load average {} at the start", machine::described(), machine::load());
-        Self { notes: vec![machine], lines: vec![HEAD.map(str::to_owned)] }
+        Self { notes: vec![machine], lines: vec![HEAD.map(str::to_owned)], aims: Vec::new() }
     }
 
     /// A sentence below the table.
@@ -36,7 +52,7 @@ impl Report {
         self.line(
             what,
             &format!("{rate:.0} k {unit}/s"),
-            &format!("{} MB", peak * 1024 / 1_000_000),
+            &megabytes(peak),
             &format!("{} s", spread.join(" ")),
             part,
         );
@@ -49,21 +65,44 @@ impl Report {
         self.lines.push([what, median, peak, runs, &command].map(str::to_owned));
     }
 
+    /// A line of the table of aims.
+    pub(crate) fn aim(&mut self, aim: &Aim) {
+        let (wanted, is_met) = match aim.wanted {
+            Wanted::AtLeast(bound) => (format!("at least {bound}"), aim.found >= bound),
+            Wanted::AtMost(bound) => (format!("at most {bound}"), aim.found <= bound),
+        };
+        let met = if is_met { "yes" } else { "NO" };
+        self.aims.push([aim.what.clone(), wanted, format!("{:.2}", aim.found), met.to_owned()]);
+    }
+
     pub(crate) fn print(mut self) {
         self.notes.push(format!("load average {} at the end", machine::load()));
-        let width =
-            |at: usize| self.lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
-        let widths: [usize; 5] = std::array::from_fn(width);
-        let mut text = String::from("\n");
-        for line in &self.lines {
-            for (cell, width) in line.iter().zip(widths) {
-                write!(text, "{cell:width$}  ").expect("a string takes everything");
-            }
-            text.truncate(text.trim_end().len());
-            text.push('\n');
+        println!("\n{}", aligned(&self.lines));
+        if !self.aims.is_empty() {
+            self.aims.insert(0, AIMS_HEAD.map(str::to_owned));
+            println!("{}", aligned(&self.aims));
         }
-        println!("{text}\n{}", self.notes.join("\n"));
+        println!("{}", self.notes.join("\n"));
     }
+}
+
+fn aligned<const COLUMNS: usize>(lines: &[[String; COLUMNS]]) -> String {
+    let width = |at: usize| lines.iter().map(|line| line[at].chars().count()).max().unwrap_or(0);
+    let widths: [usize; COLUMNS] = std::array::from_fn(width);
+    let mut text = String::new();
+    for line in lines {
+        for (cell, width) in line.iter().zip(widths) {
+            write!(text, "{cell:width$}  ").expect("a string takes everything");
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text
+}
+
+/// Of so many KiB.
+pub(crate) fn megabytes(kibibytes: u64) -> String {
+    format!("{} MB", kibibytes * 1024 / 1_000_000)
 }
 
 /// The middle one, or the mean of the two in the middle.

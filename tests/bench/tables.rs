@@ -1,11 +1,11 @@
 //! A full load, and a backlog applied to it, through the pipeline on the local disk.
 
-use std::fs;
 use std::path::Path;
 
 use crate::child::{self, Case, LAMBDA_MEMORY, Run};
+use crate::folders::{copy, remove};
 use crate::objects::{COPY_ON_WRITE, DELETION_VECTORS, Format, Staging};
-use crate::report::Report;
+use crate::report::{Aim, Report, Wanted, median};
 
 const RUNS: usize = 3;
 
@@ -58,29 +58,18 @@ pub(crate) fn measure_apply(staging: &Staging, report: &mut Report) {
         let what =
             format!("apply a backlog, {}, {merge}{budget}, commits: {commits}", format.name());
         report.runs(&what, (staging.rows, "changes"), &runs, "apply");
+        if merge == DELETION_VECTORS {
+            let seconds: Vec<f64> = runs.iter().map(|run| run.seconds).collect();
+            report.aim(&Aim {
+                what: format!("{what}: thousands of changes per second"),
+                wanted: Wanted::AtLeast(500.0),
+                found: staging.rows as f64 / median(&seconds) / 1e3,
+            });
+        }
     }
 }
 
 fn load_into(staging: &Staging, lake: &Path) {
     let (staging, lake) = (staging.load(Format::Parquet), lake.to_owned());
     child::run(&Case::Apply { staging, lake, merge: COPY_ON_WRITE.into() }, false);
-}
-
-fn remove(folder: &Path) {
-    if folder.exists() {
-        fs::remove_dir_all(folder).expect("removed");
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("copied");
-        }
-    }
 }

@@ -9,7 +9,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::{DataFrame, Expr, SessionContext, lit};
 use deltalake::DeltaTable;
 use deltalake::delta_datafusion::create_session;
-use deltalake::operations::merge::MergeMetrics;
+use deltalake::operations::merge::{MergeBuilder, MergeMetrics};
 use dmslake::change::NetChanges;
 
 /// Marks source rows that remove their key.
@@ -24,6 +24,22 @@ pub(crate) async fn merge(
     keys: &[String],
     net: &NetChanges,
 ) -> (DeltaTable, MergeMetrics) {
+    builder(table, schema, keys, net)
+        // A clause of this kind, even one that never fires, keeps the library from ruling files
+        // out by statistics, which it writes rounded and believes all the same.
+        .when_not_matched_by_source_delete(|delete| delete.predicate(lit(false)))
+        .unwrap()
+        .await
+        .unwrap()
+}
+
+/// The library's MERGE as its users write it.
+pub(crate) fn builder(
+    table: DeltaTable,
+    schema: &SchemaRef,
+    keys: &[String],
+    net: &NetChanges,
+) -> MergeBuilder {
     let session: SessionContext = create_session().into();
     let source = source(&session, schema, net);
     let columns: Vec<&String> = schema.fields().iter().map(|field| field.name()).collect();
@@ -48,12 +64,6 @@ pub(crate) async fn merge(
                 .iter()
                 .fold(insert, |insert, name| insert.set(Column::from_name(*name), of(SOURCE, name)))
         })
-        .unwrap()
-        // A clause of this kind, even one that never fires, keeps the library from ruling files
-        // out by statistics, which it writes rounded and believes all the same.
-        .when_not_matched_by_source_delete(|delete| delete.predicate(lit(false)))
-        .unwrap()
-        .await
         .unwrap()
 }
 

@@ -1,0 +1,88 @@
+//! The contestants and the reader that run in Python.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::json;
+
+use crate::child::{self, Run};
+use crate::merge::changes::Batch;
+use crate::merge::orders::Key;
+
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/bench");
+
+fn script(name: &str) -> Command {
+    let mut command = Command::new("python3");
+    command.arg(format!("{SCRIPTS}/{name}.py"));
+    command
+}
+
+/// The version of a package; none if it cannot be imported.
+pub(crate) fn version(package: &str) -> Option<String> {
+    let output = Command::new("python3")
+        .args(["-c", &format!("import {package}; print({package}.__version__)")])
+        .output()
+        .ok()
+        .filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
+
+/// Rewrites by hand the files of a table that a batch touches, with `duckdb` or `pyarrow`.
+pub(crate) fn rewrite(way: &str, key: Key, table: &Path, batch: &Batch) -> Run {
+    let mut command = script("merge_reference");
+    command.arg(way).arg(table).arg(&batch.path).arg(key.names().join(","));
+    command.args(&batch.touched);
+    child::read(command)
+}
+
+/// What the rows of a table come to, as DuckDB reads them: from the Delta log, or from all
+/// Parquet files of the folder.
+pub(crate) fn digest(table: &Path, is_delta: bool) -> Vec<i64> {
+    let output = script("table_digest")
+        .arg(if is_delta { "delta" } else { "files" })
+        .arg(table)
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{} cannot be read", table.display());
+    serde_json::from_slice(&output.stdout).expect("a list of numbers")
+}
+
+/// Spark in a JVM that stays warm.
+pub(crate) struct Spark {
+    process: Child,
+    requests: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Spark {
+    pub(crate) fn start() -> Self {
+        let mut process = script("merge_spark")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let requests = process.stdin.take();
+        let answers = BufReader::new(process.stdout.take().expect("a pipe"));
+        Self { process, requests, answers }
+    }
+
+    /// Merges a batch into the table.
+    pub(crate) fn merge(&mut self, key: Key, table: &Path, batch: &Batch) -> Run {
+        let request = json!({ "table": table, "batch": batch.path, "keys": key.names() });
+        writeln!(self.requests.as_mut().expect("open until the end"), "{request}")
+            .expect("Spark listens");
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).expect("Spark answers");
+        serde_json::from_str(&answer).expect("a run as JSON")
+    }
+}
+
+impl Drop for Spark {
+    fn drop(&mut self) {
+        // The end of its input ends it.
+        self.requests = None;
+        self.process.wait().expect("it ends");
+    }
+}

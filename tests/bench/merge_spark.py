@@ -1,0 +1,74 @@
+"""Spark's MERGE in one JVM that stays warm: each line of standard input asks for one merge,
+
+    {"table": FOLDER, "batch": FILE, "keys": [...]}
+
+and each line of standard output answers: seconds, peak memory of the JVM in KiB, rows inserted,
+updated and deleted. The mode is the table's own: by deletion vectors where
+it has them. `DMSLAKE_SPARK_JARS` names the folder of delta-spark's and delta-storage's jars;
+without it they come from Maven Central.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+CORES = 2
+HEAP = "6g"
+DELTA = "io.delta:delta-spark_2.13:4.0.1"
+
+
+def session():
+    builder = (
+        SparkSession.builder.master(f"local[{CORES}]")
+        .config("spark.driver.memory", HEAP)
+        .config("spark.ui.enabled", "false")
+        .config("spark.ui.showConsoleProgress", "false")
+        .config("spark.sql.shuffle.partitions", 2 * CORES)
+        .config("spark.databricks.delta.snapshotPartitions", CORES)
+        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
+        .config(
+            "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog"
+        )
+    )
+    folder = os.environ.get("DMSLAKE_SPARK_JARS")
+    if folder:
+        jars = ",".join(str(jar) for jar in sorted(Path(folder).glob("delta-*.jar")))
+        return builder.config("spark.jars", jars).getOrCreate()
+    return builder.config("spark.jars.packages", DELTA).getOrCreate()
+
+
+def merge(spark, table, batch, keys):
+    begun = time.perf_counter()
+    columns = [name for name in spark.read.parquet(batch).columns if name != "op"]
+    fates = spark.sql(
+        f"MERGE INTO delta.`{table}` t USING parquet.`{batch}` s "
+        f"ON {' AND '.join(f't.{key} = s.{key}' for key in keys)} "
+        "WHEN MATCHED AND s.op = 'D' THEN DELETE "
+        f"WHEN MATCHED THEN UPDATE SET {', '.join(f't.{name} = s.{name}' for name in columns)} "
+        f"WHEN NOT MATCHED AND s.op <> 'D' THEN INSERT ({', '.join(columns)}) "
+        f"VALUES ({', '.join(f's.{name}' for name in columns)})"
+    ).collect()[0]
+    seconds = time.perf_counter() - begun
+    return seconds, [fates[f"num_{fate}_rows"] for fate in ("inserted", "updated", "deleted")]
+
+
+def main():
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever else is printed must not be taken for an answer
+    spark = session()
+    spark.sparkContext.setLogLevel("ERROR")
+    jvm = Path(f"/proc/{spark.sparkContext._gateway.proc.pid}")
+    for line in sys.stdin:
+        (jvm / "clear_refs").write_text("5")  # the peak begins anew
+        seconds, counts = merge(spark, **json.loads(line))
+        status = (jvm / "status").read_text().splitlines()
+        peak = next(int(entry.split()[1]) for entry in status if entry.startswith("VmHWM:"))
+        answer = {"seconds": seconds, "peak": peak, "outcome": counts, "version": 0}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+main()
