@@ -42,8 +42,9 @@ for file in files:
         (line,) = axis.plot(places, middle, label=mode)
         axis.fill_between(places, low, high, color=line.get_color(), alpha=0.2, linewidth=0)
         axis.set_title(label, fontsize="medium")
-        axis.set_ylim(bottom=0)
-        axis.grid(alpha=0.3)
+for axis in axes.flat:
+    axis.set_ylim(bottom=0)  # once every line is drawn, or the first one would set the top
+    axis.grid(alpha=0.3)
 axes.flat[0].legend()
 for axis in axes[-1]:
     axis.set_xlabel("commit")

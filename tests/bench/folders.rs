@@ -1,7 +1,13 @@
-//! Folders removed and copied.
+//! Folders kept, removed and copied.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where large tables are kept from run to run, if the environment says so; else below a folder
+/// that is removed in the end.
+pub(crate) fn tables(folder: &Path) -> PathBuf {
+    std::env::var_os("DMSLAKE_BENCH_TABLES").map_or_else(|| folder.join("tables"), PathBuf::from)
+}
 
 /// Removes a folder if it is there.
 pub(crate) fn remove(folder: &Path) {
@@ -24,4 +30,11 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), target).expect("copied");
         }
     }
+}
+
+/// Bytes of the files of a folder itself.
+pub(crate) fn bytes(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let files = entries.map(|entry| entry.expect("an entry").metadata().expect("a file"));
+    files.filter(fs::Metadata::is_file).map(|file| file.len()).sum()
 }

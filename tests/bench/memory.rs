@@ -42,12 +42,20 @@ pub(crate) fn measure(folder: &Path, report: &mut Report) {
 }
 
 fn measure_wide_file(folder: &Path, rows: u64, report: &mut Report) {
-    let table = folder.join("wide");
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let first = (0..rows).step_by(STEP);
-    let batches = first.map(|first| wide(first..(first + STEP as u64).min(rows), 0));
-    let files = runtime.block_on(create(&table, &schema(), &keys(), std::iter::once(batches)));
-    let bytes = fs::metadata(table.join(&files[0])).expect("a file").len();
+    let kept = folders::tables(folder).join(format!("wide-{rows}"));
+    if !kept.exists() {
+        let made = kept.with_extension("part");
+        folders::remove(&made);
+        let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+        let first = (0..rows).step_by(STEP);
+        let batches = first.map(|first| wide(first..(first + STEP as u64).min(rows), 0));
+        runtime.block_on(create(&made, &schema(), &keys(), std::iter::once(batches)));
+        fs::rename(made, &kept).expect("renamed");
+    }
+    let table = folders::tables(folder).join("wide-copy");
+    folders::remove(&table);
+    folders::copy(&kept, &table);
+    let bytes = folders::bytes(&table);
     let case = Case::UpdateWide { table: table.clone(), rows };
     let run = child::run_within(&case, Some(MEGABYTES));
     assert_eq!(run.outcome, [rows.div_ceil(UPDATE_EVERY), rows].map(|rows| rows as i64));
@@ -63,7 +71,9 @@ fn measure_wide_file(folder: &Path, rows: u64, report: &mut Report) {
 fn print(what: &str, run: &Run, report: &mut Report) {
     let seconds = format!("{:.1} s", run.seconds);
     report.line(what, &seconds, &megabytes(run.peak), &format!("limit {MEGABYTES} MB"), PART);
-    assert!(run.peak <= LIMIT, "{what}: {} KiB are more than {LIMIT}", run.peak);
+    if run.peak > LIMIT {
+        report.fail(&format!("{what}: {} KiB, {LIMIT} at most", run.peak));
+    }
 }
 
 fn keys() -> Vec<String> {
@@ -105,7 +115,7 @@ pub(crate) async fn update(table: &Path, rows: u64) -> Run {
     let plan = plan.unwrap_or_else(|error| panic!("{}", error.chain()));
     let (plan, updated) = (plan.clone().with_mode(MergeMode::CopyOnWrite), plan.updated);
     let record = lake::record(&opened, &plan);
-    match merge::commit(&opened, plan, &record).await {
+    match merge::commit(&opened, plan, &record, &lake::clock()).await {
         Ok(CommitOutcome::Committed(_)) => {}
         Ok(CommitOutcome::Unknown(error)) | Err(error) => panic!("{}", error.chain()),
     }

@@ -138,8 +138,7 @@ impl Contest {
 
     fn measure(&mut self, case: &Case, report: &mut Report) {
         let runtime = Runtime::new().expect("a runtime");
-        let kept = std::env::var_os("DMSLAKE_BENCH_TABLES");
-        let kept = kept.map_or_else(|| self.folder.join("tables"), PathBuf::from);
+        let kept = folders::tables(&self.folder);
         let target = Target::ready(&kept, case.key, case.rows, case.files);
         let target = runtime.block_on(target);
         report.note(&format!("{}: {}", case.name(), target.described()));

@@ -13,6 +13,7 @@ pub(crate) struct Report {
     notes: Vec<String>,
     lines: Vec<[String; 5]>,
     aims: Vec<[String; 4]>,
+    failures: Vec<String>,
 }
 
 /// A ratio that the project aims at.
@@ -33,7 +34,12 @@ impl Report {
     pub(crate) fn begin() -> Self {
         let machine =
             format!("{}; load average {} at the start", machine::described(), machine::load());
-        Self { notes: vec![machine], lines: vec![HEAD.map(str::to_owned)], aims: Vec::new() }
+        Self {
+            notes: vec![machine],
+            lines: vec![HEAD.map(str::to_owned)],
+            aims: Vec::new(),
+            failures: Vec::new(),
+        }
     }
 
     /// A sentence below the table.
@@ -75,6 +81,16 @@ impl Report {
         self.aims.push([aim.what.clone(), wanted, format!("{:.2}", aim.found), met.to_owned()]);
     }
 
+    /// Something that must not be: it fails the run once everything is measured.
+    pub(crate) fn fail(&mut self, sentence: &str) {
+        eprintln!("{sentence}");
+        self.failures.push(sentence.to_owned());
+    }
+
+    /// Prints everything.
+    ///
+    /// # Panics
+    /// If something failed.
     pub(crate) fn print(mut self) {
         self.notes.push(format!("load average {} at the end", machine::load()));
         println!("\n{}", aligned(&self.lines));
@@ -83,6 +99,7 @@ impl Report {
             println!("{}", aligned(&self.aims));
         }
         println!("{}", self.notes.join("\n"));
+        assert!(self.failures.is_empty(), "{}", self.failures.join("\n"));
     }
 }
 

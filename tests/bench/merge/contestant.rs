@@ -115,7 +115,7 @@ async fn dmslake(mode: MergeMode, key: Key, table: &Path, net: NetChanges) -> ([
     let plan = plan.unwrap_or_else(|error| panic!("{}", error.chain())).with_mode(mode);
     let counts = [plan.inserted, plan.updated, plan.deleted];
     let record = lake::record(&table, &plan);
-    match merge::commit(&table, plan, &record).await {
+    match merge::commit(&table, plan, &record, &lake::clock()).await {
         Ok(CommitOutcome::Committed(delta)) => (counts, delta.version().expect("committed")),
         Ok(CommitOutcome::Unknown(error)) | Err(error) => panic!("{}", error.chain()),
     }

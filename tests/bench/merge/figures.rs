@@ -95,7 +95,8 @@ impl Figures {
         let mut ratios = Vec::new();
         for (name, contestant) in others {
             if let Some(other) = self.beside(figure, contestant) {
-                ratios.push(format!("; {:.2} x {name}", other.median() / figure.median()));
+                let faster = other.median() / figure.median();
+                ratios.push(format!("; {faster:.2} x as fast as {name}"));
             }
         }
         if let Some(other) = self.beside(figure, MERGE_BUILDER) {

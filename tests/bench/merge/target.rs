@@ -126,8 +126,8 @@ where
     F: Iterator<Item = RecordBatch>,
 {
     let table = lake::create(&location(folder).await, "bench", schema).await;
-    let layout = FileLayout::of(&table, keys).expect("a layout").with_target_file_size(NO_LIMIT);
-    let layout = Arc::new(layout);
+    let layout = FileLayout::of(&table, keys, &lake::clock()).expect("a layout");
+    let layout = Arc::new(layout.with_target_file_size(NO_LIMIT));
     let store = table.delta().log_store().object_store(None);
     let mut adds: Vec<Add> = Vec::new();
     let mut rows = 0;
