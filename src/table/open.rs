@@ -144,14 +144,23 @@ impl LakeTable {
     /// `Unavailable` if the log cannot be read.
     pub(crate) async fn standing(&self) -> Result<Standing> {
         let log_store = self.delta.log_store();
-        let (version, attempt) = self.newest;
-        let known = commit_at(&log_store, version);
         let above = goes_on_above(&log_store, self.version());
-        let (known, is_behind) = futures::try_join!(known, above)?;
-        if known.is_none_or(|known| known.record.attempt != attempt) {
+        let (is_there, is_behind) = futures::try_join!(self.is_in(&log_store), above)?;
+        if !is_there {
             return Ok(Standing::Gone);
         }
         Ok(if is_behind { Standing::Behind } else { Standing::Newest })
+    }
+
+    /// Whether the log holds the commit that this snapshot knows: ours is told by its attempt;
+    /// of a table that keeps no progress, any commit of that version is.
+    async fn is_in(&self, log_store: &LogStoreRef) -> Result<bool> {
+        let (version, attempt) = self.newest;
+        if attempt.is_nil() {
+            return Ok(log_store.read_commit_entry(version).await?.is_some());
+        }
+        let known = commit_at(log_store, version).await?;
+        Ok(known.is_some_and(|known| known.record.attempt == attempt))
     }
 
     /// The same table at its newest version; none if the log no longer is the one that it knows.
