@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int32Type};
 use dmslake::clock::SystemClock;
 use dmslake::config::{Settings, load};
 use dmslake::error::ErrorKind;
-use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
+use dmslake::pipeline::{Limits, Observer, Pipeline, Scope, Silent, Status, Step, TableReport};
+use dmslake::storage::Location;
 use tempfile::TempDir;
+
+use crate::support::counting_store::{CountingStore, Requests};
 
 /// A folder with staging, lake and a configuration of one table, `shop.items (id int, name)`.
 struct Shop {
@@ -328,4 +332,55 @@ async fn transaction_ordered_objects_are_refused_by_name() {
     let held = shop.apply().await;
     assert_eq!(held.status, Status::Held);
     assert!(held.error.unwrap().contains("preserve_transactions"));
+}
+
+/// Commits on the table as somebody else would, once our application has opened it.
+struct Interfering {
+    log: std::path::PathBuf,
+    version: u64,
+}
+
+impl Observer for Interfering {
+    fn step(&self, step: Step) {
+        if matches!(step, Step::Pending { .. }) {
+            let commit = "{\"commitInfo\":{\"timestamp\":0,\"operation\":\"NOTHING\"}}\n";
+            let file = self.log.join(format!("{:020}.json", self.version));
+            std::fs::write(file, commit).unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_commit_in_between_costs_a_plan_and_no_look_at_staging() {
+    let mut requests = Vec::new();
+    for interferes in [false, true] {
+        let shop = Shop::new();
+        shop.stage("LOAD00000001.csv", "1,a\n2,b\n3,c\n");
+        let loaded = shop.apply().await;
+        shop.stage("20240101-000000001.csv", "I,4,d\nU,2,B\nD,1,a\n");
+        let counted = Requests::default();
+        let settings = Arc::new(shop.settings());
+        let staging = Location::open(&settings.staging)
+            .await
+            .unwrap()
+            .map_store(|store| Arc::new(CountingStore::new(store, &counted, Duration::ZERO)));
+        let lake = Location::open(&settings.lake).await.unwrap();
+        let pipeline = Pipeline::new(Arc::clone(&settings), staging, lake, Arc::new(SystemClock));
+        let version = loaded.version.unwrap() + 1;
+        let foreign = Interfering { log: shop.lake().join("_delta_log"), version };
+        let observer: &dyn Observer = if interferes { &foreign } else { &Silent };
+        let limits = Limits::default();
+        let report =
+            pipeline.apply(&settings.tables[0], &Scope::Everything, &limits, observer).await;
+        assert_eq!(report.status, Status::Ok, "{report:?}");
+        assert_eq!((report.inserted, report.updated, report.deleted), (1, 1, 1));
+        assert_eq!(report.version, Some(version + u64::from(interferes)));
+        assert_eq!(shop.rows().await, [row(2, "B"), row(3, "c"), row(4, "d")]);
+        let mut asked: Vec<String> = counted.take().iter().map(ToString::to_string).collect();
+        asked.sort();
+        requests.push(asked.into_iter().map(|asked| asked.rsplit('/').next().unwrap().to_owned()));
+    }
+    let [without, with] = <[_; 2]>::try_from(requests).ok().unwrap().map(Vec::from_iter);
+    assert!(!without.is_empty());
+    assert_eq!(with, without);
 }

@@ -2,6 +2,7 @@
 //! written down, so that we learn of the day on which they close.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
@@ -16,8 +17,10 @@ use dmslake::change::NetChanges;
 use dmslake::merge::{self, CommitOutcome};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
+use dmslake::table::LakeTable;
 use tempfile::TempDir;
 
+use crate::support::counting_store::{CountingStore, Requests};
 use crate::support::{deletion_vectors, lake, merge_builder};
 
 const KEYS: [i64; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -224,6 +227,53 @@ async fn our_commit_never_passes_one_that_came_between() {
             assert_eq!(fixture.content().await, expected, "{winner:?}: {changes:?}");
         }
     }
+}
+
+/// Data files of a table that any reader finds with the same deletion vector in another.
+async fn kept_files(stale: &LakeTable, newer: &LakeTable) -> Vec<String> {
+    let newer = deletion_vectors::files(newer.delta()).await;
+    let stale = deletion_vectors::files(stale.delta()).await;
+    let stands = |file: &deletion_vectors::Masked| {
+        newer.iter().any(|other| other.add.path == file.add.path && other.rows == file.rows)
+    };
+    stale.into_iter().filter(stands).map(|file| file.add.path).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_that_is_made_anew_looks_into_new_files_alone() {
+    let keys = ["id".to_owned()];
+    let mut kept = 0;
+    for winner in Winner::ALL {
+        for changes in ours() {
+            let fixture = Fixture::new(true).await;
+            let stale = lake::open(&fixture.location).await;
+            let plan = merge::plan(&stale, &keys, changes.clone()).await.unwrap();
+            let content = winner.commit(&fixture).await;
+            // What a cold table reads for the plan is counted.
+            let requests = Requests::default();
+            let location = fixture
+                .location
+                .clone()
+                .map_store(|store| Arc::new(CountingStore::new(store, &requests, Duration::ZERO)));
+            let newer = lake::open(&location).await;
+            requests.take();
+            let plan = merge::replan(&newer, changes.clone(), &stale, &plan).await.unwrap();
+            let asked: Vec<String> =
+                requests.take().into_iter().map(|request| request.path).collect();
+            for file in kept_files(&stale, &newer).await {
+                assert!(!asked.iter().any(|path| path.ends_with(&file)), "{winner:?}: {asked:?}");
+                kept += 1;
+            }
+            let fresh = merge::plan(&newer, &keys, changes.clone()).await.unwrap();
+            assert_eq!(lake::counts(&plan), lake::counts(&fresh), "{winner:?}: {changes:?}");
+            let record = lake::record(&newer, &plan);
+            let outcome = merge::commit(&newer, plan, &record, &lake::clock()).await.unwrap();
+            assert!(matches!(outcome, CommitOutcome::Committed(_)), "{winner:?}: {outcome:?}");
+            let expected = replayed(content, &changes);
+            assert_eq!(fixture.content().await, expected, "{winner:?}: {changes:?}");
+        }
+    }
+    assert!(kept >= 36, "only {kept} files stayed as they were");
 }
 
 /// The keys after net changes.

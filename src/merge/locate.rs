@@ -1,14 +1,15 @@
 //! Which physical rows of a snapshot carry the changed keys: only key columns are read, and
 //! only where statistics leave a key possible.
 
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::runtime::SpawnedTask;
-use deltalake::kernel::Add;
+use deltalake::kernel::{Add, DeletionVectorDescriptor, LogicalFileView};
 use deltalake::logstore::{LogStoreRef, ObjectStoreRef};
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::async_reader::ParquetRecordBatchStream;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
@@ -35,10 +36,10 @@ const BATCH_ROWS: usize = 32 << 10;
 ///
 /// # Errors
 /// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
-pub(super) async fn locate(table: &LakeTable, keys: KeySet) -> Result<Vec<Touched>> {
+pub(super) async fn locate(table: &LakeTable, keys: KeySet, known: Known) -> Result<Vec<Touched>> {
     let count = keys.len();
     let names = keys.names();
-    let touched = find(table, keys).await?;
+    let touched = find(table, keys, known).await?;
     if has_twice(&touched, count) {
         return Err(Error::new(ErrorKind::TableCorrupt, "a key stands in the table twice")
             .with("keys", names));
@@ -50,7 +51,11 @@ pub(super) async fn locate(table: &LakeTable, keys: KeySet) -> Result<Vec<Touche
 ///
 /// # Errors
 /// `Unavailable` if the table cannot be read.
-pub(super) async fn find(table: &LakeTable, keys: KeySet) -> Result<Vec<Touched>> {
+pub(super) async fn find(
+    table: &LakeTable,
+    keys: KeySet,
+    mut known: Known,
+) -> Result<Vec<Touched>> {
     let sorted = SortedKeys::of(&keys)?;
     let views = table.delta().snapshot()?.log_data().iter().collect();
     let candidates = prune::files(views, &keys, &sorted)?;
@@ -66,9 +71,12 @@ pub(super) async fn find(table: &LakeTable, keys: KeySet) -> Result<Vec<Touched>
         let scan = Arc::clone(&scan);
         #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
         let add = view.add_action();
+        if let Some(touched) = known.take(&add) {
+            return futures::future::ready(Ok(touched)).left_future();
+        }
         // A task of its own, so that files are decoded on all cores.
         let scanned = SpawnedTask::spawn(async move { scan.file(add).await });
-        async move { scanned.join().await? }
+        async move { scanned.join().await? }.right_future()
     });
     // Tasks begin when they are made, so they are made as places become free.
     let touched: Vec<Option<Touched>> =
@@ -81,6 +89,38 @@ fn has_twice(touched: &[Touched], keys: usize) -> bool {
     let mut seen = vec![false; keys];
     let mut found = touched.iter().flat_map(|file| &file.matches);
     found.any(|found| std::mem::replace(&mut seen[found.change as usize], true))
+}
+
+/// What an older snapshot told about the same keys. A file that stands in both with one deletion
+/// vector holds them where it held them.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// By path of each file of the older snapshot.
+    files: HashMap<String, Option<DeletionVectorDescriptor>>,
+    touched: HashMap<String, Touched>,
+}
+
+impl Known {
+    /// The files of a snapshot, and those of them in which the keys stand.
+    pub(super) fn of(table: &LakeTable, touched: &[Touched]) -> Result<Self> {
+        let snapshot = table.delta().snapshot()?;
+        let file =
+            |view: LogicalFileView| (view.path().into_owned(), view.deletion_vector_descriptor());
+        let touched = touched.iter().map(|file| (file.add.path.clone(), file.clone()));
+        Ok(Self {
+            files: snapshot.log_data().iter().map(file).collect(),
+            touched: touched.collect(),
+        })
+    }
+
+    /// What is known of a file, if anything is: where the keys stand in it, if they do.
+    fn take(&mut self, add: &Add) -> Option<Option<Touched>> {
+        if self.files.get(&add.path)? != &add.deletion_vector {
+            return None;
+        }
+        let touched = self.touched.remove(&add.path);
+        Some(touched.map(|touched| Touched { add: add.clone(), ..touched }))
+    }
 }
 
 struct Scan {

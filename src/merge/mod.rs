@@ -52,6 +52,7 @@ use crate::config::MergeMode;
 use crate::error::Result;
 use crate::table::LakeTable;
 use keys::KeySet;
+use locate::Known;
 
 /// Net changes whose fate in one snapshot of the table is known.
 #[derive(Clone, Debug, Default)]
@@ -137,12 +138,37 @@ fn row_count(batches: &[RecordBatch]) -> usize {
 /// # Errors
 /// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
 pub async fn plan(table: &LakeTable, keys: &[String], net: NetChanges) -> Result<MergePlan> {
+    plan_knowing(table, keys, net, Known::default()).await
+}
+
+/// The same for a newer snapshot, where a plan of the same net changes was made for an older one.
+/// Files that stand in both, with one deletion vector, are not looked into again.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn replan(
+    table: &LakeTable,
+    net: NetChanges,
+    older: &LakeTable,
+    plan: &MergePlan,
+) -> Result<MergePlan> {
+    let known = Known::of(older, &plan.touched)?;
+    let newer = plan_knowing(table, &plan.keys, net, known).await?;
+    Ok(newer.with_mode(plan.mode))
+}
+
+async fn plan_knowing(
+    table: &LakeTable,
+    keys: &[String],
+    net: NetChanges,
+    known: Known,
+) -> Result<MergePlan> {
     let (upserted, removed) = (row_count(&net.upserts), row_count(&net.deletes));
     let touched = if keys.is_empty() || table.rows() == 0 || upserted + removed == 0 {
         Vec::new()
     } else {
         let changed = KeySet::new(keys, net.upserts.iter().chain(&net.deletes))?;
-        locate::locate(table, changed).await?
+        locate::locate(table, changed, known).await?
     };
     let matches = touched.iter().flat_map(|file| &file.matches);
     let updated = matches.clone().filter(|found| (found.change as usize) < upserted).count();

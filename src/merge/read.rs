@@ -9,7 +9,7 @@ use parquet::arrow::arrow_reader::RowSelection;
 
 use crate::error::Result;
 use crate::merge::keys::KeySet;
-use crate::merge::locate::{column_batches, find, locate};
+use crate::merge::locate::{Known, column_batches, find, locate};
 use crate::merge::partition::PartitionValues;
 use crate::merge::prune::{Selected, in_memory};
 use crate::merge::touched::Touched;
@@ -31,7 +31,7 @@ pub async fn rows_of(
     if table.rows() == 0 || asked.iter().all(|batch| batch.num_rows() == 0) {
         return Ok(Vec::new());
     }
-    let touched = locate(table, KeySet::new(keys, asked)?).await?;
+    let touched = locate(table, KeySet::new(keys, asked)?, Known::default()).await?;
     read(table, &touched, keys, columns).await
 }
 
@@ -49,7 +49,7 @@ pub async fn rows_with(
     if table.rows() == 0 || asked.num_rows() == 0 {
         return Ok(Vec::new());
     }
-    let touched = find(table, KeySet::new(by, [asked])?).await?;
+    let touched = find(table, KeySet::new(by, [asked])?, Known::default()).await?;
     read(table, &touched, by, columns).await
 }
 

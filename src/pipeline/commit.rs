@@ -1,5 +1,7 @@
 //! One slice into one commit.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::prelude::SessionContext;
@@ -12,10 +14,14 @@ use crate::merge::{self, CommitOutcome};
 use crate::pipeline::Pipeline;
 use crate::pipeline::ready::ready_table;
 use crate::pipeline::slice::{Portion, Slice};
-use crate::progress::{Books, CommitRecord, Ledger, Mark};
+use crate::progress::{Books, CommitRecord, CommittedObject, Ledger, Mark};
 use crate::quarantine::{self, SetAside};
 use crate::storage::Location;
-use crate::table::LakeTable;
+use crate::table::{self, LakeTable, find_attempt};
+
+/// So often a slice is planned anew where others have committed in between, before everything
+/// is looked at again from the beginning.
+const MOST_REPLANS: u32 = 3;
 
 /// What became of a slice.
 #[must_use]
@@ -30,7 +36,8 @@ pub(super) enum SliceOutcome {
 }
 
 /// Takes a slice into the table: creates or widens it, sets bad rows aside, reduces to net
-/// changes, merges, and commits rows and ledger together.
+/// changes, merges, and commits rows and ledger together. Where somebody else commits meanwhile
+/// and applies no object, only the plan is made anew, for the files that are new.
 ///
 /// # Errors
 /// What was met before the commit was tried, and any imbalance of the books.
@@ -44,50 +51,93 @@ pub(super) async fn commit_slice(
     if table.is_none() && slice.schema.columns().is_empty() {
         return Ok(SliceOutcome::Nothing(slice));
     }
-    let table = ready_table(pipeline, spec, location, table, &slice).await?;
+    let mut table = ready_table(pipeline, spec, location, table, &slice).await?;
 
     let keys = spec.lake_keys();
     let (ledger, replayed) = ledger_after(table.ledger(), &slice, pipeline.settings().look_back);
-    let objects = slice.portions.iter().map(Portion::record).collect();
+    let objects: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
     let quarantined = slice.bad_rows();
     let batches = slice.take_batches();
     // Bad rows must be set aside before the commit; planning reads nothing of them.
     let planning = async {
-        let net = reduce(&table, &keys, batches).await?;
+        let current = Current { table: &table, keys: &keys, asked: AtomicBool::new(false) };
+        let net = reduce(&current, batches).await?;
+        // Values that were taken from the table may be others in another snapshot of it.
+        let kept = (!current.asked.into_inner()).then(|| net.clone());
         let (changes, superseded) = (net.changes, net.superseded);
         let plan = merge::plan(&table, &keys, net).await?.with_mode(spec.merge);
-        Ok::<_, Error>((plan, changes, superseded))
+        Ok::<_, Error>((plan, changes, superseded, kept))
     };
     let setting_aside = set_aside(pipeline, spec, &slice);
-    let ((plan, changes, superseded), ()) = tokio::try_join!(planning, setting_aside)?;
-    let books = Books {
-        rows: changes + quarantined,
-        inserted: plan.inserted,
-        updated: plan.updated,
-        deleted: plan.deleted,
-        superseded,
-        ignored: plan.ignored,
-        quarantined,
-        before: table.rows(),
-        after: table.rows() + plan.inserted - plan.deleted,
-    };
-    books.check()?;
-    let record = CommitRecord {
-        format: CommitRecord::FORMAT,
-        attempt: pipeline.clock.attempt_id(),
-        objects,
-        books,
-        ledger: Ledger { rows: books.after, ..ledger },
-    };
-    match merge::commit(&table, plan, &record, &pipeline.clock).await? {
-        CommitOutcome::Committed(delta) => {
-            let table = Box::new(table.succeeded_by(*delta, record)?);
-            Ok(SliceOutcome::Committed { table, books, replayed })
-        }
-        CommitOutcome::Unknown(error) => {
-            Ok(SliceOutcome::Unknown { attempt: record.attempt, error })
-        }
+    let ((mut plan, changes, superseded, kept), ()) = tokio::try_join!(planning, setting_aside)?;
+    let mut replans = 0;
+    loop {
+        let books = Books {
+            rows: changes + quarantined,
+            inserted: plan.inserted,
+            updated: plan.updated,
+            deleted: plan.deleted,
+            superseded,
+            ignored: plan.ignored,
+            quarantined,
+            before: table.rows(),
+            after: table.rows() + plan.inserted - plan.deleted,
+        };
+        books.check()?;
+        let record = CommitRecord {
+            format: CommitRecord::FORMAT,
+            attempt: pipeline.clock.attempt_id(),
+            objects: objects.clone(),
+            books,
+            ledger: Ledger { rows: books.after, ..ledger.clone() },
+        };
+        let error = match merge::commit(&table, plan.clone(), &record, &pipeline.clock).await? {
+            CommitOutcome::Committed(delta) => {
+                let table = Box::new(table.succeeded_by(*delta, record)?);
+                return Ok(SliceOutcome::Committed { table, books, replayed });
+            }
+            CommitOutcome::Unknown(error) => error,
+        };
+        let unknown = SliceOutcome::Unknown { attempt: record.attempt, error };
+        let Some(net) = kept.clone().filter(|_| replans < MOST_REPLANS) else {
+            return Ok(unknown);
+        };
+        // Whether the lost commit stands is then for the next look at the table to find out.
+        let Ok(Some(newer)) = passed_by(location, &table, &record).await else {
+            return Ok(unknown);
+        };
+        replans += 1;
+        tracing::info!(table = %spec.source, version = newer.version(), "planning anew");
+        plan = merge::replan(&newer, net, &table, &plan).await?;
+        table = newer;
     }
+}
+
+/// The table as it is now, if others have committed on the version that a commit of ours was
+/// made for, and nothing that the slice was cut by has changed: neither progress nor columns.
+async fn passed_by(
+    location: &Location,
+    table: &LakeTable,
+    lost: &CommitRecord,
+) -> Result<Option<LakeTable>> {
+    let newer = table::open(location, Some(table.clone())).await?;
+    let is_same = |newer: &LakeTable| {
+        // Until somebody else has the version, the lost commit may still come to stand there; if
+        // it does, the ledger has moved.
+        newer.version() > table.version()
+            && newer.schema() == table.schema()
+            && is_same_progress(newer.ledger(), table.ledger())
+    };
+    let Some(newer) = newer.filter(is_same) else { return Ok(None) };
+    let log_store = table::log_store(location)?;
+    let stands = find_attempt(&log_store, lost.attempt, Some(table.version())).await?;
+    Ok(stands.is_none().then_some(newer))
+}
+
+/// Whether no object was applied in between. Compaction of ours writes the ledger again.
+fn is_same_progress(one: &Ledger, other: &Ledger) -> bool {
+    let without_rows = |ledger: &Ledger| Ledger { rows: 0, ..ledger.clone() };
+    without_rows(one) == without_rows(other)
 }
 
 async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Result<()> {
@@ -132,26 +182,24 @@ fn ledger_after(before: &Ledger, slice: &Slice, look_back: LookBack) -> (Ledger,
     (ledger, replayed)
 }
 
-async fn reduce(
-    table: &LakeTable,
-    keys: &[String],
-    batches: Vec<RecordBatch>,
-) -> Result<NetChanges> {
+async fn reduce(current: &Current<'_>, batches: Vec<RecordBatch>) -> Result<NetChanges> {
     let session = SessionContext::new();
-    let changes = Changes::new(batches, table.schema(), keys)?;
-    let current = Current { table, keys };
-    net_changes(changes, &session, &current).await
+    let changes = Changes::new(batches, current.table.schema(), current.keys)?;
+    net_changes(changes, &session, current).await
 }
 
 /// The table as the reduction asks for rows of it.
 struct Current<'a> {
     table: &'a LakeTable,
     keys: &'a [String],
+    /// Whether it did.
+    asked: AtomicBool,
 }
 
 #[async_trait]
 impl CurrentRows for Current<'_> {
     async fn rows(&self, keys: RecordBatch, columns: &[String]) -> Result<Vec<RecordBatch>> {
+        self.asked.store(true, Ordering::Relaxed);
         merge::rows_of(self.table, self.keys, &[keys], columns).await
     }
 }
