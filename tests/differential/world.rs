@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use deltalake::checkpoints::create_checkpoint;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use dmslake::config::MergeMode;
+use dmslake::pipeline::{Limits, Pipeline, Status};
 use dmslake::schema::{Column, TableSchema};
 use dmslake::storage::Location;
 use dmslake::table::{self, LakeTable};
@@ -19,6 +22,7 @@ use super::batches::{Changes, Source};
 use super::corpus::Trail;
 use super::domain::Shape;
 use super::{foreign, rows};
+use crate::events;
 use crate::support::deletion_vectors::{self, Masked};
 use crate::support::lake;
 use crate::support::model::{Key, Row, Rows, Value};
@@ -34,8 +38,7 @@ pub(super) struct Scale {
 
 /// One table.
 pub(super) struct World {
-    /// Held so that the folder stays.
-    _folder: TempDir,
+    folder: TempDir,
     pub(super) root: PathBuf,
     pub(super) location: Location,
     pub(super) table: LakeTable,
@@ -85,7 +88,7 @@ impl World {
         let (root, width) = (folder.path().join("shop/t"), shape.first);
         let rows = Rows::new();
         let mut world = Self {
-            _folder: folder,
+            folder,
             root,
             location,
             table,
@@ -119,7 +122,7 @@ impl World {
 
     /// What happens between two batches, mostly nothing.
     pub(super) async fn interlude(&mut self, rng: &mut StdRng, vectors: bool) {
-        if vectors && rng.random_bool(0.7) {
+        if vectors && self.table.may_mask() && rng.random_bool(0.7) {
             self.masked(rng).await;
         }
         if self.width < self.shape.columns.len() && rng.random_bool(0.4) {
@@ -134,9 +137,34 @@ impl World {
             self.table.delta().clone().optimize().await.unwrap();
             self.reopened().await;
         }
+        if rng.random_bool(0.25) {
+            self.maintained(rng).await;
+        }
         if rng.random_bool(0.2) {
             create_checkpoint(self.table.delta(), None).await.unwrap();
             self.reopened().await;
+        }
+    }
+
+    /// Our own maintenance, which changes no row; now and then for a table that leaves deletion
+    /// vectors.
+    async fn maintained(&mut self, rng: &mut StdRng) {
+        let mut settings = events::settings("memory:///staging", &[("shop", "t")]);
+        let spec = &mut settings.tables[0];
+        spec.keys = self.shape.key_names();
+        spec.merge = *[MergeMode::DeletionVectors, MergeMode::Auto, MergeMode::CopyOnWrite]
+            .choose(rng)
+            .unwrap();
+        let lake = Location::open(self.folder.path().to_str().unwrap()).await.unwrap();
+        let staging = events::in_memory("s3://staging/dms");
+        let pipeline = Pipeline::new(Arc::new(settings), staging, lake, lake::clock());
+        let table = pipeline.settings().tables[0].clone();
+        let report = pipeline.maintain(&table, &Limits::default()).await;
+        assert_eq!(report.status, Status::Ok, "{report:?}");
+        self.reopened().await;
+        let found = rows::content(self.table.delta(), self.columns(), &self.shape.keys).await;
+        if let Some(difference) = rows::difference(self.columns(), &self.rows, &found) {
+            panic!("maintained, keys {:?}:\n{difference}\n{report:?}", self.shape.key_names());
         }
     }
 
