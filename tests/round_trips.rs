@@ -28,7 +28,7 @@ const DELAY: Duration = Duration::from_millis(60);
 /// Round trips in sequence of an application to a warm table, everything included.
 const MOST_IN_SEQUENCE: usize = 10;
 /// The same of a new process, or where another one has committed meanwhile.
-const MOST_IN_SEQUENCE_COLD: usize = 26;
+const MOST_IN_SEQUENCE_COLD: usize = 16;
 /// Pages of listings to a warm table: staging, and the log at the start, before the commit and
 /// behind it.
 const MOST_LISTS: usize = 4;

@@ -4,40 +4,32 @@
 //! twice after it. Ours goes on top of exactly the version that it was planned for, or not at
 //! all, and what it wrote is what it would read.
 
-use std::fmt;
-use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
 use deltalake::DeltaResult;
 use deltalake::kernel::Version;
 use deltalake::kernel::transaction::TransactionError;
 use deltalake::logstore::{CommitOrBytes, LogStore, LogStoreConfig, LogStoreRef, ObjectStoreRef};
-use futures::StreamExt as _;
-use futures::stream::{self, BoxStream};
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
-};
 use uuid::Uuid;
+
+use crate::table::read_once::ReadOnce;
 
 /// The log store of one commit. It believes that the version it is asked about is the newest:
 /// writing the next one fails where it is not.
 #[derive(Debug)]
 pub(crate) struct CommitLog {
     inner: LogStoreRef,
-    root: Arc<RememberingStore>,
+    root: Arc<ReadOnce>,
 }
 
 impl CommitLog {
     /// For a commit on top of the newest version, without any retry.
     pub(crate) fn of(inner: LogStoreRef) -> LogStoreRef {
-        let root =
-            RememberingStore { inner: inner.root_object_store(None), commit: OnceLock::new() };
-        Arc::new(Self { inner, root: Arc::new(root) })
+        let root = Arc::new(ReadOnce::over(inner.root_object_store(None)));
+        Arc::new(Self { inner, root })
     }
 }
 
@@ -65,7 +57,7 @@ impl LogStore for CommitLog {
         let table = Path::from_url_path(self.inner.root_url().path()).ok();
         if let (Some(table), Some(bytes)) = (table, bytes) {
             let path = table.join("_delta_log").join(format!("{version:020}.json"));
-            let _ = self.root.commit.set((path, bytes)); // a commit is written once
+            self.root.remember(path, bytes);
         }
         Ok(())
     }
@@ -94,103 +86,4 @@ impl LogStore for CommitLog {
     fn config(&self) -> &LogStoreConfig {
         self.inner.config()
     }
-}
-
-/// A store that answers for the commit that was written into it.
-#[derive(Debug)]
-struct RememberingStore {
-    inner: ObjectStoreRef,
-    commit: OnceLock<(Path, Bytes)>,
-}
-
-impl fmt::Display for RememberingStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
-}
-
-#[async_trait]
-impl ObjectStore for RememberingStore {
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        match self.commit.get() {
-            Some((path, bytes)) if path == location && is_plain(&options) => {
-                Ok(whole(path, bytes.clone()))
-            }
-            _ => self.inner.get_opts(location, options).await,
-        }
-    }
-
-    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        self.inner.get_ranges(location, ranges).await
-    }
-
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
-        self.inner.put_opts(location, payload, options).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    fn list_with_offset(
-        &self,
-        prefix: Option<&Path>,
-        offset: &Path,
-    ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
-    }
-
-    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.inner.rename_opts(from, to, options).await
-    }
-}
-
-/// Whether a whole object is asked for, whatever it is.
-fn is_plain(options: &GetOptions) -> bool {
-    let is_conditional = options.if_match.is_some()
-        || options.if_none_match.is_some()
-        || options.if_modified_since.is_some()
-        || options.if_unmodified_since.is_some();
-    !is_conditional && options.range.is_none() && options.version.is_none() && !options.head
-}
-
-fn whole(path: &Path, bytes: Bytes) -> GetResult {
-    let size = bytes.len() as u64;
-    let meta = ObjectMeta {
-        location: path.clone(),
-        last_modified: DateTime::<Utc>::UNIX_EPOCH,
-        size,
-        e_tag: None,
-        version: None,
-    };
-    let payload = GetResultPayload::Stream(stream::once(async { Ok(bytes) }).boxed());
-    GetResult { payload, meta, range: 0..size, attributes: object_store::Attributes::default() }
 }

@@ -9,6 +9,7 @@ pub(crate) mod footer;
 mod kept;
 mod log;
 mod open;
+mod read_once;
 mod schema;
 
 pub(crate) use commit::commit;

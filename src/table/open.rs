@@ -5,6 +5,8 @@ use std::sync::Arc;
 use deltalake::DeltaTable;
 use deltalake::kernel::Version;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
+use object_store::ObjectStore;
+use url::Url;
 use uuid::Uuid;
 
 use crate::clock::Clock;
@@ -14,6 +16,7 @@ use crate::schema::TableSchema;
 use crate::storage::Location;
 use crate::table::footer::Footers;
 use crate::table::log::{Newest, OurCommit, commit_at, goes_on_above, newest_commit};
+use crate::table::read_once::ReadOnce;
 use crate::table::schema::from_delta;
 
 const LOST: &str = "the ledger is lost: the log no longer holds the newest commit of dmslake";
@@ -168,8 +171,12 @@ impl LakeTable {
         match self.standing().await? {
             Standing::Newest => Ok(Some(self)),
             Standing::Behind => {
-                self.delta.update_state().await?;
-                read_progress(self.delta, self.footers).await.map(Some)
+                let reads = read_once(&self.delta.log_store())?;
+                let mut refreshing = DeltaTable::new(Arc::clone(&reads));
+                refreshing.state = self.delta.state.take();
+                refreshing.update_state().await?;
+                self.delta.state = refreshing.state.take();
+                read_progress(self.delta, &reads, self.footers).await.map(Some)
             }
             Standing::Gone => Ok(None),
         }
@@ -212,7 +219,11 @@ pub(crate) enum Standing {
 /// # Errors
 /// `Config` if the URL's path is not a valid prefix.
 pub fn log_store(location: &Location) -> Result<LogStoreRef> {
-    let (root, url, config) = (location.store(), location.url(), StorageConfig::default());
+    log_store_over(location.url(), location.store())
+}
+
+fn log_store_over(url: &Url, root: &Arc<dyn ObjectStore>) -> Result<LogStoreRef> {
+    let config = StorageConfig::default();
     let folder = config.decorate_store(Arc::clone(root), url).map_err(|error| {
         Error::new(ErrorKind::Config, "no table can stand there")
             .with("location", url)
@@ -221,19 +232,34 @@ pub fn log_store(location: &Location) -> Result<LogStoreRef> {
     Ok(default_logstore(Arc::new(folder), Arc::clone(root), url, &config))
 }
 
+/// The same log, each object of it read once; for as long as a snapshot is made.
+fn read_once(log_store: &LogStoreRef) -> Result<LogStoreRef> {
+    let store: Arc<dyn ObjectStore> = Arc::new(ReadOnce::over(log_store.root_object_store(None)));
+    log_store_over(log_store.root_url(), &store)
+}
+
 /// Loads the newest snapshot of whatever Delta table stands at a location; none if there is none.
 ///
 /// # Errors
 /// `Unavailable` if the log cannot be read.
 pub async fn load(location: &Location) -> Result<Option<DeltaTable>> {
-    let mut table = DeltaTable::new(log_store(location)?);
-    match table.load().await {
-        Ok(()) => Ok(Some(table)),
+    let log_store = log_store(location)?;
+    load_through(&read_once(&log_store)?, log_store).await
+}
+
+/// The same; what is read comes through `reads`, the table then stands on `log_store`.
+async fn load_through(reads: &LogStoreRef, log_store: LogStoreRef) -> Result<Option<DeltaTable>> {
+    let mut loading = DeltaTable::new(Arc::clone(reads));
+    match loading.load().await {
+        Ok(()) => {}
         // The library tells an absent table by several errors, so the log itself is asked.
-        Err(_) if !table.verify_deltatable_existence().await? => Ok(None),
+        Err(_) if !loading.verify_deltatable_existence().await? => return Ok(None),
         // It may have been made between the two looks.
-        Err(_) => Ok(table.load().await.map(|()| Some(table))?),
+        Err(_) => loading.load().await?,
     }
+    let mut table = DeltaTable::new(log_store);
+    table.state = loading.state.take();
+    Ok(Some(table))
 }
 
 /// Opens the table at a location, from a warm one if there is one; none if there is no table.
@@ -247,23 +273,28 @@ pub async fn open(location: &Location, warm: Option<LakeTable>) -> Result<Option
     {
         return Ok(Some(table));
     }
-    match load(location).await? {
-        Some(delta) => read_progress(delta, Arc::default()).await.map(Some),
+    let log_store = log_store(location)?;
+    let reads = read_once(&log_store)?;
+    match load_through(&reads, log_store).await? {
+        Some(delta) => read_progress(delta, &reads, Arc::default()).await.map(Some),
         None => Ok(None),
     }
 }
 
-async fn read_progress(delta: DeltaTable, footers: Arc<Footers>) -> Result<LakeTable> {
-    let log_store = delta.log_store();
+async fn read_progress(
+    delta: DeltaTable,
+    reads: &LogStoreRef,
+    footers: Arc<Footers>,
+) -> Result<LakeTable> {
     let snapshot = delta.snapshot()?;
     let version = snapshot.version();
     let corrupt = |message: &str| {
         Error::new(ErrorKind::TableCorrupt, message).with("table", delta.table_url())
     };
-    let (found_at, commit) = match newest_commit(&log_store, version).await? {
+    let (found_at, commit) = match newest_commit(reads, version).await? {
         Newest::Found(found_at, commit) => (found_at, *commit),
         Newest::Absent => {
-            let transaction = snapshot.transaction_version(log_store.as_ref(), APP_ID).await?;
+            let transaction = snapshot.transaction_version(reads.as_ref(), APP_ID).await?;
             return Err(match transaction {
                 None => corrupt("a Delta table that dmslake did not make stands there"),
                 Some(_) => corrupt(LOST),
