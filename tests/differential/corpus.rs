@@ -53,10 +53,12 @@ pub(super) fn note(world: &mut World, counts: [u64; 4]) {
 pub(super) fn leave(world: &World, origin: &str) {
     let Some(folder) = &world.trail.folder else { return };
     std::fs::create_dir_all(folder).unwrap();
-    let number = (0..).map(|number| folder.join(format!("{number:03}")));
     // Whoever makes the folder has the number.
-    let folder = number.into_iter().find(|folder| std::fs::create_dir(folder).is_ok()).unwrap();
-    let is_plain = world.rows.len() % 2 == 0;
+    let folder = (0..1000)
+        .map(|number| folder.join(format!("{number:03}")))
+        .find(|folder| std::fs::create_dir(folder).is_ok())
+        .unwrap();
+    let is_plain = world.rows.len().is_multiple_of(2);
     let name = encode_segment(if is_plain { "orders" } else { "order items 50% é" });
     let root = folder.join(&name);
     std::fs::create_dir(&root).unwrap();

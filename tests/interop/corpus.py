@@ -56,9 +56,14 @@ class Table:
 
     @cached_property
     def actions(self) -> list[dict]:
+        """The actions of all of the log."""
         commits = sorted((self.root / "_delta_log").glob("*.json"))
-        texts = (commit.read_text(encoding="utf-8") for commit in commits)
-        return [json.loads(line) for text in texts for line in text.strip().split("\n")]
+        return [action for path in commits for action in self.commit(int(path.stem))]
+
+    def commit(self, version: int) -> list[dict]:
+        """The actions of one commit."""
+        path = self.root / "_delta_log" / f"{version:020}.json"
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").strip().split("\n")]
 
     @cached_property
     def footers(self) -> list:

@@ -21,9 +21,9 @@ def faults(session, table) -> list[str]:
         entry = versions[merge["version"]]
         told = {fate: entry["operationMetrics"].get(name) for fate, name in METRICS.items()}
         counted = {fate: str(merge[fate]) for fate in METRICS}
-        # What only inserts is an append to every other writer.
-        only_inserts = merge["inserted"] and not merge["updated"] and not merge["deleted"]
-        operation = "WRITE" if only_inserts else "MERGE"
+        # What inserts and takes no file away is an append to every other writer.
+        removes = any("remove" in action for action in table.commit(merge["version"]))
+        operation = "WRITE" if merge["inserted"] and not removes else "MERGE"
         if (entry["operation"], told) != (operation, counted):
             found.append(
                 f"{table.name} version {merge['version']}: the history says {entry['operation']} "

@@ -14,7 +14,7 @@ MERGES = ["copy-on-write", "deletion-vectors"]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", default="", help="part of the way of merging and the race, as printed")
+    parser.add_argument("--only", default="", help="part of a race's name, as printed")
     arguments = parser.parse_args()
     folder = arguments.folder
     folder.mkdir(parents=True)
@@ -26,12 +26,13 @@ def main() -> int:
             "spark.databricks.delta.retentionDurationCheck.enabled": "false",
         }
     )
-    faults = []
+    faults, raced = [], 0
     for merge in MERGES:
         table = scenarios.prepared(folder / merge, merge)
         for name, scenario in scenarios.all_of(session, table):
             if arguments.only not in f"{merge}, {name}":
                 continue
+            raced += 1
             try:
                 result = scenario()
             except Exception as error:  # the other races go on
@@ -39,8 +40,8 @@ def main() -> int:
                 result = f"FAILED {type(error).__name__}: {error}"
             print(f"{merge:18}{name:50}{result}", flush=True)
     session.stop()
-    print(f"{len(faults)} races went wrong")
-    return 1 if faults else 0
+    print(f"{len(faults)} of {raced} races went wrong")
+    return 1 if faults or not raced else 0
 
 
 if __name__ == "__main__":
