@@ -49,7 +49,13 @@ fn measure_wide_file(folder: &Path, rows: u64, report: &mut Report) {
         let runtime = tokio::runtime::Runtime::new().expect("a runtime");
         let first = (0..rows).step_by(STEP);
         let batches = first.map(|first| wide(first..(first + STEP as u64).min(rows), 0));
-        runtime.block_on(create(&made, &schema(), &keys(), std::iter::once(batches)));
+        runtime.block_on(create(
+            &made,
+            &schema(),
+            &keys(),
+            |layout| layout,
+            std::iter::once(batches),
+        ));
         fs::rename(made, &kept).expect("renamed");
     }
     let table = folders::tables(folder).join("wide-copy");

@@ -40,6 +40,11 @@ impl Key {
         }
     }
 
+    /// Whether any file may hold any key: such files have bloom filters.
+    pub(crate) fn overlaps(self) -> bool {
+        self == Self::Hex
+    }
+
     fn columns(self) -> Vec<Column> {
         let key = |name: &str, column_type| Column { nullable: false, ..column(name, column_type) };
         match self {

@@ -111,15 +111,18 @@ async fn make(folder: &Path, key: Key, rows: u64, files: u64) -> Vec<String> {
             orders::images(key, &numbers, 0)
         })
     };
-    create(folder, &orders::schema(key), &key.names(), (0..files).map(steps)).await
+    let layout = if key.overlaps() { FileLayout::with_bloom_filters } else { |layout| layout };
+    create(folder, &orders::schema(key), &key.names(), layout, (0..files).map(steps)).await
 }
 
 /// Makes a table of given data files, each from the batches of its rows, with the layout and the
-/// statistics that dmslake gives them, in one commit. Gives the files' paths.
+/// statistics that dmslake gives them, in one commit; `choose` decides what of the layout is left
+/// open. Gives the files' paths.
 pub(crate) async fn create<F>(
     folder: &Path,
     schema: &TableSchema,
     keys: &[String],
+    choose: impl Fn(FileLayout) -> FileLayout,
     files: impl Iterator<Item = F>,
 ) -> Vec<String>
 where
@@ -127,7 +130,7 @@ where
 {
     let table = lake::create(&location(folder).await, "bench", schema).await;
     let layout = FileLayout::of(&table, keys, &lake::clock()).expect("a layout");
-    let layout = Arc::new(layout.with_target_file_size(NO_LIMIT));
+    let layout = Arc::new(choose(layout).with_target_file_size(NO_LIMIT));
     let store = table.delta().log_store().object_store(None);
     let mut adds: Vec<Add> = Vec::new();
     let mut rows = 0;
