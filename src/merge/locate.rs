@@ -71,8 +71,8 @@ pub(super) async fn find(
         let scan = Arc::clone(&scan);
         #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
         let add = view.add_action();
-        if let Some(touched) = known.take(&add) {
-            return futures::future::ready(Ok(touched)).left_future();
+        if known.has(&add) {
+            return futures::future::ready(Ok(known.take(add))).left_future();
         }
         // A task of its own, so that files are decoded on all cores.
         let scanned = SpawnedTask::spawn(async move { scan.file(add).await });
@@ -113,13 +113,14 @@ impl Known {
         })
     }
 
-    /// What is known of a file, if anything is: where the keys stand in it, if they do.
-    fn take(&mut self, add: &Add) -> Option<Option<Touched>> {
-        if self.files.get(&add.path)? != &add.deletion_vector {
-            return None;
-        }
-        let touched = self.touched.remove(&add.path);
-        Some(touched.map(|touched| Touched { add: add.clone(), ..touched }))
+    /// Whether it is known where the keys stand in a file, if they do.
+    fn has(&self, add: &Add) -> bool {
+        self.files.get(&add.path) == Some(&add.deletion_vector)
+    }
+
+    /// Where they stand in a file of which that is known.
+    fn take(&mut self, add: Add) -> Option<Touched> {
+        self.touched.remove(&add.path).map(|touched| Touched { add, ..touched })
     }
 }
 
