@@ -1,5 +1,6 @@
 //! What the function weighs and how soon it listens: the `bootstrap` that was built with this
-//! program, and that of the `dist` profile where it was built.
+//! program and so with default features, and where it was built, the function's own, of the
+//! `dist` profile and without them.
 
 use std::fs;
 use std::io::Write;
@@ -29,7 +30,7 @@ pub(crate) fn measure(folder: &Path, report: &mut Report) {
     } else {
         report.note(
             "bootstrap of the dist profile, which is the function's, is left out: not built \
-             (cargo build --profile dist --bin bootstrap)",
+             (cargo build --profile dist --bin bootstrap --no-default-features)",
         );
     }
 }
