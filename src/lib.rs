@@ -76,6 +76,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod quarantine;
 pub mod schema;
+mod session;
 pub mod source;
 pub mod storage;
 pub mod table;

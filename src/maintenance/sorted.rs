@@ -12,12 +12,13 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ident;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::prelude::SessionConfig;
 use deltalake::kernel::Add;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::error::Result;
 use crate::merge::live_rows;
+use crate::session::session;
 use crate::table::LakeTable;
 
 /// Sorts the live rows of these files by their keys; without keys they come as they stand.
@@ -37,7 +38,7 @@ pub(super) async fn sorted_rows(
     let config = SessionConfig::new()
         .with_target_partitions(1)
         .with_sort_spill_reservation_bytes(memory_budget / 4);
-    let session = SessionContext::new_with_config_rt(config, runtime);
+    let session = session(config, runtime);
     let schema = table.schema().arrow();
     let rows = LiveRows { table: table.clone(), files, schema: Arc::clone(&schema) };
     let rows =

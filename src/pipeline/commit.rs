@@ -1,10 +1,11 @@
 //! One slice into one commit.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::SessionConfig;
 use uuid::Uuid;
 
 use crate::change::{Changes, CurrentRows, NetChanges, net_changes};
@@ -16,6 +17,7 @@ use crate::pipeline::ready::ready_table;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::progress::{Books, CommitRecord, CommittedObject, Ledger, Mark};
 use crate::quarantine::{self, SetAside};
+use crate::session::session;
 use crate::storage::Location;
 use crate::table::{self, LakeTable, find_attempt};
 
@@ -183,7 +185,7 @@ fn ledger_after(before: &Ledger, slice: &Slice, look_back: LookBack) -> (Ledger,
 }
 
 async fn reduce(current: &Current<'_>, batches: Vec<RecordBatch>) -> Result<NetChanges> {
-    let session = SessionContext::new();
+    let session = session(SessionConfig::new(), Arc::default());
     let changes = Changes::new(batches, current.table.schema(), current.keys)?;
     net_changes(changes, &session, current).await
 }
