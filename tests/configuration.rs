@@ -46,6 +46,7 @@ fn the_least_configuration_takes_every_default() {
     assert_eq!(settings.dms, S3Settings::default());
     assert_eq!(settings.memory_budget, None);
     assert_eq!(settings.look_back, LookBack { objects: 64, minutes: 1440 });
+    assert!(settings.maintain.delete);
     let [table] = settings.tables.as_slice() else { panic!("one table") };
     let source = TableName { schema: "shop".into(), table: "orders".into() };
     assert_eq!(table.source, source);
@@ -174,6 +175,8 @@ fn every_violation_is_named_at_once() {
         [look_back]
         objects = 65
         minutes = 0
+        [maintain]
+        delete = "never"
         [dms]
         rfc_4180 = "maybe"
         csv_delimeter = ";"
@@ -211,8 +214,9 @@ fn every_violation_is_named_at_once() {
         "table[1].append_only: 1 is not allowed; allowed: true, false",
         "memory_budget: \"lots\" is not allowed; allowed: bytes above 0",
         "look_back.objects: 65 is not allowed; allowed: 1 to 64",
+        "maintain.delete: \"never\" is not allowed; allowed: true, false",
         "look_back.minutes: 0 is not allowed; allowed: 1 to 525600",
-        "colour: no such setting; allowed: defaults, dms, lake, look_back, memory_budget, staging, table",
+        "colour: no such setting; allowed: defaults, dms, lake, look_back, maintain, memory_budget, staging, table",
     ];
     for line in expected {
         assert!(found.iter().any(|found| found.starts_with(line)), "{line}\nin {found:#?}");
