@@ -71,6 +71,7 @@ pub mod error;
 pub mod event;
 pub mod lambda;
 pub mod maintenance;
+pub mod memory;
 pub mod merge;
 pub mod pipeline;
 pub mod progress;

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    dmslake::memory::return_large_blocks();
     dmslake::cli::main()
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::lambda::{Warm, handle, log};
+use dmslake::memory::return_large_blocks;
 use lambda_runtime::{LambdaEvent, run, service_fn};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
+    return_large_blocks();
     log::start();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let uri = std::env::var("DMSLAKE_CONFIG").unwrap_or_default();

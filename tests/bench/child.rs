@@ -75,6 +75,8 @@ pub(crate) fn asked(arguments: &[String]) -> Option<Case> {
 
 /// Runs a case here and prints what it took.
 pub(crate) fn answer(case: &Case) {
+    // As both binaries do.
+    dmslake::memory::return_large_blocks();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let mut run = runtime.block_on(async {
         match case {
