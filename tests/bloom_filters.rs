@@ -210,7 +210,7 @@ fn foreign_types(key: ColumnType) -> Vec<DataType> {
         ColumnType::Int => vec![DataType::Int64],
         ColumnType::Decimal { precision, scale } => {
             let scale = i8::try_from(scale).unwrap();
-            let wider = vec![
+            let wider = [
                 DataType::Decimal128(38, scale),
                 DataType::Decimal128((precision + 1).min(38), scale),
                 DataType::Decimal128(38, scale + 1),

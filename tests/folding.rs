@@ -26,7 +26,7 @@ use crate::support::{audit, deletion_vectors, lake, property};
 
 /// Files of a tier, tiers, and so the most small files of a partition.
 const MOST_IN_TIER: usize = 8;
-const TIERS: u64 = 6;
+const TIERS: u8 = 6;
 const MOST_FILES: usize = MOST_IN_TIER * TIERS as usize;
 
 fn columns() -> Vec<Column> {
@@ -60,7 +60,7 @@ fn net(upserts: &[(i64, String)], deletes: &[i64]) -> NetChanges {
 struct Table {
     folder: TempDir,
     location: Location,
-    table: LakeTable,
+    lake: LakeTable,
     keys: Vec<String>,
     mode: MergeMode,
     rows: BTreeMap<i64, String>,
@@ -87,14 +87,14 @@ impl Table {
     fn of(
         folder: TempDir,
         location: Location,
-        table: LakeTable,
+        lake: LakeTable,
         mode: MergeMode,
         keys: &[&str],
     ) -> Self {
         let keys = keys.iter().map(|&key| key.to_owned()).collect();
         let (rows, next) = (BTreeMap::new(), 0);
         let (inserted, changed, copied, folds) = (0, 0, 0, 0);
-        Self { folder, location, table, keys, mode, rows, next, inserted, changed, copied, folds }
+        Self { folder, location, lake, keys, mode, rows, next, inserted, changed, copied, folds }
     }
 
     fn root(&self) -> PathBuf {
@@ -110,23 +110,22 @@ impl Table {
     /// Commits, checks what the commit says about itself, and the bounds.
     async fn commit(&mut self, upserts: &[(i64, String)], deletes: &[i64]) {
         let net = net(upserts, deletes);
-        let plan = merge::plan(&self.table, &self.keys, net).await.unwrap().with_mode(self.mode);
+        let plan = merge::plan(&self.lake, &self.keys, net).await.unwrap().with_mode(self.mode);
         let counts = [plan.inserted, plan.updated, plan.deleted];
-        let before = audit::Before::of(&self.table);
-        let record = lake::record(&self.table, &plan);
-        self.table = match merge::commit(&self.table, plan, &record, &lake::clock()).await.unwrap()
-        {
+        let before = audit::Before::of(&self.lake);
+        let record = lake::record(&self.lake, &plan);
+        self.lake = match merge::commit(&self.lake, plan, &record, &lake::clock()).await.unwrap() {
             CommitOutcome::Committed(delta) => {
-                self.table.clone().succeeded_by(*delta, record.clone()).unwrap()
+                self.lake.clone().succeeded_by(*delta, record.clone()).unwrap()
             }
             CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
         };
-        audit::check(&self.root(), &before, &self.table, &record, counts);
+        audit::check(&self.root(), &before, &self.lake, &record, counts);
         self.rows.extend(upserts.iter().cloned());
         self.rows.retain(|id, _| !deletes.contains(id));
-        let [inserted, updated, deleted] = counts;
+        let inserted = counts[0];
         self.inserted += inserted;
-        self.changed += inserted + updated + deleted;
+        self.changed += counts.iter().sum::<u64>();
         let info = self.info();
         let metric = |name: &str| -> u64 {
             info["operationMetrics"][name].as_str().unwrap().parse().unwrap()
@@ -145,7 +144,7 @@ impl Table {
     }
 
     fn info(&self) -> Json {
-        let path = self.root().join(format!("_delta_log/{:020}.json", self.table.version()));
+        let path = self.root().join(format!("_delta_log/{:020}.json", self.lake.version()));
         let content = std::fs::read(path).unwrap();
         let actions = serde_json::Deserializer::from_slice(&content).into_iter::<Json>();
         let mut infos = actions.filter_map(|action| action.unwrap().get("commitInfo").cloned());
@@ -153,7 +152,7 @@ impl Table {
     }
 
     fn live_rows(&self) -> Vec<u64> {
-        let log = self.table.delta().snapshot().unwrap().log_data();
+        let log = self.lake.delta().snapshot().unwrap().log_data();
         let live = log.iter().map(|file| {
             let masked = file.deletion_vector_descriptor().map_or(0, |vector| vector.cardinality);
             file.num_records().unwrap() as u64 - u64::try_from(masked).unwrap()
@@ -221,7 +220,10 @@ async fn small_files_stay_few_whatever_is_committed() {
         table.check_rows().await;
         if mode == MergeMode::DeletionVectors {
             let (copied, changed) = (table.copied, table.changed);
-            assert!(copied <= TIERS * changed, "{copied} rows copied for {changed} changes");
+            assert!(
+                copied <= u64::from(TIERS) * changed,
+                "{copied} rows copied for {changed} changes"
+            );
         }
     })
     .await;
@@ -336,11 +338,11 @@ async fn files_are_folded_within_their_partition() {
             upserts.push((rng.random_range(0..table.next - 2), "z".to_owned()));
         }
         let net = net(&upserts, &[]);
-        let plan = merge::plan(&table.table, &table.keys, net).await.unwrap();
-        let record = lake::record(&table.table, &plan);
-        let _ = merge::commit(&table.table, plan, &record, &lake::clock()).await.unwrap();
+        let plan = merge::plan(&table.lake, &table.keys, net).await.unwrap();
+        let record = lake::record(&table.lake, &plan);
+        let _ = merge::commit(&table.lake, plan, &record, &lake::clock()).await.unwrap();
         table.rows.extend(upserts);
-        table.table = lake::open(&table.location).await;
+        table.lake = lake::open(&table.location).await;
     }
     table.check_rows().await;
     assert!((2..=4 * MOST_IN_TIER).contains(&table.files()), "{} files", table.files());
@@ -350,17 +352,17 @@ async fn files_are_folded_within_their_partition() {
 async fn a_table_that_only_takes_appends_keeps_its_files() {
     let mut table = Table::new(MergeMode::CopyOnWrite, &[]).await;
     let properties = [(TableProperty::AppendOnly.as_ref().to_owned(), "true".to_owned())];
-    let delta = table.table.delta().clone();
+    let delta = table.lake.delta().clone();
     let _ = delta.set_tbl_properties().with_properties(properties.into()).await.unwrap();
-    table.table = lake::open(&table.location).await;
+    table.lake = lake::open(&table.location).await;
     for _ in 0..20 {
         let fresh = table.fresh(1, "new");
-        let plan = merge::plan(&table.table, &[], net(&fresh, &[])).await.unwrap();
-        let record = lake::record(&table.table, &plan);
-        let outcome = merge::commit(&table.table, plan, &record, &lake::clock()).await.unwrap();
+        let plan = merge::plan(&table.lake, &[], net(&fresh, &[])).await.unwrap();
+        let record = lake::record(&table.lake, &plan);
+        let outcome = merge::commit(&table.lake, plan, &record, &lake::clock()).await.unwrap();
         assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
         table.rows.extend(fresh);
-        table.table = lake::open(&table.location).await;
+        table.lake = lake::open(&table.location).await;
     }
     assert_eq!(table.files(), 20);
     table.check_rows().await;

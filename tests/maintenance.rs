@@ -343,9 +343,9 @@ async fn a_commit_in_between_is_gone_around_or_wins() {
             let merge = async {
                 // A merge that inserts would fold the files that are due for compaction.
                 if id == 0 {
-                    rival.merge([id], &[]).await
+                    rival.merge([id], &[]).await;
                 } else {
-                    rival.append([id]).await
+                    rival.append([id]).await;
                 }
                 rival.rows
             };
