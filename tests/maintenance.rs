@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deltalake::kernel::TableFeatures;
+use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::MergeMode;
 use dmslake::maintenance::{Action, MaintenanceReport, Outcome};
-use dmslake::pipeline::Status;
+use dmslake::pipeline::{Limits, Status};
 use dmslake::progress::Ledger;
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -97,6 +98,21 @@ async fn a_large_run_is_not_rewritten_for_small_ones() {
     rows.sort_unstable();
     assert_eq!(rows, [800, 200_000]);
     site.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_fit_the_time_left_is_due_still() {
+    let site = overlapping(MergeMode::CopyOnWrite).await;
+    let keeper = site.keeper("copy-on-write", "", None).await;
+    let table = &keeper.settings().tables[0];
+    let over = Limits { deadline: Some(SystemClock.instant()), ..Limits::default() };
+    let report = keeper.maintain(table, &over).await;
+    assert_eq!(report.status, Status::Ok);
+    let compact = &report.actions[0];
+    assert_eq!((compact.action, compact.outcome), (Action::Compact, Outcome::Skipped));
+    assert!(compact.reason.contains("too much for the time left"), "{}", compact.reason);
+    assert_eq!(site.files().await.len(), 9);
+    assert_eq!(actions(&site.maintain().await), [Action::Compact]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

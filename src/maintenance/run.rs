@@ -11,7 +11,7 @@ use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::policy::{BYTES_A_SECOND, CHECKPOINT_COMMITS, MOST_COMMITS, MOST_RACES};
 use crate::maintenance::purge::{self, Purge};
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
-use crate::maintenance::{checkpoint, lower, rewrite, vacuum};
+use crate::maintenance::{checkpoint, lower, rewrite, sorted, vacuum};
 use crate::merge::FileLayout;
 use crate::pipeline::Limits;
 use crate::storage::Location;
@@ -30,6 +30,12 @@ pub(crate) struct Maintenance<'a> {
     pub(crate) memory_budget: usize,
     /// Whether anything may be deleted.
     pub(crate) deletes: bool,
+}
+
+/// Bytes of files that one rewrite may take in.
+struct MostBytes {
+    purged: u64,
+    compacted: u64,
 }
 
 /// A rewrite that is due.
@@ -82,16 +88,15 @@ impl Maintenance<'_> {
         report: &mut MaintenanceReport,
     ) -> Result<LakeTable> {
         let mut races = 0;
+        let mut too_large = None;
         for _ in 0..MOST_COMMITS {
-            let most_bytes = self.most_bytes();
+            if self.limits.stop.is_requested() {
+                break;
+            }
             let keys = self.keys(&table);
             let files = LiveFile::all(&table, &keys)?;
             let layout = Arc::new(FileLayout::of(&table, &keys, self.clock)?);
-            let Some(due) = self.due(files, &layout, most_bytes) else { break };
-            if self.limits.stop.is_requested() || due.bytes() > most_bytes {
-                report.add(due.skipped());
-                break;
-            }
+            let Some(due) = self.due(files, &layout, &mut too_large) else { break };
             let (action, reason) = (due.action(), due.reason().to_owned());
             let replacement = match due {
                 Rewrite::Compact(compaction) => {
@@ -115,14 +120,33 @@ impl Maintenance<'_> {
             };
             report.version = Some(table.version());
         }
+        if let Some(skipped) = too_large {
+            report.add(skipped);
+        }
         Ok(table)
     }
 
-    fn due(&self, files: Vec<LiveFile>, layout: &FileLayout, most_bytes: u64) -> Option<Rewrite> {
-        let compaction = compaction::choose(&files, layout, most_bytes);
-        compaction
-            .map(Rewrite::Compact)
-            .or_else(|| purge::choose(files, self.spec.merge, most_bytes).map(Rewrite::Purge))
+    /// The next rewrite that fits what there is; the first that does not is `too_large`.
+    fn due(
+        &self,
+        files: Vec<LiveFile>,
+        layout: &FileLayout,
+        too_large: &mut Option<ActionReport>,
+    ) -> Option<Rewrite> {
+        let most = self.most_bytes();
+        *too_large = None;
+        let mut fits = |rewrite: Rewrite, most: u64| {
+            if rewrite.bytes() <= most {
+                return Some(rewrite);
+            }
+            too_large.get_or_insert_with(|| rewrite.skipped());
+            None
+        };
+        let compaction = compaction::choose(&files, layout, most.compacted);
+        compaction.and_then(|it| fits(Rewrite::Compact(it), most.compacted)).or_else(|| {
+            let purge = purge::choose(files, self.spec.merge, most.purged)?;
+            fits(Rewrite::Purge(purge), most.purged)
+        })
     }
 
     async fn lower(&self, table: LakeTable, report: &mut MaintenanceReport) -> Result<LakeTable> {
@@ -184,10 +208,12 @@ impl Maintenance<'_> {
         keys
     }
 
-    /// What can be rewritten in the time left.
-    fn most_bytes(&self) -> u64 {
+    /// What can be rewritten in the time left, and sorted besides.
+    fn most_bytes(&self) -> MostBytes {
         let left = |end: std::time::Instant| end.saturating_duration_since(self.clock.instant());
-        self.limits.deadline.map_or(u64::MAX, |end| left(end).as_secs() * BYTES_A_SECOND)
+        let in_time = |end| left(end).as_secs() * BYTES_A_SECOND;
+        let purged = self.limits.deadline.map_or(u64::MAX, in_time);
+        MostBytes { purged, compacted: purged.min(sorted::most_bytes()) }
     }
 }
 
@@ -216,7 +242,10 @@ impl Rewrite {
 
     fn skipped(&self) -> ActionReport {
         let megabytes = self.bytes() / 1_000_000;
-        let reason = format!("{}; {megabytes} MB do not fit the time left", self.reason());
+        let reason = format!(
+            "{}; {megabytes} MB are too much for the time left or the temporary disk",
+            self.reason()
+        );
         ActionReport::new(self.action(), Outcome::Skipped, reason)
     }
 }

@@ -17,6 +17,7 @@ use deltalake::kernel::Add;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::error::Result;
+use crate::maintenance::policy::SORTED_SIZE;
 use crate::merge::live_rows;
 use crate::session::session;
 use crate::table::LakeTable;
@@ -46,6 +47,13 @@ pub(super) async fn sorted_rows(
     let by_key = keys.iter().map(|key| ident(key).sort(true, true)).collect::<Vec<_>>();
     let rows = if by_key.is_empty() { rows } else { rows.sort(by_key)? };
     Ok(rows.execute_stream().await?)
+}
+
+/// Bytes of data files whose rows the disk for temporary files can hold while they are sorted:
+/// a function has little of it unless told otherwise.
+pub(super) fn most_bytes() -> u64 {
+    let space = rustix::fs::statvfs(std::env::temp_dir());
+    space.map_or(u64::MAX, |space| space.f_bavail.saturating_mul(space.f_frsize) / SORTED_SIZE)
 }
 
 /// The live rows of some files, one after another.

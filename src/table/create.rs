@@ -76,7 +76,7 @@ pub async fn add_columns(
 }
 
 /// Lets rows of the table be masked by deletion vectors, in a commit of its own, which takes in
-/// no object. The protocol rises to reader 3 / writer 7 for good.
+/// no object. The protocol rises to reader 3 / writer 7, until maintenance lowers it.
 ///
 /// # Errors
 /// `Conflict` if the outcome is unknown.
