@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dmslake::clock::{Clock as _, SystemClock};
-use dmslake::pipeline::{Limits, Pipeline, Scope, Silent};
+use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status};
 use dmslake::storage::Location;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,8 @@ use crate::rows;
 
 /// Changes of a batch.
 pub(super) const CHANGES: u64 = 20;
+/// After so many batches the table is maintained, as by a sweep; what that costs is not counted.
+const MAINTAINED: u64 = 50;
 /// So many objects stay in staging; older ones expire.
 const STAGED: u64 = 100;
 const HEAD: &str = "batch,version,milliseconds,requests,gets,lists,puts,bytes_written,files,\
@@ -104,6 +106,11 @@ pub(crate) async fn follow(course: &Course, csv: &Path) -> Run {
             log.described()
         )
         .expect("written");
+        if (batch + 1) % MAINTAINED == 0 {
+            let report = pipeline.maintain(&table, &Limits::default()).await;
+            assert_eq!(report.status, Status::Ok, "{report:?}");
+            log.follow(report.version.expect("a table"));
+        }
         let outcome = vec![asked.len() as i64, in_sequence(&asked).len() as i64];
         last = Run { seconds, peak: 0, outcome, version };
     }
