@@ -39,6 +39,18 @@ pub(super) enum Command {
     Demo(DemoArguments),
 }
 
+// No doc comment: clap would take it for the help text of the command that it stands in.
+#[derive(Args, Debug)]
+pub(super) struct ChosenArguments {
+    /// The configuration; paths without a scheme in it are relative to its folder.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    pub(super) config: PathBuf,
+
+    /// Only this table, as `source` spells it in the configuration; may be repeated.
+    #[arg(short, long = "table", value_name = "SCHEMA.TABLE")]
+    pub(super) tables: Vec<String>,
+}
+
 /// Apply everything that is staged, until every table is caught up.
 ///
 /// Lists staging, finds what the tables have not taken in yet, and applies it in order: full
@@ -51,13 +63,8 @@ pub(super) enum Command {
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ApplyArguments {
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    pub(super) config: PathBuf,
-
-    /// Only this table, as `source` spells it in the configuration; may be repeated.
-    #[arg(short, long = "table", value_name = "SCHEMA.TABLE")]
-    pub(super) tables: Vec<String>,
+    #[command(flatten)]
+    pub(super) chosen: ChosenArguments,
 
     /// Print one JSON object a table, one a line, then {"unconfigured": […]}.
     #[arg(long)]
@@ -74,13 +81,8 @@ pub(super) struct ApplyArguments {
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct MaintainArguments {
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    pub(super) config: PathBuf,
-
-    /// Only this table, as `source` spells it in the configuration; may be repeated.
-    #[arg(short, long = "table", value_name = "SCHEMA.TABLE")]
-    pub(super) tables: Vec<String>,
+    #[command(flatten)]
+    pub(super) chosen: ChosenArguments,
 
     /// Print one JSON object a table, one a line.
     #[arg(long)]

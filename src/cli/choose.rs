@@ -1,15 +1,53 @@
-//! The tables that a command names.
+//! The tables that a command names, and what it works on them with.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::args::ChosenArguments;
+use super::output::{Screen, plural};
+use super::{configuration, signals};
+use crate::clock::SystemClock;
 use crate::config::{Settings, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::{Limits, Pipeline};
+
+/// Chosen tables, in the configuration's order.
+pub(super) struct Chosen {
+    pub(super) tables: Vec<TableSpec>,
+    pub(super) pipeline: Pipeline,
+    /// No deadline; a signal asks for the stop.
+    pub(super) limits: Limits,
+}
+
+impl Chosen {
+    /// Reads the configuration and opens its places.
+    ///
+    /// # Errors
+    /// `Config` for a configuration or a table name that cannot be used.
+    pub(super) async fn open(arguments: &ChosenArguments, screen: &Screen) -> Result<Self> {
+        let settings = configuration::read(&arguments.config)?;
+        let tables = choose(&settings, &arguments.tables)?;
+        let limits = Limits { deadline: None, stop: signals::stop_on_signal(screen)? };
+        let pipeline = Pipeline::open(settings, Arc::new(SystemClock)).await?;
+        Ok(Self { tables, pipeline, limits })
+    }
+
+    /// Whether a signal came before the table at this position; says then what is left.
+    pub(super) fn is_stopped(&self, position: usize, screen: &Screen) -> bool {
+        let is_stopped = self.limits.stop.is_requested();
+        if is_stopped {
+            let left = u64::try_from(self.tables.len() - position).unwrap_or(u64::MAX);
+            screen.note(format_args!("stopped: {} not looked at", plural(left, "table")));
+        }
+        is_stopped
+    }
+}
 
 /// The tables of these names in the configuration's order; all if none is named.
 ///
 /// # Errors
 /// `Config` if a name is none of the configuration's.
-pub(super) fn choose(settings: &Settings, names: &[String]) -> Result<Vec<TableSpec>> {
+fn choose(settings: &Settings, names: &[String]) -> Result<Vec<TableSpec>> {
     let configured: BTreeSet<String> =
         settings.tables.iter().map(|table| table.source.to_string()).collect();
     let unknown: Vec<&str> =
