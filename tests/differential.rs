@@ -9,7 +9,6 @@ pub(crate) mod rows;
 mod world;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use dmslake::config::MergeMode;
 use dmslake::merge::{self, CommitOutcome};
@@ -21,6 +20,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
+use crate::support::folder::copy_folder;
 use crate::support::model::{Key, Row, Rows, Value, key_of};
 use crate::support::parquet_file::{self, Values};
 use crate::support::{audit, lake, merge_builder, property};
@@ -295,18 +295,5 @@ async fn rows_are_found(rng: &mut StdRng, world: &World) {
     });
     if let Some(difference) = rows::difference(&kept, &expected.collect(), &found) {
         panic!("rows by key {names:?}:\n{difference}");
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            std::fs::create_dir_all(&target).unwrap();
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
     }
 }

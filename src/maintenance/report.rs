@@ -3,7 +3,6 @@
 use serde::Serialize;
 
 use crate::config::TableName;
-use crate::disposition::{self, disposition};
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::Status;
 
@@ -133,10 +132,7 @@ impl MaintenanceReport {
 
     /// The same, ended by an error.
     pub(crate) fn fail(&mut self, error: &Error) {
-        self.status = match disposition(error.kind()).action {
-            disposition::Action::Hold | disposition::Action::Quarantine => Status::Held,
-            _ => Status::Failed,
-        };
+        self.status = Status::after(error.kind());
         self.error = Some(error.chain());
         self.error_kind = Some(error.kind());
         tracing::error!(

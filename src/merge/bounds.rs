@@ -37,7 +37,7 @@ struct SortedColumn {
 }
 
 /// Bounds of one place as comparable bytes, none where they are not known.
-type Interval = Option<(OwnedRow, OwnedRow)>;
+pub(super) type Interval = Option<(OwnedRow, OwnedRow)>;
 
 impl SortedKeys {
     pub(super) fn of(keys: &KeySet) -> Result<Self> {
@@ -109,12 +109,7 @@ impl SortedColumn {
     fn intervals(&self, places: usize, bounds: Option<&Bounds>) -> Result<Vec<Interval>> {
         let Some(Bounds { low, high }) = bounds else { return Ok(vec![None; places]) };
         let (low, high) = (cast(low, &self.data_type)?, cast(high, &self.data_type)?);
-        let is_known = |place| low.is_valid(place) && high.is_valid(place);
-        let rows = |column| self.converter.convert_columns(&[column]);
-        let (lows, highs) = (rows(low.clone())?, rows(high.clone())?);
-        let interval =
-            |place| is_known(place).then(|| (lows.row(place).owned(), highs.row(place).owned()));
-        Ok((0..places).map(interval).collect())
+        Bounds { low, high }.intervals(&self.converter)
     }
 
     /// The places in `order` of the keys within an interval.
@@ -127,6 +122,17 @@ impl SortedColumn {
 }
 
 impl Bounds {
+    /// The bounds of each place, comparable with others of the same type.
+    pub(super) fn intervals(&self, converter: &RowConverter) -> Result<Vec<Interval>> {
+        let Self { low, high } = self;
+        let rows = |column: &ArrayRef| converter.convert_columns(&[Arc::clone(column)]);
+        let (lows, highs) = (rows(low)?, rows(high)?);
+        let is_known = |place| low.is_valid(place) && high.is_valid(place);
+        let interval =
+            |place| is_known(place).then(|| (lows.row(place).owned(), highs.row(place).owned()));
+        Ok((0..low.len()).map(interval).collect())
+    }
+
     /// Bounds that the log's statistics give, widened by what they may have lost on their way.
     /// Of floating-point numbers nothing is known, since statistics leave out NaN.
     pub(super) fn of_log(self) -> Option<Self> {

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::kernels::substring::substring_by_char;
 use arrow::datatypes::{DataType, Field, Schema};
-use arrow::row::{OwnedRow, RowConverter, SortField};
+use arrow::row::{RowConverter, SortField};
 use deltalake::kernel::LogicalFileView;
 
 use crate::error::Result;
-use crate::merge::bounds::Bounds;
+use crate::merge::bounds::{Bounds, Interval};
 use crate::merge::prune;
 
 /// The least and the greatest value of a key column in a file, comparable by bytes with those
 /// of other files; none where the statistics do not tell files apart.
-pub(crate) type KeyRange = Option<(OwnedRow, OwnedRow)>;
+pub(crate) type KeyRange = Interval;
 
 /// Characters of a text that are compared: within what every writer of statistics keeps.
 const TEXT_LENGTH: u64 = 32;
@@ -46,14 +46,13 @@ pub(crate) fn key_ranges(
 
 fn ranges(Bounds { low, high }: Bounds, field: &Field) -> Result<Vec<KeyRange>> {
     let converter = RowConverter::new(vec![SortField::new(field.data_type().clone())])?;
-    let rows = |bound: &ArrayRef| converter.convert_columns(&[beginning(bound)?]);
-    let (lows, highs) = (rows(&low)?, rows(&high)?);
-    let is_known = |file| {
+    let mut ranges =
+        Bounds { low: beginning(&low)?, high: beginning(&high)? }.intervals(&converter)?;
+    for (file, range) in ranges.iter_mut().enumerate() {
         let is_cut = [&low, &high].into_iter().any(|bound| is_long(bound, file));
-        low.is_valid(file) && high.is_valid(file) && !(is_cut && lows.row(file) == highs.row(file))
-    };
-    let range = |file| is_known(file).then(|| (lows.row(file).owned(), highs.row(file).owned()));
-    Ok((0..low.len()).map(range).collect())
+        range.take_if(|(least, greatest)| is_cut && least == greatest);
+    }
+    Ok(ranges)
 }
 
 fn beginning(bound: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {

@@ -135,8 +135,7 @@ impl KeyRanges {
 impl ColumnRanges {
     fn of(views: &[LogicalFileView], field: &Field, bounds: &Bounds) -> Result<Self> {
         let converter = RowConverter::new(vec![SortField::new(field.data_type().clone())])?;
-        let lows = converter.convert_columns(&[Arc::clone(&bounds.low)])?;
-        let highs = converter.convert_columns(&[Arc::clone(&bounds.high)])?;
+        let ranges = bounds.intervals(&converter)?;
         let mut column = Self {
             name: field.name().clone(),
             converter,
@@ -145,11 +144,10 @@ impl ColumnRanges {
             lows: Vec::with_capacity(views.len()),
             highs: Vec::with_capacity(views.len()),
         };
-        for (at, view) in views.iter().enumerate() {
+        for (view, range) in views.iter().zip(ranges) {
             let rows = view.num_records().unwrap_or_default() as u64;
             column.rows += rows;
-            if bounds.low.is_valid(at) && bounds.high.is_valid(at) {
-                let range = (lows.row(at).owned(), highs.row(at).owned());
+            if let Some(range) = range {
                 column.lows.push((range.0.clone(), rows));
                 column.highs.push((range.1.clone(), rows));
                 column.files.insert(view.path().into_owned(), range);

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::disposition::{Action, disposition};
 use crate::error::ErrorKind;
 use crate::storage::Requests;
 
@@ -16,6 +17,16 @@ pub enum Status {
     Held,
     /// It did not work; running again is safe.
     Failed,
+}
+
+impl Status {
+    /// How a table stands that an error of this kind ended.
+    pub(crate) fn after(kind: ErrorKind) -> Self {
+        match disposition(kind).action {
+            Action::Hold | Action::Quarantine => Self::Held,
+            Action::Retry | Action::GiveBack | Action::Fail => Self::Failed,
+        }
+    }
 }
 
 /// The result of one application of one table; counts are those of this run's own commits.

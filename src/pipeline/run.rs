@@ -61,13 +61,9 @@ pub(super) async fn run(
 }
 
 fn report_error(report: &mut TableReport, error: &Error) {
-    let remedy = disposition(error.kind());
-    report.status = match remedy.action {
-        Action::Hold | Action::Quarantine => Status::Held,
-        Action::Retry | Action::GiveBack | Action::Fail => Status::Failed,
-    };
+    report.status = Status::after(error.kind());
     report.error = Some(match report.status {
-        Status::Held => format!("{}; {}", error.chain(), remedy.operator),
+        Status::Held => format!("{}; {}", error.chain(), disposition(error.kind()).operator),
         Status::Ok | Status::Failed => error.chain(),
     });
     report.error_kind = Some(error.kind());

@@ -1,7 +1,7 @@
 //! A table of texts by number, merged into commit by commit and maintained through the pipeline.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -27,6 +27,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::support::faulty_store::FaultyStore;
+use crate::support::folder::copy_folder;
 use crate::support::lake;
 use crate::support::world::settings;
 
@@ -350,17 +351,4 @@ async fn content(delta: &DeltaTable) -> BTreeMap<i64, String> {
         }
     }
     rows
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            std::fs::create_dir_all(&target).unwrap();
-            copy_folder(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }

@@ -11,6 +11,7 @@ pub(crate) mod deletion_vectors;
 pub(crate) mod dms_writer;
 pub(crate) mod events;
 pub(crate) mod faulty_store;
+pub(crate) mod folder;
 pub(crate) mod gated_store;
 pub(crate) mod history;
 pub(crate) mod judge;
