@@ -231,6 +231,30 @@ async fn files_end_near_the_target_size_and_row_groups_are_small() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_group_has_a_dictionary_where_its_own_values_recur() {
+    let folder = TempDir::new().unwrap();
+    let columns = vec![column("id", ColumnType::Long), column("text", ColumnType::String)];
+    let (_, table) = new_table(&folder, columns).await;
+    let layout = FileLayout::of(&table, &["id".to_owned()], &lake::clock()).unwrap();
+    let mut writer = DataFileWriter::new(store(&table), Arc::new(layout), HashMap::new());
+    let half = 128 << 10;
+    writer.write(&numbered(&table, 0..half)).await.unwrap();
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(half..2 * half));
+    let states = StringArray::from_iter_values((0..half).map(|row| format!("state {}", row % 5)));
+    let recurring = vec![ids, Arc::new(states)];
+    let recurring = RecordBatch::try_new(table.schema().arrow(), recurring).unwrap();
+    writer.write(&recurring).await.unwrap();
+    let adds = writer.close().await.unwrap();
+    let (_, footer) = footer(&store(&table), &adds[0].path).await;
+    let have_dictionaries: Vec<[bool; 2]> = footer
+        .row_groups()
+        .iter()
+        .map(|group| [0, 1].map(|place| group.column(place).dictionary_page_offset().is_some()))
+        .collect();
+    assert_eq!(have_dictionaries, [[false, false], [false, true]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_of_a_partitioned_table_go_to_their_partitions() {
     let folder = TempDir::new().unwrap();
     let columns = [

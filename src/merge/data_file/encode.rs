@@ -8,7 +8,7 @@ use arrow::datatypes::{Field, SchemaRef};
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::merge::data_file::unwritable;
+use crate::merge::data_file::{dictionary, unwritable};
 
 /// Rows whose columns can be read apart from each other.
 pub(in crate::merge) trait Columns: Send + Sync + 'static {
@@ -16,18 +16,24 @@ pub(in crate::merge) trait Columns: Send + Sync + 'static {
     fn read(&self, column: usize, sink: &mut dyn FnMut(&ArrayRef) -> Result<()>) -> Result<()>;
 }
 
+/// The two ways to encode the values of one column in one row group.
+pub(super) struct ChunkWriters {
+    pub(super) with_dictionary: ArrowColumnWriter,
+    pub(super) plain: ArrowColumnWriter,
+}
+
 /// One column of the row groups that are being encoded.
 struct ColumnJob {
     column: usize,
-    /// One writer for each row group.
-    writers: Vec<ArrowColumnWriter>,
+    /// By row group.
+    writers: Vec<ChunkWriters>,
 }
 
 /// Encodes rows into row groups of `group_rows` rows each, the last perhaps of fewer. `writers`
-/// holds, for each row group, a writer for each column, and so does the result.
+/// holds, for each row group, the writers for each column, and the result its chunks.
 pub(super) async fn encode(
     schema: &SchemaRef,
-    writers: Vec<Vec<ArrowColumnWriter>>,
+    writers: Vec<Vec<ChunkWriters>>,
     columns: Arc<dyn Columns>,
     group_rows: usize,
     rows: usize,
@@ -67,7 +73,7 @@ pub(super) async fn encode(
 }
 
 /// Writers by row group become writers by column.
-fn jobs(column_count: usize, writers: Vec<Vec<ArrowColumnWriter>>) -> Vec<ColumnJob> {
+fn jobs(column_count: usize, writers: Vec<Vec<ChunkWriters>>) -> Vec<ColumnJob> {
     let mut jobs: Vec<ColumnJob> =
         (0..column_count).map(|column| ColumnJob { column, writers: Vec::new() }).collect();
     for group in writers {
@@ -85,7 +91,9 @@ fn encode_column(
     group_rows: usize,
     rows: usize,
 ) -> Result<Vec<ArrowColumnChunk>> {
-    let mut writers = job.writers;
+    let mut writers = job.writers.into_iter();
+    let mut open: Option<ArrowColumnWriter> = None;
+    let mut chunks = Vec::with_capacity(writers.len());
     let mut written = 0;
     columns.read(job.column, &mut |array| {
         if array.null_count() > 0 && !field.is_nullable() {
@@ -94,22 +102,36 @@ fn encode_column(
         }
         let mut offset = 0;
         while offset < array.len() {
-            let group = written / group_rows;
-            let writer = writers.get_mut(group).ok_or_else(|| miscounted(field))?;
-            let count = (array.len() - offset).min((group + 1) * group_rows - written);
-            let leaves = compute_leaves(field, &array.slice(offset, count)).map_err(unwritable)?;
-            for leaf in leaves {
+            let room = group_rows - written % group_rows;
+            let values = array.slice(offset, room.min(array.len() - offset));
+            let writer = match &mut open {
+                Some(writer) => writer,
+                none => {
+                    let ChunkWriters { with_dictionary, plain } =
+                        writers.next().ok_or_else(|| miscounted(field))?;
+                    none.insert(if dictionary::pays(&values) { with_dictionary } else { plain })
+                }
+            };
+            for leaf in compute_leaves(field, &values).map_err(unwritable)? {
                 writer.write(&leaf).map_err(unwritable)?;
             }
-            offset += count;
-            written += count;
+            offset += values.len();
+            written += values.len();
+            if written.is_multiple_of(group_rows) {
+                chunks.extend(close(open.take())?);
+            }
         }
         Ok(())
     })?;
-    if written != rows {
+    chunks.extend(close(open)?);
+    if written != rows || writers.next().is_some() {
         return Err(miscounted(field));
     }
-    writers.into_iter().map(|writer| writer.close().map_err(unwritable)).collect()
+    Ok(chunks)
+}
+
+fn close(writer: Option<ArrowColumnWriter>) -> Result<Option<ArrowColumnChunk>> {
+    writer.map(ArrowColumnWriter::close).transpose().map_err(unwritable)
 }
 
 fn miscounted(field: &Field) -> Error {

@@ -15,7 +15,7 @@ use parquet::file::writer::SerializedFileWriter;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::merge::data_file::encode::{Columns, encode};
+use crate::merge::data_file::encode::{ChunkWriters, Columns, encode};
 use crate::merge::data_file::properties::{COMPRESSION_SUFFIX, ROW_GROUP_ROWS};
 use crate::merge::data_file::{FileLayout, stats, unwritable};
 
@@ -29,7 +29,8 @@ pub(in crate::merge) struct DataFile {
     layout: Arc<FileLayout>,
     path: String,
     writer: SerializedFileWriter<Vec<u8>>,
-    factory: ArrowRowGroupWriterFactory,
+    with_dictionary: ArrowRowGroupWriterFactory,
+    plain: ArrowRowGroupWriterFactory,
     upload: BufWriter,
 }
 
@@ -42,12 +43,19 @@ impl DataFile {
         let path =
             format!("part-00000-{}-c000.{COMPRESSION_SUFFIX}.parquet", layout.clock().file_id());
         let root = layout.parquet().root_schema_ptr();
-        let writer = SerializedFileWriter::new(Vec::new(), root, Arc::clone(layout.properties()))
-            .map_err(unwritable)?;
-        let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(layout.schema()));
+        let open = |properties| {
+            let writer = SerializedFileWriter::new(Vec::new(), Arc::clone(&root), properties);
+            let writer = writer.map_err(unwritable)?;
+            let factory = ArrowRowGroupWriterFactory::new(&writer, Arc::clone(layout.schema()));
+            Ok::<_, Error>((writer, factory))
+        };
+        let (writer, with_dictionary) = open(Arc::clone(layout.properties()))?;
+        // A factory takes the properties of a file, and dictionaries are chosen chunk by chunk.
+        let plain = layout.properties().as_ref().clone().into_builder();
+        let (_, plain) = open(Arc::new(plain.set_dictionary_enabled(false).build()))?;
         let upload = BufWriter::new(Arc::clone(store), Path::from(path.as_str()))
             .with_max_concurrency(UPLOADS);
-        Ok(Self { layout: Arc::clone(layout), path, writer, factory, upload })
+        Ok(Self { layout: Arc::clone(layout), path, writer, with_dictionary, plain, upload })
     }
 
     /// Encodes rows into as few row groups as their number allows.
@@ -62,7 +70,14 @@ impl DataFile {
         }
         let first = self.writer.flushed_row_groups().len();
         let writers = (first..first + group_count)
-            .map(|group| self.factory.create_column_writers(group))
+            .map(|group| {
+                let with_dictionary = self.with_dictionary.create_column_writers(group)?;
+                let plain = self.plain.create_column_writers(group)?;
+                let both = with_dictionary.into_iter().zip(plain);
+                Ok(both
+                    .map(|(with_dictionary, plain)| ChunkWriters { with_dictionary, plain })
+                    .collect())
+            })
             .collect::<Result<Vec<_>, _>>()
             .map_err(unwritable)?;
         let group_rows = rows.div_ceil(group_count);

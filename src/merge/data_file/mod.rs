@@ -1,6 +1,7 @@
 //! Writing data files: row groups that the next merge can rule out, skip or copy one by one, and
 //! statistics in the log that are exact.
 
+mod dictionary;
 mod encode;
 mod file;
 mod layout;

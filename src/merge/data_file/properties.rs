@@ -21,16 +21,12 @@ pub(super) const COMPRESSION_SUFFIX: &str = "snappy";
 /// False positives of a bloom filter on keys: each costs reading the keys of a row group.
 const BLOOM_FILTER_FPP: f64 = 0.01;
 
-/// Pages of version 1 in plain or dictionary encoding, statistics and page index for every
-/// column.
+/// Pages of version 1, statistics and page index for every column. Which columns get a dictionary
+/// is not said here: see [`dictionary`](super::dictionary).
 pub(super) fn writer_properties(keys: &[String], bloom_filters: bool) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_compression(COMPRESSION);
-    if let [key] = keys {
-        // Its values are unique: a dictionary would be built only to be given up.
-        properties = properties.set_column_dictionary_enabled(column(key), false);
-    }
     if bloom_filters {
         for key in keys {
             properties = properties
