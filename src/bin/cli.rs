@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    dmslake::memory::return_large_blocks();
+    dmslake::memory::return_freed_memory();
     dmslake::cli::main()
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::lambda::{Warm, handle, log};
-use dmslake::memory::return_large_blocks;
+use dmslake::memory::return_freed_memory;
 use lambda_runtime::{LambdaEvent, run, service_fn};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    return_large_blocks();
+    return_freed_memory();
     log::start();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let uri = std::env::var("DMSLAKE_CONFIG").unwrap_or_default();

@@ -42,6 +42,12 @@ pub(crate) enum Case {
     Follow { course: Course, csv: PathBuf },
 }
 
+impl Case {
+    fn is_of_the_library(&self) -> bool {
+        matches!(self, Self::Merge { native: Native::MergeBuilder, .. })
+    }
+}
+
 /// Runs a case, with the memory budget of a function or of this machine.
 pub(crate) fn run(case: &Case, in_lambda: bool) -> Run {
     run_within(case, in_lambda.then_some(LAMBDA_MEMORY))
@@ -75,8 +81,10 @@ pub(crate) fn asked(arguments: &[String]) -> Option<Case> {
 
 /// Runs a case here and prints what it took.
 pub(crate) fn answer(case: &Case) {
-    // As both binaries do.
-    dmslake::memory::return_large_blocks();
+    // As both binaries do; who uses the library has the allocator as it is.
+    if !case.is_of_the_library() {
+        dmslake::memory::return_freed_memory();
+    }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let mut run = runtime.block_on(async {
         match case {

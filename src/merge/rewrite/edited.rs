@@ -20,7 +20,7 @@ use crate::merge::rewrite::steps::Run;
 use crate::merge::typed::{self, conform, unreadable};
 
 /// Rows that are decoded at once, fewer if their values are large.
-const BATCH_ROWS: usize = 32 << 10;
+const BATCH_ROWS: usize = 8 << 10;
 const BATCH_BYTES: usize = 16 << 20;
 
 /// New images of all changes, in the columns of the files.
