@@ -178,6 +178,6 @@ async fn replace(
     let plan = merge::plan(quarantine, &KEYS.map(str::to_owned), net).await?;
     match merge::commit_without_record(quarantine, plan, clock).await? {
         CommitOutcome::Committed(_) => Ok(()),
-        CommitOutcome::Unknown(error) => Err(error),
+        CommitOutcome::Unknown { error, .. } => Err(error),
     }
 }

@@ -235,7 +235,7 @@ async fn merged(rng: &mut StdRng, world: &mut World, changes: Changes) {
     let record = lake::record(&world.table, &plan);
     let delta = match merge::commit(&world.table, plan, &record, &lake::clock()).await.unwrap() {
         CommitOutcome::Committed(delta) => delta,
-        CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
+        CommitOutcome::Unknown { error, .. } => panic!("{}", error.chain()),
     };
     let committed = world.table.clone().succeeded_by(*delta, record.clone()).unwrap();
     world.reopened().await;

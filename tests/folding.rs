@@ -118,7 +118,7 @@ impl Table {
             CommitOutcome::Committed(delta) => {
                 self.lake.clone().succeeded_by(*delta, record.clone()).unwrap()
             }
-            CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
+            CommitOutcome::Unknown { error, .. } => panic!("{}", error.chain()),
         };
         audit::check(&self.root(), &before, &self.lake, &record, counts);
         self.rows.extend(upserts.iter().cloned());

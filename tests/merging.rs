@@ -118,7 +118,7 @@ async fn the_second_of_two_commits_from_one_version_loses() {
             let plan = merge::plan(&stale, &["id".to_owned()], loser.clone()).await.unwrap();
             let record = lake::record(&stale, &plan);
             let outcome = merge::commit(&stale, plan, &record, &lake::clock()).await.unwrap();
-            assert!(matches!(outcome, CommitOutcome::Unknown(_)), "two commits on one version");
+            assert!(matches!(outcome, CommitOutcome::Unknown { .. }), "two commits on one version");
             stale = table::open(&location, None).await.unwrap().unwrap();
             assert_eq!(stale.version(), fresh.version());
         }

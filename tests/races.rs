@@ -1,6 +1,8 @@
 //! Commits from an old snapshot: ours never go through, and the holes that `deltalake` has are
 //! written down, so that we learn of the day on which they close.
 
+use std::collections::HashSet;
+use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +16,11 @@ use deltalake::kernel::transaction::{
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use dmslake::change::NetChanges;
-use dmslake::merge::{self, CommitOutcome};
+use dmslake::merge::{self, CommitOutcome, Written};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
 use dmslake::table::LakeTable;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::counting_store::{CountingStore, Requests};
@@ -89,6 +92,22 @@ impl Fixture {
         }
         ids.sort_unstable();
         ids
+    }
+
+    /// The data files in the folder, whether a version refers to them or not.
+    fn data_files(&self) -> HashSet<String> {
+        let entries = fs::read_dir(self.folder.path().join("shop/t")).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".parquet")).collect()
+    }
+
+    /// The data files that the newest commit added.
+    async fn newest_files(&self) -> Vec<String> {
+        let version = self.delta().await.version().unwrap();
+        let log = self.folder.path().join(format!("shop/t/_delta_log/{version:020}.json"));
+        let actions = fs::read_to_string(log).unwrap();
+        let actions = actions.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        actions.filter_map(|action| Some(action["add"]["path"].as_str()?.to_owned())).collect()
     }
 
     /// Masks a row of the first file as somebody does who looked at this snapshot.
@@ -215,7 +234,7 @@ async fn our_commit_never_passes_one_that_came_between() {
             let record = lake::record(&stale, &plan);
             let outcome =
                 merge::commit(&stale, plan.clone(), &record, &lake::clock()).await.unwrap();
-            assert!(matches!(outcome, CommitOutcome::Unknown(_)), "{winner:?}: {plan:?}");
+            assert!(matches!(outcome, CommitOutcome::Unknown { .. }), "{winner:?}: {plan:?}");
             assert_eq!(fixture.delta().await.version(), winning, "{winner:?}: {plan:?}");
             assert_eq!(fixture.content().await, expected, "{winner:?}: {plan:?}");
         }
@@ -257,7 +276,9 @@ async fn a_plan_that_is_made_anew_looks_into_new_files_alone() {
                 .map_store(|store| Arc::new(CountingStore::new(store, &requests, Duration::ZERO)));
             let newer = lake::open(&location).await;
             requests.take();
-            let plan = merge::replan(&newer, changes.clone(), &stale, &plan).await.unwrap();
+            let nothing = Written::default();
+            let plan =
+                merge::replan(&newer, changes.clone(), &stale, &plan, nothing).await.unwrap();
             let asked: Vec<String> =
                 requests.take().into_iter().map(|request| request.path).collect();
             for file in kept_files(&stale, &newer).await {
@@ -274,6 +295,37 @@ async fn a_plan_that_is_made_anew_looks_into_new_files_alone() {
         }
     }
     assert!(kept >= 36, "only {kept} files stayed as they were");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_before_the_race_was_lost_is_not_written_again() {
+    let keys = ["id".to_owned()];
+    // One row of either file.
+    let changes = net(&[1], &[6]);
+    let mut kept = 0;
+    for winner in Winner::ALL {
+        let fixture = Fixture::new(true).await;
+        let stale = lake::open(&fixture.location).await;
+        let plan = merge::plan(&stale, &keys, changes.clone()).await.unwrap();
+        let content = winner.commit(&fixture).await;
+        let record = lake::record(&stale, &plan);
+        let lost = merge::commit(&stale, plan.clone(), &record, &lake::clock()).await.unwrap();
+        let CommitOutcome::Unknown { written, .. } = lost else { panic!("{winner:?}: {lost:?}") };
+        let standing = fixture.data_files();
+
+        let newer = lake::open(&fixture.location).await;
+        let plan = merge::replan(&newer, changes.clone(), &stale, &plan, written).await.unwrap();
+        let record = lake::record(&newer, &plan);
+        let outcome = merge::commit(&newer, plan, &record, &lake::clock()).await.unwrap();
+        assert!(matches!(outcome, CommitOutcome::Committed(_)), "{winner:?}: {outcome:?}");
+        assert_eq!(fixture.content().await, replayed(content, &changes), "{winner:?}");
+        let reused =
+            fixture.newest_files().await.into_iter().filter(|file| standing.contains(file));
+        let of_both = kept_files(&stale, &newer).await.len();
+        assert_eq!(reused.count(), of_both, "{winner:?}");
+        kept += of_both;
+    }
+    assert!(kept >= 6, "only {kept} files stayed as they were");
 }
 
 /// The keys after net changes.

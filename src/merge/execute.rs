@@ -27,6 +27,7 @@ use crate::merge::rewrite::{Rewritten, rewrite};
 use crate::merge::sort::in_key_order;
 use crate::merge::touched::Touched;
 use crate::merge::vectors::{self, is_masked};
+use crate::merge::written::Written;
 use crate::merge::{MergePlan, row_count};
 use crate::progress::CommitRecord;
 use crate::table::{self, LakeTable, Standing, commit_properties, metrics_alone, unknown_outcome};
@@ -39,7 +40,12 @@ pub enum CommitOutcome {
     Committed(Box<DeltaTable>),
     /// The call failed, before or after its effect: another commit may have won, or the answer
     /// was lost. Look at the table again; whose commit stands is told by the attempt id.
-    Unknown(Error),
+    Unknown {
+        /// Why.
+        error: Error,
+        /// For [`replan`](crate::merge::replan), if it does not stand.
+        written: Written,
+    },
 }
 
 /// Commits a plan on top of exactly the snapshot that it was made for. Times, and the names of
@@ -83,17 +89,17 @@ async fn carry_out(
     // first, by the commit call at the latest.
     let (actions, standing) =
         tokio::join!(write(table, plan, &mut metrics, clock), table.standing());
-    let actions = actions?;
+    let (actions, written) = actions?;
     if standing? != Standing::Newest {
-        let lost = Error::new(ErrorKind::Conflict, "another commit came first");
-        return Ok(CommitOutcome::Unknown(lost));
+        let error = Error::new(ErrorKind::Conflict, "another commit came first");
+        return Ok(CommitOutcome::Unknown { error, written });
     }
     metrics.took(clock.instant() - begun);
     let operation = operation(&actions, merge_predicate);
     let properties = properties(metrics.to_json())?;
     Ok(match table::commit(table.delta(), actions, operation, properties).await {
         Ok(delta) => CommitOutcome::Committed(Box::new(delta)),
-        Err(error) => CommitOutcome::Unknown(unknown_outcome(error)),
+        Err(error) => CommitOutcome::Unknown { error: unknown_outcome(error), written },
     })
 }
 
@@ -116,15 +122,16 @@ fn operation(actions: &[Action], merge_predicate: Option<String>) -> DeltaOperat
     }
 }
 
-/// Writes the plan's files; nothing refers to them until they are committed.
+/// Writes the plan's files, of which some may stand already; nothing refers to them until they
+/// are committed.
 async fn write(
     table: &LakeTable,
     mut plan: MergePlan,
     metrics: &mut Metrics,
     clock: &Arc<dyn Clock>,
-) -> Result<Vec<Action>> {
+) -> Result<(Vec<Action>, Written)> {
     if !plan.changes_rows() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), plan.written));
     }
     let layout = Arc::new(FileLayout::of(table, &plan.keys, clock)?);
     let mode = if table.may_mask() { plan.mode } else { MergeMode::CopyOnWrite };
@@ -152,14 +159,15 @@ async fn write(
     let of_new = layouts.of_new(&inserts)?;
     // No file waits for another; each is finished or given up, whatever becomes of the others.
     let (replaced, masked, added) = tokio::join!(
-        replace(table, &layouts, replaced, plan.upserts),
+        replace(table, &layouts, replaced, plan.upserts, &plan.written),
         mask(table, masked, clock.as_ref()),
         write_files(table, of_new, &inserts),
     );
-    for (before, rewritten) in replaced? {
-        metrics.replaced(&before, &rewritten);
-        actions.push(removal(before, clock.now()));
-        actions.extend(rewritten.add.map(Action::Add));
+    let replaced = replaced?;
+    for (before, rewritten) in &replaced {
+        metrics.replaced(&before.add, rewritten);
+        actions.push(removal(before.add.clone(), clock.now()));
+        actions.extend(rewritten.add.clone().map(Action::Add));
     }
     for (before, after) in masked? {
         metrics.masked(&before, after.as_ref());
@@ -170,7 +178,7 @@ async fn write(
         metrics.added(&add);
         actions.push(Action::Add(add));
     }
-    Ok(actions)
+    Ok((actions, Written::new(replaced)))
 }
 
 /// Puts the rows of folded files among the new ones.
@@ -194,23 +202,29 @@ fn take_out(
 const SMALL_AT_ONCE: usize = 16;
 const SMALL_BYTES: i64 = 1 << 20;
 
-/// Copy-on-write: puts a replacement in the place of every touched file.
+/// Copy-on-write: puts a replacement in the place of every touched file, the one that is written
+/// already where there is one.
 async fn replace(
     table: &LakeTable,
     layouts: &Layouts,
     files: Vec<Touched>,
     upserts: Vec<RecordBatch>,
-) -> Result<Vec<(Add, Rewritten)>> {
+    written: &Written,
+) -> Result<Vec<(Touched, Rewritten)>> {
     let store = table.delta().log_store().object_store(None);
     let upserts: Arc<[RecordBatch]> = upserts.into();
     let are_small = files.iter().all(|file| file.add.size <= SMALL_BYTES);
     let rewrites = files.into_iter().map(|file| {
+        let kept = written.instead_of(&file).cloned();
         let layout = Arc::clone(layouts.of_replacement(&file));
         let (store, upserts) = (store.clone(), upserts.clone());
         // A task of its own, so that fetching and splicing run beside that of other files.
         let rewritten = SpawnedTask::spawn(async move {
-            let rewritten = rewrite(&store, &layout, &file, &upserts).await?;
-            Ok::<(Add, Rewritten), Error>((file.add, rewritten))
+            let rewritten = match kept {
+                Some(kept) => kept,
+                None => rewrite(&store, &layout, &file, &upserts).await?,
+            };
+            Ok::<(Touched, Rewritten), Error>((file, rewritten))
         });
         async move { rewritten.join().await? }
     });

@@ -7,8 +7,9 @@
 //!
 //! A net change carries the whole image of its row, so all that the table need tell is which
 //! physical rows carry the changed keys. [`plan`] finds them: statistics rule out files, row
-//! groups and pages (`prune`), bloom filters more row groups (`bloom`), and of the rest only the key columns are read (`locate`). Each
-//! change then falls into one cell, and the counts are exact before anything is written.
+//! groups and pages (`prune`), bloom filters more row groups (`bloom`), and of the rest only the
+//! key columns are read (`locate`). Each change then falls into one cell, and the counts are exact
+//! before anything is written.
 //! [`commit`] writes what changes and one Delta commit with the rows, the `txn` and the record.
 
 mod append;
@@ -32,6 +33,7 @@ mod sort;
 mod touched;
 mod typed;
 mod vectors;
+mod written;
 
 pub use data_file::{DataFileWriter, FileLayout};
 pub use execute::{CommitOutcome, commit, commit_without_record};
@@ -42,6 +44,7 @@ pub(crate) use removal::removal;
 pub use rewrite::{Rewritten, rewrite};
 pub use touched::{Match, Touched};
 pub(crate) use vectors::masked as masked_rows;
+pub use written::Written;
 
 use arrow::array::{BooleanArray, BooleanBufferBuilder};
 use arrow::compute::filter_record_batch;
@@ -64,6 +67,8 @@ pub struct MergePlan {
     /// Names of the key columns.
     keys: Vec<String>,
     mode: MergeMode,
+    /// What a plan of the same changes has left in the store.
+    written: Written,
     /// Upserts of keys that are not there.
     pub inserted: u64,
     /// Upserts of keys that are there.
@@ -141,8 +146,10 @@ pub async fn plan(table: &LakeTable, keys: &[String], net: NetChanges) -> Result
     plan_knowing(table, keys, net, Known::default()).await
 }
 
-/// The same for a newer snapshot, where a plan of the same net changes was made for an older one.
-/// Files that stand in both, with one deletion vector, are not looked into again.
+/// The same for a newer snapshot, where a plan of the same net changes was made for an older one
+/// and its commit did not come to stand. Files that stand in both, with one deletion vector, are
+/// not looked into again, and what was `written` in their place is not written again; the tables'
+/// columns must be the same.
 ///
 /// # Errors
 /// As [`plan`].
@@ -151,10 +158,11 @@ pub async fn replan(
     net: NetChanges,
     older: &LakeTable,
     plan: &MergePlan,
+    written: Written,
 ) -> Result<MergePlan> {
     let known = Known::of(older, &plan.touched)?;
     let newer = plan_knowing(table, &plan.keys, net, known).await?;
-    Ok(newer.with_mode(plan.mode))
+    Ok(MergePlan { mode: plan.mode, written, ..newer })
 }
 
 async fn plan_knowing(
@@ -178,6 +186,7 @@ async fn plan_knowing(
         touched,
         keys: keys.to_vec(),
         mode: MergeMode::default(),
+        written: Written::default(),
         inserted: (upserted - updated) as u64,
         updated: updated as u64,
         deleted: deleted as u64,

@@ -74,7 +74,12 @@ impl Pace {
         }
     }
 
-    /// Learns how long a commit took.
+    /// Whether another slice, or the same once more, fits what is left.
+    pub(super) fn has_time(&self, clock: &dyn Clock) -> bool {
+        self.time_for_slice(clock) != SliceTime::TooShort
+    }
+
+    /// Learns how long a commit took, or the attempt at one.
     pub(super) fn committed(&mut self, took: Duration) {
         self.slowest_commit = self.slowest_commit.max(took);
     }

@@ -13,6 +13,7 @@ use crate::config::{LookBack, OnBadRow, TableSpec};
 use crate::error::{Error, Result};
 use crate::merge::{self, CommitOutcome};
 use crate::pipeline::Pipeline;
+use crate::pipeline::budget::Pace;
 use crate::pipeline::ready::ready_table;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::progress::{Books, CommitRecord, CommittedObject, Ledger, Mark};
@@ -49,6 +50,7 @@ pub(super) async fn commit_slice(
     location: &Location,
     table: Option<LakeTable>,
     mut slice: Slice,
+    pace: &mut Pace,
 ) -> Result<SliceOutcome> {
     if table.is_none() && slice.schema.columns().is_empty() {
         return Ok(SliceOutcome::Nothing(slice));
@@ -93,15 +95,19 @@ pub(super) async fn commit_slice(
             books,
             ledger: Ledger { rows: books.after, ..ledger.clone() },
         };
-        let error = match merge::commit(&table, plan.clone(), &record, &pipeline.clock).await? {
+        let begun = pipeline.clock.instant();
+        let outcome = merge::commit(&table, plan.clone(), &record, &pipeline.clock).await?;
+        let (error, written) = match outcome {
             CommitOutcome::Committed(delta) => {
                 let table = Box::new(table.succeeded_by(*delta, record)?);
                 return Ok(SliceOutcome::Committed { table, books, replayed });
             }
-            CommitOutcome::Unknown(error) => error,
+            CommitOutcome::Unknown { error, written } => (error, written),
         };
+        pace.committed(pipeline.clock.instant() - begun);
         let unknown = SliceOutcome::Unknown { attempt: record.attempt, error };
-        let Some(net) = kept.clone().filter(|_| replans < MOST_REPLANS) else {
+        let may_replan = replans < MOST_REPLANS && pace.has_time(pipeline.clock.as_ref());
+        let Some(net) = kept.clone().filter(|_| may_replan) else {
             return Ok(unknown);
         };
         // Whether the lost commit stands is then for the next look at the table to find out.
@@ -110,7 +116,7 @@ pub(super) async fn commit_slice(
         };
         replans += 1;
         tracing::info!(table = %spec.source, version = newer.version(), "planning anew");
-        plan = merge::replan(&newer, net, &table, &plan).await?;
+        plan = merge::replan(&newer, net, &table, &plan, written).await?;
         table = newer;
     }
 }

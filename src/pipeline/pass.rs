@@ -176,7 +176,8 @@ impl Run<'_> {
         let finished = slice.finished_objects();
         let rows = slice.rows();
         let base = table.as_ref().map(LakeTable::version);
-        let committed = commit_slice(self.pipeline, self.spec, location, table, slice);
+        let committed =
+            commit_slice(self.pipeline, self.spec, location, table, slice, &mut self.pace);
         match Box::pin(committed).await? {
             SliceOutcome::Nothing(slice) => Ok(Applied::Nothing(slice)),
             SliceOutcome::Committed { table, books, replayed } => {

@@ -123,7 +123,7 @@ pub(crate) async fn update(table: &Path, rows: u64) -> Run {
     let record = lake::record(&opened, &plan);
     match merge::commit(&opened, plan, &record, &lake::clock()).await {
         Ok(CommitOutcome::Committed(_)) => {}
-        Ok(CommitOutcome::Unknown(error)) | Err(error) => panic!("{}", error.chain()),
+        Ok(CommitOutcome::Unknown { error, .. }) | Err(error) => panic!("{}", error.chain()),
     }
     let seconds = begun.elapsed().as_secs_f64();
     let rows = lake::open(&location).await.rows();

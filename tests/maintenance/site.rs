@@ -197,7 +197,7 @@ impl Site {
                 }
                 true
             }
-            CommitOutcome::Unknown(_) => false,
+            CommitOutcome::Unknown { .. } => false,
         }
     }
 

@@ -69,7 +69,7 @@ pub(crate) async fn apply(
     let record = record(table, &plan);
     match merge::commit(table, plan.clone(), &record, &clock()).await.unwrap() {
         CommitOutcome::Committed(_) => {}
-        CommitOutcome::Unknown(error) => panic!("{}", error.chain()),
+        CommitOutcome::Unknown { error, .. } => panic!("{}", error.chain()),
     }
     (plan, open(location).await)
 }

@@ -117,7 +117,7 @@ async fn dmslake(mode: MergeMode, key: Key, table: &Path, net: NetChanges) -> ([
     let record = lake::record(&table, &plan);
     match merge::commit(&table, plan, &record, &lake::clock()).await {
         Ok(CommitOutcome::Committed(delta)) => (counts, delta.version().expect("committed")),
-        Ok(CommitOutcome::Unknown(error)) | Err(error) => panic!("{}", error.chain()),
+        Ok(CommitOutcome::Unknown { error, .. }) | Err(error) => panic!("{}", error.chain()),
     }
 }
 
