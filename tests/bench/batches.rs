@@ -72,6 +72,7 @@ fn print_course(merge: &str, batches: u64, csv: &Path, run: &Run, report: &mut R
         (of(&lines[..tenth]), of(&lines[lines.len() - tenth..]))
     };
     let (first, last) = ends("milliseconds");
+    let (first_rest, last_rest) = ends("without_listing");
     let described: Vec<String> = ["requests", "bytes_written", "files", "log_entry_bytes"]
         .into_iter()
         .map(|name| {
@@ -83,7 +84,12 @@ fn print_course(merge: &str, batches: u64, csv: &Path, run: &Run, report: &mut R
         &format!("{} batches of {CHANGES} changes one by one, {merge}", count(batches)),
         &format!("{first:.1} -> {last:.1} ms"),
         &megabytes(run.peak),
-        &format!("first -> last tenth; {}; {}", described.join(", "), csv.display()),
+        &format!(
+            "first -> last tenth; without listing folders {first_rest:.1} -> {last_rest:.1} ms, \
+             {}; {}",
+            described.join(", "),
+            csv.display()
+        ),
         PART,
     );
 }

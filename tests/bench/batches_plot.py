@@ -18,16 +18,18 @@ import numpy
 
 PANELS = {
     "milliseconds": "time of a batch, ms",
+    "without_listing": "the same without listing folders, ms",
     "requests": "requests of a batch",
     "bytes_written": "bytes written by a batch",
     "files": "data files of the table",
+    "file_bytes": "bytes of the data files",
     "masked_rows": "masked rows of the table",
     "log_entry_bytes": "bytes of a log entry",
 }
 POINTS = 200
 
 plot, *files = sys.argv[1:]
-figure, axes = pyplot.subplots(3, 2, figsize=(11, 9), sharex=True, layout="constrained")
+figure, axes = pyplot.subplots(4, 2, figsize=(11, 12), sharex=True, layout="constrained")
 for file in files:
     mode = Path(file).stem.removeprefix("batches-")
     with open(file, newline="") as lines:

@@ -35,7 +35,7 @@ mod package;
 mod reduction;
 mod report;
 mod rows;
-#[allow(dead_code, reason = "only its start is measured here")]
+#[allow(dead_code, reason = "tests use the rest")]
 #[path = "../support/runtime_api.rs"]
 mod runtime_api;
 mod tables;

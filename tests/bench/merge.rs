@@ -131,7 +131,7 @@ impl Contest {
             Contestant::Native(_) => true,
             Contestant::Spark { .. } => self.spark.is_some() && !is_larger,
             Contestant::DuckDb => !is_larger,
-            Contestant::PyArrow => self.has_pyarrow,
+            Contestant::PyArrow | Contestant::Keys => self.has_pyarrow,
         };
         Contestant::ALL.into_iter().filter(takes_part).collect()
     }
@@ -204,6 +204,7 @@ impl Contest {
             Contestant::Native(native) => native.run(target.key, table, batch),
             Contestant::DuckDb => python::rewrite("duckdb", target.key, table, batch),
             Contestant::PyArrow => python::rewrite("pyarrow", target.key, table, batch),
+            Contestant::Keys => python::rewrite("keys", target.key, table, batch),
             Contestant::Spark { .. } => {
                 let spark = self.spark.as_mut().expect("it takes part");
                 spark.merge(target.key, table, batch)

@@ -1,17 +1,20 @@
 """Rewrites the touched files of a table by hand: with DuckDB the whole merge but for the commit,
-with pyarrow the same bytes unchanged.
+with pyarrow the same bytes unchanged, or their keys merely read.
 
-    merge_reference.py duckdb|pyarrow TABLE BATCH KEYS [TOUCHED...]
+    merge_reference.py duckdb|pyarrow|keys TABLE BATCH KEYS [TOUCHED...]
 
 `duckdb` finds the touched files by their keys, writes what the batch leaves of them and the
 batch's upserts into new files, and removes the touched ones: what is left is the new table.
-`pyarrow` is told the touched files, and reads and writes each row group, nothing more. Both use
-two threads. Prints seconds, peak memory in KiB, and what was written in bytes.
+`pyarrow` is told the touched files, and reads and writes each row group, nothing more. `keys` reads
+the key columns of every file whose range of keys holds a changed one: what finding rows by their
+keys cannot do without. All use two threads. Prints seconds, peak memory in KiB, and what was
+written or read, in bytes.
 """
 
 import json
 import sys
 import time
+from bisect import bisect_left
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,6 +48,29 @@ def by_duckdb(table, batch, keys, _):
     return seconds, written
 
 
+def by_keys(table, batch, keys, _):
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    pyarrow.set_cpu_count(1)  # for each file; the files are shared out below
+
+    def read(name):
+        source = parquet.ParquetFile(name)
+        groups = (source.metadata.row_group(at) for at in range(source.num_row_groups))
+        bounds = [group.column(0).statistics for group in groups]
+        least, greatest = min(one.min for one in bounds), max(one.max for one in bounds)
+        at = bisect_left(changed, least)
+        if at == len(changed) or changed[at] > greatest:
+            return 0
+        return source.read(columns=keys, use_threads=False).nbytes
+
+    begun = time.perf_counter()
+    changed = sorted(parquet.read_table(batch, columns=keys[:1]).column(0).to_pylist())
+    with ThreadPoolExecutor(THREADS) as pool:
+        size = sum(pool.map(read, table.glob("*.parquet")))
+    return time.perf_counter() - begun, size
+
+
 def by_pyarrow(table, _, __, touched):
     import pyarrow
     import pyarrow.parquet as parquet
@@ -73,7 +99,8 @@ def peak_memory():
 
 
 way, table, batch, keys, *touched = sys.argv[1:]
-run = {"duckdb": by_duckdb, "pyarrow": by_pyarrow}[way]
-seconds, written = run(Path(table), batch, keys.split(","), touched)
-size = sum(file.stat().st_size for file in written.iterdir())
+run = {"duckdb": by_duckdb, "pyarrow": by_pyarrow, "keys": by_keys}[way]
+seconds, size = run(Path(table), batch, keys.split(","), touched)
+if isinstance(size, Path):
+    size = sum(file.stat().st_size for file in size.iterdir())
 print(json.dumps({"seconds": seconds, "peak": peak_memory(), "outcome": [size], "version": 0}))

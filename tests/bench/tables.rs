@@ -69,7 +69,8 @@ pub(crate) fn measure_apply(staging: &Staging, report: &mut Report) {
     }
 }
 
-fn load_into(staging: &Staging, lake: &Path) {
+/// Makes the table of the full load, if it is not there.
+pub(crate) fn load_into(staging: &Staging, lake: &Path) {
     let (staging, lake) = (staging.load(Format::Parquet), lake.to_owned());
     child::run(&Case::Apply { staging, lake, merge: COPY_ON_WRITE.into() }, false);
 }

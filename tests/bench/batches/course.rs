@@ -24,8 +24,8 @@ pub(super) const CHANGES: u64 = 20;
 const MAINTAINED: u64 = 50;
 /// So many objects stay in staging; older ones expire.
 const STAGED: u64 = 100;
-const HEAD: &str = "batch,version,milliseconds,requests,gets,lists,puts,bytes_written,files,\
-                    file_bytes,masked_rows,log_entry_bytes";
+const HEAD: &str = "batch,version,milliseconds,without_listing,requests,gets,lists,puts,\
+                    bytes_written,files,file_bytes,masked_rows,log_entry_bytes";
 
 /// Small objects of random changes to a table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -100,8 +100,9 @@ pub(crate) async fn follow(course: &Course, csv: &Path) -> Run {
         let written = log.follow(version);
         writeln!(
             file,
-            "{batch},{version},{:.3},{},{written},{}",
+            "{batch},{version},{:.3},{:.3},{},{written},{}",
             seconds * 1e3,
+            (seconds - listing(&asked)) * 1e3,
             described(&asked),
             log.described()
         )
@@ -115,6 +116,22 @@ pub(crate) async fn follow(course: &Course, csv: &Path) -> Run {
         last = Run { seconds, peak: 0, outcome, version };
     }
     last
+}
+
+/// Seconds in which a listing was under way. S3 lists from a key on; a folder is read as a whole,
+/// so on a file system this grows with the log.
+fn listing(requests: &[Request]) -> f64 {
+    let lists = requests.iter().filter(|request| request.method == Method::List);
+    let mut spans: Vec<_> = lists.filter_map(|list| Some((list.began, list.ended?))).collect();
+    spans.sort();
+    let mut seconds = 0.0;
+    let mut counted = None;
+    for (began, ended) in spans {
+        let from = counted.map_or(began, |until| began.max(until));
+        seconds += ended.saturating_duration_since(from).as_secs_f64();
+        counted = counted.max(Some(ended));
+    }
+    seconds
 }
 
 /// Requests in all, GET, LIST, PUT.

@@ -28,10 +28,12 @@ pub(crate) enum Contestant {
     DuckDb,
     /// Reads and writes the touched files unchanged.
     PyArrow,
+    /// Reads the keys of the files that may hold a changed one.
+    Keys,
 }
 
 impl Contestant {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Native(Native::Vectors),
         Self::Native(Native::CopyOnWrite),
         Self::Native(Native::MergeBuilder),
@@ -39,6 +41,7 @@ impl Contestant {
         Self::Spark { vectors: false },
         Self::DuckDb,
         Self::PyArrow,
+        Self::Keys,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -50,6 +53,7 @@ impl Contestant {
             Self::Spark { vectors: false } => "Spark, copy-on-write",
             Self::DuckDb => "DuckDB by hand",
             Self::PyArrow => "pyarrow, read and write only",
+            Self::Keys => "pyarrow, read keys only",
         }
     }
 
@@ -66,7 +70,7 @@ impl Contestant {
 
     /// Whether its result is the table with the changes in it.
     pub(crate) fn merges(self) -> bool {
-        self != Self::PyArrow
+        !matches!(self, Self::PyArrow | Self::Keys)
     }
 
     /// Whether it takes so long that few runs must do.
