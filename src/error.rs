@@ -68,8 +68,9 @@ impl fmt::Display for ErrorKind {
 ///
 /// Messages and context name tables, objects, columns and row numbers, never row values.
 /// The display form is `sentence (name: value, …)`; the cause is reached through
-/// [`StdError::source`] and is not repeated in it.
-#[derive(Debug)]
+/// [`StdError::source`] and is not repeated in it. The debug form, which others log on our behalf
+/// (the Lambda runtime does), is kind and [chain](Self::chain): that of a cause may hold the whole
+/// text that could not be read.
 pub struct Error {
     kind: ErrorKind,
     message: String,
@@ -131,6 +132,12 @@ impl fmt::Display for Error {
             write!(f, "{opening}{name}: {value}")?;
         }
         if self.context.is_empty() { Ok(()) } else { f.write_str(")") }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.chain())
     }
 }
 
@@ -246,5 +253,15 @@ mod tests {
         let kind = |error: buoyant_kernel::Error| Error::from(error).kind();
         assert_eq!(kind(failed.into()), ErrorKind::Unavailable);
         assert_eq!(kind(buoyant_kernel::Error::generic("a bad vector")), ErrorKind::TableCorrupt);
+    }
+
+    #[test]
+    fn the_debug_form_tells_no_more_than_the_chain() {
+        let unread =
+            toml::from_str::<toml::Table>("secret = 1\nsecret = 2").expect_err("a key twice");
+        let error = Error::new(ErrorKind::Config, "not TOML").with("line", 2).because(unread);
+        let shown = format!("{error:?}");
+        assert_eq!(shown, format!("Config: {}", error.chain()));
+        assert!(!shown.contains("secret = 1"), "{shown}");
     }
 }
