@@ -5,7 +5,7 @@
 /// several times what it uses, and a function is ended for that. One pool for each core is enough
 /// for threads that rarely wait for each other, and large blocks are mapped and unmapped one by
 /// one. What stands between that and speed is the price of a new page, so whatever is taken and
-/// freed all the time should be smaller than [`LARGE_BYTES`].
+/// freed all the time should be smaller than a megabyte.
 ///
 /// To be called once, when a process begins. Elsewhere than on glibc it does nothing.
 pub fn return_freed_memory() {
