@@ -1,0 +1,43 @@
+"""How far the task has come, kept in a file."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from source import Position
+
+# So many checkpoints are kept: a resume may go back behind the newest.
+KEPT = 50
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything before its position is in the target."""
+
+    position: Position
+    # Where change sequences stood there.
+    counter: int
+    instant: str
+    # By table: changes up to there are in its full load.
+    loaded: dict
+
+    @staticmethod
+    def read(path: Path, back: int) -> "Checkpoint | None":
+        """The newest checkpoint, or the one `back` before it; none without a file."""
+        if not path.exists():
+            return None
+        kept = json.loads(path.read_text())
+        one = kept[max(0, len(kept) - 1 - back)]
+        loaded = {table: Position(**position) for table, position in one["loaded"].items()}
+        return Checkpoint(Position(**one["position"]), one["counter"], one["instant"], loaded)
+
+    def save(self, path: Path):
+        kept = json.loads(path.read_text()) if path.exists() else []
+        one = asdict(self)
+        if kept and kept[-1] == one:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps((kept + [one])[-KEPT:]))
+        os.replace(part, path)

@@ -1,0 +1,151 @@
+"""The pipeline under test: database, stand-in for DMS, staging, queue, function and lake."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import boto3
+
+from database import Database
+from function import Environment, EventSourceMapping, Failed, Killed, stripped
+from proxy import Proxy
+from standin import StandIn, wait_for
+from stores import CREDENTIALS, Moto, Versitygw
+
+STAGING, LAKE, QUEUE = "staging", "lake", "doorbell"
+# The key's column in every table.
+KEY = "id"
+# Seconds within which the rest is applied, when nothing is written any more.
+PATIENCE = 300
+
+
+class Pipeline:
+    """Between `with`'s begin and end all of it is up; the tables are not there yet."""
+
+    def __init__(self, programs, seed: int, environments: int):
+        self.programs, self.seed, self.count = programs, seed, environments
+        # Whether logs are to be looked at although nothing was raised.
+        self.is_kept = False
+
+    def __enter__(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="dmslake-e2e-"))
+        with ExitStack() as stack:
+            self.database = stack.enter_context(Database())
+            self.moto = stack.enter_context(closing(Moto(self.programs.moto)))
+            self.lake_server = stack.enter_context(closing(Versitygw(self.programs.versitygw)))
+            servers = {"": self.moto.port, LAKE: self.lake_server.port}
+            self.proxy = stack.enter_context(closing(Proxy(servers, self.seed)))
+            self.variables = CREDENTIALS | {"AWS_ENDPOINT_URL": self.proxy.url}
+            self._buckets()
+            self.bootstrap = stripped(self.programs.bootstrap, self.folder)
+            self.stack = stack.pop_all()
+        return self
+
+    def __exit__(self, kind, *rest):
+        self.stack.__exit__(kind, *rest)
+        if kind is None and not self.is_kept:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        else:
+            print(f"logs are kept in {self.folder}")
+
+    def client(self, service: str):
+        url = self.moto.url if service == "sqs" else self.proxy.url
+        return boto3.client(
+            service,
+            endpoint_url=url,
+            region_name=CREDENTIALS["AWS_REGION"],
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def _buckets(self):
+        s3, self.sqs = self.client("s3"), self.client("sqs")
+        region = {"LocationConstraint": CREDENTIALS["AWS_REGION"]}
+        s3.create_bucket(Bucket=STAGING, CreateBucketConfiguration=region)
+        s3.create_bucket(Bucket=LAKE, CreateBucketConfiguration=region)
+        self.queue = self.sqs.create_queue(QueueName=QUEUE)["QueueUrl"]
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])
+        configuration = {
+            "QueueArn": arn["Attributes"]["QueueArn"], "Events": ["s3:ObjectCreated:*"],
+        }  # fmt: skip
+        s3.put_bucket_notification_configuration(
+            Bucket=STAGING, NotificationConfiguration={"QueueConfigurations": [configuration]}
+        )
+
+    @property
+    def lake(self) -> Path:
+        """The lake's bucket, as the gateway keeps it."""
+        return self.lake_server.root / LAKE / "tables"
+
+    def stand_in(self, settings: dict) -> StandIn:
+        variables = os.environ | self.variables
+        target = f"s3://{STAGING}/dms"
+        self.dms = StandIn(self.folder, self.database.url, target, variables, settings)
+        self.stack.callback(lambda: self.dms.process and self.dms.process.kill())
+        return self.dms
+
+    def configure(self, sequence: str | None, merge: str):
+        """`dmslake init` writes the configuration, as a user would have it do."""
+        self.config = self.folder / "dmslake.toml"
+        command = [
+            self.programs.dmslake, "init", "--staging", f"s3://{STAGING}/dms",
+            "--lake", f"s3://{LAKE}/tables", "--mysql", self.database.url,
+            "--endpoint-settings", self.dms.endpoint, "--output", self.config,
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, env=os.environ | self.variables, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(f"dmslake init failed: {done.stderr}")
+        text = self.config.read_text()
+        text = text.replace("# merge = ", f'merge = "{merge}"  # ', 1)
+        # What rules add is not known of the source: of every table the key, and the sequence.
+        added = [f'    {{ name = "BI_{KEY}", type = "bigint" }},']
+        if sequence:
+            text = text.replace("# change_seq_column = ", f'change_seq_column = "{sequence}"  # ', 1)
+            added.append(f'    {{ name = "{sequence}", type = "varchar(35)" }},')
+        self.config.write_text(text.replace("\n]\n", "\n" + "\n".join(added) + "\n]\n"))
+
+    def start_function(self):
+        variables = self.variables | {"DMSLAKE_CONFIG": str(self.config)}
+        self.environments = [
+            Environment(self.bootstrap, variables, self.folder / f"function-{number}.log")
+            for number in range(self.count)
+        ]
+        self.mapping = EventSourceMapping(self.sqs, self.queue, self.environments, self.seed)
+        for environment in self.environments:
+            self.stack.callback(environment.close)
+        self.stack.callback(self.mapping.stop)
+
+    def sweep(self) -> list[dict]:
+        """What a schedule does. The report of each table, none if the function failed."""
+        try:
+            answer = self.environments[0].invoke({"sweep": True})
+        except (Failed, Killed):
+            return []
+        return answer["tables"]
+
+    def settle(self):
+        """Waits until everything that is staged is applied."""
+        wait_for(self.mapping.is_idle, PATIENCE, "the end of the queue")
+        # No environment serves two at once.
+        self.mapping.stop()
+        reports: list[dict] = []
+
+        def is_caught_up():
+            nonlocal reports
+            reports = self.sweep()
+            held = [report for report in reports if report["status"] == "held"]
+            if held:
+                raise RuntimeError(f"held: {json.dumps(held)}")
+            return reports and all(
+                report["status"] == "ok" and not report["pending"] and not report["objects"]
+                for report in reports
+            )
+
+        wait_for(is_caught_up, PATIENCE, "a sweep that finds nothing to do")
+        return reports

@@ -1,0 +1,101 @@
+"""The stand-in for DMS as a process."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+DMS = Path(__file__).parent / "dms"
+
+
+class StandIn:
+    """Started, killed and resumed."""
+
+    def __init__(self, folder: Path, source: str, target: str, variables: dict, settings: dict):
+        self.folder = folder
+        self.variables = variables
+        self.log = folder / "dms.log"
+        mappings = folder / "mappings.json"
+        mappings.write_text(json.dumps({"rules": settings["rules"]}))
+        self.endpoint = folder / "endpoint.json"
+        self.endpoint.write_text(json.dumps({"S3Settings": settings["s3"]}))
+        task = folder / "task.json"
+        task.write_text(json.dumps(settings.get("task", {})))
+        uncertain = settings.get("uncertain", {})
+        self.command = [
+            sys.executable, "-B", str(DMS), source, target, "--state", str(folder / "dms-state"),
+            "--table-mappings", str(mappings), "--endpoint-settings", str(self.endpoint),
+            "--task-settings", str(task),
+            *(part for name, value in uncertain.items()
+              for part in ("--uncertain", f"{name}={json.dumps(value)}")),
+        ]  # fmt: skip
+        self.process = None
+        self.resumed = 0
+
+    def load(self):
+        """The full load alone."""
+        self._start("--full-load-only")
+        self.wait()
+
+    def follow(self, back: int = 0):
+        """Changes from the checkpoint on, or from an older one."""
+        self.resumed += 1
+        self._start("--resume", "--back", str(back))
+
+    def _start(self, *more: str):
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self.command, *more], env=self.variables, stdout=log, stderr=log
+            )
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def finish(self):
+        """Lets it write what the binlog holds now."""
+        # Before, it would not know what the signal means.
+        said = lambda: self.log.read_text(errors="replace").count("goes on from")  # noqa: E731
+        wait_for(lambda: said() >= self.resumed or self.process.poll() is not None, 60, "a resume")
+        self.process.send_signal(signal.SIGTERM)
+        self.wait()
+
+    def wait(self):
+        if self.process.wait():
+            tail = self.log.read_text(errors="replace")[-3000:]
+            raise RuntimeError(f"the stand-in for DMS failed:\n{tail}")
+
+    def objects(self) -> int:
+        return sum("changes" in line or "rows" in line for line in self.log.open())
+
+
+def rule(number: int, kind: str, action: str, **more) -> dict:
+    return {
+        "rule-type": kind, "rule-id": str(number), "rule-name": str(number),
+        "rule-action": action, "object-locator": {"schema-name": "%", "table-name": "%"},
+    } | more  # fmt: skip
+
+
+def mappings(schemas: list[str], has_sequence: bool) -> list[dict]:
+    """Selection of whole schemas, before images of keys, and a change sequence if wanted."""
+    rules = [
+        rule(at, "selection", "include", **{"object-locator": {"schema-name": s, "table-name": "%"}})
+        for at, s in enumerate(schemas, 1)
+    ]
+    before = {"column-prefix": "BI_", "column-filter": "pk-only"}
+    rules.append(rule(10, "transformation", "add-before-image-columns",
+                      **{"rule-target": "table", "before-image-def": before}))  # fmt: skip
+    if has_sequence:
+        rules.append(rule(11, "transformation", "add-column", value="cdc_seq",
+                          expression="$AR_H_CHANGE_SEQ", **{"rule-target": "column"}))  # fmt: skip
+    return rules
+
+
+def wait_for(condition, patience: float, what: str):
+    end = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{what} did not happen in {patience} s")
+        time.sleep(0.2)

@@ -1,0 +1,93 @@
+"""The S3 servers: moto's for staging and its events, versitygw for the lake, where writers
+compete: moto looks first and puts then, without a lock between."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from database import free_port
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "dmslaketest",
+    "AWS_SECRET_ACCESS_KEY": "dmslaketestsecret",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+PATIENCE = 60
+
+
+class Moto:
+    """moto's server: S3 and SQS in memory."""
+
+    def __init__(self, program: str):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [program, "-H", "127.0.0.1", "-p", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until_up(self.port, self.process)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Versitygw:
+    """A gateway to a folder: each bucket is a folder in it, each object a file."""
+
+    def __init__(self, program: str):
+        self.program = program
+        self.root = Path(tempfile.mkdtemp(prefix="dmslake-versitygw-"))
+        self.port = free_port()
+        self.process = None
+        self.start()
+
+    def start(self):
+        environment = os.environ | {
+            "ROOT_ACCESS_KEY": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            "ROOT_SECRET_KEY": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        }
+        self.process = subprocess.Popen(
+            [self.program, "--port", f"127.0.0.1:{self.port}", "--quiet",
+             "--region", CREDENTIALS["AWS_REGION"], "posix", self.root],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        wait_until_up(self.port, self.process)
+
+    def restart(self):
+        """kill -9, and up again."""
+        self.process.kill()
+        self.process.wait()
+        self.start()
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def wait_until_up(port: int, process):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+            return
+        except urllib.error.HTTPError:
+            # It answers, if only to refuse.
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"no server on port {port}")
