@@ -2,13 +2,14 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 import pymysql
+
+from servers.ports import free_port
 
 PATIENCE = 60
 OPTIONS = [
@@ -28,12 +29,6 @@ OPTIONS = [
     # Zero dates are values too.
     "--sql-mode=NO_ENGINE_SUBSTITUTION",
 ]
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 class Database:

@@ -163,8 +163,6 @@ class EventSourceMapping:
         self.is_torturing = False
         self.is_stopping = False
         self.figures: Counter = Counter()
-        # What the function said last of each table.
-        self.reports: dict[str, dict] = {}
         self.threads = [
             threading.Thread(target=self._poll, args=(environment,), daemon=True)
             for environment in environments

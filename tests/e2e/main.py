@@ -17,7 +17,7 @@ from load import SCHEMA, Sysbench
 from pipeline import Pipeline
 from standin import mappings
 
-# Of the time that is given.
+# sysbench's tables, their rows, and its connections.
 TABLES, ROWS, THREADS = 3, 10_000, 4
 ENVIRONMENTS = 2
 # Seconds, so that a test sees many objects.

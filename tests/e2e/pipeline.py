@@ -134,10 +134,8 @@ class Pipeline:
         wait_for(self.mapping.is_idle, PATIENCE, "the end of the queue")
         # No environment serves two at once.
         self.mapping.stop()
-        reports: list[dict] = []
 
         def is_caught_up():
-            nonlocal reports
             reports = self.sweep()
             held = [report for report in reports if report["status"] == "held"]
             if held:
@@ -148,4 +146,3 @@ class Pipeline:
             )
 
         wait_for(is_caught_up, PATIENCE, "a sweep that finds nothing to do")
-        return reports

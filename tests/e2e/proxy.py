@@ -1,4 +1,4 @@
-"""An S3 proxy that misbehaves as S3 may, and counts what is asked for.
+"""An S3 proxy that misbehaves as S3 may.
 
 Requests go to the server of their bucket. Faults strike before the effect (500, 503, 409, a slow
 answer) and after it (the connection ends without an answer, or in the middle of one).
@@ -7,7 +7,6 @@ answer) and after it (the connection ends without an answer, or in the middle of
 import asyncio
 import random
 import threading
-import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -27,16 +26,6 @@ REASONS = {500: "InternalError", 503: "SlowDown", 409: "ConditionalRequestConfli
 
 
 @dataclass
-class Request:
-    """What was asked for, and when."""
-
-    method: str
-    path: str
-    begun: float
-    ended: float = 0.0
-
-
-@dataclass
 class Proxy:
     """Serves on a port of its own, in a thread, until it is closed."""
 
@@ -45,10 +34,7 @@ class Proxy:
     seed: int
     # Whether faults strike at the moment.
     is_faulty: bool = False
-    # Seconds that every answer takes more.
-    delay: float = 0.0
     faults: Counter = field(default_factory=Counter)
-    requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self):
         self.random = random.Random(self.seed)
@@ -65,11 +51,6 @@ class Proxy:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
-
-    def take(self) -> list[Request]:
-        """The requests since the last call."""
-        taken, self.requests = self.requests, []
-        return taken
 
     def _serve(self):
         asyncio.set_event_loop(self.loop)
@@ -95,33 +76,24 @@ class Proxy:
     async def _answer(self, head, reader, writer) -> bool:
         """Whether the connection serves further requests."""
         method, path, headers = head
-        request = Request(method, path, time.monotonic())
-        self.requests.append(request)
         if "expect" in headers:
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await _body(headers, reader)
         fault = self._fault(headers)
         if fault:
             self.faults[fault] += 1
-        try:
-            if self.delay or fault == "slow":
-                await asyncio.sleep(self.delay + (SLOW if fault == "slow" else 0))
-            if fault in ("500", "503", "409"):
-                writer.write(_refusal(int(fault)))
-                await writer.drain()
-                return True
-            answer = await self._forward(method, path, headers, body)
-            if fault == "no answer":
-                return False
-            if fault == "half an answer":
-                writer.write(answer[: len(answer) // 2])
-                await writer.drain()
-                return False
-            writer.write(answer)
+        if fault == "slow":
+            await asyncio.sleep(SLOW)
+        if fault in ("500", "503", "409"):
+            writer.write(_refusal(int(fault)))
             await writer.drain()
             return True
-        finally:
-            request.ended = time.monotonic()
+        answer = await self._forward(method, path, headers, body)
+        if fault == "no answer":
+            return False
+        writer.write(answer[: len(answer) // 2] if fault == "half an answer" else answer)
+        await writer.drain()
+        return fault != "half an answer"
 
     def _fault(self, headers) -> str | None:
         if not self.is_faulty:
@@ -196,12 +168,3 @@ def _refusal(status: int) -> bytes:
         f"HTTP/1.1 {status} {code}\r\nContent-Type: application/xml\r\n"
         f"Content-Length: {len(body)}\r\n\r\n{body}"
     ).encode()
-
-
-def in_sequence(requests: list[Request]) -> int:
-    """How many requests waited for one another: the most of them of which none overlap."""
-    count, free = 0, float("-inf")
-    for request in sorted(requests, key=lambda request: request.ended):
-        if request.begun >= free:
-            count, free = count + 1, request.ended
-    return count

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from database import free_port
+from servers.ports import free_port
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "dmslaketest",

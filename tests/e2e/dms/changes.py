@@ -28,7 +28,7 @@ class Stamps:
         now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         step = self.step // datetime.timedelta(microseconds=1)
         now = now.replace(microsecond=now.microsecond // step * step)
-        self.last = max(now, self.last + self.step) if self.last != datetime.datetime.min else now
+        self.last = max(now, self.last + self.step)
         return self.last
 
 

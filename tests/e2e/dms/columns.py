@@ -74,7 +74,7 @@ class Column:
 
     def selected(self) -> str:
         """The column in a SELECT list, such that nothing of its value is lost."""
-        name = "`" + self.name.replace("`", "``") + "`"
+        name = quoted(self.name)
         # A single is shown with six digits only.
         return f"({name} + 0E0)" if self.data_type == "float" else name
 
@@ -194,7 +194,7 @@ class Column:
         if isinstance(value, bool):
             return unsure.booleans.split("/")[value]
         if isinstance(value, bytes):
-            return value.hex().upper() if unsure.upper_hex else value.hex()
+            return _hex(value, settings)
         return value if isinstance(value, str) else repr(value)
 
     def to_arrow(self, value, settings: Settings):
@@ -202,10 +202,19 @@ class Column:
         if value is ZERO or value is NOT_SUPPLIED:
             return None
         if isinstance(value, bytes) and settings.uncertain.hex_in_parquet:
-            return value.hex().upper() if settings.uncertain.upper_hex else value.hex()
+            return _hex(value, settings)
         if isinstance(value, Decimal) and self.precision > WIDEST_DECIMAL:
             return format(value, "f")
         return value
+
+
+def quoted(name: str) -> str:
+    """A name as it stands in SQL."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+def _hex(value: bytes, settings: Settings) -> str:
+    return value.hex().upper() if settings.uncertain.upper_hex else value.hex()
 
 
 def _parsed(text: str, parse):

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 from pymysql.cursors import DictCursor, SSCursor
 
-from columns import Column
+from columns import Column, quoted
 from settings import Rules, SettingsError
 
 WANTED = {"binlog_format": "ROW", "binlog_row_metadata": "FULL"}
@@ -124,9 +124,9 @@ class Source:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
                 names = ", ".join(column.selected() for column in table.columns)
-                order = ", ".join(_quoted(name) for name in table.key)
+                order = ", ".join(quoted(name) for name in table.key)
                 cursor.execute(
-                    f"SELECT {names} FROM {_quoted(table.schema)}.{_quoted(table.name)}"
+                    f"SELECT {names} FROM {quoted(table.schema)}.{quoted(table.name)}"
                     + (f" ORDER BY {order}" if order else "")
                 )
                 while found := cursor.fetchmany(batch):
@@ -143,7 +143,3 @@ def is_selected(rules: Rules, schema: str, name: str) -> bool:
         )
 
     return any(map(fits, rules.included)) and not any(map(fits, rules.excluded))
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"

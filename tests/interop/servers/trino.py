@@ -1,7 +1,6 @@
 """A Trino server of our own: its folder, its port, its end."""
 
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import trino
 
 import tools
+from servers.ports import free_port
 
 PATIENCE = 300
 
@@ -68,12 +68,6 @@ def server():
             process.wait()
         log.close()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 def write_configuration(etc: Path, folder: Path, port: int):
