@@ -8,6 +8,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use datafusion::error::DataFusionError;
+use serde::Serialize;
 
 /// Result of every fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -15,7 +16,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 type Source = Box<dyn StdError + Send + Sync + 'static>;
 
 /// What the caller does next about an [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum ErrorKind {
     /// The store or the network did not answer; the same call may pass later.
     Unavailable,

@@ -332,6 +332,7 @@ async fn direct_events_of_held_tables_end_with_a_summary() {
     let answer = serde_json::to_value(answer).expect("JSON");
     assert_eq!(answer["tables"][0]["status"], "held");
     assert_eq!(answer["tables"][0]["error"], "late object");
+    assert_eq!(answer["tables"][0]["kind"], "LateObject");
     assert_eq!(tables.seen(), [("shop.a".into(), Scope::Everything, 90)]);
 }
 

@@ -93,7 +93,7 @@ async fn a_table_with_a_space_in_its_name_is_loaded_changed_and_held_on_s3() {
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     shop.stage("LOAD00000001.csv", "1,a\n2,b\n").await;
     let (code, held, _) = shop.apply();
-    assert_eq!((code, &held["status"]), (1, &json!("held")), "{held}");
+    assert_eq!((code, &held["status"], &held["kind"]), (1, &json!("held"), &json!("Reload")));
     assert!(held["error"].as_str().unwrap().contains("reload"), "{held}");
 }
 

@@ -103,7 +103,7 @@ pub struct MaintenanceReport {
     /// Why it failed; what was done before stands.
     pub error: Option<String>,
     /// The kind of that error.
-    #[serde(skip)]
+    #[serde(rename = "kind")]
     pub error_kind: Option<ErrorKind>,
 }
 

@@ -72,7 +72,7 @@ pub struct TableReport {
     /// Why the table is held or failed, and the remedy.
     pub error: Option<String>,
     /// The kind of that error, for the caller's next step.
-    #[serde(skip)]
+    #[serde(rename = "kind")]
     pub error_kind: Option<ErrorKind>,
 }
 

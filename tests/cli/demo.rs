@@ -28,6 +28,7 @@ const KEYS: [&str; 18] = [
     "late",
     "pending",
     "error",
+    "kind",
 ];
 const CONFIGURATION: &str = "dmslake-demo/dmslake.toml";
 const PATIENCE: Duration = Duration::from_mins(2);
