@@ -159,13 +159,19 @@ class EventSourceMapping:
     def __init__(self, sqs, queue_url: str, environments: list[Environment], seed: int):
         self.sqs, self.queue_url = sqs, queue_url
         self.environments = environments
-        self.random = random.Random(seed)
+        # Of each environment its own, so that what is drawn does not depend on who comes first.
+        self.chances = [random.Random(f"{seed} {at}") for at in range(len(environments))]
         self.is_torturing = False
-        self.is_stopping = False
+        self.is_stopping = True
         self.figures: Counter = Counter()
+        self.threads: list[threading.Thread] = []
+
+    def start(self):
+        """Polls until it is stopped, once for each environment."""
+        self.is_stopping = False
         self.threads = [
-            threading.Thread(target=self._poll, args=(environment,), daemon=True)
-            for environment in environments
+            threading.Thread(target=self._run, args=(number,), daemon=True)
+            for number in range(len(self.environments))
         ]
         for thread in self.threads:
             thread.start()
@@ -181,25 +187,31 @@ class EventSourceMapping:
         found = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)
         return all(int(found["Attributes"][name]) == 0 for name in names)
 
-    def _poll(self, environment: Environment):
+    def _run(self, number: int):
         while not self.is_stopping:
-            found = self.sqs.receive_message(
-                QueueUrl=self.queue_url,
-                MaxNumberOfMessages=10,
-                WaitTimeSeconds=1,
-                VisibilityTimeout=VISIBILITY,
-                AttributeNames=["All"],
-            )
-            messages = found.get("Messages", [])
-            if self.is_torturing:
-                messages = self._tortured(messages)
-            if messages:
-                self._invoke(environment, messages)
+            self.poll(number)
 
-    def _tortured(self, messages: list[dict]) -> list[dict]:
+    def poll(self, number: int = 0) -> int:
+        """Asks for messages once, and invokes one of the environments with them. Comes to how
+        many there were."""
+        found = self.sqs.receive_message(
+            QueueUrl=self.queue_url,
+            MaxNumberOfMessages=10,
+            WaitTimeSeconds=1,
+            VisibilityTimeout=VISIBILITY,
+            AttributeNames=["All"],
+        )
+        messages = found.get("Messages", [])
+        if self.is_torturing:
+            messages = self._tortured(messages, self.chances[number])
+        if messages:
+            self._invoke(self.environments[number], messages)
+        return len(messages)
+
+    def _tortured(self, messages: list[dict], chance: random.Random) -> list[dict]:
         left = []
         for message in messages:
-            fate = self.random.choices(
+            fate = chance.choices(
                 ["deliver", "drop", "delay", "twice"], weights=[80, 7, 6, 7]
             )[0]
             self.figures[f"messages: {fate}"] += 1
@@ -209,11 +221,11 @@ class EventSourceMapping:
                 self.sqs.change_message_visibility(
                     QueueUrl=self.queue_url,
                     ReceiptHandle=message["ReceiptHandle"],
-                    VisibilityTimeout=self.random.randint(1, 5),
+                    VisibilityTimeout=chance.randint(1, 5),
                 )
             else:
                 left += [message] * (2 if fate == "twice" else 1)
-        self.random.shuffle(left)
+        chance.shuffle(left)
         return left
 
     def _invoke(self, environment: Environment, messages: list[dict]):

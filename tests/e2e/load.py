@@ -20,8 +20,8 @@ class Sysbench:
             f"--table-size={rows}",
             f"--threads={threads}",
             "--report-interval=10",
-            # Deadlocks are retried, as applications do.
-            "--mysql-ignore-errors=1213,1020,1205,1062",
+            # Deadlocks, and what was cut off by a TRUNCATE, are tried again, as applications do.
+            "--mysql-ignore-errors=1213,1020,1205,1062,1412",
         ]
         self.database = database
         self.tables = [f"sbtest{number}" for number in range(1, tables + 1)]

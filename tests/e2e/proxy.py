@@ -2,11 +2,13 @@
 
 Requests go to the server of their bucket. Faults strike before the effect (500, 503, 409, a slow
 answer) and after it (the connection ends without an answer, or in the middle of one).
+It also counts, and on request notes, what is asked of it.
 """
 
 import asyncio
 import random
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -25,6 +27,18 @@ CONDITIONS = ("if-none-match", "if-match")
 REASONS = {500: "InternalError", 503: "SlowDown", 409: "ConditionalRequestConflict"}
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request that was answered. Times are those of `time.time`."""
+
+    begun: float
+    ended: float
+    method: str
+    # `/bucket/key?query`
+    path: str
+    status: int
+
+
 @dataclass
 class Proxy:
     """Serves on a port of its own, in a thread, until it is closed."""
@@ -35,6 +49,12 @@ class Proxy:
     # Whether faults strike at the moment.
     is_faulty: bool = False
     faults: Counter = field(default_factory=Counter)
+    # Puts that lost against an object that was there first.
+    conflicts: int = 0
+    # Seconds that each request takes more.
+    delay: float = 0
+    # Where requests are noted, if they are.
+    requests: list[Request] | None = None
 
     def __post_init__(self):
         self.random = random.Random(self.seed)
@@ -76,24 +96,30 @@ class Proxy:
     async def _answer(self, head, reader, writer) -> bool:
         """Whether the connection serves further requests."""
         method, path, headers = head
+        begun = time.time()
         if "expect" in headers:
             writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await _body(headers, reader)
         fault = self._fault(headers)
         if fault:
             self.faults[fault] += 1
-        if fault == "slow":
-            await asyncio.sleep(SLOW)
+        await asyncio.sleep(SLOW if fault == "slow" else self.delay)
         if fault in ("500", "503", "409"):
             writer.write(_refusal(int(fault)))
             await writer.drain()
             return True
         answer = await self._forward(method, path, headers, body)
+        self._note(begun, method, path, int(answer[9:12]))
         if fault == "no answer":
             return False
         writer.write(answer[: len(answer) // 2] if fault == "half an answer" else answer)
         await writer.drain()
         return fault != "half an answer"
+
+    def _note(self, begun: float, method: str, path: str, status: int):
+        self.conflicts += method == "PUT" and status == 412
+        if self.requests is not None:
+            self.requests.append(Request(begun, time.time(), method, path, status))
 
     def _fault(self, headers) -> str | None:
         if not self.is_faulty:

@@ -7,30 +7,33 @@ import sys
 import time
 from pathlib import Path
 
+from draw import Settings
+
 DMS = Path(__file__).parent / "dms"
 
 
 class StandIn:
     """Started, killed and resumed."""
 
-    def __init__(self, folder: Path, source: str, target: str, variables: dict, settings: dict):
-        self.folder = folder
+    def __init__(self, folder: Path, source: str, target: str, variables: dict, rules: list[dict],
+                 settings: Settings):  # fmt: skip
+        self.state = folder / "dms-state"
         self.variables = variables
         self.log = folder / "dms.log"
         mappings = folder / "mappings.json"
-        mappings.write_text(json.dumps({"rules": settings["rules"]}))
+        mappings.write_text(json.dumps({"rules": rules}))
         self.endpoint = folder / "endpoint.json"
-        self.endpoint.write_text(json.dumps({"S3Settings": settings["s3"]}))
+        self.endpoint.write_text(json.dumps({"S3Settings": settings.s3}))
         task = folder / "task.json"
-        task.write_text(json.dumps(settings.get("task", {})))
-        uncertain = settings.get("uncertain", {})
+        task.write_text(json.dumps(settings.task))
         self.command = [
-            sys.executable, "-B", str(DMS), source, target, "--state", str(folder / "dms-state"),
+            sys.executable, "-B", str(DMS), source, target, "--state", str(self.state),
             "--table-mappings", str(mappings), "--endpoint-settings", str(self.endpoint),
             "--task-settings", str(task),
-            *(part for name, value in uncertain.items()
+            *(part for name, value in settings.uncertain.items()
               for part in ("--uncertain", f"{name}={json.dumps(value)}")),
         ]  # fmt: skip
+        self.has_header = settings.s3.get("AddColumnName", False)
         self.process = None
         self.resumed = 0
 
@@ -38,6 +41,18 @@ class StandIn:
         """The full load alone."""
         self._start("--full-load-only")
         self.wait()
+
+    def load_and_follow(self):
+        """The full load, and then changes."""
+        self.resumed += 1
+        self._start()
+
+    def load_again(self, *titles: str):
+        """Asks the running task to load tables again."""
+        (self.state / "reload").write_text("\n".join(titles))
+
+    def has_said(self, text: str) -> bool:
+        return text in self.log.read_text(errors="replace")
 
     def follow(self, back: int = 0):
         """Changes from the checkpoint on, or from an older one."""
@@ -57,7 +72,7 @@ class StandIn:
     def finish(self):
         """Lets it write what the binlog holds now."""
         # Before, it would not know what the signal means.
-        said = lambda: self.log.read_text(errors="replace").count("goes on from")  # noqa: E731
+        said = lambda: self.log.read_text(errors="replace").count("follows the log")  # noqa: E731
         wait_for(lambda: said() >= self.resumed or self.process.poll() is not None, 60, "a resume")
         self.process.send_signal(signal.SIGTERM)
         self.wait()

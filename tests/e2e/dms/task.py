@@ -99,6 +99,7 @@ class Task:
         return self.writers[title].table
 
     def follow(self):
+        self.log("follows the log")
         for event in binlog.events(self.source, self.position, self.server_id, self.watched):
             if isinstance(event, binlog.Transaction):
                 self.take(event)

@@ -1,0 +1,219 @@
+"""Whether our tables are Delta tables in every version, and say of their files what is true.
+
+The log is replayed here once more, by its protocol and nothing else; Spark and deltalake open
+every version; each data file is read and held against its statistics."""
+
+import datetime
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, QueryBuilder
+from pyarrow import parquet
+
+# Reader and writer version of a table without deletion vectors, and with them.
+PROTOCOLS = {"copy-on-write": {(1, 2)}, "auto": {(3, 7)}, "deletion-vectors": {(3, 7)}}
+MILLISECOND = datetime.timedelta(milliseconds=1)
+# A cut bound of a text keeps at least so many characters of it.
+KEPT = 16
+# Columns that Delta's writers keep statistics of, if the table does not say otherwise.
+INDEXED = 32
+# So many faults of a table are shown, each no longer than that.
+SHOWN, LONGEST = 10, 400
+
+
+@dataclass
+class Version:
+    """What the log says of one version."""
+
+    number: int
+    protocol: tuple[int, int]
+    columns: list[str]
+    # Live files, by path, with their add actions.
+    live: dict[str, dict]
+
+
+@dataclass
+class Log:
+    """A table's log, replayed."""
+
+    root: Path
+    versions: list[Version] = field(default_factory=list)
+    # The add actions of these versions.
+    adds: list[dict] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def faults(of, readers: list, since: dict | None = None) -> list[str]:
+    """What is wrong with the tables of a scene, by table from a version on or from the first."""
+    found = []
+    spark = spark_of(readers)
+    for schema, name in of.tables:
+        log = replayed(of.root(schema, name), (since or {}).get(name, 0))
+        wrong = [*log.faults]
+        for version in log.versions:
+            if version.protocol not in PROTOCOLS[of.settings.merge]:
+                wrong.append(f"version {version.number} has protocol {version.protocol}")
+            wrong += opened(log.root, version, spark)
+        for add in log.adds:
+            wrong += untrue(log.root, add)
+        if spark and not since:
+            wrong += travelled(spark, log)
+        unnamed = leftovers(log)
+        print(
+            f"{schema}.{name}: {len(log.versions)} versions opened, {len(log.adds)} files held "
+            f"against their statistics, {unnamed} files of no version"
+            + (f"; {len(wrong)} FAULTS" if wrong else ""),
+            flush=True,
+        )
+        found += [f"{schema}.{name}: {one}"[:LONGEST] for one in wrong[:SHOWN]]
+    return found
+
+
+def spark_of(readers: list):
+    """The Spark session among the readers, if there is one."""
+    return next((reader.session for reader in readers if reader.name == "Spark"), None)
+
+
+def replayed(root: Path, since: int) -> Log:
+    """Replays the log; says which files are taken away that were not there, or come twice.
+    Versions and files are told from a version on."""
+    log = Log(root)
+    live: dict[str, dict] = {}
+    protocol, columns = (0, 0), []
+    commits = sorted((root / "_delta_log").glob("*.json"))
+    for at, path in enumerate(commits):
+        number = int(path.stem)
+        if number != at:
+            log.faults.append(f"version {at} is missing")
+        actions = commit(path)
+        for action in actions:
+            if remove := action.get("remove"):
+                if live.pop(remove["path"], None) is None:
+                    log.faults.append(f"version {number} removes {remove['path']}, not there")
+        for action in actions:
+            if said := action.get("protocol"):
+                protocol = (said["minReaderVersion"], said["minWriterVersion"])
+            if metadata := action.get("metaData"):
+                columns = [one["name"] for one in json.loads(metadata["schemaString"])["fields"]]
+            if add := action.get("add"):
+                if add["path"] in live:
+                    log.faults.append(f"version {number} adds {add['path']} twice")
+                live[add["path"]] = add
+                if number >= since:
+                    log.adds.append(add)
+        if number >= since:
+            log.versions.append(Version(number, protocol, columns, dict(live)))
+    return log
+
+
+def commit(path: Path) -> list[dict]:
+    """The actions of one commit."""
+    return [json.loads(line, parse_float=Decimal) for line in path.open()]
+
+
+def opened(root: Path, version: Version, spark) -> list[str]:
+    """Opens a version with deltalake and Spark: both must find the files and rows of the log."""
+    found = []
+    table = DeltaTable(str(root), version=version.number)
+    paths = {Path(unquote(uri)).name for uri in table.file_uris()}
+    if paths != {Path(unquote(path)).name for path in version.live}:
+        found.append(f"version {version.number}: deltalake sees other live files than the log has")
+    for path, add in version.live.items():
+        file = root / unquote(path)
+        if not file.exists() or file.stat().st_size != add["size"]:
+            found.append(f"version {version.number}: live file {path} is missing or cut off")
+    counts = ", ".join(f"count(`{name}`)" for name in version.columns)
+    query = QueryBuilder().register("t", table).execute(
+        f"SELECT count(*), sum(id), {counts.replace('`', chr(34))} FROM t"
+    )
+    ours = [str(column[0]) for column in pa.table(query.read_all()).columns]
+    if spark:
+        read = spark.read.format("delta").option("versionAsOf", version.number).load(str(root))
+        read.createOrReplaceTempView("version")
+        (row,) = spark.sql(f"SELECT count(*), sum(id), {counts} FROM version").collect()
+        theirs = [str(value) for value in row]
+        if ours != theirs:
+            found.append(f"version {version.number}: deltalake counts {ours}, Spark {theirs}")
+    return found
+
+
+def travelled(spark, log: Log) -> list[str]:
+    """Whether Spark finds each version by its time, and its history has them all in order."""
+    found = []
+    history = spark.sql(f"DESCRIBE HISTORY delta.`{log.root}`").collect()
+    history = sorted(history, key=lambda row: row["version"])
+    if [row["version"] for row in history] != [version.number for version in log.versions]:
+        found.append("the history lacks versions")
+    for row in history:
+        reader = spark.read.format("delta")
+        by_time = reader.option("timestampAsOf", str(row["timestamp"])).load(str(log.root))
+        files = {Path(unquote(path)).name for path in by_time.inputFiles()}
+        live = {Path(unquote(path)).name for path in log.versions[row["version"]].live}
+        if files != live:
+            found.append(f"version {row['version']} is not found by its time")
+    return found
+
+
+def leftovers(log: Log) -> int:
+    """Data files that no version names: what killed processes leave, until a vacuum."""
+    named = {unquote(add["path"]) for add in log.adds}
+    there = (path.relative_to(log.root) for path in log.root.rglob("*.parquet"))
+    return sum(
+        str(path) not in named for path in there if not str(path).startswith("_delta_log")
+    )
+
+
+def untrue(root: Path, add: dict) -> list[str]:
+    """What a file's statistics say and its rows do not."""
+    said = json.loads(add["stats"], parse_float=Decimal)
+    rows = parquet.read_table(root / unquote(add["path"]))
+    found = []
+    if said["numRecords"] != rows.num_rows:
+        found.append(f"numRecords {said['numRecords']} of {rows.num_rows}")
+    if not {"id"} <= said["minValues"].keys() & said["maxValues"].keys():
+        found.append("the key has no bounds")
+    for at, name in enumerate(rows.column_names):
+        column = rows.column(name)
+        nulls = column.null_count if at < INDEXED else None
+        if said["nullCount"].get(name) != nulls:
+            found.append(f"nullCount of {name}: {said['nullCount'].get(name)} instead of {nulls}")
+        if name in said["minValues"] or name in said["maxValues"]:
+            found += unbounded(name, column, said["minValues"].get(name), said["maxValues"].get(name))
+    return [f"{add['path']}: {one}" for one in found]
+
+
+def unbounded(name: str, column: pa.ChunkedArray, low, high) -> list[str]:
+    """Bounds that are not those of the column, but for what a text or an instant is cut by."""
+    real = pc.min_max(column).as_py()
+    least, most = real["min"], real["max"]
+    if least is None:
+        return [f"{name} has bounds and no values"]
+    if isinstance(least, str):
+        fits = (low is None or low == least or is_cut(low, least)) and (
+            high is None
+            or high == most
+            or (is_cut(high[:-1], most) and high.encode() >= most.encode())
+        )
+    elif isinstance(least, datetime.datetime):
+        fits = (low is None or datetime.timedelta(0) <= least - instant(low) < MILLISECOND) and (
+            high is None or abs(instant(high) - most) < MILLISECOND
+        )
+    elif isinstance(least, datetime.date):
+        fits = low in (None, least.isoformat()) and high in (None, most.isoformat())
+    else:
+        kind = type(least)
+        fits = (low is None or kind(low) == least) and (high is None or kind(high) == most)
+    return [] if fits else [f"{name} is said to lie in [{low}, {high}], not in [{least}, {most}]"]
+
+
+def is_cut(text: str, of: str) -> bool:
+    return len(text) >= KEPT and of.startswith(text)
+
+
+def instant(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)

@@ -1,0 +1,104 @@
+"""What DMS says by other means than rows, all of it under load: changes that the full load holds
+already, an added column, TRUNCATE, a reload. dmslake holds a table where a person has to decide;
+`Operator` does what the README tells that person."""
+
+import random
+import time
+import tomllib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import types_table
+from load import SCHEMA
+from pipeline import Pipeline
+from scene import Scene, conclude, scene, verdict
+from standin import wait_for
+
+ADDED = "added_late"
+TRUNCATED, RELOADED = "sbtest2", "sbtest3"
+# Seconds that the stand-in for DMS has for a reload.
+PATIENCE = 60
+
+
+def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
+    """Comes to what is wrong."""
+    with scene("definitions", programs, seed, ["copy-on-write", "auto"]) as of:
+        done: Counter = Counter()
+        pipeline = of.pipeline
+        with ThreadPoolExecutor() as pool:
+            load = pool.submit(of.load, seconds)
+            pipeline.dms.load_and_follow()
+            wait_for(lambda: pipeline.dms.has_said("follows the log"), PATIENCE, "the full load")
+            pipeline.configure(of.settings)
+            pipeline.start_function()
+            redefine(of, seconds / 4, done)
+            load.result()
+        of.settle(Operator(pipeline, done))
+        return conclude(of, verdict(of, readers), done)
+
+
+def redefine(of: Scene, pause: float, done: Counter):
+    """One after another, while everything else goes on."""
+    pipeline = of.pipeline
+    table = f"{types_table.SCHEMA}.{types_table.TABLE}"
+    pipeline.database.run(f"ALTER TABLE {table} ADD COLUMN {ADDED} VARCHAR(40)")
+    chance = random.Random(of.chance.random())
+    with pipeline.database.connection() as connection, connection.cursor() as cursor:
+        for number in range(50):
+            cursor.execute(
+                f"UPDATE {table} SET {ADDED} = %s WHERE id >= %s ORDER BY id LIMIT 1",
+                (f"late {number}", chance.randrange(1, of.row)),
+            )
+    done["columns added"] += 1
+    time.sleep(pause)
+    pipeline.database.run(f"TRUNCATE TABLE {SCHEMA}.{TRUNCATED}")
+    done["truncated tables"] += 1
+    time.sleep(pause)
+    # No row tells of a TRUNCATE: whoever truncates has the table loaded again.
+    pipeline.dms.load_again(f"{SCHEMA}.{TRUNCATED}", f"{SCHEMA}.{RELOADED}")
+    for name in (TRUNCATED, RELOADED):
+        wait_for(lambda: pipeline.dms.has_said(f"{name}: is loaded again"), PATIENCE, "a reload")
+        done["tables loaded again"] += 1
+
+
+class Operator:
+    """Removes the causes of holds as the README says. No other is to be expected here."""
+
+    def __init__(self, pipeline: Pipeline, done: Counter):
+        self.pipeline = pipeline
+        self.done = done
+
+    def __call__(self, report: dict) -> bool:
+        """Whether the cause of this hold is removed."""
+        remedy = {"Reload": self.move_away, "SchemaRefused": self.add_column}
+        if report["kind"] not in remedy:
+            return False
+        self.done[f"holds as {report['kind']}"] += 1
+        remedy[report["kind"]](report)
+        return True
+
+    def move_away(self, report: dict):
+        schema, name = report["table"].split(".")
+        folder = self.pipeline.lake / schema / name
+        folder.rename(self.pipeline.folder / f"{schema}.{name}.{time.time_ns()}")
+
+    def add_column(self, report: dict):
+        """Of CSV the layout has to be told: of all objects with a header, else from one on."""
+        text = self.pipeline.config.read_text()
+        tables = tomllib.loads(text)["table"]
+        (table,) = (one for one in tables if one["source"] == report["table"])
+        added = f'    {{ name = "{ADDED}", type = "varchar(40)" }},'
+        at = text.index("\n]\n", text.index(f'source = "{report["table"]}"')) + len("\n]\n")
+        lines = text[:at].rpartition("columns = [\n")[2].splitlines()[:-1]
+        behind = len(lines) - sum(rules_add(column) for column in table["columns"])
+        layout = "\n".join([*lines[:behind], added, *lines[behind:], "]\n"])
+        if self.pipeline.dms.has_header:
+            text = text[:at].rpartition("columns = [\n")[0] + "columns = [\n" + layout + text[at:]
+        else:
+            first = report["error"].partition(".csv")[0].rpartition("/")[2]
+            text = f'{text[:at]}\n[[table.layout]]\nfrom = "{first}"\ncolumns = [\n{layout}{text[at:]}'
+        self.pipeline.config.write_text(text)
+
+
+def rules_add(column: dict) -> bool:
+    return column["name"] == "cdc_seq" or column["name"].startswith("BI_")

@@ -1,0 +1,132 @@
+"""What all parts begin with and end with: a pipeline whose tables stand, load, and the verdict."""
+
+import random
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import compare
+import draw
+import types_table
+from load import SCHEMA, Sysbench
+from pipeline import Pipeline
+from standin import mappings
+
+# sysbench's tables, their rows, and its connections.
+TABLES, ROWS, THREADS = 3, 10_000, 4
+ENVIRONMENTS = 2
+SCHEMAS = [SCHEMA, types_table.SCHEMA]
+# Ids of the table of all types that are inserted under load begin here.
+FIRST_ROW = 1000
+
+
+@dataclass
+class Scene:
+    """One run of one part."""
+
+    pipeline: Pipeline
+    sysbench: Sysbench
+    chance: random.Random
+    settings: draw.Settings
+    written: Counter = field(default_factory=Counter)
+    row: int = FIRST_ROW
+
+    @property
+    def tables(self) -> list[tuple[str, str]]:
+        """Schema and name of every table."""
+        found = [(SCHEMA, name) for name in self.sysbench.tables]
+        return [*found, (types_table.SCHEMA, types_table.TABLE)]
+
+    def root(self, schema: str, name: str):
+        return self.pipeline.lake / schema / name
+
+    def load(self, seconds: float, rate: int = 0):
+        """sysbench at full speed or so many transactions a second, and changes to the table of
+        all types, for so long."""
+        # Of its own, so that nothing else that draws meanwhile changes what is drawn.
+        chance = random.Random(self.chance.random())
+        self.sysbench.start(int(seconds), self.chance.randrange(1, 2**31), rate)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.change_types(chance)
+            time.sleep(0.5)
+        self.written.update(self.sysbench.wait())
+
+    def change_types(self, chance: random.Random):
+        database = self.pipeline.database
+        for _ in range(5):
+            types_table.insert_random(database, chance, self.row)
+            self.row += 1
+        types_table.change(database, chance, 20)
+
+    def settle(self, operator=None):
+        """Lets DMS write what was committed, and the function apply it."""
+        self.pipeline.dms.finish()
+        self.pipeline.settle(operator)
+
+    def go_on(self):
+        """After `settle`: follows and serves the queue again."""
+        self.pipeline.dms.follow()
+        self.pipeline.mapping.start()
+
+
+@contextmanager
+def scene(part: str, programs, seed: int, merges: list[str], settings=None):
+    """A pipeline whose tables are created and filled, with a task that has not begun."""
+    chance = random.Random(f"{seed} {part}")
+    settings = settings or draw.settings(chance, merges)
+    print(f"== {part}: {settings}", flush=True)
+    with Pipeline(programs, seed, ENVIRONMENTS) as pipeline:
+        sysbench = Sysbench(pipeline.database, TABLES, ROWS, THREADS)
+        sysbench.prepare()
+        types_table.create(pipeline.database)
+        types_table.fill(pipeline.database)
+        rules = mappings(SCHEMAS, settings.has_sequence)
+        pipeline.stand_in(rules, settings)
+        yield Scene(pipeline, sysbench, chance, settings)
+
+
+def begin(of: Scene):
+    """Loads the tables, configures dmslake and lets it follow."""
+    of.pipeline.dms.load()
+    of.pipeline.configure(of.settings)
+    of.pipeline.start_function()
+    of.pipeline.dms.follow()
+
+
+def verdict(of: Scene, readers: list) -> list[str]:
+    """Compares every table, as every reader shows it, with the source. Comes to what is wrong."""
+    faults, rows, wrong = [], 0, 0
+    for schema, name in of.tables:
+        cells = []
+        for reader in readers:
+            outcome = compare.table(of.pipeline.database, schema, name, of.root(schema, name), reader)
+            rows += outcome.rows
+            wrong += outcome.missing + outcome.surplus
+            if outcome.fault:
+                faults.append(
+                    f"{schema}.{name}, {reader.name}: {outcome.missing} rows are missing or "
+                    f"otherwise, {outcome.surplus} too many; {outcome.fault}"
+                )
+            cells.append(f"{reader.name} {'FAILED' if outcome.fault else outcome.rows}")
+        print(f"{schema}.{name}: rows equal: {', '.join(cells)}", flush=True)
+    print(f"rows compared {rows}; lost, doubled or otherwise: {wrong}", flush=True)
+    return faults
+
+
+def conclude(of: Scene, faults: list[str], more: Counter = Counter()) -> list[str]:
+    """Says what was done. Comes to the faults, whose traces are kept."""
+    pipeline = of.pipeline
+    pipeline.is_kept = bool(faults)
+    shown = Counter(more) + pipeline.mapping.figures
+    shown.update({f"S3 answers with {name}": n for name, n in pipeline.proxy.faults.items()})
+    shown["objects of DMS"] = pipeline.dms.objects()
+    shown["conflicts"] = pipeline.proxy.conflicts
+    shown["commits"] = sum(
+        len(list((of.root(*table) / "_delta_log").glob("*.json"))) for table in of.tables
+    )
+    print(f"transactions {of.written['transactions']}, rows written {of.written['write']}")
+    for name, count in sorted(shown.items()):
+        print(f"  {name} {count}")
+    return faults

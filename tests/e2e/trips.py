@@ -1,0 +1,104 @@
+"""What a warm invocation asks of S3: how many requests, and how many of them one after another."""
+
+from collections import Counter
+from urllib.parse import unquote, urlsplit
+
+from load import SCHEMA
+from pipeline import LAKE
+from scene import Scene
+from standin import wait_for
+
+TABLE = "sbtest1"
+INVOCATIONS = 10
+# Rows that each object changes.
+CHANGES = 20
+# Seconds that each request takes more, so that those that wait for one another show.
+DELAY = 0.05
+MERGES = ["copy-on-write", "deletion-vectors"]
+# So many may lie one after another.
+AIM = 10
+PATIENCE = 60
+
+
+def counted(of: Scene) -> list[str]:
+    """Applies small objects one by one in one environment, after another that warms it up.
+    Comes to a fault if too many requests lie one after another."""
+    faults = []
+    for merge in MERGES:
+        of.pipeline.set_merge(merge)
+        of.pipeline.dms.follow()
+        rounds = [one_object(of) for _ in range(INVOCATIONS + 2)][2:]
+        of.settle()
+        plain = [requests for requests in rounds if not any(map(is_checkpoint, requests))]
+        longest = told(f"warm, one small object, {merge}", plain)
+        if len(chain(longest)) > AIM:
+            faults.append(f"{merge}: {len(chain(longest))} requests in sequence")
+        waves(longest)
+        # Behind every twentieth commit, when its rows can be read already.
+        if with_checkpoint := [requests for requests in rounds if requests not in plain]:
+            told("with a checkpoint behind it", with_checkpoint)
+    return faults
+
+
+def told(name: str, rounds: list[list]) -> list:
+    """Says how many requests there were. Comes to the invocation with most in sequence."""
+    counts = [len(requests) for requests in rounds]
+    chains = [len(chain(requests)) for requests in rounds]
+    print(
+        f"{name}: {len(rounds)} invocations, {min(counts)} to {max(counts)} requests, "
+        f"{min(chains)} to {max(chains)} in sequence",
+        flush=True,
+    )
+    return max(rounds, key=lambda requests: len(chain(requests)))
+
+
+def is_checkpoint(request) -> bool:
+    return request.method == "PUT" and ".checkpoint" in request.path
+
+
+def one_object(of: Scene) -> list:
+    """The requests of the invocation that applies one object of one table."""
+    pipeline = of.pipeline
+    ids = ", ".join(str(one) for one in of.chance.sample(range(1, 10_001), CHANGES))
+    pipeline.database.run(f"UPDATE {SCHEMA}.{TABLE} SET k = k + 1 WHERE id IN ({ids})")
+    before = pipeline.dms.objects()
+    wait_for(lambda: pipeline.dms.objects() > before, PATIENCE, "an object")
+    pipeline.proxy.requests, pipeline.proxy.delay = [], DELAY
+    wait_for(pipeline.mapping.poll, PATIENCE, "its message")
+    noted, pipeline.proxy.requests, pipeline.proxy.delay = pipeline.proxy.requests, None, 0
+    # The stand-in for DMS goes the same way.
+    return [one for one in noted if not (one.method == "PUT" and "/staging/" in one.path)]
+
+
+def chain(requests: list) -> list:
+    """The most requests of which each began after the one before had ended."""
+    found: list = []
+    for one in sorted(requests, key=lambda one: one.ended):
+        if not found or one.begun >= found[-1].ended:
+            found.append(one)
+    return found
+
+
+def waves(requests: list):
+    """Prints what was asked for at once, wave by wave."""
+    of_chain = chain(requests)
+    for number, last in enumerate(of_chain, 1):
+        since = of_chain[number - 2].ended if number > 1 else 0
+        wave = [one for one in requests if since <= one.begun < last.ended]
+        asked = Counter(f"{one.method} {what(one)}" for one in wave)
+        print(f"  {number:2}  " + ", ".join(f"{n} × {name}" for name, n in asked.items()), flush=True)
+
+
+def what(request) -> str:
+    """What a request is for, by its path."""
+    parts = urlsplit(request.path)
+    path = unquote(parts.path)
+    bucket = "lake" if path.startswith(f"/{LAKE}") else "staging"
+    if "list-type" in parts.query:
+        folder = "log" if "_delta_log" in unquote(parts.query) else "folder"
+        return f"{bucket} {folder} (list)"
+    if "_delta_log" in path:
+        return path.rpartition("/")[2].lstrip("0") if "_last" in path else "commit"
+    if path.endswith(".bin"):
+        return "deletion vectors"
+    return "data file" if bucket == "lake" else "object"
