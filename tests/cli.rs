@@ -3,6 +3,7 @@
 mod demo;
 mod init;
 mod init_mysql;
+mod init_rules;
 mod mariadb;
 mod usage;
 

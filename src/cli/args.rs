@@ -93,8 +93,9 @@ pub(super) struct MaintainArguments {
 ///
 /// Looks at the table folders in staging, takes columns and types from Parquet where it can, and
 /// writes a commented dmslake.toml. Object contents are read only as far as their column names
-/// and counts. With --mysql, keys and exact column types come from the source itself: for CSV
-/// without header there is no other way, short of writing the columns by hand.
+/// and counts. With --mysql, keys and exact column types come from the source itself, with
+/// --table-mappings the columns that rules add: for CSV without header there is no other way,
+/// short of writing the columns by hand.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct InitArguments {
@@ -119,13 +120,22 @@ pub(super) struct InitArguments {
     /// Only information_schema is read. Without a password in the URL, MYSQL_PWD is used.
     /// TLS: add ?require_ssl=true, and verify_ca=false or verify_identity=false where the
     /// server's certificate is not publicly signed. If nothing is staged yet, all tables of the
-    /// URL's schema (without one: of all schemas) are written.
+    /// URL's schema (without one: of all schemas) are written, or those that --table-mappings
+    /// select of them.
     #[arg(long, value_name = "URL", verbatim_doc_comment)]
     pub(super) mysql: Option<String>,
 
     /// What `aws dms describe-endpoints` printed: becomes the [dms] section.
     #[arg(long, value_name = "FILE")]
     pub(super) endpoint_settings: Option<PathBuf>,
+
+    /// The DMS task's table mappings: which tables, and the columns that rules add to them.
+    ///
+    /// What `aws dms describe-replication-tasks` (serverless: describe-replication-configs)
+    /// printed of one task, or the JSON of its rules. Change sequence, before images and other
+    /// added columns are written; what a rule does that cannot be told is marked with CHECK.
+    #[arg(long, value_name = "FILE")]
+    pub(super) table_mappings: Option<PathBuf>,
 }
 
 /// Show it all on this machine: a small shop, staged as DMS would, applied and proved.

@@ -1,11 +1,13 @@
-//! `dmslake init`: a first configuration from what is staged, and from the source if it may be
-//! asked.
+//! `dmslake init`: a first configuration from what is staged, from the source if it may be asked,
+//! and from what AWS tells of endpoint and task.
 
 mod csv;
 mod mysql;
 mod parquet;
+mod proposal;
 mod propose;
 mod render;
+mod rules;
 mod survey;
 
 use std::io::{ErrorKind as IoErrorKind, Write};
@@ -16,10 +18,10 @@ use super::configuration;
 use super::output::{Screen, plural};
 use super::run::Exit;
 use crate::config::EndpointSettings;
-use crate::dms::S3Settings;
+use crate::dms::{S3Settings, TableMappings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Location;
-use propose::Proposal;
+use proposal::Proposal;
 use render::{Draft, render};
 use survey::survey;
 
@@ -34,26 +36,32 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
         refuse_existing(arguments)?;
     }
     let endpoint = match &arguments.endpoint_settings {
-        Some(file) => Some(endpoint(file)?),
+        Some(file) => Some(parsed("--endpoint-settings", file, EndpointSettings::parse)?),
         None => None,
     };
-    let dms = match &endpoint {
-        Some(endpoint) => endpoint.settings.clone(),
-        None => S3Settings::default(),
+    let mappings = match &arguments.table_mappings {
+        Some(file) => Some(parsed("--table-mappings", file, TableMappings::parse)?),
+        None => None,
     };
+    let dms = settings(endpoint.as_ref(), mappings.as_ref());
 
     let staging = Location::open(&arguments.staging).await?;
     let staged = survey(&staging).await?;
     let source = match &arguments.mysql {
-        Some(url) => Some(mysql::read(url, &staged.tables).await?),
+        Some(url) => {
+            let renames_schemas = mappings.as_ref().is_some_and(TableMappings::renames_schemas);
+            Some(mysql::read(url, &staged.tables, renames_schemas).await?)
+        }
         None => None,
     };
-    let proposals = propose::all(&staging, &staged.tables, source.as_ref(), &dms).await?;
+    let (source, rules) = (source.as_ref(), mappings.as_ref());
+    let proposals = propose::all(&staging, &staged.tables, source, rules, &dms).await?;
 
     let text = render(&Draft {
         staging: &configuration::as_named_in(&arguments.output, &arguments.staging)?,
         lake: &configuration::as_named_in(&arguments.output, &arguments.lake)?,
         dms: endpoint.as_ref().map(|endpoint| &endpoint.section),
+        mappings: rules,
         proposals: &proposals,
     });
     if is_printed {
@@ -86,7 +94,7 @@ fn tell_what_is_left(screen: &Screen, proposals: &[Proposal], output: &Path) {
     if proposals.is_empty() {
         screen.note(
             "no table is staged there yet; run init again once DMS has written, or name a source \
-             with --mysql",
+             with --mysql that has tables which the task takes",
         );
         return;
     }
@@ -107,14 +115,26 @@ fn tell_what_is_left(screen: &Screen, proposals: &[Proposal], output: &Path) {
     }
 }
 
-fn endpoint(file: &Path) -> Result<EndpointSettings> {
-    let unreadable = || {
-        Error::new(ErrorKind::Config, "the endpoint's settings cannot be read")
-            .with("--endpoint-settings", file.display())
-    };
-    let text = std::fs::read_to_string(file).map_err(|error| unreadable().because(error))?;
-    EndpointSettings::parse(&text)
-        .map_err(|error| error.with("--endpoint-settings", file.display()))
+/// What the endpoint and the rules of the task say about objects, as far as they are known.
+fn settings(endpoint: Option<&EndpointSettings>, mappings: Option<&TableMappings>) -> S3Settings {
+    let mut settings = endpoint.map_or_else(S3Settings::default, |known| known.settings.clone());
+    if let Some(mappings) = mappings {
+        settings.change_seq_column = mappings.change_seq_column().map(str::to_owned);
+        if let Some(prefix) = mappings.before_image_prefix() {
+            settings.before_image_prefix = Some(prefix.to_owned());
+        }
+    }
+    settings
+}
+
+/// What stands in a file that AWS's command line wrote.
+fn parsed<T>(option: &'static str, file: &Path, parse: fn(&str) -> Result<T>) -> Result<T> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Error::new(ErrorKind::Config, "the file cannot be read")
+            .with(option, file.display())
+            .because(error)
+    })?;
+    parse(&text).map_err(|error| error.with(option, file.display()))
 }
 
 fn refuse_existing(arguments: &InitArguments) -> Result<()> {

@@ -1,12 +1,14 @@
-//! What AWS DMS writes: names of objects, kinds of change, MySQL's column types, and the
-//! settings of the endpoint that change bytes. Pure: no I/O.
+//! What AWS DMS writes: names of objects, kinds of change, MySQL's column types, the settings of
+//! the endpoint that change bytes, and the rules of the task that add columns. Pure: no I/O.
 
 pub mod mysql_type;
 pub mod object_name;
 pub mod operation;
 pub mod settings;
+pub mod table_mappings;
 
 pub use mysql_type::MySqlType;
 pub use object_name::{Classified, Compression, Format, ObjectName, Phase, classify, is_skipped};
 pub use operation::Operation;
 pub use settings::S3Settings;
+pub use table_mappings::TableMappings;

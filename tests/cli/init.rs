@@ -14,10 +14,11 @@ use parquet::schema::parser::parse_message_type;
 
 use super::{dmslake, read, run, write};
 
-const INIT: [&str; 5] = ["init", "--staging", "staging", "--lake", "s3://shop-lake/tables"];
+pub(super) const INIT: [&str; 5] =
+    ["init", "--staging", "staging", "--lake", "s3://shop-lake/tables"];
 
 /// A Parquet object of those columns and no rows.
-fn parquet(message: &str) -> Vec<u8> {
+pub(super) fn parquet(message: &str) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(message).expect("a valid message"));
     let properties = Arc::new(WriterProperties::default());
     let writer = SerializedFileWriter::new(Vec::new(), schema, properties).expect("a writer");

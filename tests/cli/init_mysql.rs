@@ -1,9 +1,15 @@
 //! `dmslake init --mysql` against a real server.
 
+use std::path::Path;
+
 use dmslake::config::load;
+use dmslake::storage::Location;
+use serde_json::json;
 
 use super::mariadb::MariaDb;
-use super::{dmslake, run, said, write};
+use super::{Said, dmslake, read, run, said, write};
+use crate::support::model::Value;
+use crate::support::table::{LakeTable, value};
 
 /// Types whose spelling differs, keys in another order than columns, names that the lake refuses.
 const STATEMENTS: &str = "\
@@ -26,6 +32,7 @@ fn keys_and_types_come_from_the_source() {
     let Some(server) = MariaDb::start(STATEMENTS) else { return };
     staged_tables_only(&server);
     all_tables_of_a_schema(&server);
+    with_the_rules_of_the_task_nothing_is_left_to_do(&server);
     wrong_passwords(&server);
     if server.has_tls() {
         tls(&server);
@@ -82,6 +89,89 @@ fn all_tables_of_a_schema(server: &MariaDb) {
     let (all, _) = tables("");
     assert_eq!(all.len(), 4, "{all:?}");
     assert_eq!(all[0], "\"archive.orders\"");
+}
+
+/// One rule of each kind: of tables, of the columns that they have, of columns behind these.
+const RULES: &str = r#"{"rules": [
+  {"rule-type": "selection", "rule-id": "1", "rule-action": "include",
+   "object-locator": {"schema-name": "sh%", "table-name": "%"}},
+  {"rule-type": "selection", "rule-id": "2", "rule-action": "exclude",
+   "object-locator": {"schema-name": "shop", "table-name": "lo_"}},
+  {"rule-type": "transformation", "rule-id": "3", "rule-target": "column",
+   "rule-action": "add-before-image-columns",
+   "before-image-def": {"column-prefix": "OLD_", "column-filter": "pk-only"},
+   "object-locator": {"schema-name": "%", "table-name": "%"}},
+  {"rule-type": "transformation", "rule-id": "4", "rule-target": "column",
+   "rule-action": "add-column", "value": "cdc_seq", "expression": "$AR_H_CHANGE_SEQ",
+   "object-locator": {"schema-name": "%", "table-name": "%"}},
+  {"rule-type": "transformation", "rule-id": "5", "rule-target": "table",
+   "rule-action": "rename", "value": "items",
+   "object-locator": {"schema-name": "shop", "table-name": "order_items"}},
+  {"rule-type": "transformation", "rule-id": "6", "rule-target": "column",
+   "rule-action": "rename", "value": "label",
+   "object-locator": {"schema-name": "shop", "table-name": "order_items", "column-name": "other"}},
+  {"rule-type": "transformation", "rule-id": "7", "rule-target": "column",
+   "rule-action": "remove-column",
+   "object-locator": {"schema-name": "shop", "table-name": "%", "column-name": "pl%"}}
+]}"#;
+
+fn with_the_rules_of_the_task_nothing_is_left_to_do(server: &MariaDb) {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(home.path().join("staging")).expect("writable");
+    let tasks = json!({ "ReplicationTasks": [{ "TableMappings": RULES }] });
+    write(&home.path().join("tasks.json"), tasks.to_string());
+    let done = init_with_rules(home.path(), server);
+    assert!(!done.err.contains("to fill in") && !done.err.contains("to check"), "{done:?}");
+    let settings = load::parse(&read(&home.path().join("dmslake.toml"))).expect("it is complete");
+    let sources: Vec<String> = settings.tables.iter().map(|t| t.source.to_string()).collect();
+    assert_eq!(sources, ["shop.customers", "shop.items"]);
+    let names = |table: usize| {
+        let columns = settings.tables[table].columns.iter();
+        columns.map(|column| &*column.name).collect::<Vec<_>>()
+    };
+    assert_eq!(names(0)[7..], ["note", "OLD_id", "cdc_seq"]);
+    let items = ["line", "order_id", "label", "OLD_line", "OLD_order_id", "cdc_seq"];
+    assert_eq!(names(1), items, "before images in the order of the columns");
+    assert_eq!(settings.tables[1].keys, ["order_id", "line"]);
+
+    let folder = home.path().join("staging/shop/items");
+    write(&folder.join("LOAD00000001.csv"), "1,10,a,,,\n2,10,b,,,\n");
+    let changes = "U,3,10,c,1,10,20260301120000000000000000000000001\n\
+                   D,2,10,b,,,20260301120000000000000000000000002\n";
+    write(&folder.join("20260301-120000000.csv"), changes);
+    let applied = run(home.path(), &["apply"]);
+    assert_eq!(applied.code, Some(0), "{applied:?}");
+    let moved = [Value::Text("c".to_owned())];
+    assert_eq!(labels(home.path()), moved, "the key has moved, and nothing of it is left behind");
+
+    let again = init_with_rules(home.path(), server);
+    assert!(!again.err.contains("to check"), "staged under the new name, as told: {again:?}");
+    assert!(read(&home.path().join("dmslake.toml")).contains("at the source shop.order_items"));
+}
+
+fn init_with_rules(home: &Path, server: &MariaDb) -> Said {
+    let url = server.url("dms:se%3Acr%2Fet", "shop");
+    let rules = ["--table-mappings", "tasks.json", "--force"];
+    let arguments = [&INIT[..5], &["--mysql", &url], &rules].concat();
+    let done = run(home, &arguments);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    done
+}
+
+/// What the table `shop.items` holds in its one text column.
+fn labels(home: &Path) -> Vec<Value> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let lake = Location::open(&home.join("lake").display().to_string()).await;
+        let table = LakeTable::at(&lake.expect("a folder"), &["shop", "items"]);
+        let newest = table.log().await.last().expect("it was applied").version;
+        let mut labels = Vec::new();
+        for batch in table.batches(newest).await {
+            let column = batch.column_by_name("label").expect("a column of the table");
+            labels.extend((0..batch.num_rows()).map(|row| value(column, row)));
+        }
+        labels
+    })
 }
 
 fn wrong_passwords(server: &MariaDb) {

@@ -36,14 +36,19 @@ pub(super) struct DeclaredColumn {
     pub(super) is_generated: bool,
 }
 
-/// Reads the declarations of the staged tables; if nothing is staged, of all tables of the URL's
+/// Reads the declarations of all tables of the staged schemas, or of every schema if `is_renamed`:
+/// if what is staged need not be called so at the source. If nothing is staged, of the URL's
 /// schema, or of every schema if the URL names none.
 ///
 /// # Errors
 /// `Config` if the URL cannot be used, `Unavailable` if the source refuses or does not answer.
-pub(super) async fn read(url: &str, staged: &[StagedTable]) -> Result<Declarations> {
+pub(super) async fn read(
+    url: &str,
+    staged: &[StagedTable],
+    is_renamed: bool,
+) -> Result<Declarations> {
     let options = options(url)?;
-    let schemas = schemas(staged, options.db_name());
+    let schemas = schemas(staged, options.db_name(), is_renamed);
     // Both of rustls's cryptography providers are in this program, so it has none by default.
     // Another part of the program may have chosen one meanwhile, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -54,12 +59,8 @@ pub(super) async fn read(url: &str, staged: &[StagedTable]) -> Result<Declaratio
             .because(error)
     };
     let mut connection = Conn::new(options).await.map_err(unavailable)?;
-    let mut declarations = query(&mut connection, &schemas).await.map_err(unavailable)?;
+    let declarations = query(&mut connection, &schemas).await.map_err(unavailable)?;
     connection.disconnect().await.map_err(unavailable)?;
-    if !staged.is_empty() {
-        let names: BTreeSet<&TableName> = staged.iter().map(|table| &table.name).collect();
-        declarations.retain(|name, _| names.contains(name));
-    }
     Ok(declarations)
 }
 
@@ -83,11 +84,14 @@ fn options(url: &str) -> Result<Opts> {
 }
 
 /// The schemas to ask for; none means every schema.
-fn schemas(staged: &[StagedTable], default: Option<&str>) -> Vec<String> {
-    let found: BTreeSet<String> = staged.iter().map(|table| table.name.schema.clone()).collect();
-    if found.is_empty() {
+fn schemas(staged: &[StagedTable], default: Option<&str>, is_renamed: bool) -> Vec<String> {
+    if staged.is_empty() {
         return default.map(str::to_owned).into_iter().collect();
     }
+    if is_renamed {
+        return Vec::new();
+    }
+    let found: BTreeSet<String> = staged.iter().map(|table| table.name.schema.clone()).collect();
     found.into_iter().collect()
 }
 

@@ -1,16 +1,18 @@
-//! What to write for each table: from the source's declarations if there are any, else from what
-//! its newest object shows.
+//! What to write for each table: from the source's declarations if there are any and what the
+//! rules of the task make of them, else from what its newest object shows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
 
 use super::mysql::{Declaration, Declarations};
+use super::proposal::{Column, Keys, Proposal};
+use super::rules::{Added, Sight};
 use super::survey::StagedTable;
-use super::{csv, parquet};
+use super::{csv, parquet, rules};
 use crate::cli::output::plural;
 use crate::config::TableName;
-use crate::dms::{Format, MySqlType, Operation, S3Settings};
+use crate::dms::{Format, MySqlType, Operation, S3Settings, TableMappings};
 use crate::error::Result;
 use crate::storage::Location;
 use parquet::FoundColumn;
@@ -18,71 +20,8 @@ use parquet::FoundColumn;
 /// The name of DMS's operation column.
 const OPERATION_COLUMN: &str = "Op";
 
-/// A `[[table]]` to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Proposal {
-    /// Its source.
-    pub(super) name: TableName,
-    /// What was found of it, in a sentence.
-    pub(super) about: String,
-    /// Its keys.
-    pub(super) keys: Keys,
-    /// Its columns.
-    pub(super) columns: Vec<Column>,
-    /// Columns of the object that are DMS's own, with what they are.
-    pub(super) control: Vec<String>,
-    /// A column that looks like DMS's timestamp column, where the endpoint's settings are unknown.
-    pub(super) timestamp: Option<String>,
-    /// What a person should look at.
-    pub(super) remarks: Vec<String>,
-}
-
-/// How sure the keys are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Keys {
-    /// The source's primary key.
-    Known(Vec<String>),
-    /// A guess by name.
-    Guess(String),
-    /// Nothing is known.
-    Unknown,
-    /// The source has no primary key.
-    None,
-}
-
-/// A column to be written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Column {
-    /// Its name, or a placeholder.
-    pub(super) name: String,
-    /// Its MySQL type; none is a placeholder.
-    pub(super) mysql_type: Option<String>,
-    /// What to say about it.
-    pub(super) remark: Option<String>,
-}
-
-impl Proposal {
-    /// What must be filled in before the configuration is valid.
-    pub(super) fn gaps(&self) -> Vec<&'static str> {
-        let mut gaps = Vec::new();
-        if self.columns.iter().any(|column| column.mysql_type.is_none()) {
-            gaps.push("columns: names and MySQL types, in the order of the CSV fields");
-        }
-        match self.keys {
-            Keys::Known(_) => {}
-            Keys::Guess(_) => {
-                gaps.push("keys: the one written is a guess, uncomment or correct it");
-            }
-            Keys::Unknown => gaps.push("keys: the columns that identify a row"),
-            Keys::None => {
-                gaps.push("keys: the source has no primary key; name columns that identify a row");
-            }
-        }
-        gaps
-    }
-}
-
-/// A proposal for each staged table, and for each declared one if nothing is staged.
+/// A proposal for each staged table, and for each declared one that the task takes if nothing is
+/// staged.
 ///
 /// # Errors
 /// `Unavailable` if an object cannot be read.
@@ -90,61 +29,81 @@ pub(super) async fn all(
     staging: &Location,
     staged: &[StagedTable],
     source: Option<&Declarations>,
+    mappings: Option<&TableMappings>,
     dms: &S3Settings,
 ) -> Result<Vec<Proposal>> {
+    let mut sources: BTreeMap<TableName, Source<'_>> = BTreeMap::new();
+    for (name, declaration) in source.into_iter().flatten() {
+        sources.insert(folders(name, mappings), Source { name, declaration });
+    }
     let mut proposals = Vec::new();
     for table in staged {
-        let declaration = source.and_then(|source| source.get(&table.name));
-        let mut proposal = staged_table(staging, table, declaration, dms).await?;
-        if source.is_some() && declaration.is_none() {
+        let found = sources.get(&table.name);
+        let mut proposal = staged_table(staging, table, found, mappings, dms).await?;
+        if source.is_some() && found.is_none() {
             proposal.remarks.push("the source has no table of that name".into());
+        }
+        let name = found.map_or(&table.name, |found| found.name);
+        if mappings.is_some_and(|mappings| !mappings.selects(&name.schema, &name.table)) {
+            proposal.remarks.push("the task's rules do not select it: who stages it?".into());
         }
         proposals.push(proposal);
     }
     if staged.is_empty() {
-        for (name, declaration) in source.into_iter().flatten() {
-            let mut proposal = blank(name.clone(), "nothing is staged yet".into());
-            declared(&mut proposal, declaration);
+        for (name, source) in sources {
+            let is_selected = |mappings: &TableMappings| {
+                mappings.selects(&source.name.schema, &source.name.table)
+            };
+            if !mappings.is_none_or(is_selected) {
+                continue;
+            }
+            let mut proposal = Proposal::blank(name, "nothing is staged yet".into());
+            let added = ruled(&mut proposal, Some(&source), mappings, false);
+            proposal.columns.extend(added.into_iter().filter_map(Added::into_column));
             proposals.push(proposal);
         }
     }
     Ok(proposals)
 }
 
-fn blank(name: TableName, about: String) -> Proposal {
-    Proposal {
-        name,
-        about,
-        keys: Keys::Unknown,
-        columns: Vec::new(),
-        control: Vec::new(),
-        timestamp: None,
-        remarks: Vec::new(),
-    }
+/// A table of the source.
+struct Source<'a> {
+    name: &'a TableName,
+    declaration: &'a Declaration,
+}
+
+fn folders(name: &TableName, mappings: Option<&TableMappings>) -> TableName {
+    let Some(mappings) = mappings else { return name.clone() };
+    let (schema, table) = mappings.folders(&name.schema, &name.table);
+    TableName { schema, table }
 }
 
 async fn staged_table(
     staging: &Location,
     table: &StagedTable,
-    declaration: Option<&Declaration>,
+    source: Option<&Source<'_>>,
+    mappings: Option<&TableMappings>,
     dms: &S3Settings,
 ) -> Result<Proposal> {
-    let mut proposal = blank(table.name.clone(), about(table));
+    let mut proposal = Proposal::blank(table.name.clone(), about(table));
     if table.foreign > 0 {
         let objects = plural(table.foreign, "object");
         proposal.remarks.push(format!("{objects} bear no name that dmslake applies"));
     }
-    if let Some(declaration) = declaration {
-        declared(&mut proposal, declaration);
-    }
-    let Some(sample) = &table.newest else { return Ok(proposal) };
+    let is_shown = table.format() == Some(Format::Parquet);
+    let added = ruled(&mut proposal, source, mappings, is_shown);
+    let Some(sample) = &table.newest else {
+        proposal.columns.extend(added.into_iter().filter_map(Added::into_column));
+        return Ok(proposal);
+    };
+    let known = Known { is_declared: source.is_some(), has_rules: mappings.is_some(), added };
     match sample.name.format {
         Format::Parquet => match parquet::columns(staging, sample).await {
-            Ok(columns) => by_name(&mut proposal, &columns, dms, declaration.is_some()),
+            Ok(columns) => by_name(&mut proposal, &columns, dms, &known),
             Err(error) => proposal.remarks.push(error.chain()),
         },
         Format::Csv => match csv::first_record(staging, sample, dms).await? {
-            Some(fields) => by_position(&mut proposal, &fields, dms, declaration.is_some()),
+            Some(fields) => by_position(&mut proposal, &fields, dms, known),
             None => proposal.remarks.push(format!(
                 "no whole record at the beginning of {}: is the delimiter right?",
                 sample.meta.location
@@ -152,6 +111,34 @@ async fn staged_table(
         },
     }
     Ok(proposal)
+}
+
+/// What is known of a table's columns before one of its objects is looked into.
+struct Known {
+    /// Whether the source has declared the columns of the proposal.
+    is_declared: bool,
+    /// Whether the rules of the task are known.
+    has_rules: bool,
+    /// What they add.
+    added: Vec<Added>,
+}
+
+/// Takes over what the source declares and what the rules make of it; returns what they add.
+fn ruled(
+    proposal: &mut Proposal,
+    source: Option<&Source<'_>>,
+    mappings: Option<&TableMappings>,
+    is_shown: bool,
+) -> Vec<Added> {
+    if let Some(source) = source {
+        declared(proposal, source.declaration);
+        if *source.name != proposal.name {
+            proposal.about = format!("{}; at the source {}", proposal.about, source.name);
+        }
+    }
+    let Some(mappings) = mappings else { return Vec::new() };
+    let name = source.map_or_else(|| proposal.name.clone(), |source| source.name.clone());
+    rules::apply(proposal, &name, mappings, Sight { is_declared: source.is_some(), is_shown })
 }
 
 fn about(table: &StagedTable) -> String {
@@ -183,12 +170,17 @@ fn declared(proposal: &mut Proposal, declaration: &Declaration) {
         let generated = "computed by the source: DMS does not capture its changes".to_owned();
         let remark = refusal.or_else(|| column.is_generated.then_some(generated));
         let name = column.name.clone();
-        proposal.columns.push(Column { name, mysql_type: Some(mysql_type), remark });
+        proposal.columns.push(Column {
+            name,
+            mysql_type: Some(mysql_type),
+            remark,
+            is_set_apart: false,
+        });
     }
 }
 
 /// Columns that travel with their names: Parquet.
-fn by_name(proposal: &mut Proposal, found: &[FoundColumn], dms: &S3Settings, is_declared: bool) {
+fn by_name(proposal: &mut Proposal, found: &[FoundColumn], dms: &S3Settings, known: &Known) {
     let has_operation = found.first().is_some_and(|column| column.name == OPERATION_COLUMN);
     let declared: BTreeSet<String> =
         proposal.columns.iter().map(|column| column.name.clone()).collect();
@@ -201,21 +193,31 @@ fn by_name(proposal: &mut Proposal, found: &[FoundColumn], dms: &S3Settings, is_
         if may_be_timestamp && dms.timestamp_column_name.is_none() {
             proposal.timestamp = Some(column.name.clone());
         }
+        let added = known.added.iter().filter_map(Added::column);
+        let added = added.into_iter().find(|added| added.name == column.name);
+        let is_unknown = known.is_declared && !known.has_rules;
         let control = is_operation
             .then_some("the operation")
             .or_else(|| role(&column.name, found, dms))
             .or_else(|| may_be_timestamp.then_some(TIMESTAMP_GUESS))
-            .or_else(|| is_declared.then_some("not in the source, so a rule adds it"));
-        match control {
-            Some(role) => proposal.control.push(format!("{}: {role}", column.name)),
-            None => proposal.columns.push(Column {
-                name: column.name.clone(),
-                mysql_type: Some(column.mysql_type.clone()),
-                remark: column.remark.or_else(|| sequence_guess(column)).map(str::to_owned),
-            }),
+            .or_else(|| is_unknown.then_some("not in the source, so a rule adds it"));
+        if let Some(role) = control {
+            proposal.control.push(format!("{}: {role}", column.name));
+            continue;
         }
+        let remark = match added {
+            Some(added) => added.remark.clone(),
+            None if known.is_declared => Some("neither the source nor a rule has it".to_owned()),
+            None => column.remark.or_else(|| sequence_guess(column)).map(str::to_owned),
+        };
+        proposal.columns.push(Column {
+            name: column.name.clone(),
+            mysql_type: Some(column.mysql_type.clone()),
+            remark,
+            is_set_apart: false,
+        });
     }
-    if !is_declared && proposal.columns.iter().any(|column| column.name == "id") {
+    if !known.is_declared && proposal.columns.iter().any(|column| column.name == "id") {
         proposal.keys = Keys::Guess("id".into());
     }
 }
@@ -243,7 +245,7 @@ fn sequence_guess(column: &FoundColumn) -> Option<&'static str> {
 }
 
 /// Columns that are known by their place: CSV.
-fn by_position(proposal: &mut Proposal, fields: &[String], dms: &S3Settings, is_declared: bool) {
+fn by_position(proposal: &mut Proposal, fields: &[String], dms: &S3Settings, known: Known) {
     let mut rest = fields;
     let has_operation = rest.first().is_some_and(|field| {
         field == OPERATION_COLUMN || Operation::parse(field.as_bytes()).is_some()
@@ -258,27 +260,46 @@ fn by_position(proposal: &mut Proposal, fields: &[String], dms: &S3Settings, is_
         proposal.control.push(format!("the next field: the timestamp column, {name}"));
         rest = &rest[1..];
     }
-    if !is_declared {
-        proposal.columns = placeholders(rest, dms);
-    } else if rest.len() != proposal.columns.len() {
-        let (found, declared) = (rest.len(), proposal.columns.len());
+    if !known.is_declared {
+        proposal.columns = placeholders(rest, dms, &known.added);
+        return;
+    }
+    proposal.columns.extend(known.added.into_iter().filter_map(Added::into_column));
+    let (found, columns) = (rest.len(), proposal.columns.len());
+    if found != columns {
+        let (whose, remedy) = if known.has_rules {
+            ("the source and the rules", "and compare the columns")
+        } else {
+            let remedy = "and append the columns that rules add (before images, change sequence) \
+                          in their order, as --table-mappings does";
+            ("the source", remedy)
+        };
         proposal.remarks.push(format!(
-            "its newest object has {found} fields beside those of DMS, the source {declared} \
-             columns: set timestamp_column_name if DMS writes one, and append the columns that \
-             rules add (before images, change sequence) in their order"
+            "its newest object has {found} fields beside those of DMS, {whose} {columns} columns: \
+             set timestamp_column_name if DMS writes one, {remedy}"
         ));
     }
 }
 
-fn placeholders(fields: &[String], dms: &S3Settings) -> Vec<Column> {
+fn placeholders(fields: &[String], dms: &S3Settings, added: &[Added]) -> Vec<Column> {
     let placeholder = |(position, field): (usize, &String)| {
         let name =
             if dms.add_column_name { field.clone() } else { format!("column_{}", position + 1) };
         let may_be_timestamp = position == 0 && is_time(field);
         let remark = may_be_timestamp.then(|| CSV_TIMESTAMP_GUESS.to_owned());
-        Column { name, mysql_type: None, remark }
+        Column { name, mysql_type: None, remark, is_set_apart: false }
     };
-    fields.iter().enumerate().map(placeholder).collect()
+    let mut columns: Vec<Column> = fields.iter().enumerate().map(placeholder).collect();
+    // From behind, as far as the rules say how many columns they add.
+    for (column, added) in columns.iter_mut().rev().zip(added.iter().rev()) {
+        match added.column() {
+            Some(added) if !dms.add_column_name || added.name == column.name => {
+                *column = added.clone();
+            }
+            _ => break,
+        }
+    }
+    columns
 }
 
 const CSV_TIMESTAMP_GUESS: &str = "a time: if it is DMS's timestamp column, take this line out and \

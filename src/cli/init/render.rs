@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::propose::{Column, Keys, Proposal};
+use super::proposal::{Column, Keys, Proposal};
 use crate::config::{TableName, refused_column_name};
+use crate::dms::TableMappings;
 
 /// All that goes into the file.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(super) struct Draft<'a> {
     pub(super) lake: &'a str,
     /// `[dms]` as the endpoint has it, if that is known.
     pub(super) dms: Option<&'a toml::Table>,
+    /// The rules of the task, if they are known.
+    pub(super) mappings: Option<&'a TableMappings>,
     /// The tables.
     pub(super) proposals: &'a [Proposal],
 }
@@ -44,8 +47,16 @@ const DMS_KNOWN: &str = "
 [dms]
 ";
 
-const DMS_OURS: &str = "\
+const RULES_UNKNOWN: &str = "\
+# What rules of the task add; `dmslake init --table-mappings FILE` fills it in from
+# `aws dms describe-replication-tasks`.
+";
+
+const NO_SEQUENCE: &str = "\
 # change_seq_column = \"\"           # the column that an AR_H_CHANGE_SEQ rule adds
+";
+
+const NO_BEFORE_IMAGES: &str = "\
 # before_image_prefix = \"BI_\"      # columns that a before-image rule adds; \"\" for none
 ";
 
@@ -73,9 +84,9 @@ pub(super) fn render(draft: &Draft<'_>) -> String {
             for (name, value) in table {
                 add(&mut text, format_args!("{name} = {value}\n"));
             }
-            text.push_str(DMS_OURS);
         }
     }
+    rules(&mut text, draft.mappings);
     text.push_str(DEFAULTS);
     for proposal in draft.proposals {
         table(&mut text, proposal);
@@ -96,7 +107,20 @@ fn unknown_endpoint(text: &mut String, proposals: &[Proposal]) {
         ),
         None => text.push_str(NO_TIMESTAMP),
     }
-    text.push_str(DMS_OURS);
+}
+
+fn rules(text: &mut String, mappings: Option<&TableMappings>) {
+    if mappings.is_none() {
+        text.push_str(RULES_UNKNOWN);
+    }
+    match mappings.and_then(TableMappings::change_seq_column) {
+        Some(name) => add(text, format_args!("change_seq_column = {}\n", quoted(name))),
+        None => text.push_str(NO_SEQUENCE),
+    }
+    match mappings.and_then(TableMappings::before_image_prefix) {
+        Some(prefix) => add(text, format_args!("before_image_prefix = {}\n", quoted(prefix))),
+        None => text.push_str(NO_BEFORE_IMAGES),
+    }
 }
 
 fn add(text: &mut String, part: std::fmt::Arguments<'_>) {
@@ -154,10 +178,10 @@ fn keys(text: &mut String, keys: &Keys) {
 
 /// Spark refuses some characters in names that MySQL allows.
 fn renames(text: &mut String, columns: &[Column]) {
-    let mut taken: BTreeSet<String> =
-        columns.iter().map(|column| column.name.to_lowercase()).collect();
+    let stored = || columns.iter().filter(|column| !column.is_set_apart);
+    let mut taken: BTreeSet<String> = stored().map(|column| column.name.to_lowercase()).collect();
     let mut renames = Vec::new();
-    for column in columns {
+    for column in stored() {
         if column.mysql_type.is_none() || refused_column_name(&column.name).is_none() {
             continue;
         }
@@ -183,8 +207,8 @@ fn columns(text: &mut String, proposal: &Proposal) {
     if proposal.columns.iter().any(|column| column.mysql_type.is_none()) {
         text.push_str(
             "# FILL IN: the source's columns in the order of the CSV fields with their MySQL types \
-             (as in\n# SHOW CREATE TABLE), then the columns that rules add. `dmslake init --mysql` \
-             does it for you.\n",
+             (as in\n# SHOW CREATE TABLE), then the columns that rules add. `dmslake init` does it \
+             for you with\n# --mysql for the former and --table-mappings for the latter.\n",
         );
     }
     text.push_str("columns = [\n");
@@ -221,7 +245,12 @@ mod tests {
     use crate::config::load;
 
     fn column(name: &str, mysql_type: Option<&str>) -> Column {
-        Column { name: name.into(), mysql_type: mysql_type.map(str::to_owned), remark: None }
+        Column {
+            name: name.into(),
+            mysql_type: mysql_type.map(str::to_owned),
+            remark: None,
+            is_set_apart: false,
+        }
     }
 
     fn text(keys: Keys, columns: Vec<Column>) -> String {
@@ -239,6 +268,7 @@ mod tests {
             staging: "s3://bucket/\"dms\"",
             lake: "lake",
             dms: Some(&section),
+            mappings: None,
             proposals: &[proposal],
         })
     }
