@@ -19,8 +19,6 @@ from standin import StandIn, wait_for
 from stores import CREDENTIALS, Moto, Versitygw
 
 STAGING, LAKE, QUEUE = "staging", "lake", "doorbell"
-# The key's column in every table.
-KEY = "id"
 # Seconds within which the rest is applied, when nothing is written any more.
 PATIENCE = 300
 
@@ -96,7 +94,8 @@ class Pipeline:
         command = [
             self.programs.dmslake, "init", "--staging", f"s3://{STAGING}/dms",
             "--lake", f"s3://{LAKE}/tables", "--mysql", self.database.url,
-            "--endpoint-settings", self.dms.endpoint, "--output", self.config,
+            "--endpoint-settings", self.dms.endpoint, "--table-mappings", self.dms.mappings,
+            "--output", self.config,
         ]  # fmt: skip
         done = subprocess.run(
             command, env=os.environ | self.variables, capture_output=True, text=True
@@ -105,12 +104,7 @@ class Pipeline:
             raise RuntimeError(f"dmslake init failed: {done.stderr}")
         text = self.config.read_text()
         text = text.replace("# merge = ", f'merge = "{settings.merge}"  # ', 1)
-        # What rules add is not known of the source: of every table the key, and the sequence.
-        added = [f'    {{ name = "BI_{KEY}", type = "bigint" }},']
-        if settings.has_sequence:
-            text = text.replace("# change_seq_column = ", 'change_seq_column = "cdc_seq"  # ', 1)
-            added.append('    { name = "cdc_seq", type = "varchar(35)" },')
-        self.config.write_text(text.replace("\n]\n", "\n" + "\n".join(added) + "\n]\n"))
+        self.config.write_text(text)
 
     def set_merge(self, merge: str):
         """Another way of merging from now on."""

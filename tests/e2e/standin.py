@@ -20,15 +20,15 @@ class StandIn:
         self.state = folder / "dms-state"
         self.variables = variables
         self.log = folder / "dms.log"
-        mappings = folder / "mappings.json"
-        mappings.write_text(json.dumps({"rules": rules}))
+        self.mappings = folder / "mappings.json"
+        self.mappings.write_text(json.dumps({"rules": rules}))
         self.endpoint = folder / "endpoint.json"
         self.endpoint.write_text(json.dumps({"S3Settings": settings.s3}))
         task = folder / "task.json"
         task.write_text(json.dumps(settings.task))
         self.command = [
             sys.executable, "-B", str(DMS), source, target, "--state", str(self.state),
-            "--table-mappings", str(mappings), "--endpoint-settings", str(self.endpoint),
+            "--table-mappings", str(self.mappings), "--endpoint-settings", str(self.endpoint),
             "--task-settings", str(task),
             *(part for name, value in settings.uncertain.items()
               for part in ("--uncertain", f"{name}={json.dumps(value)}")),
