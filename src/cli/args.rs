@@ -120,8 +120,8 @@ pub(super) struct InitArguments {
     /// Only information_schema is read. Without a password in the URL, MYSQL_PWD is used.
     /// TLS: add ?require_ssl=true, and verify_ca=false or verify_identity=false where the
     /// server's certificate is not publicly signed. If nothing is staged yet, all tables of the
-    /// URL's schema (without one: of all schemas) are written, or those that --table-mappings
-    /// select of them.
+    /// URL's schema (without one: of all schemas) are written, or those of them that
+    /// --table-mappings select; with these, empty tables are written beside staged ones too.
     #[arg(long, value_name = "URL", verbatim_doc_comment)]
     pub(super) mysql: Option<String>,
 

@@ -48,10 +48,7 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
     let staging = Location::open(&arguments.staging).await?;
     let staged = survey(&staging).await?;
     let source = match &arguments.mysql {
-        Some(url) => {
-            let renames_schemas = mappings.as_ref().is_some_and(TableMappings::renames_schemas);
-            Some(mysql::read(url, &staged.tables, renames_schemas).await?)
-        }
+        Some(url) => Some(mysql::read(url, &staged.tables, mappings.is_some()).await?),
         None => None,
     };
     let (source, rules) = (source.as_ref(), mappings.as_ref());

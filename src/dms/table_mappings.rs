@@ -115,14 +115,6 @@ impl TableMappings {
         folders
     }
 
-    /// Whether folders of schemas in staging may bear other names than the schemas.
-    #[must_use]
-    pub fn renames_schemas(&self) -> bool {
-        let is_schema =
-            |rule: &Rule| matches!(rule.action, Action::Rename { level: Level::Schema, .. });
-        self.rules.iter().any(is_schema)
-    }
-
     /// The column that holds the change sequence, as the first rule that adds one names it.
     #[must_use]
     pub fn change_seq_column(&self) -> Option<&str> {

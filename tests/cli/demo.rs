@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "table",
     "status",
     "objects",

@@ -146,7 +146,11 @@ fn with_the_rules_of_the_task_nothing_is_left_to_do(server: &MariaDb) {
 
     let again = init_with_rules(home.path(), server);
     assert!(!again.err.contains("to check"), "staged under the new name, as told: {again:?}");
-    assert!(read(&home.path().join("dmslake.toml")).contains("at the source shop.order_items"));
+    let text = read(&home.path().join("dmslake.toml"));
+    assert!(text.contains("at the source shop.order_items"));
+    let settings = load::parse(&text).expect("it is complete");
+    let sources: Vec<String> = settings.tables.iter().map(|t| t.source.to_string()).collect();
+    assert_eq!(sources, ["shop.customers", "shop.items"], "an empty table has no objects yet");
 }
 
 fn init_with_rules(home: &Path, server: &MariaDb) -> Said {

@@ -82,6 +82,10 @@ class Proxy:
 
         self.loop.run_until_complete(begin())
         self.loop.run_forever()
+        connections = asyncio.all_tasks(self.loop)
+        for connection in connections:
+            connection.cancel()
+        self.loop.run_until_complete(asyncio.gather(*connections, return_exceptions=True))
 
     async def _client(self, reader, writer):
         try:

@@ -36,19 +36,19 @@ pub(super) struct DeclaredColumn {
     pub(super) is_generated: bool,
 }
 
-/// Reads the declarations of all tables of the staged schemas, or of every schema if `is_renamed`:
-/// if what is staged need not be called so at the source. If nothing is staged, of the URL's
-/// schema, or of every schema if the URL names none.
+/// Reads the declarations of all tables of the staged schemas, or of every schema if `is_ruled`:
+/// rules of the task take tables of which nothing is staged, and may have renamed what is. If
+/// nothing is staged, of the URL's schema, or of every schema if the URL names none.
 ///
 /// # Errors
 /// `Config` if the URL cannot be used, `Unavailable` if the source refuses or does not answer.
 pub(super) async fn read(
     url: &str,
     staged: &[StagedTable],
-    is_renamed: bool,
+    is_ruled: bool,
 ) -> Result<Declarations> {
     let options = options(url)?;
-    let schemas = schemas(staged, options.db_name(), is_renamed);
+    let schemas = schemas(staged, options.db_name(), is_ruled);
     // Both of rustls's cryptography providers are in this program, so it has none by default.
     // Another part of the program may have chosen one meanwhile, which serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -84,11 +84,11 @@ fn options(url: &str) -> Result<Opts> {
 }
 
 /// The schemas to ask for; none means every schema.
-fn schemas(staged: &[StagedTable], default: Option<&str>, is_renamed: bool) -> Vec<String> {
+fn schemas(staged: &[StagedTable], default: Option<&str>, is_ruled: bool) -> Vec<String> {
     if staged.is_empty() {
         return default.map(str::to_owned).into_iter().collect();
     }
-    if is_renamed {
+    if is_ruled {
         return Vec::new();
     }
     let found: BTreeSet<String> = staged.iter().map(|table| table.name.schema.clone()).collect();

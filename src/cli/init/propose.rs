@@ -20,8 +20,8 @@ use parquet::FoundColumn;
 /// The name of DMS's operation column.
 const OPERATION_COLUMN: &str = "Op";
 
-/// A proposal for each staged table, and for each declared one that the task takes if nothing is
-/// staged.
+/// A proposal for each staged table, and for each other one of the source that the task's rules
+/// take; without rules, for every one of the source if nothing is staged. By name.
 ///
 /// # Errors
 /// `Unavailable` if an object cannot be read.
@@ -49,20 +49,21 @@ pub(super) async fn all(
         }
         proposals.push(proposal);
     }
-    if staged.is_empty() {
-        for (name, source) in sources {
-            let is_selected = |mappings: &TableMappings| {
-                mappings.selects(&source.name.schema, &source.name.table)
-            };
-            if !mappings.is_none_or(is_selected) {
-                continue;
-            }
-            let mut proposal = Proposal::blank(name, "nothing is staged yet".into());
-            let added = ruled(&mut proposal, Some(&source), mappings, false);
-            proposal.columns.extend(added.into_iter().filter_map(Added::into_column));
-            proposals.push(proposal);
+    // An empty table has no object yet.
+    sources.retain(|name, source| match mappings {
+        Some(mappings) => {
+            mappings.selects(&source.name.schema, &source.name.table)
+                && staged.iter().all(|table| table.name != *name)
         }
+        None => staged.is_empty(),
+    });
+    for (name, source) in sources {
+        let mut proposal = Proposal::blank(name, "nothing is staged yet".into());
+        let added = ruled(&mut proposal, Some(&source), mappings, false);
+        proposal.columns.extend(added.into_iter().filter_map(Added::into_column));
+        proposals.push(proposal);
     }
+    proposals.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(proposals)
 }
 
