@@ -4,12 +4,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import pymysql
 
 from servers.ports import free_port
+from waiting import wait_for
 
 PATIENCE = 60
 OPTIONS = [
@@ -52,7 +52,7 @@ class Database:
             stdout=self.log, stderr=self.log,
         )  # fmt: skip
         try:
-            self._wait_until_up()
+            wait_for(self._is_up, PATIENCE, "the start of MariaDB")
         except BaseException:
             self.__exit__()
             raise
@@ -84,13 +84,12 @@ class Database:
             for statement in statements:
                 cursor.execute(statement)
 
-    def _wait_until_up(self):
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                self.connection().close()
-                return
-            except pymysql.err.OperationalError:
-                time.sleep(0.2)
-        tail = (self.folder / "log").read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"MariaDB does not start:\n{tail}")
+    def _is_up(self) -> bool:
+        if self.process.poll() is not None:
+            tail = (self.folder / "log").read_text(errors="replace")[-2000:]
+            raise RuntimeError(f"MariaDB has ended:\n{tail}")
+        try:
+            self.connection().close()
+        except pymysql.err.OperationalError:
+            return False
+        return True

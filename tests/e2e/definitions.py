@@ -12,7 +12,7 @@ import types_table
 from load import SCHEMA
 from pipeline import Pipeline
 from scene import Scene, conclude, scene, verdict
-from standin import wait_for
+from waiting import wait_for
 
 ADDED = "added_late"
 TRUNCATED, RELOADED = "sbtest2", "sbtest3"

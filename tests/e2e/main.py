@@ -2,6 +2,7 @@
 
 import argparse
 import secrets
+import signal
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,12 +40,18 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--moto", default="moto_server")
     parser.add_argument("--versitygw", default="versitygw")
     parser.add_argument("--readers", default="spark,trino,duckdb,deltalake")
-    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="all without a name")
-    return parser.parse_args()
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all without a name")
+    chosen = parser.parse_args()
+    for part in chosen.parts:
+        if part not in PARTS:
+            parser.error(f"there is no part {part}")
+    return chosen
 
 
 def main() -> int:
     chosen = arguments()
+    # So that the servers end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     seed = chosen.seed if chosen.seed is not None else secrets.randbits(32)
     print(f"seed {seed}", flush=True)
     programs = Programs(chosen.bootstrap, chosen.dmslake, chosen.moto, chosen.versitygw)

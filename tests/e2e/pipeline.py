@@ -15,8 +15,9 @@ from database import Database
 from draw import Settings
 from function import Environment, EventSourceMapping, Failed, Killed, stripped
 from proxy import Proxy
-from standin import StandIn, wait_for
+from standin import StandIn
 from stores import CREDENTIALS, Moto, Versitygw
+from waiting import wait_for
 
 STAGING, LAKE, QUEUE = "staging", "lake", "doorbell"
 # Seconds within which the rest is applied, when nothing is written any more.

@@ -115,11 +115,11 @@ def verdict(of: Scene, readers: list) -> list[str]:
     return faults
 
 
-def conclude(of: Scene, faults: list[str], more: Counter = Counter()) -> list[str]:
+def conclude(of: Scene, faults: list[str], more: Counter | None = None) -> list[str]:
     """Says what was done. Comes to the faults, whose traces are kept."""
     pipeline = of.pipeline
     pipeline.is_kept = bool(faults)
-    shown = Counter(more) + pipeline.mapping.figures
+    shown = Counter(more or {}) + pipeline.mapping.figures
     shown.update({f"S3 answers with {name}": n for name, n in pipeline.proxy.faults.items()})
     shown["objects of DMS"] = pipeline.dms.objects()
     shown["conflicts"] = pipeline.proxy.conflicts

@@ -4,10 +4,10 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from draw import Settings
+from waiting import wait_for
 
 DMS = Path(__file__).parent / "dms"
 
@@ -106,11 +106,3 @@ def mappings(schemas: list[str], has_sequence: bool) -> list[dict]:
         rules.append(rule(11, "transformation", "add-column", value="cdc_seq",
                           expression="$AR_H_CHANGE_SEQ", **{"rule-target": "column"}))  # fmt: skip
     return rules
-
-
-def wait_for(condition, patience: float, what: str):
-    end = time.monotonic() + patience
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"{what} did not happen in {patience} s")
-        time.sleep(0.2)

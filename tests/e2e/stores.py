@@ -5,12 +5,12 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from servers.ports import free_port
+from waiting import wait_for
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "dmslaketest",
@@ -80,14 +80,16 @@ class Versitygw:
 
 
 def wait_until_up(port: int, process):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
+    def is_up() -> bool:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server on port {port} has ended")
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
-            return
         except urllib.error.HTTPError:
             # It answers, if only to refuse.
-            return
+            return True
         except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"no server on port {port}")
+            return False
+        return True
+
+    wait_for(is_up, PATIENCE, f"the start of the server on port {port}")

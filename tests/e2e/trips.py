@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlsplit
 from load import SCHEMA
 from pipeline import LAKE
 from scene import Scene
-from standin import wait_for
+from waiting import wait_for
 
 TABLE = "sbtest1"
 INVOCATIONS = 10
