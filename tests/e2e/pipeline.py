@@ -47,11 +47,23 @@ class Pipeline:
         return self
 
     def __exit__(self, kind, *rest):
+        is_kept = self.is_kept or kind is not None
+        if is_kept:
+            self._keep()
         self.stack.__exit__(kind, *rest)
-        if kind is None and not self.is_kept:
+        if not is_kept:
             shutil.rmtree(self.folder, ignore_errors=True)
-        else:
-            print(f"logs are kept in {self.folder}")
+
+    def _keep(self):
+        """Lake and staged objects beside the logs, for whoever looks into a fault."""
+        print(f"logs, lake and staged objects are kept in {self.folder}")
+        shutil.copytree(self.lake_server.root / LAKE, self.folder / "lake")
+        s3 = self.client("s3")
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=STAGING):
+            for one in page.get("Contents", []):
+                path = self.folder / "staging" / one["Key"]
+                path.parent.mkdir(parents=True, exist_ok=True)
+                s3.download_file(STAGING, one["Key"], str(path))
 
     def client(self, service: str):
         url = self.moto.url if service == "sqs" else self.proxy.url

@@ -24,11 +24,15 @@ class Checkpoint:
 
     @staticmethod
     def read(path: Path, back: int) -> "Checkpoint | None":
-        """The newest checkpoint, or the one `back` before it; none without a file."""
+        """The newest checkpoint, or the one `back` before it; none without a file. Newer ones are
+        forgotten: a task that went back, and ends before it has come as far again, must not skip
+        what lies between."""
         if not path.exists():
             return None
         kept = json.loads(path.read_text())
-        one = kept[max(0, len(kept) - 1 - back)]
+        kept = kept[: max(1, len(kept) - back)]
+        _write(path, kept)
+        one = kept[-1]
         loaded = {table: Position(**position) for table, position in one["loaded"].items()}
         return Checkpoint(Position(**one["position"]), one["counter"], one["instant"], loaded)
 
@@ -37,7 +41,11 @@ class Checkpoint:
         one = asdict(self)
         if kept and kept[-1] == one:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        part.write_text(json.dumps((kept + [one])[-KEPT:]))
-        os.replace(part, path)
+        _write(path, (kept + [one])[-KEPT:])
+
+
+def _write(path: Path, kept: list[dict]):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(kept))
+    os.replace(part, path)
