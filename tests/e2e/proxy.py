@@ -92,7 +92,8 @@ class Proxy:
             while head := await _head(reader):
                 if not await self._answer(head, reader, writer):
                     break
-        except (ConnectionError, asyncio.IncompleteReadError, OSError):
+        except (ConnectionError, asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
+            # The client is gone, or the proxy is being closed.
             pass
         finally:
             writer.close()

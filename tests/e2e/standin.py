@@ -10,6 +10,8 @@ from draw import Settings
 from waiting import wait_for
 
 DMS = Path(__file__).parent / "dms"
+# Seconds until a process follows the log.
+PATIENCE = 60
 
 
 class StandIn:
@@ -35,7 +37,8 @@ class StandIn:
         ]  # fmt: skip
         self.has_header = settings.s3.get("AddColumnName", False)
         self.process = None
-        self.resumed = 0
+        # How often it had begun to follow the log before the process of now.
+        self.followed = 0
 
     def load(self):
         """The full load alone."""
@@ -44,7 +47,6 @@ class StandIn:
 
     def load_and_follow(self):
         """The full load, and then changes."""
-        self.resumed += 1
         self._start()
 
     def load_again(self, *titles: str):
@@ -56,10 +58,10 @@ class StandIn:
 
     def follow(self, back: int = 0):
         """Changes from the checkpoint on, or from an older one."""
-        self.resumed += 1
         self._start("--resume", "--back", str(back))
 
     def _start(self, *more: str):
+        self.followed = self._follows()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.command, *more], env=self.variables, stdout=log, stderr=log
@@ -69,11 +71,18 @@ class StandIn:
         self.process.kill()
         self.process.wait()
 
+    def _follows(self) -> int:
+        said = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return said.count("follows the log")
+
     def finish(self):
         """Lets it write what the binlog holds now."""
+
         # Before, it would not know what the signal means.
-        said = lambda: self.log.read_text(errors="replace").count("follows the log")  # noqa: E731
-        wait_for(lambda: said() >= self.resumed or self.process.poll() is not None, 60, "a resume")
+        def is_ready() -> bool:
+            return self._follows() > self.followed or self.process.poll() is not None
+
+        wait_for(is_ready, PATIENCE, "a resume")
         self.process.send_signal(signal.SIGTERM)
         self.wait()
 
