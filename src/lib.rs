@@ -23,6 +23,7 @@
 //!   └─ progress ............. what that commit says about itself: objects, books, ledger;
 //!                             the next application begins by reading it
 //!
+//! catalog ................... after it: manifests and entries for readers that need more than the log
 //! maintenance ............... beside the path: compaction, purge, checkpoint, vacuum
 //! ```
 //!
@@ -60,6 +61,7 @@
 //!
 //! `README.md` names the test of each, and the limits.
 
+pub mod catalog;
 pub mod change;
 #[cfg(feature = "cli")]
 pub mod cli;

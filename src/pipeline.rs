@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use limits::{Limits, Stop};
 pub use report::{Observer, Silent, Status, Step, TableReport};
 
+use crate::catalog::Followed;
 use crate::clock::Clock;
 use crate::config::{Settings, TableName, TableSpec};
 use crate::error::Result;
@@ -48,6 +49,7 @@ pub struct Pipeline {
     clock: Arc<dyn Clock>,
     warm: Arc<Mutex<HashMap<TableName, LakeTable>>>,
     requests: Arc<Mutex<HashMap<TableName, RequestCounter>>>,
+    followed: Arc<Followed>,
 }
 
 impl Pipeline {
@@ -59,7 +61,15 @@ impl Pipeline {
         lake: Location,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { settings, staging, lake, clock, warm: Arc::default(), requests: Arc::default() }
+        Self {
+            settings,
+            staging,
+            lake,
+            clock,
+            warm: Arc::default(),
+            requests: Arc::default(),
+            followed: Arc::default(),
+        }
     }
 
     /// Opens the places that the settings name.
@@ -117,11 +127,24 @@ impl Pipeline {
             deletes: self.settings.maintain.delete,
         };
         let warm = self.take_warm(&table.source);
-        let (report, snapshot) = Box::pin(maintain(&job, warm)).await;
+        let (mut report, snapshot) = Box::pin(maintain(&job, warm)).await;
         if let Some(snapshot) = snapshot {
-            self.keep_warm(&table.source, snapshot);
+            match self.follow(table, &location, snapshot).await {
+                Ok(snapshot) => self.keep_warm(&table.source, snapshot),
+                Err(error) => report.fail(&error),
+            }
         }
         report
+    }
+
+    /// Brings manifest and catalogue entry of a table in line with it.
+    async fn follow(
+        &self,
+        spec: &TableSpec,
+        location: &Location,
+        table: LakeTable,
+    ) -> Result<LakeTable> {
+        self.followed.by(spec, &self.settings.catalog, location, table).await
     }
 
     /// What is staged beside the configured tables.

@@ -216,7 +216,7 @@ fn every_violation_is_named_at_once() {
         "look_back.objects: 65 is not allowed; allowed: 1 to 64",
         "maintain.delete: \"never\" is not allowed; allowed: true, false",
         "look_back.minutes: 0 is not allowed; allowed: 1 to 525600",
-        "colour: no such setting; allowed: defaults, dms, lake, look_back, maintain, memory_budget, staging, table",
+        "colour: no such setting; allowed: catalog, defaults, dms, lake, look_back, maintain, memory_budget, staging, table",
     ];
     for line in expected {
         assert!(found.iter().any(|found| found.starts_with(line)), "{line}\nin {found:#?}");

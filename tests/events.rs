@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use dmslake::clock::SystemClock;
 use dmslake::config::{
-    LookBack, MaintainSettings, MergeMode, OnBadRow, Settings, TableName, TableSpec,
+    CatalogSettings, LookBack, MaintainSettings, MergeMode, OnBadRow, Settings, TableName,
+    TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -184,6 +185,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         store: vec![],
         on_bad_row: OnBadRow::Stop,
         merge: MergeMode::default(),
+        redshift_manifest: false,
     };
     Settings {
         staging: staging.into(),
@@ -193,6 +195,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         memory_budget: None,
         look_back: LookBack::default(),
         maintain: MaintainSettings::default(),
+        catalog: CatalogSettings::default(),
     }
 }
 

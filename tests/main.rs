@@ -5,6 +5,7 @@
 mod acknowledgement;
 mod applying;
 mod bloom_filters;
+mod catalog;
 mod cli;
 mod configuration;
 mod convergence;

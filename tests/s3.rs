@@ -1,6 +1,6 @@
 //! Staging and lake on an S3 server, through the real command line and the ordinary AWS chain.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int32Type};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
+use crate::support::glue::Glue;
 use crate::support::moto::{BUCKET, Moto};
 
 const FOLDER: &str = "dms/shop/order items";
@@ -34,14 +35,19 @@ impl S3Shop {
         self.moto.put(&format!("{FOLDER}/{name}"), content.to_owned()).await;
     }
 
-    /// Runs `dmslake apply --json`: exit code, the table's line, the last line.
-    fn apply(&self) -> (i32, Value, Value) {
-        let output = Command::new(env!("CARGO_BIN_EXE_dmslake"))
-            .args(["apply", "--json", "--config"])
+    fn run(&self, command: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_dmslake"))
+            .args(command)
+            .arg("--config")
             .arg(self.folder.path().join("dmslake.toml"))
             .envs(self.moto.environment())
             .output()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// Runs `dmslake apply --json`: exit code, the table's line, the last line.
+    fn apply(&self) -> (i32, Value, Value) {
+        let output = self.run(&["apply", "--json"]);
         let text = String::from_utf8(output.stdout).unwrap();
         let mut lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -138,4 +144,47 @@ async fn parallel_command_lines_on_one_table_never_apply_twice() {
     assert_eq!((first.0, second.0), (0, 0), "{first:?} {second:?}");
     assert_eq!((total("objects"), total("rows"), total("inserted")), (10, 9_900, 9_000));
     assert_eq!(shop.rows().await.len(), 9_000);
+}
+
+fn said(output: &Output) -> (i32, String) {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), text + &errors)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_registered_in_glue_and_again_when_its_columns_change() {
+    let Some(shop) = S3Shop::start("") else { return };
+    let glue = Glue::at(&shop.moto).await;
+    shop.stage("LOAD00000001.csv", "1,a\n").await;
+    assert_eq!(shop.apply().0, 0);
+
+    let (code, text) = said(&shop.run(&["register"]));
+    assert_eq!(code, 2, "the database is not there: {text}");
+    assert!(text.contains("Glue has no database of that name"), "{text}");
+
+    glue.make_database("shop").await;
+    let register = || said(&shop.run(&["register"]));
+    assert_eq!(register(), (0, "shop.order items: shop.order_items created\n".to_owned()));
+    assert_eq!(register(), (0, "shop.order items: shop.order_items unchanged\n".to_owned()));
+    let entry = glue.entry("shop", "order_items").await;
+    assert_eq!(entry.columns, ["id int", "name string"]);
+    assert_eq!(entry.place, format!("s3://{BUCKET}/tables/shop/order%20items"));
+    assert_eq!(entry.parameters["table_type"], "delta");
+    assert_eq!(entry.parameters["spark.sql.sources.provider"], "delta");
+
+    glue.describe("shop", "order_items", "what customers ordered").await;
+    let path = shop.folder.path().join("dmslake.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let wider =
+        "{ name = \"name\", type = \"text\" },\n{ name = \"price\", type = \"decimal(9,2)\" },";
+    let text = text.replace("{ name = \"name\", type = \"text\" },", wider);
+    let text = text.replacen("[[table]]", "[catalog]\nglue = true\n[[table]]", 1);
+    std::fs::write(&path, text).unwrap();
+    shop.stage("20240101-000000001.csv", "I,2,b,1.50\n").await;
+    let (code, table, _) = shop.apply();
+    assert_eq!((code, &table["status"]), (0, &json!("ok")), "{table}");
+    let entry = glue.entry("shop", "order_items").await;
+    assert_eq!(entry.columns, ["id int", "name string", "price decimal(9,2)"]);
+    assert_eq!(entry.description.as_deref(), Some("what customers ordered"), "not ours: it stays");
 }

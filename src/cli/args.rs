@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Keep Delta tables equal to their MySQL sources, from the change files that AWS DMS stages.
 ///
@@ -37,6 +37,8 @@ pub(super) enum Command {
     Maintain(MaintainArguments),
     Init(InitArguments),
     Demo(DemoArguments),
+    Ddl(DdlArguments),
+    Register(RegisterArguments),
 }
 
 // No doc comment: clap would take it for the help text of the command that it stands in.
@@ -154,4 +156,51 @@ pub(super) struct DemoArguments {
     /// Replace an earlier demo in that folder (nothing else is ever removed).
     #[arg(short, long)]
     pub(super) force: bool,
+}
+
+/// Print the statements that make tables known to an engine.
+///
+/// Each table's database is [catalog] database_prefix and its schema; names are in small letters,
+/// with _ for what Athena does not allow. Trino: in the catalog `delta`. Redshift reads symlink
+/// manifests, which tables with redshift_manifest = true have.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(super) struct DdlArguments {
+    /// Whose statements.
+    #[arg(value_enum)]
+    pub(super) engine: EngineName,
+
+    /// Only these tables, as `source` spells them in the configuration.
+    #[arg(value_name = "TABLE")]
+    pub(super) tables: Vec<String>,
+
+    /// The configuration; paths without a scheme in it are relative to its folder.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    pub(super) config: PathBuf,
+
+    /// For Redshift: the role that reads S3 and Glue.
+    #[arg(long, value_name = "ARN", default_value = "default")]
+    pub(super) iam_role: String,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum EngineName {
+    Athena,
+    Spark,
+    Trino,
+    #[value(name = "duckdb")]
+    DuckDb,
+    Redshift,
+}
+
+/// Make or update the tables' entries in AWS Glue.
+///
+/// Athena, Spark and Lake Formation know a table by its entry: its columns and its place. Run it
+/// after columns have changed; with [catalog] glue = true, `apply` and the function do so by
+/// themselves. The databases must exist. Account and region come from the ordinary AWS chain.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(super) struct RegisterArguments {
+    #[command(flatten)]
+    pub(super) chosen: ChosenArguments,
 }

@@ -7,12 +7,14 @@ mod apply;
 mod args;
 mod choose;
 mod configuration;
+mod ddl;
 mod demo;
 mod init;
 mod logs;
 mod maintain;
 mod output;
 mod progress;
+mod register;
 mod run;
 mod signals;
 

@@ -6,7 +6,7 @@ use clap::Parser;
 
 use super::args::{Arguments, Command};
 use super::output::Screen;
-use super::{apply, demo, init, logs, maintain};
+use super::{apply, ddl, demo, init, logs, maintain, register};
 use crate::error::{Error, ErrorKind, Result};
 
 /// DataFusion plans by recursion; unoptimised builds need more than a thread's usual stack.
@@ -59,6 +59,8 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Maintain(arguments) => maintain::run(&arguments, screen).await,
             Command::Init(arguments) => init::run(&arguments, screen).await,
             Command::Demo(arguments) => demo::run(&arguments, screen).await,
+            Command::Ddl(arguments) => ddl::run(&arguments, screen).await,
+            Command::Register(arguments) => register::run(&arguments, screen).await,
         }
     })
 }

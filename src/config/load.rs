@@ -3,7 +3,9 @@
 use toml::{Table, Value};
 
 use crate::config::fields::{Fields, Place, Violations};
-use crate::config::{LookBack, MaintainSettings, Settings, TableSpec, dms, table_fields, validate};
+use crate::config::{
+    CatalogSettings, LookBack, MaintainSettings, Settings, TableSpec, dms, table_fields, validate,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Reads a configuration.
@@ -39,6 +41,9 @@ fn read(mut fields: Fields<'_>) -> Settings {
     let dms = dms::read(fields.table("dms"));
     let tables = tables(&mut fields);
     validate::tables(&tables, &dms, fields.violations());
+    let catalog = catalog(fields.table("catalog"));
+    validate::catalog_names(&tables, &catalog, fields.violations());
+    validate::manifests(&tables, &lake, fields.violations());
     let memory_budget = fields.read(
         "memory_budget",
         "bytes above 0, as a number or as a text such as \"512MB\" or \"1 GiB\"",
@@ -48,7 +53,7 @@ fn read(mut fields: Fields<'_>) -> Settings {
     let maintain = maintain(fields.table("maintain"));
     fields.finish();
     let tables = tables.into_iter().map(|(_, table)| table).collect();
-    Settings { staging, lake, dms, tables, memory_budget, look_back, maintain }
+    Settings { staging, lake, dms, tables, memory_budget, look_back, maintain, catalog }
 }
 
 /// A place in a store; empty if missing or refused.
@@ -94,6 +99,19 @@ fn maintain(mut fields: Fields<'_>) -> MaintainSettings {
     let delete = fields.flag("delete");
     fields.finish();
     MaintainSettings { delete: delete.unwrap_or(default.delete) }
+}
+
+fn catalog(mut fields: Fields<'_>) -> CatalogSettings {
+    let is_plain = |text: &&str| {
+        text.chars().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '_')
+    };
+    let allowed = "small letters, digits and _, which every catalogue knows";
+    let glue = fields.flag("glue");
+    let prefix = fields.read("database_prefix", allowed, |value| {
+        value.as_str().filter(is_plain).map(str::to_owned)
+    });
+    fields.finish();
+    CatalogSettings { glue: glue.unwrap_or_default(), database_prefix: prefix.unwrap_or_default() }
 }
 
 fn in_range<T: PartialOrd>(least: T, most: T) -> impl Fn(&T) -> bool {

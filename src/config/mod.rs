@@ -15,6 +15,10 @@
 //! [maintain]       # what `dmslake maintain` and a sweep do beside applying
 //! delete = true    # delete expired files and log entries; default true
 //!
+//! [catalog]        # names for readers, and AWS Glue
+//! glue = false             # register tables in AWS Glue when their columns change; default false
+//! database_prefix = ""     # a table's database is this and its schema, in lower case; default ""
+//!
 //! [dms]            # the endpoint's S3Settings as Terraform spells them, with DMS's defaults
 //! csv_delimiter = ","             # \n, \t, \x01 and the like may be spelled
 //! csv_row_delimiter = "\n"
@@ -48,6 +52,7 @@
 //! ]
 //! rename = { "unit price" = "unit_price" }  # source column = column in the lake
 //! store = ["dms_ts"]              # control and before-image columns to keep; default: none
+//! redshift_manifest = false       # keep symlink manifests for Redshift Spectrum: copy-on-write only
 //!
 //! [[table.layout]]                # CSV without header: all columns from an object on
 //! from = "20221024-175902985"     # base name of the first object, or LOAD00000001
@@ -103,6 +108,17 @@ pub struct Settings {
     pub look_back: LookBack,
     /// What maintenance may do.
     pub maintain: MaintainSettings,
+    /// Where tables are made known to readers.
+    pub catalog: CatalogSettings,
+}
+
+/// Where tables are made known to readers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CatalogSettings {
+    /// Whether tables are registered in AWS Glue after commits that change their columns.
+    pub glue: bool,
+    /// What stands before a schema's name in the name of its database.
+    pub database_prefix: String,
 }
 
 /// What maintenance may do.

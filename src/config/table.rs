@@ -99,6 +99,8 @@ pub struct TableSpec {
     pub on_bad_row: OnBadRow,
     /// How changes are merged.
     pub merge: MergeMode,
+    /// Whether symlink manifests of the newest version are kept beside the log.
+    pub redshift_manifest: bool,
 }
 
 impl TableSpec {

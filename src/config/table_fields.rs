@@ -24,6 +24,7 @@ pub(super) struct Section {
     store: Option<Vec<String>>,
     on_bad_row: Option<OnBadRow>,
     merge: Option<MergeMode>,
+    redshift_manifest: Option<bool>,
 }
 
 /// Reads `[defaults]`.
@@ -68,6 +69,7 @@ fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
         store: own.store.or_else(|| defaults.store.clone()).unwrap_or_default(),
         on_bad_row: own.on_bad_row.or(defaults.on_bad_row).unwrap_or_default(),
         merge: own.merge.or(defaults.merge).unwrap_or_default(),
+        redshift_manifest: own.redshift_manifest.or(defaults.redshift_manifest).unwrap_or_default(),
     }
 }
 
@@ -94,6 +96,7 @@ fn section(mut fields: Fields<'_>) -> Section {
             "auto" => Some(MergeMode::Auto),
             _ => None,
         }),
+        redshift_manifest: fields.flag("redshift_manifest"),
     };
     fields.finish();
     section

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::catalog::CatalogName;
 use crate::config::fields::{Place, Violations};
 use crate::config::names::refused_column_name;
-use crate::config::{ColumnSpec, TableName, TableSpec};
+use crate::config::{CatalogSettings, ColumnSpec, MergeMode, TableName, TableSpec};
 use crate::dms::S3Settings;
 
 /// Checks every table by itself and against the others.
@@ -21,6 +22,44 @@ pub(super) fn tables(tables: &[(Place, TableSpec)], dms: &S3Settings, violations
             seen.entry(&spec.source).or_insert(field);
         }
         Check { place, spec, dms, violations }.all();
+    }
+}
+
+/// Checks that no two tables would have one name in a catalogue that dmslake writes to.
+pub(super) fn catalog_names(
+    tables: &[(Place, TableSpec)],
+    catalog: &CatalogSettings,
+    violations: &Violations,
+) {
+    if !catalog.glue {
+        return;
+    }
+    let mut seen: BTreeMap<CatalogName, &TableName> = BTreeMap::new();
+    for (place, spec) in tables {
+        let name = CatalogName::of(&spec.source, &catalog.database_prefix);
+        if let Some(other) = seen.get(&name).filter(|other| **other != &spec.source) {
+            violations.add(
+                place.field("source"),
+                format!("would be {name} in AWS Glue, as {other} is; turn [catalog] glue off"),
+            );
+        }
+        seen.entry(name).or_insert(&spec.source);
+    }
+}
+
+/// Checks that manifests are kept only where they can be right: masked rows would come back in
+/// them, and only objects of S3 are what Redshift reads.
+pub(super) fn manifests(tables: &[(Place, TableSpec)], lake: &str, violations: &Violations) {
+    for (place, spec) in tables.iter().filter(|(_, spec)| spec.redshift_manifest) {
+        let why = if spec.merge != MergeMode::CopyOnWrite {
+            "true contradicts merge: a manifest names whole files, so that rows which deletion \
+             vectors mask would come back; allowed: true only with merge = \"copy-on-write\""
+        } else if !lake.starts_with("s3") {
+            "true is not allowed; allowed: true only for a lake on S3, from which Redshift reads"
+        } else {
+            continue;
+        };
+        violations.add(place.field("redshift_manifest"), why);
     }
 }
 

@@ -152,7 +152,9 @@ impl Run<'_> {
             waiting.append(&mut slice.portions);
             slice.portions = std::mem::take(&mut waiting);
             match self.apply_slice(location, table.take(), slice).await? {
-                Applied::Table(applied) => table = Some(*applied),
+                Applied::Table(applied) => {
+                    table = Some(pipeline.follow(self.spec, location, *applied).await?);
+                }
                 Applied::Nothing(empty) => waiting = empty.portions,
             }
         }
@@ -160,6 +162,8 @@ impl Run<'_> {
         self.report.pending -= waiting.len() as u64;
         if let Some(table) = table {
             checkpoint_after(base, &table).await;
+            // Where nothing was applied, what an interrupted application left to be done.
+            let table = pipeline.follow(self.spec, location, table).await?;
             pipeline.keep_warm(&self.spec.source, table);
         }
         Ok(())

@@ -81,7 +81,7 @@ impl Run<'_> {
         let mut setbacks = 0;
         loop {
             let commits_before = self.commits;
-            let error = match self.pass(scope).await {
+            let error = match Box::pin(self.pass(scope)).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };

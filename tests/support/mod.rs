@@ -13,6 +13,7 @@ pub(crate) mod events;
 pub(crate) mod faulty_store;
 pub(crate) mod folder;
 pub(crate) mod gated_store;
+pub(crate) mod glue;
 pub(crate) mod history;
 pub(crate) mod judge;
 pub(crate) mod lake;

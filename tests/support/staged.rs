@@ -63,6 +63,7 @@ impl Staged {
             store: Vec::new(),
             on_bad_row: OnBadRow::Quarantine,
             merge: dmslake::config::MergeMode::default(),
+            redshift_manifest: false,
         };
         Self {
             table,

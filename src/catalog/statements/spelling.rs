@@ -1,0 +1,30 @@
+//! How names and texts are written in SQL.
+
+use std::fmt::Display;
+
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// `"name"`
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// `` `name` ``
+pub(super) fn backquoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// `'text'`
+pub(super) fn text(text: impl Display) -> String {
+    format!("'{}'", text.to_string().replace('\'', "''"))
+}
+
+/// Refuses a table from which a service of AWS could not read.
+pub(super) fn must_be_on_s3(url: &Url) -> Result<()> {
+    if matches!(url.scheme(), "s3" | "s3a") {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Config, "the engine reads tables on S3 only").with("table", url))
+}
