@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int32Type};
-use dmslake::clock::SystemClock;
+use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::{Settings, load};
 use dmslake::error::ErrorKind;
 use dmslake::pipeline::{Limits, Observer, Pipeline, Scope, Silent, Status, Step, TableReport};
@@ -47,6 +47,14 @@ impl Shop {
         let path = self.folder.path().join("staging/shop/items").join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
+    }
+
+    /// Makes a staged object so many hours old.
+    fn age(&self, name: &str, hours: u64) {
+        let path = self.folder.path().join("staging/shop/items").join(name);
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        let then = SystemClock.now() - Duration::from_hours(hours);
+        file.set_modified(then.into()).unwrap();
     }
 
     fn lake(&self) -> std::path::PathBuf {
@@ -138,15 +146,34 @@ async fn an_object_below_the_watermark_holds_the_table_until_it_is_moved() {
     assert_eq!(shop.apply().await.status, Status::Ok);
     shop.stage("20240101-000000003.csv", "U,2,late\n");
     shop.stage("20240101-000000007.csv", "I,3,c\n");
+    shop.age("20240101-000000001.csv", 30);
+    shop.age("20240101-000000003.csv", 20);
+    shop.age("20240101-000000007.csv", 10);
     let held = shop.apply().await;
     assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::LateObject)));
     assert_eq!(held.late, ["20240101-000000003.csv"]);
     assert_eq!(held.pending, 1, "the newer object waits");
+    assert_eq!(held.oldest_pending_seconds / 3600, 20, "the late one; the first is applied");
     assert_eq!(shop.rows().await, [row(1, "a"), row(2, "b")]);
     std::fs::remove_file(shop.folder.path().join("staging/shop/items/20240101-000000003.csv"))
         .unwrap();
-    assert_eq!(shop.apply().await.status, Status::Ok);
+    let applied = shop.apply().await;
+    assert_eq!((applied.status, applied.oldest_pending_seconds), (Status::Ok, 0));
     assert_eq!(shop.rows().await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_behind_a_bad_row_is_as_old_as_its_object() {
+    let shop = Shop::new();
+    shop.stage("20240101-000000001.csv", "I,1,a\n");
+    shop.stage("20240101-000000002.csv", "I,no number,a\n");
+    shop.stage("20240101-000000003.csv", "I,3,a\n");
+    for (object, hours) in [(1, 9), (2, 6), (3, 3)] {
+        shop.age(&format!("20240101-00000000{object}.csv"), hours);
+    }
+    let held = shop.apply().await;
+    assert_eq!((held.status, held.pending), (Status::Held, 2), "{held:?}");
+    assert_eq!(held.oldest_pending_seconds / 3600, 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,8 +187,10 @@ async fn a_load_object_after_the_first_change_means_a_reload_and_holds() {
     shop.stage("20240101-000000001.csv", "I,3,c\n");
     assert_eq!(shop.apply().await.status, Status::Ok);
     shop.stage("LOAD00000003.csv", "4,d\n");
+    shop.age("LOAD00000003.csv", 5);
     let held = shop.apply().await;
     assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::Reload)));
+    assert_eq!(held.oldest_pending_seconds / 3600, 5);
     assert_eq!(shop.rows().await.len(), 3);
 }
 

@@ -177,6 +177,7 @@ fn write_log(report: &TableReport) {
                 foreign = report.foreign.len(),
                 late = report.late.len(),
                 pending = report.pending,
+                oldest_pending_seconds = report.oldest_pending_seconds,
                 $($name = $value,)*
                 $message
             )

@@ -52,6 +52,8 @@ impl Run<'_> {
         self.report.foreign = listing.foreign;
         self.report.late = found.late;
         self.report.pending = found.objects.len() as u64;
+        self.staged = found.objects.iter().map(|object| object.last_modified).collect();
+        self.held_since = found.held_since;
         if let Some(hold) = found.hold {
             if let Some(table) = opened {
                 self.pipeline.keep_warm(&self.spec.source, table);

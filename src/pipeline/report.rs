@@ -69,6 +69,9 @@ pub struct TableReport {
     pub late: Vec<String>,
     /// Objects not applied yet.
     pub pending: u64,
+    /// Seconds since the oldest object that is not applied, pending or late, was staged; 0 if
+    /// there is none.
+    pub oldest_pending_seconds: u64,
     /// Why the table is held or failed, and the remedy.
     pub error: Option<String>,
     /// The kind of that error, for the caller's next step.

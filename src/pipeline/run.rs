@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use deltalake::kernel::Version;
 use uuid::Uuid;
 
@@ -30,6 +31,10 @@ pub(super) struct Run<'a> {
     /// An attempt whose commit call failed, and the version it was made for.
     pub(super) unknown: Option<(Uuid, Option<Version>)>,
     commits: u64,
+    /// When each object was staged that the last look found pending, in order of application.
+    pub(super) staged: Vec<DateTime<Utc>>,
+    /// The same of the oldest object that holds the table.
+    pub(super) held_since: Option<DateTime<Utc>>,
 }
 
 /// Applies a table and reports; see [`Pipeline::apply`].
@@ -46,9 +51,23 @@ pub(super) async fn run(
     let requests_before = requests.so_far();
     let report = TableReport { table: spec.source.to_string(), ..TableReport::default() };
     let pace = Pace::new(limits);
-    let mut run = Run { pipeline, spec, limits, observer, report, pace, unknown: None, commits: 0 };
+    let mut run = Run {
+        pipeline,
+        spec,
+        limits,
+        observer,
+        report,
+        pace,
+        unknown: None,
+        commits: 0,
+        staged: Vec::new(),
+        held_since: None,
+    };
     let outcome = run.until_caught_up(scope).await;
+    let oldest = run.oldest_pending();
     let mut report = run.report;
+    let waits = oldest.map_or(0, |since| (clock.now() - since).num_seconds());
+    report.oldest_pending_seconds = u64::try_from(waits).unwrap_or_default();
     if let Err(error) = outcome {
         report_error(&mut report, &error);
     }
@@ -100,6 +119,14 @@ impl Run<'_> {
             tracing::warn!(table = %self.spec.source, setbacks, "trying again: {}", error.chain());
             tokio::time::sleep(wait).await;
         }
+    }
+
+    /// When the oldest object was staged that is not applied.
+    fn oldest_pending(&self) -> Option<DateTime<Utc>> {
+        let pending = usize::try_from(self.report.pending).unwrap_or(usize::MAX);
+        // They are applied in order, so it is the last ones that wait.
+        let left = self.staged.iter().rev().take(pending).copied();
+        left.chain(self.held_since).min()
     }
 
     fn wait(&self, setbacks: u32) -> Duration {

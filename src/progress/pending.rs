@@ -1,5 +1,7 @@
 //! From a listing and the ledger to what is to be applied, in order, or to the reason why not.
 
+use chrono::{DateTime, Utc};
+
 use crate::dms::Phase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{CdcStanding, Ledger, LoadStanding, Mark, Partial, Position};
@@ -15,6 +17,16 @@ pub struct Pending {
     pub late: Vec<String>,
     /// Why nothing may be applied until a person has looked.
     pub hold: Option<Error>,
+    /// When the oldest of the objects that a hold is about was staged, if it is about any that is
+    /// there.
+    pub held_since: Option<DateTime<Utc>>,
+}
+
+impl Pending {
+    fn held_by(&mut self, object: &StagedObject) {
+        let since = self.held_since.map_or(object.last_modified, |at| at.min(object.last_modified));
+        self.held_since = Some(since);
+    }
 }
 
 /// Compares a listing with the ledger.
@@ -28,7 +40,7 @@ pub async fn pending(ledger: &Ledger, listing: &Listing, identify: &Identify) ->
     if found.hold.is_none()
         && let Some(partial) = &ledger.partial
     {
-        found.hold = resume(partial, identify, &mut found.objects, &mut found.late).await?;
+        found.hold = resume(partial, identify, &mut found).await?;
     }
     Ok(found)
 }
@@ -63,6 +75,9 @@ async fn pending_loads(
             let names: Vec<&str> =
                 changed.iter().map(|&index| marked[index].0.relative.as_str()).collect();
             found.hold = Some(reload(&names));
+            for index in changed {
+                found.held_by(marked[index].0);
+            }
         }
     }
     Ok(())
@@ -91,6 +106,7 @@ async fn pending_cdc(
             }
         };
         if is_late {
+            found.held_by(object);
             found.late.push(object.relative.clone());
         }
     }
@@ -104,9 +120,9 @@ async fn pending_cdc(
 async fn resume(
     partial: &Partial,
     identify: &Identify,
-    objects: &mut Vec<StagedObject>,
-    late_objects: &mut Vec<String>,
+    found: &mut Pending,
 ) -> Result<Option<Error>> {
+    let objects = &mut found.objects;
     let Some(index) = objects.iter().position(|object| object.relative == partial.object) else {
         return Ok(Some(changed_in_part(partial, "is gone")));
     };
@@ -116,8 +132,11 @@ async fn resume(
     }
     if matches!(object.name.phase, Phase::Cdc { .. }) && index > 0 {
         // Rows of a later object are applied already, so these came too late.
-        late_objects.extend(objects.drain(..index).map(|earlier| earlier.relative));
-        return Ok(Some(late(late_objects)));
+        for earlier in objects.drain(..index).collect::<Vec<_>>() {
+            found.held_by(&earlier);
+            found.late.push(earlier.relative);
+        }
+        return Ok(Some(late(&found.late)));
     }
     objects.insert(0, object);
     Ok(None)

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "table",
     "status",
     "objects",
@@ -27,6 +27,7 @@ const KEYS: [&str; 19] = [
     "foreign",
     "late",
     "pending",
+    "oldest_pending_seconds",
     "error",
     "kind",
 ];

@@ -40,6 +40,8 @@ COLUMNS = [
         "''", "' '", "'NULL '", "'say \"hi\", twice'", "'a\\nb\\r\\nc'", "'back\\\\slash'",
         "'😀,\\t\"'", "'\\''", "'trailing  '",
     ]),
+    ("ttxt", "TINYTEXT", ["''", "'tiny'"]),
+    ("mtxt", "MEDIUMTEXT", ["''", "REPEAT('medium ', 9000)"]),
     ("txt", "TEXT", ["''", "'one, \"two\"\\nthree'", "REPEAT('€', 3000)"]),
     ("ltxt", "LONGTEXT", ["''", "REPEAT('long ', 9000)"]),
     ("js", "JSON", ["""'{"a": [1, 2.5, "x\\\\"y"]}'""", "'null'", "'[]'"]),
@@ -48,6 +50,10 @@ COLUMNS = [
     ("bin", "BINARY(8)", ["X''", "X'00'", "X'0001020000000000'", "X'FFFFFFFFFFFFFFFF'"]),
     ("vbin", "VARBINARY(300)", ["X''", f"X'{bytes(range(256)).hex()}'", "X'00'"]),
     ("blb", "BLOB", ["X''", f"X'{bytes(range(256)).hex()}'", "X'0A0D2C22'"]),
+    ("tblb", "TINYBLOB", ["X''", "X'00'"]),
+    ("mblb", "MEDIUMBLOB", ["X''", f"X'{bytes(range(256)).hex()}'"]),
+    ("place", "POINT", ["POINT(1, 2)", "POINT(-0.5, 1e300)"]),
+    ("area", "GEOMETRY", ["ST_GeomFromText('POLYGON((0 0, 1 0, 1 1, 0 0))')"]),
     ("lblb", "LONGBLOB", ["X''", f"X'{bytes(range(255, -1, -1)).hex()}'"]),
 ]  # fmt: skip
 

@@ -156,7 +156,8 @@ mod tests {
              \"inserted\":0,\"updated\":0,\"deleted\":0,\"superseded\":0,\"ignored\":0,\
              \"quarantined\":0,\"replayed\":0,\"version\":null,\"seconds\":0.0,\
              \"requests\":{\"get\":0,\"head\":0,\"list\":0,\"put\":0,\"delete\":0},\
-             \"foreign\":[],\"late\":[],\"pending\":0,\"error\":null}"
+             \"foreign\":[],\"late\":[],\"pending\":0,\"oldest_pending_seconds\":0,\
+             \"error\":null,\"kind\":null}"
         );
     }
 
