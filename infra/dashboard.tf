@@ -1,0 +1,49 @@
+locals {
+  # One row a question: does it arrive, is it applied, what does it cost.
+  panels = concat(
+    [
+      { title = "Changes applied", stat = "Sum", metrics = [[var.name, "Rows"], [var.name, "Quarantined"]] },
+      { title = "Oldest object not applied (s)", stat = "Maximum", metrics = [[var.name, "OldestPending"]] },
+      { title = "Held, failed, unconfigured", stat = "Sum", metrics = [[var.name, "HeldTables"], [var.name, "FailedTables"], [var.name, "Unconfigured"]] },
+      { title = "Objects applied and pending", stat = "Sum", metrics = [[var.name, "Objects"], [var.name, "PendingObjects", { stat = "Maximum" }]] },
+      { title = "Doorbells waiting, given up", stat = "Maximum", metrics = [
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.doorbell.name],
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead.name],
+      ] },
+      { title = "Oldest doorbell (s)", stat = "Maximum", metrics = [["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", aws_sqs_queue.doorbell.name]] },
+      { title = "Invocations, errors, throttles", stat = "Sum", metrics = [for metric in ["Invocations", "Errors", "Throttles"] : ["AWS/Lambda", metric, "FunctionName", local.function_name]] },
+      { title = "Duration (ms)", stat = "p99", metrics = [
+        ["AWS/Lambda", "Duration", "FunctionName", local.function_name],
+        ["AWS/Lambda", "Duration", "FunctionName", local.function_name, { stat = "Average" }],
+      ] },
+    ],
+    [for key, dimensions in local.task_dimensions : {
+      title = "DMS latency (s)"
+      stat  = "Maximum"
+      metrics = [for metric in ["CDCLatencySource", "CDCLatencyTarget"] :
+      concat(["AWS/DMS", metric], flatten([for name, value in dimensions : [name, value]]))]
+    }],
+  )
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  count          = var.monitoring.dashboard ? 1 : 0
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    widgets = [for index, panel in local.panels : {
+      type   = "metric"
+      x      = 8 * (index % 3)
+      y      = 6 * floor(index / 3)
+      width  = 8
+      height = 6
+      properties = {
+        title   = panel.title
+        stat    = panel.stat
+        metrics = panel.metrics
+        period  = 300
+        region  = local.region
+        view    = "timeSeries"
+      }
+    }]
+  })
+}

@@ -1,0 +1,43 @@
+# Everything is made: VPC, source, replication, lake, catalog, Athena and Redshift.
+
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+provider "aws" {
+  region = "eu-west-1"
+}
+
+module "lake" {
+  source = "../.."
+
+  name    = "shop"
+  package = { file = var.package_file }
+  kms     = { create = true }
+
+  tables = {
+    "shop.customers"   = { keys = ["id"], on_bad_row = "quarantine" }
+    "shop.orders"      = { keys = ["id"], redshift_manifest = true }
+    "shop.order_items" = { keys = ["order_id", "line"], merge = "deletion-vectors" }
+    "shop.page_views"  = { append_only = true }
+  }
+
+  redshift   = { enabled = true }
+  monitoring = { emails = ["data@example.com"] }
+}
+
+variable "package_file" {
+  description = "The function's zip"
+  type        = string
+}
+
+output "lake" {
+  description = "Everything to go on with"
+  value       = module.lake
+}

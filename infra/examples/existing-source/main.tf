@@ -1,0 +1,53 @@
+# Only what is new is made: the database, its network, the buckets and the key are yours.
+
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+provider "aws" {
+  region = "eu-west-1"
+}
+
+module "lake" {
+  source = "../.."
+
+  name    = "shop"
+  package = { s3_bucket = "my-artifacts", s3_key = "dmslake/bootstrap.zip" }
+  kms     = { key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+
+  tables = {
+    "shop.orders" = { keys = ["id"] }
+  }
+
+  network = {
+    create     = false
+    vpc_id     = "vpc-0123456789abcdef0"
+    subnet_ids = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+  }
+
+  source_database = {
+    create            = false
+    engine            = "aurora"
+    secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/dms-AbCdEf"
+    security_group_id = "sg-0123456789abcdef0"
+  }
+
+  # A bucket has one notification configuration as a whole. If yours has one already, add to it what
+  # the output `notification` says, and leave it alone here.
+  staging = { create = false, bucket = "my-dms-staging", prefix = "dms/shop", manage_notification = false }
+  lake    = { create = false, bucket = "my-lake", prefix = "shop" }
+
+  # The roles that DMS looks for by name are there if DMS was used in this account before.
+  dms = { create_account_roles = false, start = true }
+}
+
+output "notification" {
+  description = "To be added to the staging bucket's notification configuration"
+  value       = module.lake.notification
+}

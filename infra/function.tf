@@ -1,0 +1,58 @@
+resource "aws_cloudwatch_log_group" "function" {
+  name              = local.function_log
+  retention_in_days = var.function.log_days
+  kms_key_id        = local.kms_key_arn
+  tags              = local.tags
+}
+
+resource "aws_lambda_function" "this" {
+  function_name                  = local.function_name
+  description                    = "Applies what DMS staged to Delta tables"
+  role                           = aws_iam_role.function.arn
+  runtime                        = "provided.al2023"
+  handler                        = "bootstrap"
+  architectures                  = [var.function.architecture]
+  memory_size                    = var.function.memory_mb
+  timeout                        = var.function.timeout
+  reserved_concurrent_executions = var.function.reserved_concurrency
+  publish                        = true
+  kms_key_arn                    = local.kms_key_arn
+
+  filename          = var.package.file
+  source_code_hash  = var.package.file == null ? null : filebase64sha256(var.package.file)
+  s3_bucket         = var.package.s3_bucket
+  s3_key            = var.package.s3_key
+  s3_object_version = var.package.s3_version
+
+  ephemeral_storage {
+    size = var.function.tmp_mb
+  }
+
+  environment {
+    variables = merge(
+      { DMSLAKE_CONFIG = "s3://${local.lake_bucket}/${local.config_key}" },
+      var.function.log_level == null ? {} : { RUST_LOG = var.function.log_level },
+    )
+  }
+
+  tags = local.tags
+
+  # Else Lambda makes a log group of its own, which nothing expires.
+  depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
+}
+
+# What rings for the function rings for the alias, so that a way back is one command.
+resource "aws_lambda_alias" "live" {
+  name             = "live"
+  description      = "The version that is in use"
+  function_name    = aws_lambda_function.this.function_name
+  function_version = aws_lambda_function.this.version
+}
+
+# A sweep that needs more time fails, and is sent again.
+resource "aws_lambda_function_event_invoke_config" "live" {
+  function_name                = aws_lambda_function.this.function_name
+  qualifier                    = aws_lambda_alias.live.name
+  maximum_event_age_in_seconds = 3600
+  maximum_retry_attempts       = 2
+}

@@ -1,0 +1,40 @@
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  region    = data.aws_region.current.name
+  tags      = merge({ Application = var.name }, var.tags)
+
+  staging_bucket = var.staging.create ? aws_s3_bucket.staging[0].bucket : var.staging.bucket
+  lake_bucket    = var.lake.create ? aws_s3_bucket.lake[0].bucket : var.lake.bucket
+  staging_arn    = "arn:${local.partition}:s3:::${local.staging_bucket}"
+  lake_arn       = "arn:${local.partition}:s3:::${local.lake_bucket}"
+
+  # Everything in the lake's bucket that is not a table.
+  config_key    = "config/dmslake.toml"
+  athena_prefix = "athena"
+  script_prefix = "backfill"
+  manifest_name = "_symlink_format_manifest"
+
+  vpc_id     = var.network.create ? aws_vpc.this[0].id : var.network.vpc_id
+  subnet_ids = var.network.create ? aws_subnet.private[*].id : var.network.subnet_ids
+
+  kms_on      = var.kms.create || var.kms.key_arn != null
+  kms_key_arn = var.kms.create ? aws_kms_key.this[0].arn : var.kms.key_arn
+
+  # Names that are needed before, or without, the resource that bears them.
+  function_name   = var.name
+  function_arn    = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.function_name}"
+  function_log    = "/aws/lambda/${local.function_name}"
+  backfill_name   = "${var.name}-backfill"
+  backfill_log    = "/aws-glue/jobs/${local.backfill_name}"
+  topic_name      = "${var.name}-alarms"
+  replication_id  = "${var.name}-replication"
+  alarm_topic_arn = var.monitoring.topic_arn == null ? aws_sns_topic.alarms[0].arn : var.monitoring.topic_arn
+
+  # AWS's advice is six times the timeout, and a message may wait for its batch first.
+  visibility_timeout = 6 * var.function.timeout + var.doorbell.batching_window
+}

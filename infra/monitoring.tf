@@ -1,0 +1,95 @@
+resource "aws_sns_topic" "alarms" {
+  count             = var.monitoring.topic_arn == null ? 1 : 0
+  name              = local.topic_name
+  kms_master_key_id = local.kms_key_arn
+  tags              = local.tags
+}
+
+resource "aws_sns_topic_policy" "alarms" {
+  count  = var.monitoring.topic_arn == null ? 1 : 0
+  arn    = aws_sns_topic.alarms[0].arn
+  policy = jsonencode(local.topic_policy)
+}
+
+resource "aws_sns_topic_subscription" "email" {
+  for_each  = toset(var.monitoring.emails)
+  topic_arn = local.alarm_topic_arn
+  protocol  = "email"
+  endpoint  = each.value
+}
+
+locals {
+  topic_policy = {
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Alarms"
+        Effect    = "Allow"
+        Principal = { Service = ["cloudwatch.amazonaws.com", "dms.amazonaws.com"] }
+        Action    = ["sns:Publish"]
+        Resource  = local.alarm_topic_arn
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+      },
+    ]
+  }
+
+  # The function logs one JSON object a line. These become metrics of the namespace `name`; what a
+  # filter does not match costs nothing.
+  log_metrics = {
+    HeldTables     = { pattern = "{ $.message = \"table is held\" }", value = "1", unit = "Count" }
+    FailedTables   = { pattern = "{ $.message = \"table failed\" }", value = "1", unit = "Count" }
+    Unconfigured   = { pattern = "{ $.message = \"staged tables are not configured\" }", value = "1", unit = "Count" }
+    NotUnderstood  = { pattern = "{ $.message = \"event is not understood\" }", value = "1", unit = "Count" }
+    Rows           = { pattern = "{ ($.message = \"table *\") && ($.rows > 0) }", value = "$.rows", unit = "Count" }
+    Objects        = { pattern = "{ ($.message = \"table *\") && ($.objects > 0) }", value = "$.objects", unit = "Count" }
+    Quarantined    = { pattern = "{ ($.message = \"table *\") && ($.quarantined > 0) }", value = "$.quarantined", unit = "Count" }
+    PendingObjects = { pattern = "{ ($.message = \"table *\") && ($.pending >= 0) }", value = "$.pending", unit = "Count" }
+    # Age of the oldest object that is pending or late, 0 where there is none.
+    OldestPending = { pattern = "{ ($.message = \"table *\") && ($.oldest_pending_seconds >= 0) }", value = "$.oldest_pending_seconds", unit = "Seconds" }
+  }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "this" {
+  for_each       = local.log_metrics
+  name           = "${var.name}-${each.key}"
+  log_group_name = aws_cloudwatch_log_group.function.name
+  pattern        = each.value.pattern
+
+  metric_transformation {
+    name      = each.key
+    namespace = var.name
+    value     = each.value.value
+    unit      = each.value.unit
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each            = local.alarms
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  comparison_operator = each.value.operator
+  threshold           = each.value.threshold
+  period              = each.value.period
+  evaluation_periods  = 1
+  treat_missing_data  = each.value.missing
+  alarm_actions       = [local.alarm_topic_arn]
+  ok_actions          = [local.alarm_topic_arn]
+  tags                = local.tags
+}
+
+# A task that stops leaves no gap in any metric of its own.
+resource "aws_dms_event_subscription" "this" {
+  count            = var.dms.serverless ? 0 : 1
+  name             = "${var.name}-replication"
+  source_type      = "replication-task"
+  source_ids       = [aws_dms_replication_task.this[0].replication_task_id]
+  event_categories = ["failure", "state change"]
+  sns_topic_arn    = local.alarm_topic_arn
+  tags             = local.tags
+
+  depends_on = [aws_sns_topic_policy.alarms]
+}

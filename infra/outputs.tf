@@ -1,0 +1,97 @@
+output "staging" {
+  description = "Where DMS stages objects"
+  value       = "s3://${local.staging_bucket}/${var.staging.prefix}"
+}
+
+output "lake" {
+  description = "Where the tables stand, as <lake>/<schema>/<table>"
+  value       = "s3://${local.lake_bucket}/${var.lake.prefix}"
+}
+
+output "tables" {
+  description = "Root of each table, by its name at the source"
+  value       = { for source, table in local.tables : source => "s3://${local.lake_bucket}/${var.lake.prefix}/${table.schema}/${table.table}" }
+}
+
+output "configuration" {
+  description = "The configuration that the function reads"
+  value       = "s3://${local.lake_bucket}/${aws_s3_object.config.key}"
+}
+
+output "dmslake_toml" {
+  description = "The same as text, for the command line"
+  value       = local.dmslake_toml
+}
+
+output "table_mappings" {
+  description = "The rules of the DMS task"
+  value       = jsonencode(local.table_mappings)
+}
+
+output "s3_settings" {
+  description = "The settings of the DMS target endpoint that the staged format depends on"
+  value       = local.s3_settings
+}
+
+output "function" {
+  description = "Name and alias of the function"
+  value       = { name = aws_lambda_function.this.function_name, alias = aws_lambda_alias.live.name, version = aws_lambda_function.this.version, log_group = aws_cloudwatch_log_group.function.name }
+}
+
+output "doorbell" {
+  description = "The queues"
+  value       = { queue_url = aws_sqs_queue.doorbell.id, dead_letter_url = aws_sqs_queue.dead.id, visibility_timeout = local.visibility_timeout }
+}
+
+output "notification" {
+  description = "What the staging bucket's notification configuration must hold, where it is yours"
+  value = {
+    QueueConfigurations = [{
+      Id       = "doorbell"
+      QueueArn = aws_sqs_queue.doorbell.arn
+      Events   = ["s3:ObjectCreated:*"]
+      Filter   = { Key = { FilterRules = [{ Name = "prefix", Value = "${var.staging.prefix}/" }, { Name = "suffix", Value = ".parquet" }] } }
+    }]
+  }
+}
+
+output "replication" {
+  description = "ARN of the DMS task, or of the serverless replication"
+  value       = var.dms.serverless ? aws_dms_replication_config.this[0].arn : aws_dms_replication_task.this[0].replication_task_arn
+}
+
+output "source_database" {
+  description = "Address of a created database, its master user's secret, and the secret that DMS reads"
+  value = {
+    address       = one(aws_db_instance.this[*].address)
+    port          = var.source_database.port
+    database      = var.source_database.create ? var.source_database.database : null
+    master_secret = try(aws_db_instance.this[0].master_user_secret[0].secret_arn, null)
+    dms_secret    = local.secret_arn
+  }
+}
+
+output "databases" {
+  description = "Glue database of each schema"
+  value       = var.catalog.enabled ? local.databases : {}
+}
+
+output "athena_workgroup" {
+  description = "Workgroup to query with"
+  value       = one(aws_athena_workgroup.this[*].name)
+}
+
+output "reader_policy_arn" {
+  description = "Policy to attach to the roles of those who query"
+  value       = one(aws_iam_policy.reader[*].arn)
+}
+
+output "redshift_sql" {
+  description = "To be run once in Redshift"
+  value       = local.redshift_schema_sql
+}
+
+output "alarm_topic_arn" {
+  description = "Topic that alarms go to"
+  value       = local.alarm_topic_arn
+}

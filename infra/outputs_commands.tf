@@ -1,0 +1,39 @@
+# What to type next.
+
+locals {
+  start_replication = (
+    var.dms.serverless
+    ? "aws dms start-replication --start-replication-type start-replication --replication-config-arn ${aws_dms_replication_config.this[0].arn}"
+    : "aws dms start-replication-task --start-replication-task-type start-replication --replication-task-arn ${aws_dms_replication_task.this[0].replication_task_arn}"
+  )
+}
+
+output "first_steps" {
+  description = "A shell script to run once from inside the VPC, where a database was created: makes DMS's user and its secret, sets the retention of the binary log, starts the replication. To rotate the password run it again without its last line"
+  value = var.source_database.create ? templatefile("${path.module}/templates/first_steps.sh.tftpl", {
+    address       = aws_db_instance.this[0].address
+    port          = var.source_database.port
+    master_secret = try(aws_db_instance.this[0].master_user_secret[0].secret_arn, "")
+    dms_secret    = aws_secretsmanager_secret.dms[0].arn
+    dms_user      = local.dms_user
+    schemas       = local.schemas
+    retention     = var.binlog_retention_hours
+    start         = local.start_replication
+  }) : null
+}
+
+output "commands" {
+  description = "Commands for every day"
+  value = {
+    start_replication  = local.start_replication
+    watch              = "aws logs tail ${aws_cloudwatch_log_group.function.name} --follow --format short"
+    sweep              = "aws lambda invoke --function-name ${local.function_name}:${aws_lambda_alias.live.name} --cli-binary-format raw-in-base64-out --payload '{\"sweep\": true}' /dev/stdout"
+    held_tables        = "aws logs filter-log-events --log-group-name ${aws_cloudwatch_log_group.function.name} --filter-pattern '{ $.message = \"table is held\" }' --query 'events[].message' --output text"
+    redrive            = "aws sqs start-message-move-task --source-arn ${aws_sqs_queue.dead.arn}"
+    roll_back          = "aws lambda update-alias --function-name ${local.function_name} --name ${aws_lambda_alias.live.name} --function-version VERSION"
+    configuration      = "aws s3 cp s3://${local.lake_bucket}/${local.config_key} dmslake.toml"
+    athena             = var.athena.enabled ? "aws athena start-query-execution --work-group ${var.name} --query-string 'SELECT count(*) FROM ${local.example_table}'" : null
+    backfill           = var.backfill.enabled ? "aws glue start-job-run --job-name ${local.backfill_name} --arguments '{\"--table\": \"${sort(keys(local.tables))[0]}\", \"--action\": \"optimize\"}'" : null
+    replication_status = var.dms.serverless ? "aws dms describe-replications --filters Name=replication-config-arn,Values=${aws_dms_replication_config.this[0].arn}" : "aws dms describe-table-statistics --replication-task-arn ${aws_dms_replication_task.this[0].replication_task_arn}"
+  }
+}

@@ -1,0 +1,238 @@
+"""Proves that DMS and dmslake are told the same: endpoint settings, table mappings, dmslake.toml.
+
+Reads what `terraform show -json` prints of a plan or a state, not how it came about. Then every
+single answer is changed in turn, and each change must be found; so a check that looks at nothing
+fails.
+
+Use: agreement.py SHOWN.json
+"""
+
+import copy
+import json
+import sys
+import tomllib
+
+# Members of [dms] that rules of the task decide, not the endpoint.
+OF_RULES = {"change_seq_column", "before_image_prefix"}
+# Endpoint settings that change bytes or names, with the defaults that dmslake assumes.
+DEFAULTS = {
+    "add_column_name": False,
+    "add_trailing_padding_character": False,
+    "cdc_inserts_and_updates": False,
+    "cdc_inserts_only": False,
+    "csv_delimiter": ",",
+    "csv_no_sup_value": "",
+    "csv_null_value": "NULL",
+    "csv_row_delimiter": "\n",
+    "date_partition_enabled": False,
+    "preserve_transactions": False,
+    "rfc_4180": True,
+    "timestamp_column_name": "",
+    "use_csv_no_sup_value": False,
+}
+# Where the endpoint is silent, DMS's default.
+SILENT = (None, "")
+
+
+def resources(shown):
+    """Values of the root module's resources, by type and name."""
+    module = shown.get("planned_values", shown.get("values"))["root_module"]
+    found = {}
+    for resource in module["resources"]:
+        if resource["mode"] == "managed":
+            key = (resource["type"], resource["name"])
+            found.setdefault(key, []).append(resource["values"])
+    return found
+
+
+class Told:
+    """What each side is told."""
+
+    def __init__(self, shown):
+        found = resources(shown)
+        self.endpoint = found["aws_dms_s3_endpoint", "target"][0]
+        replication = found.get(("aws_dms_replication_task", "this")) or found[
+            "aws_dms_replication_config", "this"
+        ]
+        self.rules = json.loads(replication[0]["table_mappings"])["rules"]
+        self.config = found["aws_s3_object", "config"][0]
+        self.toml = tomllib.loads(self.config["content"])
+        self.function = found["aws_lambda_function", "this"][0]
+        self.notification = found.get(("aws_s3_bucket_notification", "staging"), [None])[0]
+        self.databases = found.get(("aws_glue_catalog_database", "this"), [])
+        self.policy = found["aws_iam_role_policy", "function"][0].get("policy")
+
+
+def literal(pattern):
+    """The one name that a locator stands for; None if it stands for more."""
+    name, rest = "", pattern
+    while rest:
+        if rest[0] == "[" and rest[2:3] == "]":
+            name, rest = name + rest[1], rest[3:]
+        elif rest[0] in "%_[":
+            return None
+        else:
+            name, rest = name + rest[0], rest[1:]
+    return name
+
+
+def selected(rules):
+    """Names of the tables that the task takes."""
+    names = set()
+    for rule in rules:
+        if rule["rule-type"] == "selection":
+            locator = rule["object-locator"]
+            names.add((literal(locator["schema-name"]), literal(locator["table-name"])))
+            if rule["rule-action"] != "include":
+                names.add((None, rule["rule-action"]))
+    return names
+
+
+def rules_for_all(rules, action):
+    """Rules of that action, which must be about every table: else None stands among them."""
+    found = [rule for rule in rules if rule.get("rule-action") == action]
+    everything = {"schema-name": "%", "table-name": "%"}
+    return [rule if rule["object-locator"] == everything else None for rule in found]
+
+
+def disagreements(told):
+    """Sentences; none if all is well."""
+    wrong = []
+
+    def same(what, one, other):
+        if one != other:
+            wrong.append(f"{what}: {one!r} and {other!r}")
+
+    endpoint, dms = told.endpoint, told.toml["dms"]
+    folder = f"s3://{endpoint['bucket_name']}/{endpoint['bucket_folder']}"
+    same("staging", folder, told.toml["staging"])
+    for name in sorted(dms.keys() - OF_RULES):
+        same(f"dms.{name}", endpoint.get(name), dms[name])
+    for name, default in DEFAULTS.items():
+        value = endpoint.get(name)
+        if name not in dms and value not in SILENT:
+            # Delimiters may be spelled, as the provider's default is.
+            value = value.replace("\\n", "\n") if isinstance(value, str) else value
+            same(f"{name}, of which dmslake.toml is silent", value, default)
+
+    sources = {(t["source"]["schema"], t["source"]["table"]) for t in told.toml["table"]}
+    same("tables", sorted(map(str, selected(told.rules))), sorted(map(str, sources)))
+    images = rules_for_all(told.rules, "add-before-image-columns")
+    expected = {
+        "column-prefix": dms["before_image_prefix"],
+        "column-suffix": "",
+        "column-filter": "pk-only",
+    }
+    same("before images", [r and r["before-image-def"] for r in images], [expected])
+    added = rules_for_all(told.rules, "add-column")
+    expected = (dms["change_seq_column"], "$AR_H_CHANGE_SEQ")
+    same("added columns", [r and (r["value"], r["expression"]) for r in added], [expected])
+    others = {r.get("rule-action") for r in told.rules} - {
+        "include", "add-before-image-columns", "add-column",
+    }  # fmt: skip
+    same("other rules", others, set())
+
+    address = f"s3://{told.config['bucket']}/{told.config['key']}"
+    same("DMSLAKE_CONFIG", told.function["environment"][0]["variables"]["DMSLAKE_CONFIG"], address)
+    if told.notification:
+        queue = told.notification["queue"][0]
+        same("notified prefix", queue["filter_prefix"], f"{endpoint['bucket_folder']}/")
+        same("notified suffix", queue["filter_suffix"], f".{endpoint['data_format']}")
+    if "catalog" in told.toml:
+        prefix = told.toml["catalog"]["database_prefix"]
+        wanted = sorted({prefix + schema.lower() for schema, _ in sources})
+        same("Glue databases", sorted(d["name"] for d in told.databases), wanted)
+    if told.policy:
+        statements = {s["Sid"]: s for s in json.loads(told.policy)["Statement"]}
+        for sid, uri in (("ReadStaging", told.toml["staging"]), ("WriteTables", told.toml["lake"])):
+            arn = f"arn:aws:s3:::{uri.removeprefix('s3://')}/*"
+            same(f"permission {sid}", statements[sid]["Resource"], arn)
+    for table in told.toml["table"]:
+        if table.get("redshift_manifest"):
+            same(f"merge of {table['source']}", table["merge"], "copy-on-write")
+    return wrong
+
+
+def other(value):
+    """Another value of the same type."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    return value + "x"
+
+
+def changes(told):
+    """Every single answer, each as (its name, a copy of all in which it is another)."""
+
+    def changed(name, change):
+        another = copy.deepcopy(told)
+        change(another)
+        return name, another
+
+    def setting(container, key):
+        def change(another):
+            owner = container(another)
+            owner[key] = other(owner[key])
+
+        return change
+
+    for key in sorted(told.toml["dms"]):
+        yield changed(f"dms.{key}", setting(lambda a: a.toml["dms"], key))
+    for key in sorted(told.toml["dms"].keys() - OF_RULES):
+        yield changed(f"endpoint {key}", setting(lambda a: a.endpoint, key))
+    yield changed("endpoint bucket", setting(lambda a: a.endpoint, "bucket_name"))
+    for key, value in (("add_trailing_padding_character", True), ("use_csv_no_sup_value", True)):
+        yield changed(f"endpoint {key}", lambda a, k=key, v=value: a.endpoint.update({k: v}))
+    yield changed("staging", setting(lambda a: a.toml, "staging"))
+    yield changed("configuration's key", setting(lambda a: a.config, "key"))
+    for index in range(len(told.toml["table"])):
+        for key in ("schema", "table"):
+            name = f"table {index} {key}"
+            yield changed(name, setting(lambda a, i=index: a.toml["table"][i]["source"], key))
+        yield changed(f"table {index} left out", lambda a, i=index: a.toml["table"].pop(i))
+    for index, rule in enumerate(told.rules):
+        yield changed(f"rule {index} left out", lambda a, i=index: a.rules.pop(i))
+        for key in ("schema-name", "table-name"):
+            name = f"rule {index} {key}"
+            yield changed(name, setting(lambda a, i=index: a.rules[i]["object-locator"], key))
+        for key in ("column-prefix", "column-suffix", "column-filter"):
+            if key in rule.get("before-image-def", {}):
+                name = f"rule {index} {key}"
+                yield changed(name, setting(lambda a, i=index: a.rules[i]["before-image-def"], key))
+        for key in ("value", "expression", "rule-action"):
+            if key in rule:
+                yield changed(f"rule {index} {key}", setting(lambda a, i=index: a.rules[i], key))
+    wide = [i for i, rule in enumerate(told.rules) if "[_]" in str(rule["object-locator"])]
+    for index in wide:
+        locator = {"schema-name": "shop", "table-name": "order_items"}
+        yield changed(
+            f"rule {index} with a wildcard",
+            lambda a, i=index: a.rules[i].update({"object-locator": locator}),
+        )
+    if told.notification:
+        for key in ("filter_prefix", "filter_suffix"):
+            yield changed(key, setting(lambda a: a.notification["queue"][0], key))
+    if "catalog" in told.toml:
+        yield changed("database_prefix", setting(lambda a: a.toml["catalog"], "database_prefix"))
+
+
+def main():
+    with open(sys.argv[1]) as file:
+        told = Told(json.load(file))
+    wrong = disagreements(told)
+    for sentence in wrong:
+        print(f"disagree: {sentence}")
+    count = missed = 0
+    for name, another in changes(told):
+        count += 1
+        if not disagreements(another):
+            missed += 1
+            print(f"not found when changed: {name}")
+    print(f"{len(told.toml['table'])} tables, {len(told.toml['dms'])} settings")
+    print(f"{count - missed + (not wrong)} passed, {missed + len(wrong)} failed")
+    return 1 if wrong or missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""Looks at what apply left on the server, by the API and not by Terraform's memory of it.
+
+Use: applied.py, with AWS_ENDPOINT_URL and the like set, in a server to which moto.tfvars was applied.
+"""
+
+import json
+import time
+import unittest
+from urllib.parse import unquote_plus
+
+import boto3
+
+NAME, ACCOUNT, REGION = "shop", "123456789012", "eu-west-1"
+STAGING = f"{NAME}-staging-{ACCOUNT}-{REGION}"
+LAKE = f"{NAME}-lake-{ACCOUNT}-{REGION}"
+
+
+def client(service):
+    return boto3.client(service, region_name=REGION)
+
+
+class Applied(unittest.TestCase):
+    maxDiff = None
+
+    def queue(self, name):
+        sqs = client("sqs")
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        return sqs, url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    def messages(self):
+        sqs, url, _ = self.queue("shop-doorbell")
+        bodies = []
+        received = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0)
+        for message in received.get("Messages", []):
+            bodies.append(json.loads(message["Body"]))
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
+
+    def test_a_staged_object_rings_and_nothing_else_does(self):
+        client("lambda").update_event_source_mapping(UUID=self.mapping()["UUID"], Enabled=False)
+        self.messages()
+        s3 = client("s3")
+        for key in (
+            "dms/shop/orders/20261126-040711001.csv",
+            "elsewhere/shop/orders/LOAD00000001.parquet",
+            "dms/shop/order items/20261126-040711002.parquet",
+        ):
+            s3.put_object(Bucket=STAGING, Key=key, Body=b"PAR1")
+        rung, end = [], time.monotonic() + 20
+        while not rung and time.monotonic() < end:
+            rung += [
+                (record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"]))
+                for body in self.messages()
+                for record in body.get("Records", [])
+            ]
+        self.assertEqual(rung, [(STAGING, "dms/shop/order items/20261126-040711002.parquet")])
+        self.assertEqual(self.messages(), [])
+
+    def mapping(self):
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:shop-doorbell"
+        mappings = client("lambda").list_event_source_mappings(EventSourceArn=arn)
+        (mapping,) = mappings["EventSourceMappings"]
+        return mapping
+
+    def test_the_queue_gives_the_function_its_time(self):
+        _, _, attributes = self.queue("shop-doorbell")
+        function = client("lambda").get_function_configuration(FunctionName=NAME)
+        mapping = self.mapping()
+        least = 6 * function["Timeout"] + mapping["MaximumBatchingWindowInSeconds"]
+        self.assertGreaterEqual(int(attributes["VisibilityTimeout"]), least)
+        self.assertEqual(mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"])
+        self.assertEqual(mapping["ScalingConfig"], {"MaximumConcurrency": 2})
+        # The server puts the version in the place of its alias.
+        self.assertRegex(mapping["FunctionArn"], r":function:shop:(live|1)$")
+        redrive = json.loads(attributes["RedrivePolicy"])
+        self.assertEqual(redrive["deadLetterTargetArn"].split(":")[-1], "shop-doorbell-dead")
+        self.assertIn("aws:SourceAccount", attributes["Policy"])
+
+    def test_buckets_are_private_encrypted_and_expire(self):
+        s3 = client("s3")
+        for bucket in (STAGING, LAKE):
+            block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+            self.assertEqual(set(block.values()), {True})
+            encryption = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+            default = encryption["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+            self.assertEqual(default["SSEAlgorithm"], "aws:kms")
+            self.assertIn("aws:SecureTransport", s3.get_bucket_policy(Bucket=bucket)["Policy"])
+        self.assertNotEqual(s3.get_bucket_versioning(Bucket=STAGING).get("Status"), "Enabled")
+        self.assertEqual(s3.get_bucket_versioning(Bucket=LAKE)["Status"], "Enabled")
+        (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=STAGING)["Rules"]
+        self.assertEqual(rule["Expiration"]["Days"], 30)
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=LAKE)["Rules"]
+        self.assertEqual(rules[0]["NoncurrentVersionExpiration"]["NoncurrentDays"], 7)
+
+    def test_dms_is_told_what_the_configuration_says(self):
+        dms = client("dms")
+        endpoints = {e["EndpointType"]: e for e in dms.describe_endpoints()["Endpoints"]}
+        settings = endpoints["TARGET" if "TARGET" in endpoints else "target"]["S3Settings"]
+        toml = client("s3").get_object(Bucket=LAKE, Key="config/dmslake.toml")["Body"].read().decode()
+        self.assertIn(f'timestamp_column_name = "{settings["TimestampColumnName"]}"', toml)
+        self.assertIn(f'"s3://{settings["BucketName"]}/{settings["BucketFolder"]}"', toml)
+        self.assertEqual(settings["EncryptionMode"].upper().replace("-", "_"), "SSE_KMS")
+        (task,) = dms.describe_replication_tasks()["ReplicationTasks"]
+        self.assertEqual(task["MigrationType"], "full-load-and-cdc")
+        locators = [
+            rule["object-locator"]["table-name"]
+            for rule in json.loads(task["TableMappings"])["rules"]
+            if rule["rule-type"] == "selection"
+        ]
+        self.assertEqual(locators, ["page[_]views", "order[_]items", "orders"])
+
+    def test_the_sweep_and_the_catalog_are_there(self):
+        schedule = client("scheduler").get_schedule(Name="shop-sweep")
+        self.assertEqual(json.loads(schedule["Target"]["Input"]), {"sweep": True})
+        databases = client("glue").get_databases()["DatabaseList"]
+        self.assertEqual(sorted(d["Name"] for d in databases), ["lake_shop", "lake_web"])
+        job = client("glue").get_job(JobName="shop-backfill")["Job"]
+        self.assertEqual(job["DefaultArguments"]["--datalake-formats"], "delta")
+
+    def test_alarms_look_at_metrics_that_filters_make(self):
+        alarms = client("cloudwatch").describe_alarms()["MetricAlarms"]
+        filters = client("logs").describe_metric_filters(logGroupName="/aws/lambda/shop")
+        made = {f["metricTransformations"][0]["metricName"] for f in filters["metricFilters"]}
+        watched = {a["MetricName"] for a in alarms if a["Namespace"] == NAME}
+        self.assertTrue(watched)
+        self.assertLessEqual(watched, made)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

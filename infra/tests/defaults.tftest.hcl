@@ -1,0 +1,194 @@
+# What comes out of a minimal terraform.tfvars, as AWS would be told it. Roles and policies are
+# judged as rendered JSON, so the run applies: ARNs are known only then.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name    = "shop"
+  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+  tables = {
+    "shop.orders"      = { keys = ["id"] }
+    "shop.order_items" = { keys = ["order_id", "line"] }
+  }
+}
+
+run "plan" {
+  command = plan
+
+  assert {
+    condition     = length(aws_s3_bucket.staging) == 1 && length(aws_s3_bucket.lake) == 1 && length(aws_vpc.this) == 1 && length(aws_db_instance.this) == 1
+    error_message = "by default everything is made"
+  }
+  assert {
+    condition     = length(aws_kms_key.this) == 0 && length(aws_redshiftserverless_workgroup.this) == 0
+    error_message = "what costs by itself and is not needed is made only when asked for"
+  }
+}
+
+run "source" {
+  assert {
+    condition = { for parameter in aws_db_parameter_group.this[0].parameter : parameter.name => parameter.value } == {
+      binlog_format = "ROW", binlog_row_image = "FULL", binlog_checksum = "NONE", require_secure_transport = "OFF"
+    }
+    error_message = "DMS reads row images from a binary log without checksums"
+  }
+  assert {
+    condition     = aws_db_instance.this[0].manage_master_user_password && aws_db_instance.this[0].storage_encrypted && !aws_db_instance.this[0].publicly_accessible
+    error_message = "the source is encrypted and private, its password kept by Secrets Manager"
+  }
+  assert {
+    condition     = aws_db_instance.this[0].backup_retention_period > 0
+    error_message = "without backups RDS keeps no binary log"
+  }
+  assert {
+    condition     = aws_dms_endpoint.source.secrets_manager_arn == aws_secretsmanager_secret.dms[0].arn && aws_dms_endpoint.source.password == null
+    error_message = "DMS takes the source's password from a secret"
+  }
+}
+
+run "replication" {
+  assert {
+    condition     = aws_dms_replication_task.this[0].migration_type == "full-load-and-cdc" && !aws_dms_replication_instance.this[0].publicly_accessible
+    error_message = "a private instance loads, then replicates"
+  }
+  assert {
+    condition = (
+      aws_dms_s3_endpoint.target.data_format == "parquet" && aws_dms_s3_endpoint.target.parquet_version == "parquet-2-0" &&
+      aws_dms_s3_endpoint.target.timestamp_column_name == "dms_ts" && aws_dms_s3_endpoint.target.include_op_for_full_load &&
+      aws_dms_s3_endpoint.target.use_task_start_time_for_full_load_timestamp && !aws_dms_s3_endpoint.target.preserve_transactions &&
+      !aws_dms_s3_endpoint.target.date_partition_enabled && !aws_dms_s3_endpoint.target.cdc_inserts_only &&
+      aws_dms_s3_endpoint.target.cdc_max_batch_interval == 60 && aws_dms_s3_endpoint.target.bucket_folder == "dms"
+    )
+    error_message = "the endpoint writes what dmslake reads best"
+  }
+  assert {
+    condition     = aws_dms_s3_endpoint.target.encryption_mode == "SSE_S3" && aws_dms_s3_endpoint.target.expected_bucket_owner == "123456789012"
+    error_message = "staged objects are encrypted, in a bucket of this account"
+  }
+  assert {
+    condition = alltrue([
+      for path in ["HandleSourceTableDropped", "HandleSourceTableTruncated"] :
+      !jsondecode(aws_dms_replication_task.this[0].replication_task_settings).ChangeProcessingDdlHandlingPolicy[path]
+    ])
+    error_message = "DMS must not delete staged objects because a table was dropped or truncated"
+  }
+  assert {
+    condition = (
+      !jsondecode(aws_dms_replication_task.this[0].replication_task_settings).TargetMetadata.BatchApplyEnabled &&
+      jsondecode(aws_dms_replication_task.this[0].replication_task_settings).ErrorBehavior.DataErrorPolicy == "STOP_TASK" &&
+      jsondecode(aws_dms_replication_task.this[0].replication_task_settings).Logging.EnableLogging
+    )
+    error_message = "no batch apply, no row dropped in silence, and logs"
+  }
+  assert {
+    condition = [
+      for rule in jsondecode(aws_dms_replication_task.this[0].table_mappings).rules : "${rule.object-locator.schema-name}.${rule.object-locator.table-name}" if rule.rule-type == "selection"
+    ] == ["shop.order[_]items", "shop.orders"]
+    error_message = "one selection rule a table, no underscore a wildcard"
+  }
+}
+
+run "buckets" {
+  assert {
+    condition     = alltrue([for block in values(aws_s3_bucket_public_access_block.this) : block.block_public_acls && block.block_public_policy && block.ignore_public_acls && block.restrict_public_buckets]) && length(aws_s3_bucket_public_access_block.this) == 2
+    error_message = "both buckets are private"
+  }
+  assert {
+    condition     = alltrue([for bucket in values(aws_s3_bucket_server_side_encryption_configuration.this) : one(one(bucket.rule).apply_server_side_encryption_by_default).sse_algorithm == "AES256"]) && length(aws_s3_bucket_server_side_encryption_configuration.this) == 2
+    error_message = "both buckets are encrypted"
+  }
+  assert {
+    condition     = one(aws_s3_bucket_versioning.this["staging"].versioning_configuration).status == "Disabled" && one(aws_s3_bucket_versioning.this["lake"].versioning_configuration).status == "Enabled"
+    error_message = "versions in the lake, none in staging"
+  }
+  assert {
+    condition     = one(aws_s3_bucket_lifecycle_configuration.staging[0].rule).expiration[0].days == 30 && one(aws_s3_bucket_lifecycle_configuration.staging[0].rule).filter[0].prefix == "dms/"
+    error_message = "staged objects expire after 30 days"
+  }
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.lake[0].rule[0].noncurrent_version_expiration[0].noncurrent_days == 7
+    error_message = "old versions in the lake expire"
+  }
+  assert {
+    condition = alltrue([
+      for policy in values(aws_s3_bucket_policy.this) : anytrue([
+        for statement in jsondecode(policy.policy).Statement :
+        statement.Effect == "Deny" && try(statement.Condition.Bool["aws:SecureTransport"], "") == "false" && length(statement.Resource) == 2
+      ])
+    ])
+    error_message = "both buckets refuse requests without TLS"
+  }
+}
+
+run "doorbell" {
+  assert {
+    condition     = aws_sqs_queue.doorbell.visibility_timeout_seconds >= 6 * aws_lambda_function.this.timeout + aws_lambda_event_source_mapping.doorbell.maximum_batching_window_in_seconds
+    error_message = "a message must not become visible while the function may still have it"
+  }
+  assert {
+    condition     = jsondecode(aws_sqs_queue.doorbell.redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead.arn && jsondecode(aws_sqs_queue.doorbell.redrive_policy).maxReceiveCount >= 5
+    error_message = "what fails goes to the dead-letter queue, but not too soon"
+  }
+  assert {
+    condition     = one(aws_s3_bucket_notification.staging[0].queue).filter_prefix == "dms/" && one(aws_s3_bucket_notification.staging[0].queue).filter_suffix == ".parquet"
+    error_message = "only what DMS stages rings"
+  }
+  assert {
+    condition = [for statement in jsondecode(aws_sqs_queue_policy.doorbell.policy).Statement : statement if statement.Effect == "Allow"] == [{
+      Sid       = "Staging"
+      Effect    = "Allow"
+      Principal = { Service = "s3.amazonaws.com" }
+      Action    = ["sqs:SendMessage"]
+      Resource  = aws_sqs_queue.doorbell.arn
+      Condition = {
+        ArnEquals    = { "aws:SourceArn" = "arn:aws:s3:::shop-staging-123456789012-eu-west-1" }
+        StringEquals = { "aws:SourceAccount" = "123456789012" }
+      }
+    }]
+    error_message = "only the staging bucket of this account may ring"
+  }
+  assert {
+    condition     = aws_lambda_event_source_mapping.doorbell.function_response_types == toset(["ReportBatchItemFailures"]) && one(aws_lambda_event_source_mapping.doorbell.scaling_config).maximum_concurrency == 2 && aws_lambda_event_source_mapping.doorbell.enabled
+    error_message = "messages fail one by one, and invocations are capped"
+  }
+  assert {
+    condition     = one(aws_scheduler_schedule.sweep[0].target).arn == aws_lambda_alias.live.arn && jsondecode(one(aws_scheduler_schedule.sweep[0].target).input) == { sweep = true }
+    error_message = "a schedule sweeps"
+  }
+}
+
+run "function" {
+  assert {
+    condition     = aws_lambda_function.this.runtime == "provided.al2023" && aws_lambda_function.this.architectures == tolist(["arm64"]) && one(aws_lambda_function.this.ephemeral_storage).size == 2048
+    error_message = "a custom runtime on arm64, with room in /tmp"
+  }
+  assert {
+    condition     = one(aws_lambda_function.this.environment).variables == tomap({ DMSLAKE_CONFIG = "s3://shop-lake-123456789012-eu-west-1/config/dmslake.toml" }) && aws_s3_object.config.key == "config/dmslake.toml"
+    error_message = "it reads the configuration that is uploaded"
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.function.name == "/aws/lambda/${aws_lambda_function.this.function_name}" && aws_cloudwatch_log_group.function.retention_in_days == 30
+    error_message = "its logs expire"
+  }
+}
+
+run "alarms" {
+  assert {
+    condition     = length(setsubtract(["held", "failed", "expiring", "lag", "errors", "throttles", "dead-letters", "queue-age", "silent"], keys(aws_cloudwatch_metric_alarm.this))) == 0
+    error_message = "every way in which it can stand still has an alarm"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["expiring"].threshold == 30 * 86400 / 3
+    error_message = "the alarm comes when a third of the time until expiry is gone"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["queue-age"].metric_name == "ApproximateAgeOfOldestMessage" && aws_cloudwatch_log_metric_filter.this["HeldTables"].pattern == "{ $.message = \"table is held\" }"
+    error_message = "alarms look at the queue's age and at the line of held tables"
+  }
+  assert {
+    condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.this) : length(alarm.alarm_actions) == 1])
+    error_message = "every alarm tells somebody"
+  }
+}

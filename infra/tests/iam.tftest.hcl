@@ -1,0 +1,179 @@
+# Who may do what, with everything on. Policies are judged as the JSON that AWS is given.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name     = "shop"
+  package  = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+  kms      = { create = true }
+  redshift = { enabled = true }
+  tables = {
+    "shop.orders"      = { keys = ["id"], redshift_manifest = true }
+    "shop.order_items" = { keys = ["order_id", "line"], merge = "auto" }
+    "Web.views"        = { append_only = true }
+  }
+}
+
+run "every_policy" {
+  # All policies of every kind: of roles, for readers, of buckets, queues, topic and key.
+  assert {
+    condition = alltrue(flatten([
+      for policy in [
+        aws_iam_role_policy.function.policy, aws_iam_role_policy.scheduler.policy, aws_iam_role_policy.dms_secret.policy,
+        aws_iam_role_policy.dms_target.policy, aws_iam_role_policy.backfill[0].policy, aws_iam_role_policy.redshift[0].policy,
+        aws_iam_policy.reader[0].policy, aws_s3_bucket_policy.this["staging"].policy, aws_s3_bucket_policy.this["lake"].policy,
+        aws_sqs_queue_policy.doorbell.policy, aws_sqs_queue_policy.dead.policy, aws_sns_topic_policy.alarms[0].policy,
+        aws_kms_key.this[0].policy,
+        ] : [
+        for statement in jsondecode(policy).Statement : [
+          for action in flatten([statement.Action]) : can(regex("^[a-z0-9-]+:[A-Za-z]+$", action))
+        ]
+      ]
+    ]))
+    error_message = "no action has a wildcard, in no policy"
+  }
+  assert {
+    condition = alltrue(flatten([
+      for policy in [
+        aws_iam_role_policy.function.policy, aws_iam_role_policy.scheduler.policy, aws_iam_role_policy.dms_secret.policy,
+        aws_iam_role_policy.dms_target.policy, aws_iam_role_policy.backfill[0].policy, aws_iam_role_policy.redshift[0].policy,
+        aws_iam_policy.reader[0].policy,
+        ] : [
+        for statement in jsondecode(policy).Statement : [
+          for resource in flatten([statement.Resource]) : statement.Effect == "Allow" && startswith(resource, "arn:aws:") && !contains(["arn:aws:s3:::*", "*"], resource)
+        ]
+      ]
+    ]))
+    error_message = "every statement of a role names resources"
+  }
+  assert {
+    condition = toset([for attachment in concat(aws_iam_role_policy_attachment.dms_vpc, aws_iam_role_policy_attachment.dms_logs) : attachment.policy_arn]) == toset([
+      "arn:aws:iam::aws:policy/service-role/AmazonDMSVPCManagementRole", "arn:aws:iam::aws:policy/service-role/AmazonDMSCloudWatchLogsRole",
+    ])
+    error_message = "of AWS's own policies only the two that DMS asks for"
+  }
+  assert {
+    condition = alltrue([
+      for role in [aws_iam_role.dms_secret, aws_iam_role.dms_target, aws_iam_role.scheduler, aws_iam_role.backfill[0]] :
+      jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "123456789012"
+    ])
+    error_message = "services act for this account only"
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role.dms_target.assume_role_policy).Statement[0].Condition.ArnLike["aws:SourceArn"] == "arn:aws:dms:eu-west-1:123456789012:*"
+    error_message = "DMS acts for its resources here only"
+  }
+}
+
+run "function" {
+  assert {
+    condition = sort(distinct(flatten([
+      for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Action
+      if length([for resource in flatten([statement.Resource]) : resource if startswith(resource, "arn:aws:s3:::shop-staging-")]) > 0
+    ]))) == tolist(["s3:GetObject", "s3:ListBucket"])
+    error_message = "the function only reads staging"
+  }
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_iam_role_policy.function.policy).Statement :
+      statement.Action != ["s3:ListBucket"] || length(try(statement.Condition.StringLike["s3:prefix"], [])) > 0
+    ])
+    error_message = "it lists by prefix only"
+  }
+  assert {
+    condition = { for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Sid => [statement.Action, statement.Resource] if startswith(statement.Sid, "Write") || startswith(statement.Sid, "Delete") } == {
+      WriteTables       = [["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"], "arn:aws:s3:::shop-lake-123456789012-eu-west-1/tables/*"]
+      DeleteWhatExpired = [["s3:DeleteObject"], "arn:aws:s3:::shop-lake-123456789012-eu-west-1/tables/*"]
+      WriteLogs         = [["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/shop:*"]
+    }
+    error_message = "it writes under the tables' prefix and its own logs"
+  }
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement if statement.Sid == "KeepCatalog"] == [{
+      Sid    = "KeepCatalog"
+      Effect = "Allow"
+      Action = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
+      Resource = [
+        "arn:aws:glue:eu-west-1:123456789012:catalog",
+        "arn:aws:glue:eu-west-1:123456789012:database/lake_web", "arn:aws:glue:eu-west-1:123456789012:table/lake_web/*",
+        "arn:aws:glue:eu-west-1:123456789012:database/lake_shop", "arn:aws:glue:eu-west-1:123456789012:table/lake_shop/*",
+      ]
+    }]
+    error_message = "it keeps tables in the databases that are made here, and in no other"
+  }
+}
+
+run "dms" {
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.dms_target.policy).Statement : [
+        for resource in flatten([statement.Resource]) : startswith(resource, "arn:aws:s3:::shop-staging-123456789012-eu-west-1") || resource == aws_kms_key.this[0].arn
+      ]
+    ]))
+    error_message = "DMS writes to staging and nowhere else"
+  }
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.dms_secret.policy).Statement[0].Resource == aws_secretsmanager_secret.dms[0].arn
+    error_message = "DMS reads one secret"
+  }
+}
+
+run "readers" {
+  assert {
+    condition = alltrue(flatten([
+      for policy in [aws_iam_policy.reader[0].policy, aws_iam_role_policy.redshift[0].policy] : [
+        for statement in jsondecode(policy).Statement : alltrue([for action in statement.Action : !contains(["s3:PutObject", "s3:DeleteObject"], action)]) ||
+        statement.Resource == "arn:aws:s3:::shop-lake-123456789012-eu-west-1/athena/*"
+      ]
+    ]))
+    error_message = "readers write nothing but results of queries"
+  }
+}
+
+run "key" {
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(aws_kms_key.this[0].policy).Statement : try(length(statement.Condition), 0) > 0
+      if try(statement.Principal.Service, null) != null
+    ])
+    error_message = "services use the key under a condition"
+  }
+  assert {
+    condition = (
+      alltrue([for bucket in values(aws_s3_bucket_server_side_encryption_configuration.this) : one(one(bucket.rule).apply_server_side_encryption_by_default).kms_master_key_id == aws_kms_key.this[0].arn]) &&
+      aws_sqs_queue.doorbell.kms_master_key_id == aws_kms_key.this[0].arn && aws_sqs_queue.dead.kms_master_key_id == aws_kms_key.this[0].arn &&
+      aws_sns_topic.alarms[0].kms_master_key_id == aws_kms_key.this[0].arn && aws_cloudwatch_log_group.function.kms_key_id == aws_kms_key.this[0].arn &&
+      aws_lambda_function.this.kms_key_arn == aws_kms_key.this[0].arn && aws_db_instance.this[0].kms_key_id == aws_kms_key.this[0].arn &&
+      aws_secretsmanager_secret.dms[0].kms_key_id == aws_kms_key.this[0].arn && aws_dms_replication_instance.this[0].kms_key_arn == aws_kms_key.this[0].arn &&
+      aws_dms_s3_endpoint.target.server_side_encryption_kms_key_id == aws_kms_key.this[0].arn && aws_s3_object.config.kms_key_id == aws_kms_key.this[0].arn
+    )
+    error_message = "everything that can be is encrypted with the key"
+  }
+}
+
+run "no_deleting_no_catalog" {
+  variables {
+    maintain_delete = false
+    catalog         = { enabled = false }
+    athena          = { enabled = false }
+    redshift        = { enabled = false }
+  }
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : [
+        for action in statement.Action : !startswith(action, "glue:") && action != "s3:DeleteObject"
+      ]
+    ]))
+    error_message = "what is switched off takes its permission along"
+  }
+  assert {
+    condition     = strcontains(aws_s3_object.config.content, "delete = false") && !strcontains(aws_s3_object.config.content, "[catalog]")
+    error_message = "and the configuration says so"
+  }
+  assert {
+    condition     = length(aws_glue_catalog_database.this) == 0 && length(aws_athena_workgroup.this) == 0
+    error_message = "no catalog, no workgroup"
+  }
+}

@@ -1,0 +1,166 @@
+"""moto's server with the repairs that applying this configuration needs.
+
+Patched in memory at start-up; the installed package is not changed. Of moto 5.2.1:
+
+- DMS sends times as ISO 8601 text where its protocol wants seconds, so that creating a replication
+  instance fails; a new task stays "creating", for whose end the provider waits; changing an
+  endpoint (which the provider does right after it made one with a key) and event subscriptions are
+  missing.
+- SQS has no RedriveAllowPolicy, for which the provider waits, and forgets a queue's policy when any
+  other attribute is set.
+- A bucket policy's conditions are not looked at, so that denying requests without TLS denies all.
+- Athena cannot delete a named query, which the provider tries for ever.
+
+Use: moto_server.py --port 5555
+"""
+
+import argparse
+import json
+import os
+from datetime import datetime
+
+# Before moto's IAM is first used: else attaching a policy of AWS's fails with NoSuchEntity.
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+
+import moto.dms.models as dms  # noqa: E402
+from moto.athena.responses import AthenaResponse  # noqa: E402
+from moto.dms.responses import DatabaseMigrationServiceResponse as DmsResponse  # noqa: E402
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult  # noqa: E402
+from moto.server import main as serve  # noqa: E402
+from moto.sqs.models import Queue  # noqa: E402
+
+
+def epoch_times(value):
+    """A copy with seconds in the place of ISO text, and without members that are None."""
+    if isinstance(value, dict):
+        return {
+            key: datetime.fromisoformat(item).timestamp()
+            if isinstance(item, str) and key.endswith(("Time", "Date"))
+            else epoch_times(item)
+            for key, item in value.items()
+            if item is not None
+        }
+    if isinstance(value, list):
+        return [epoch_times(item) for item in value]
+    return value
+
+
+def repair_dms():
+    def with_epoch_times(to_dict):
+        return lambda self, *args, **kwargs: epoch_times(to_dict(self, *args, **kwargs))
+
+    for model in vars(dms).values():
+        if isinstance(model, type) and model.__module__ == dms.__name__:
+            if "to_dict" in vars(model):
+                model.to_dict = with_epoch_times(model.to_dict)
+
+    make_task = dms.FakeReplicationTask.__init__
+
+    def make_ready_task(self, *args, **kwargs):
+        make_task(self, *args, **kwargs)
+        self.status = "ready"
+
+    def modify_endpoint(self):
+        asked = json.loads(self.body)
+        endpoints = self.dms_backend.endpoints.values()
+        endpoint = next(e for e in endpoints if e.endpoint_arn == asked["EndpointArn"])
+        endpoint.s3_settings = {**(endpoint.s3_settings or {}), **asked.get("S3Settings", {})}
+        return json.dumps({"Endpoint": endpoint.to_dict()})
+
+    dms.FakeReplicationTask.__init__ = make_ready_task
+    DmsResponse.modify_endpoint = modify_endpoint
+    add_event_subscriptions()
+
+
+def add_event_subscriptions():
+    """Kept for the life of the process, one account's."""
+    subscriptions = {}
+
+    def create(self):
+        asked = json.loads(self.body)
+        name = asked["SubscriptionName"]
+        arn = f"arn:aws:dms:{self.region}:{self.current_account}:es:{name}"
+        self.dms_backend.tagger.tag_resource(arn, asked.get("Tags") or [])
+        subscriptions[name] = {
+            "CustSubscriptionId": name,
+            "CustomerAwsId": self.current_account,
+            "Enabled": asked.get("Enabled", True),
+            "EventCategoriesList": asked.get("EventCategories", []),
+            "SnsTopicArn": asked["SnsTopicArn"],
+            "SourceIdsList": asked.get("SourceIds", []),
+            "SourceType": asked.get("SourceType"),
+            "Status": "active",
+        }
+        return json.dumps({"EventSubscription": subscriptions[name]})
+
+    def absent():
+        body = {"__type": "ResourceNotFoundFault", "message": "no such event subscription"}
+        return 400, {}, json.dumps(body)
+
+    def describe(self):
+        name = json.loads(self.body).get("SubscriptionName")
+        if name is not None and name not in subscriptions:
+            return absent()
+        found = [subscriptions[name]] if name else list(subscriptions.values())
+        return json.dumps({"EventSubscriptionsList": found})
+
+    def delete(self):
+        name = json.loads(self.body)["SubscriptionName"]
+        if name not in subscriptions:
+            return absent()
+        return json.dumps({"EventSubscription": subscriptions.pop(name)})
+
+    DmsResponse.create_event_subscription = create
+    DmsResponse.describe_event_subscriptions = describe
+    DmsResponse.delete_event_subscription = delete
+
+
+def repair_sqs():
+    Queue.BASE_ATTRIBUTES = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
+    Queue.redrive_allow_policy = None
+    set_attributes = Queue._set_attributes
+
+    def set_and_keep_policy(self, attributes, now=None):
+        kept = getattr(self, "policy", None)
+        set_attributes(self, attributes, now)
+        if "Policy" not in attributes:
+            self.policy = kept
+
+    Queue._set_attributes = set_and_keep_policy
+
+
+def repair_policies():
+    """As if requests came by TLS, which this server does not speak."""
+    is_action_permitted = IAMPolicyStatement.is_action_permitted
+
+    def is_permitted_by_tls(self, *args, **kwargs):
+        condition = self._statement.get("Condition") or {}
+        if condition.get("Bool", {}).get("aws:SecureTransport") == "false":
+            return PermissionResult.NEUTRAL
+        return is_action_permitted(self, *args, **kwargs)
+
+    IAMPolicyStatement.is_action_permitted = is_permitted_by_tls
+
+
+def repair_athena():
+    def delete_named_query(self):
+        self.athena_backend.named_queries.pop(self._get_param("NamedQueryId"), None)
+        return json.dumps({})
+
+    AthenaResponse.delete_named_query = delete_named_query
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=5555)
+    options = parser.parse_args()
+    repair_dms()
+    repair_sqs()
+    repair_policies()
+    repair_athena()
+    serve(["-H", options.host, "-p", str(options.port)])
+
+
+if __name__ == "__main__":
+    main()

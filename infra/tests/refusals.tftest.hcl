@@ -1,0 +1,324 @@
+# Values that would make a pipeline that does not work, or loses data, are refused by name.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+  tables  = { "shop.orders" = { keys = ["id"] } }
+}
+
+run "name_of_a_bucket" {
+  command = plan
+  variables {
+    name = "My_Shop"
+  }
+  expect_failures = [var.name]
+}
+
+run "key_made_and_brought" {
+  command = plan
+  variables {
+    kms = { create = true, key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1" }
+  }
+  expect_failures = [var.kms]
+}
+
+run "key_by_alias" {
+  command = plan
+  variables {
+    kms = { key_arn = "arn:aws:kms:eu-west-1:123456789012:alias/a" }
+  }
+  expect_failures = [var.kms]
+}
+
+run "no_tables" {
+  command = plan
+  variables {
+    tables = {}
+  }
+  expect_failures = [var.tables]
+}
+
+run "table_without_schema" {
+  command = plan
+  variables {
+    tables = { orders = { keys = ["id"] } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "table_with_wildcard" {
+  command = plan
+  variables {
+    tables = { "shop.order%" = { keys = ["id"] } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "table_without_keys" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = {} }
+  }
+  expect_failures = [var.tables]
+}
+
+run "append_only_with_keys" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], append_only = true } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "unknown_merge" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], merge = "merge-on-read" } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "unknown_on_bad_row" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], on_bad_row = "skip" } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "manifest_with_deletion_vectors" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], merge = "deletion-vectors", redshift_manifest = true } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "manifest_with_vectors_by_default" {
+  command = plan
+  variables {
+    tables         = { "shop.orders" = { keys = ["id"], redshift_manifest = true } }
+    table_defaults = { merge = "auto" }
+  }
+  expect_failures = [var.tables]
+}
+
+run "schemas_of_one_database" {
+  command = plan
+  variables {
+    tables = { "shop.a" = { keys = ["id"] }, "Shop.b" = { keys = ["id"] } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "redshift_without_manifest" {
+  command = plan
+  variables {
+    redshift = { enabled = true }
+  }
+  expect_failures = [var.redshift]
+}
+
+run "athena_without_catalog" {
+  command = plan
+  variables {
+    catalog = { enabled = false }
+  }
+  expect_failures = [var.athena]
+}
+
+run "database_prefix" {
+  command = plan
+  variables {
+    catalog = { database_prefix = "Lake-" }
+  }
+  expect_failures = [var.catalog]
+}
+
+run "brought_source_without_secret" {
+  command = plan
+  variables {
+    source_database = { create = false }
+  }
+  expect_failures = [var.source_database]
+}
+
+run "source_without_binary_log" {
+  command = plan
+  variables {
+    source_database = { backup_days = 0 }
+  }
+  expect_failures = [var.source_database]
+}
+
+run "brought_network_without_subnets" {
+  command = plan
+  variables {
+    network = { create = false, vpc_id = "vpc-1" }
+  }
+  expect_failures = [var.network]
+}
+
+run "brought_bucket_without_name" {
+  command = plan
+  variables {
+    staging = { create = false }
+  }
+  expect_failures = [var.staging]
+}
+
+run "prefix_with_slash" {
+  command = plan
+  variables {
+    staging = { prefix = "dms/" }
+  }
+  expect_failures = [var.staging]
+}
+
+run "expiry_of_a_day" {
+  command = plan
+  variables {
+    staging = { expiry_days = 1 }
+  }
+  expect_failures = [var.staging]
+}
+
+run "tables_where_configuration_is" {
+  command = plan
+  variables {
+    lake = { prefix = "config" }
+  }
+  expect_failures = [var.lake]
+}
+
+run "one_bucket_for_both" {
+  command = plan
+  variables {
+    staging = { bucket = "one" }
+    lake    = { bucket = "one" }
+  }
+  expect_failures = [var.lake]
+}
+
+run "retention_of_hours" {
+  command = plan
+  variables {
+    binlog_retention_hours = 1
+  }
+  expect_failures = [var.binlog_retention_hours]
+}
+
+run "unknown_error_policy" {
+  command = plan
+  variables {
+    dms = { on_data_error = "FAIL" }
+  }
+  expect_failures = [var.dms]
+}
+
+run "capacity_units" {
+  command = plan
+  variables {
+    dms = { serverless = true, max_capacity_units = 3 }
+  }
+  expect_failures = [var.dms]
+}
+
+run "one_column_for_two" {
+  command = plan
+  variables {
+    staged_format = { timestamp_column = "x", change_seq_column = "x" }
+  }
+  expect_failures = [var.staged_format]
+}
+
+run "no_before_images" {
+  command = plan
+  variables {
+    staged_format = { before_image_prefix = "" }
+  }
+  expect_failures = [var.staged_format]
+}
+
+run "two_packages" {
+  command = plan
+  variables {
+    package = { file = "a.zip", s3_bucket = "b", s3_key = "c.zip" }
+  }
+  expect_failures = [var.package]
+}
+
+run "no_package" {
+  command = plan
+  variables {
+    package = {}
+  }
+  expect_failures = [var.package]
+}
+
+run "timeout_beyond_lambda" {
+  command = plan
+  variables {
+    function = { timeout = 1000 }
+  }
+  expect_failures = [var.function]
+}
+
+run "architecture" {
+  command = plan
+  variables {
+    function = { architecture = "arm" }
+  }
+  expect_failures = [var.function]
+}
+
+run "concurrency_below_the_doorbell" {
+  command = plan
+  variables {
+    function = { reserved_concurrency = 2 }
+  }
+  expect_failures = [var.function]
+}
+
+run "one_at_a_time" {
+  command = plan
+  variables {
+    doorbell = { max_concurrency = 1 }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "large_batch_without_window" {
+  command = plan
+  variables {
+    doorbell = { batching_window = 0 }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "sweep_in_words" {
+  command = plan
+  variables {
+    doorbell = { sweep = "hourly" }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "emails_to_a_brought_topic" {
+  command = plan
+  variables {
+    monitoring = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:t", emails = ["a@b.c"] }
+  }
+  expect_failures = [var.monitoring]
+}
+
+run "glue_without_its_delta" {
+  command = plan
+  variables {
+    backfill = { glue_version = "4.0" }
+  }
+  expect_failures = [var.backfill]
+}

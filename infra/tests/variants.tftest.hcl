@@ -1,0 +1,141 @@
+# What a user already owns, and the other ways to run each part.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name    = "shop"
+  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+  tables  = { "shop.orders" = { keys = ["id"] } }
+}
+
+run "everything_brought" {
+  variables {
+    kms     = { key_arn = "arn:aws:kms:eu-west-1:123456789012:key/mine" }
+    staging = { create = false, bucket = "my-staging", prefix = "in/dms", manage_notification = false }
+    lake    = { create = false, bucket = "my-lake", prefix = "out" }
+    network = { create = false, vpc_id = "vpc-1", subnet_ids = ["subnet-1", "subnet-2"] }
+    source_database = {
+      create             = false
+      engine             = "aurora"
+      secret_arn         = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mine-AbCdEf"
+      secret_kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/theirs"
+      security_group_id  = "sg-1"
+    }
+    dms        = { create_account_roles = false, start = true }
+    monitoring = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:mine" }
+  }
+  assert {
+    condition = 0 == length(concat(
+      aws_s3_bucket.staging, aws_s3_bucket.lake, aws_vpc.this, aws_subnet.private, aws_db_instance.this, aws_kms_key.this,
+      aws_secretsmanager_secret.dms, aws_sns_topic.alarms, aws_iam_role.dms_vpc, aws_s3_bucket_notification.staging,
+      values(aws_s3_bucket_policy.this), values(aws_s3_bucket_versioning.this),
+    ))
+    error_message = "what is brought is neither made nor changed"
+  }
+  assert {
+    condition     = aws_dms_s3_endpoint.target.bucket_name == "my-staging" && aws_dms_s3_endpoint.target.bucket_folder == "in/dms" && aws_dms_endpoint.source.engine_name == "aurora"
+    error_message = "DMS uses what is brought"
+  }
+  assert {
+    condition     = strcontains(aws_s3_object.config.content, "staging = \"s3://my-staging/in/dms\"\nlake = \"s3://my-lake/out\"\n") && aws_s3_object.config.bucket == "my-lake"
+    error_message = "and so does dmslake"
+  }
+  assert {
+    condition     = one(aws_vpc_security_group_ingress_rule.database).security_group_id == "sg-1"
+    error_message = "DMS is let into the brought database"
+  }
+  assert {
+    condition     = output.first_steps == null && output.notification.QueueConfigurations[0].Filter.Key.FilterRules[0].Value == "in/dms/"
+    error_message = "what is left to the user is told"
+  }
+  assert {
+    condition     = anytrue([for statement in jsondecode(aws_iam_role_policy.dms_secret.policy).Statement : statement.Resource == "arn:aws:kms:eu-west-1:123456789012:key/theirs"])
+    error_message = "DMS may decrypt the brought secret"
+  }
+}
+
+run "serverless" {
+  variables {
+    dms = { serverless = true, max_capacity_units = 8 }
+  }
+  assert {
+    condition     = length(aws_dms_replication_instance.this) == 0 && length(aws_dms_replication_task.this) == 0 && one(aws_dms_replication_config.this[0].compute_config).max_capacity_units == 8
+    error_message = "no instance"
+  }
+  assert {
+    condition     = length(jsondecode(aws_dms_replication_config.this[0].table_mappings).rules) == 3
+    error_message = "the same rules as a task has"
+  }
+}
+
+run "redshift" {
+  variables {
+    redshift = { enabled = true }
+    tables   = { "shop.orders" = { keys = ["id"], redshift_manifest = true }, "web.views" = { append_only = true } }
+  }
+  assert {
+    condition     = !aws_redshiftserverless_workgroup.this[0].publicly_accessible && aws_redshiftserverless_namespace.this[0].manage_admin_password
+    error_message = "private, with a password that Secrets Manager keeps"
+  }
+  assert {
+    condition     = output.redshift_sql == ["CREATE EXTERNAL SCHEMA IF NOT EXISTS lake_shop FROM DATA CATALOG DATABASE 'lake_shop' IAM_ROLE 'arn:aws:iam::123456789012:role/mock';"]
+    error_message = "one external schema for each schema with manifests"
+  }
+  assert {
+    condition     = length(split("redshift_manifest = true", aws_s3_object.config.content)) == 2
+    error_message = "manifests of the tables that ask for them"
+  }
+}
+
+run "verified_tls" {
+  variables {
+    source_database = { ca_file = "tests/ca.pem" }
+  }
+  assert {
+    condition     = aws_dms_endpoint.source.ssl_mode == "verify-full" && { for parameter in aws_db_parameter_group.this[0].parameter : parameter.name => parameter.value }["require_secure_transport"] == "ON"
+    error_message = "with authorities at hand the source is spoken to by verified TLS only"
+  }
+}
+
+run "paused" {
+  variables {
+    doorbell = { paused = true }
+  }
+  assert {
+    condition     = !aws_lambda_event_source_mapping.doorbell.enabled && aws_scheduler_schedule.sweep[0].state == "DISABLED"
+    error_message = "nothing invokes the function"
+  }
+}
+
+run "slow_function" {
+  variables {
+    function = { timeout = 900 }
+    doorbell = { batching_window = 300, sweep = "" }
+  }
+  assert {
+    condition     = aws_sqs_queue.doorbell.visibility_timeout_seconds == 5700 && aws_sqs_queue.doorbell.visibility_timeout_seconds <= 43200
+    error_message = "the visibility timeout follows timeout and window"
+  }
+  assert {
+    condition     = length(aws_scheduler_schedule.sweep) == 0 && !contains(keys(aws_cloudwatch_metric_alarm.this), "silent")
+    error_message = "without a sweep silence is no alarm"
+  }
+}
+
+run "athena" {
+  assert {
+    condition = (
+      one(one(aws_athena_workgroup.this[0].configuration).engine_version).selected_engine_version == "Athena engine version 3" &&
+      one(aws_athena_workgroup.this[0].configuration).bytes_scanned_cutoff_per_query == 100000000000 &&
+      one(aws_athena_workgroup.this[0].configuration).enforce_workgroup_configuration &&
+      one(one(one(aws_athena_workgroup.this[0].configuration).result_configuration).encryption_configuration).encryption_option == "SSE_S3"
+    )
+    error_message = "engine 3, a limit, encrypted results, enforced"
+  }
+  assert {
+    condition     = [for database in values(aws_glue_catalog_database.this) : database.name] == ["lake_shop"]
+    error_message = "one database a schema"
+  }
+}

@@ -1,0 +1,118 @@
+variable "name" {
+  description = "Prefix of the name of everything that is created; unique within an account and region."
+  type        = string
+  default     = "dmslake"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,19}$", var.name)) && !can(regex("--|-$", var.name))
+    error_message = "name: 2 to 20 lower-case letters, digits and single hyphens, a letter first and no hyphen last (bucket and DMS names are made from it)."
+  }
+}
+
+variable "tags" {
+  description = "Tags of everything that can carry them."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "kms" {
+  description = <<-TEXT
+    Encryption by a key of your own. Without one, each service encrypts with keys that it keeps itself.
+      create  = make a key whose policy names the services that need it
+      key_arn = use this key instead; its policy must allow what infra/README.md lists
+  TEXT
+  type = object({
+    create  = optional(bool, false)
+    key_arn = optional(string)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = !(var.kms.create && var.kms.key_arn != null)
+    error_message = "kms: either create a key or bring one, not both."
+  }
+  validation {
+    condition     = var.kms.key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms.key_arn))
+    error_message = "kms.key_arn: the ARN of a key (not of an alias)."
+  }
+}
+
+variable "staging" {
+  description = <<-TEXT
+    The bucket into which DMS writes objects.
+      create              = false: bring the bucket named in `bucket`
+      bucket              = its name; a created one is named after `name`, account and region by default
+      prefix              = DMS's bucket folder, without slashes at its ends
+      expiry_days         = objects are deleted after so many days, applied or not
+      manage_notification = a bucket has one notification configuration as a whole. false: leave it to
+                            you, and see the output `notification` for what it must hold
+      force_destroy       = destroy a created bucket although objects are in it
+  TEXT
+  type = object({
+    create              = optional(bool, true)
+    bucket              = optional(string)
+    prefix              = optional(string, "dms")
+    expiry_days         = optional(number, 30)
+    manage_notification = optional(bool, true)
+    force_destroy       = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.staging.create || var.staging.bucket != null
+    error_message = "staging: with create = false, bucket must name the bucket to use."
+  }
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_./-]*[A-Za-z0-9_]$|^[A-Za-z0-9_]$", var.staging.prefix)) && !can(regex("//|\\.\\.", var.staging.prefix))
+    error_message = "staging.prefix: letters, digits, '_', '.', '-' and single '/' inside; not empty, no slash at its ends."
+  }
+  validation {
+    condition     = var.staging.expiry_days >= 3 && floor(var.staging.expiry_days) == var.staging.expiry_days
+    error_message = "staging.expiry_days: a whole number of at least 3. What is held longer than that is lost."
+  }
+}
+
+variable "lake" {
+  description = <<-TEXT
+    The bucket that holds the Delta tables and the configuration of dmslake.
+      create          = false: bring the bucket named in `bucket`
+      bucket          = its name; a created one is named after `name`, account and region by default
+      prefix          = folder of the tables; a table's root is <prefix>/<schema>/<table>
+      noncurrent_days = versions of objects that were overwritten or deleted are kept so many days
+      force_destroy   = destroy a created bucket although tables are in it
+  TEXT
+  type = object({
+    create          = optional(bool, true)
+    bucket          = optional(string)
+    prefix          = optional(string, "tables")
+    noncurrent_days = optional(number, 7)
+    force_destroy   = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.lake.create || var.lake.bucket != null
+    error_message = "lake: with create = false, bucket must name the bucket to use."
+  }
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_./-]*[A-Za-z0-9_]$|^[A-Za-z0-9_]$", var.lake.prefix)) && !can(regex("//|\\.\\.", var.lake.prefix))
+    error_message = "lake.prefix: letters, digits, '_', '.', '-' and single '/' inside; not empty, no slash at its ends."
+  }
+  validation {
+    condition     = !contains(["config", "athena", "backfill"], split("/", var.lake.prefix)[0])
+    error_message = "lake.prefix: config, athena and backfill are taken by other things in the lake's bucket."
+  }
+  validation {
+    condition     = var.lake.bucket == null || var.lake.bucket != var.staging.bucket
+    error_message = "lake.bucket: staging and lake are two buckets, because what may write the one may only read the other."
+  }
+  validation {
+    condition     = var.lake.noncurrent_days >= 1 && floor(var.lake.noncurrent_days) == var.lake.noncurrent_days
+    error_message = "lake.noncurrent_days: a whole number of at least 1."
+  }
+}

@@ -1,0 +1,113 @@
+variable "catalog" {
+  description = <<-TEXT
+    The Glue Data Catalog. The function itself makes and updates the tables in it.
+      enabled         = false: no databases, no permission on the catalog
+      database_prefix = a schema's database is <database_prefix><schema>, in lower case
+  TEXT
+  type = object({
+    enabled         = optional(bool, true)
+    database_prefix = optional(string, "lake_")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = can(regex("^[a-z0-9_]*$", var.catalog.database_prefix))
+    error_message = "catalog.database_prefix: lower-case letters, digits and '_', or nothing."
+  }
+}
+
+variable "athena" {
+  description = <<-TEXT
+    An Athena workgroup with a limit, and example queries.
+      enabled       = false: none
+      max_scan_gb   = a query that would read more is stopped
+      results_days  = results are deleted after so many days (in a created lake)
+      named_queries = save the example queries
+  TEXT
+  type = object({
+    enabled       = optional(bool, true)
+    max_scan_gb   = optional(number, 100)
+    results_days  = optional(number, 7)
+    named_queries = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = !var.athena.enabled || var.catalog.enabled
+    error_message = "athena: Athena finds tables by the catalog only; enable that too."
+  }
+  validation {
+    condition     = var.athena.max_scan_gb >= 0.01
+    error_message = "athena.max_scan_gb: at least 0.01, the least that Athena allows."
+  }
+  validation {
+    condition     = var.athena.results_days >= 1
+    error_message = "athena.results_days: at least 1."
+  }
+}
+
+variable "redshift" {
+  description = <<-TEXT
+    Redshift Serverless, which reads those tables that have redshift_manifest = true.
+      enabled       = true: a namespace and a workgroup
+      base_capacity = RPUs
+      max_capacity  = RPUs
+      database      = its first database
+  TEXT
+  type = object({
+    enabled       = optional(bool, false)
+    base_capacity = optional(number, 8)
+    max_capacity  = optional(number, 16)
+    database      = optional(string, "dev")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = !var.redshift.enabled || anytrue([for table in values(var.tables) : coalesce(table.redshift_manifest, false)])
+    error_message = "redshift: no table has redshift_manifest = true, so there would be nothing to read."
+  }
+  validation {
+    condition     = !var.redshift.enabled || var.network.create || length(var.network.subnet_ids) >= 3
+    error_message = "redshift: Redshift Serverless needs subnets in three zones."
+  }
+  validation {
+    condition     = var.redshift.base_capacity >= 4 && var.redshift.max_capacity >= var.redshift.base_capacity
+    error_message = "redshift: base_capacity is at least 4, max_capacity at least base_capacity."
+  }
+}
+
+variable "backfill" {
+  description = <<-TEXT
+    A Glue job for rewrites that are too large for the function. It costs nothing until it runs.
+      enabled      = false: none
+      glue_version = of the job
+      worker_type  = of its workers
+      workers      = how many
+      timeout      = minutes
+  TEXT
+  type = object({
+    enabled      = optional(bool, true)
+    glue_version = optional(string, "5.0")
+    worker_type  = optional(string, "G.1X")
+    workers      = optional(number, 2)
+    timeout      = optional(number, 120)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["5.0", "5.1"], var.backfill.glue_version)
+    error_message = "backfill.glue_version: \"5.0\" or \"5.1\"."
+  }
+  validation {
+    condition     = contains(["G.1X", "G.2X", "G.4X", "G.8X"], var.backfill.worker_type)
+    error_message = "backfill.worker_type: \"G.1X\", \"G.2X\", \"G.4X\" or \"G.8X\"."
+  }
+  validation {
+    condition     = var.backfill.workers >= 2
+    error_message = "backfill.workers: at least 2, one of which is the driver."
+  }
+}

@@ -1,0 +1,132 @@
+# What is replicated. The DMS task, its endpoint and dmslake.toml are all made from this.
+
+variable "tables" {
+  description = <<-TEXT
+    The tables to replicate, by "schema.table" as the source spells them. Members are those of a
+    [[table]] in dmslake.toml:
+      keys              = names of the key columns; required unless append_only
+      append_only       = each insert is a new row, there are no keys
+      merge             = "copy-on-write", "deletion-vectors" or "auto"
+      on_bad_row        = "stop" or "quarantine"
+      redshift_manifest = keep a manifest for Redshift; only with merge = "copy-on-write"
+      columns           = MySQL types where Parquet does not tell them
+      rename            = source column = column in the lake
+      store             = control and before-image columns to keep
+  TEXT
+  type = map(object({
+    keys              = optional(list(string))
+    append_only       = optional(bool)
+    merge             = optional(string)
+    on_bad_row        = optional(string)
+    redshift_manifest = optional(bool)
+    columns = optional(list(object({
+      name     = string
+      type     = string
+      nullable = optional(bool)
+      boolean  = optional(bool)
+      hex      = optional(bool)
+    })))
+    rename = optional(map(string))
+    store  = optional(list(string))
+  }))
+  nullable = false
+
+  validation {
+    condition     = length(var.tables) > 0
+    error_message = "tables: name at least one table."
+  }
+  validation {
+    condition     = alltrue([for source in keys(var.tables) : can(regex("^[^.%\\[\\]]+\\.[^%\\[\\]]+$", source))])
+    error_message = "tables: each is named \"schema.table\", without DMS's wildcards %, [ and ] (a schema whose name holds a dot cannot be named here)."
+  }
+  validation {
+    condition     = alltrue([for table in values(var.tables) : coalesce(table.append_only, false) != (length(coalesce(table.keys, [])) > 0)])
+    error_message = "tables: each has either keys or append_only = true."
+  }
+  validation {
+    condition     = alltrue([for table in values(var.tables) : contains(["copy-on-write", "deletion-vectors", "auto"], coalesce(table.merge, var.table_defaults.merge))])
+    error_message = "tables: merge is \"copy-on-write\", \"deletion-vectors\" or \"auto\"."
+  }
+  validation {
+    condition     = alltrue([for table in values(var.tables) : contains(["stop", "quarantine"], coalesce(table.on_bad_row, var.table_defaults.on_bad_row))])
+    error_message = "tables: on_bad_row is \"stop\" or \"quarantine\"."
+  }
+  validation {
+    condition = alltrue([
+      for table in values(var.tables) :
+      !coalesce(table.redshift_manifest, false) || coalesce(table.merge, var.table_defaults.merge) == "copy-on-write"
+    ])
+    error_message = "tables: redshift_manifest needs merge = \"copy-on-write\"; a manifest knows no deletion vectors, so that deleted rows would come back."
+  }
+  validation {
+    condition = !var.catalog.enabled || (
+      length(distinct([for source in keys(var.tables) : lower(split(".", source)[0])])) ==
+      length(distinct([for source in keys(var.tables) : split(".", source)[0]]))
+    )
+    error_message = "tables: two schemas differ in letter case only, and would be one Glue database."
+  }
+}
+
+variable "table_defaults" {
+  description = "What holds for each table that does not say otherwise: merge, on_bad_row."
+  type = object({
+    merge      = optional(string, "copy-on-write")
+    on_bad_row = optional(string, "stop")
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "maintain_delete" {
+  description = "Whether the function may delete expired files of tables from the lake. false also takes the permission away."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "staged_format" {
+  description = <<-TEXT
+    How DMS names and packs what it stages.
+      timestamp_column   = column with the commit timestamp
+      change_seq_column  = column with the change sequence
+      before_image_prefix = prefix of the columns with the key before an update
+      batch_interval     = seconds of changes that DMS collects for one object
+      batch_size_kb      = kilobytes after which an object is written before that
+      compression        = "GZIP" or "NONE", of pages inside the Parquet objects
+  TEXT
+  type = object({
+    timestamp_column    = optional(string, "dms_ts")
+    change_seq_column   = optional(string, "cdc_seq")
+    before_image_prefix = optional(string, "BI_")
+    batch_interval      = optional(number, 60)
+    batch_size_kb       = optional(number, 32000)
+    compression         = optional(string, "GZIP")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name in [var.staged_format.timestamp_column, var.staged_format.change_seq_column] : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
+    error_message = "staged_format: names of columns are letters, digits and '_', no digit first."
+  }
+  validation {
+    condition     = var.staged_format.timestamp_column != var.staged_format.change_seq_column
+    error_message = "staged_format: timestamp_column and change_seq_column are two columns."
+  }
+  validation {
+    condition     = can(regex("^[A-Za-z_][A-Za-z0-9_]*$", var.staged_format.before_image_prefix))
+    error_message = "staged_format.before_image_prefix: letters, digits and '_', not empty: without before images an update of a key leaves the old row behind."
+  }
+  validation {
+    condition     = var.staged_format.batch_interval >= 1 && var.staged_format.batch_interval <= 3600
+    error_message = "staged_format.batch_interval: 1 to 3600 seconds."
+  }
+  validation {
+    condition     = var.staged_format.batch_size_kb >= 1 && var.staged_format.batch_size_kb <= 1048576
+    error_message = "staged_format.batch_size_kb: 1 to 1048576."
+  }
+  validation {
+    condition     = contains(["GZIP", "NONE"], var.staged_format.compression)
+    error_message = "staged_format.compression: \"GZIP\" or \"NONE\"."
+  }
+}
