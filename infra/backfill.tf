@@ -67,7 +67,8 @@ resource "aws_glue_security_configuration" "backfill" {
       kms_key_arn                = local.kms_key_arn
     }
     job_bookmarks_encryption {
-      job_bookmarks_encryption_mode = "DISABLED"
+      job_bookmarks_encryption_mode = "CSE-KMS"
+      kms_key_arn                   = local.kms_key_arn
     }
     s3_encryption {
       s3_encryption_mode = "SSE-KMS"
@@ -102,7 +103,7 @@ locals {
       {
         Sid    = "WriteLogs"
         Effect = "Allow"
-        Action = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Action = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = [
           "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.backfill_log}:*",
           "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws-glue/jobs/output:*",

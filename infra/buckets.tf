@@ -103,6 +103,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "staging" {
     expiration {
       days = var.staging.expiry_days
     }
+  }
+
+  rule {
+    id     = "abort-uploads"
+    status = "Enabled"
+    filter {}
     abort_incomplete_multipart_upload {
       days_after_initiation = 1
     }

@@ -38,6 +38,7 @@ resource "aws_dms_s3_endpoint" "target" {
 
   encryption_mode                   = local.kms_on ? "SSE_KMS" : "SSE_S3"
   server_side_encryption_kms_key_id = local.kms_key_arn
+  kms_key_arn                       = local.kms_key_arn
 
   bucket_folder                               = local.s3_settings.bucket_folder
   data_format                                 = local.s3_settings.data_format

@@ -52,11 +52,12 @@ resource "aws_vpc_endpoint" "s3" {
 }
 
 resource "aws_vpc_endpoint" "secrets" {
-  count               = var.network.create ? 1 : 0
-  vpc_id              = aws_vpc.this[0].id
-  service_name        = "com.amazonaws.${local.region}.secretsmanager"
-  vpc_endpoint_type   = "Interface"
-  subnet_ids          = aws_subnet.private[*].id
+  count             = var.network.create ? 1 : 0
+  vpc_id            = aws_vpc.this[0].id
+  service_name      = "com.amazonaws.${local.region}.secretsmanager"
+  vpc_endpoint_type = "Interface"
+  # Each zone costs by the hour, and one serves the others too.
+  subnet_ids          = var.dms.multi_az ? aws_subnet.private[*].id : [aws_subnet.private[0].id]
   security_group_ids  = [aws_security_group.endpoints[0].id]
   private_dns_enabled = true
   tags                = merge(local.tags, { Name = "${var.name}-secrets" })

@@ -87,8 +87,8 @@ class Applied(unittest.TestCase):
             self.assertIn("aws:SecureTransport", s3.get_bucket_policy(Bucket=bucket)["Policy"])
         self.assertNotEqual(s3.get_bucket_versioning(Bucket=STAGING).get("Status"), "Enabled")
         self.assertEqual(s3.get_bucket_versioning(Bucket=LAKE)["Status"], "Enabled")
-        (rule,) = s3.get_bucket_lifecycle_configuration(Bucket=STAGING)["Rules"]
-        self.assertEqual(rule["Expiration"]["Days"], 30)
+        rules = s3.get_bucket_lifecycle_configuration(Bucket=STAGING)["Rules"]
+        self.assertEqual(rules[0]["Expiration"]["Days"], 30)
         rules = s3.get_bucket_lifecycle_configuration(Bucket=LAKE)["Rules"]
         self.assertEqual(rules[0]["NoncurrentVersionExpiration"]["NoncurrentDays"], 7)
 

@@ -104,7 +104,7 @@ run "buckets" {
     error_message = "versions in the lake, none in staging"
   }
   assert {
-    condition     = one(aws_s3_bucket_lifecycle_configuration.staging[0].rule).expiration[0].days == 30 && one(aws_s3_bucket_lifecycle_configuration.staging[0].rule).filter[0].prefix == "dms/"
+    condition     = aws_s3_bucket_lifecycle_configuration.staging[0].rule[0].expiration[0].days == 30 && aws_s3_bucket_lifecycle_configuration.staging[0].rule[0].filter[0].prefix == "dms/"
     error_message = "staged objects expire after 30 days"
   }
   assert {

@@ -125,6 +125,8 @@ def repair_sqs():
         set_attributes(self, attributes, now)
         if "Policy" not in attributes:
             self.policy = kept
+        # Set to nothing, which is how it is taken away.
+        self.redrive_allow_policy = self.redrive_allow_policy or None
 
     Queue._set_attributes = set_and_keep_policy
 
