@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""What the pipeline costs: every figure of COST.md, from inputs that can be changed.
+
+cost.py                      prints the tables
+cost.py --set tables=20      with another input; more than once if need be
+cost.py --check COST.md      fails unless the file holds these tables
+"""
+
+import argparse
+import sys
+
+# What each input is: value, unit, where it comes from. The marks are: doc, of the maker; 3rd, of
+# others only; unv, unverified; measured, README.md "Measured"; assumed, change it.
+INPUTS = {
+    # The load.
+    "changes_per_day": (1_000_000, "changes", "assumed"),
+    "tables": (5, "tables that change in every interval", "assumed"),
+    "batch_interval": (60, "s", "staged_format.batch_interval"),
+    "staged_bytes_per_change": (100, "B", "assumed: Parquet, GZIP"),
+    "row_bytes": (40, "B", "assumed: a row in the lake's Parquet"),
+    "lake_rows": (10_000_000, "rows of each table", "as in the measurement"),
+    "days": (30, "days of a month", "by definition"),
+    # What was measured of one commit.
+    "roundtrip_seconds_vectors": (0.294, "s", "measured: cargo bench -- batches, 30 ms a request"),
+    "roundtrip_seconds_copy": (0.329, "s", "measured: cargo bench -- batches, 30 ms a request"),
+    "merge_seconds_vectors": (0.061, "s", "measured: 1,000 changes anywhere in 10 M rows, two cores"),
+    "merge_seconds_copy": (1.45, "s", "measured: 1,000 changes anywhere in 10 M rows, two cores"),
+    "slowdown": (2, "×", "assumed: one processor of Lambda against the two of the measurement"),
+    "requests_vectors": (24, "requests", "measured: cargo bench -- batches"),
+    "requests_copy": (23, "requests", "measured: cargo bench -- batches"),
+    "lists": (4, "of these LIST", "README.md, Where each round trip goes"),
+    "puts_vectors": (3, "of these PUT", "the same: data file, deletion vector, commit"),
+    "puts_copy": (2, "of these PUT", "the same: data file, commit; more where more files change"),
+    "written_vectors_per_change": (1_350, "B", "measured: 27 KB for 20 changes, the same for each"),
+    "written_copy_small": (2_900_000, "B", "measured: a table of 100,000 rows"),
+    "spark_seconds_vectors": (8.99, "s", "measured: Spark 4.0.5, 10,000 changes anywhere, warm, 2 cores"),
+    "spark_seconds_copy": (12.7, "s", "measured: the same"),
+    # How the parts are set up.
+    "function_gb": (1.769, "GB", "function.memory_mb"),
+    "staging_days": (30, "days", "staging.expiry_days"),
+    "lake_days": (14, "days", "vacuum after 7, lake.noncurrent_days 7"),
+    "pollers": (5, "queue polls at once", "doc"),
+    "sweeps_per_day": (24, "sweeps", "doorbell.sweep"),
+    "log_bytes_per_commit": (1_500, "B", "assumed: two lines"),
+    "alarms": (14, "alarms", "alarms.tf"),
+    "metrics": (9, "custom metrics", "monitoring.tf"),
+    "glue_minutes_between": (5, "min", "the alternative"),
+    "glue_dpus": (2, "DPUs", "the least that a Spark job takes"),
+    "glue_start_seconds": (20, "s billed", "assumed: Spark's session"),
+    "emr_vcpus": (8, "vCPUs", "assumed: a driver and an executor of 4"),
+    "emr_gb": (32, "GB", "assumed: the same, 16 each"),
+    # Prices in USD, US East (N. Virginia), before free tiers; noted November 2026.
+    "lambda_gb_second": (0.0000133334, "USD/GB-s, arm64", "3rd, agreeing"),
+    "lambda_million": (0.20, "USD/M requests", "3rd, agreeing"),
+    "s3_put_thousand": (0.005, "USD/1,000 PUT or LIST", "3rd"),
+    "s3_get_thousand": (0.0004, "USD/1,000 GET", "3rd"),
+    "s3_gb_month": (0.023, "USD/GB-month", "3rd"),
+    "sqs_million": (0.40, "USD/M requests", "unv"),
+    "logs_gb": (0.50, "USD/GB taken in", "unv"),
+    "alarm_month": (0.10, "USD/alarm-month", "unv"),
+    "metric_month": (0.30, "USD/metric-month", "unv"),
+    "glue_dpu_hour": (0.44, "USD/DPU-h, per second, 1 min minimum", "3rd"),
+    "emr_vcpu_hour": (0.052624, "USD/vCPU-h, x86", "unv"),
+    "emr_gb_hour": (0.0057785, "USD/GB-h", "unv"),
+    "rds_hour": (0.064, "USD/h, db.t4g.medium", "3rd, one table"),
+    "rds_gb_month": (0.115, "USD/GB-month", "3rd, one table"),
+    "dms_hour": (0.072, "USD/h, t3.medium", "3rd, tables disagree: 0.068 to 0.080"),
+    "dms_gb_month": (0.115, "USD/GB-month", "3rd, one table"),
+    "storage_gb": (50, "GB of each of RDS and DMS", "source_database, dms"),
+    "secret_month": (0.40, "USD/secret-month", "unv"),
+    "endpoint_hour": (0.01, "USD/h for each zone", "unv"),
+    "key_month": (1.00, "USD/key-month", "unv"),
+    "redshift_rpu_hour": (0.375, "USD/RPU-h while it works", "unv"),
+    "athena_tb": (5.0, "USD/TB read", "unv"),
+}
+
+
+class Model:
+    """The formulas."""
+
+    def __init__(self, inputs):
+        self.__dict__.update(inputs)
+
+    @property
+    def commits(self):
+        """A day's: one an object, at most one object an interval of each table."""
+        return min(self.changes_per_day, self.tables * 86_400 / self.batch_interval)
+
+    def s3(self, requests, puts):
+        """Of a month, for that many requests of a commit, and the object that DMS put."""
+        dear, cheap = self.lists + puts + 1, requests - self.lists - puts
+        each = dear * self.s3_put_thousand / 1000 + cheap * self.s3_get_thousand / 1000
+        return self.commits * self.days * each
+
+    def function(self, seconds):
+        gb_seconds = self.commits * self.days * seconds * self.function_gb
+        return gb_seconds * self.lambda_gb_second + self.commits * self.days * self.lambda_million / 1e6
+
+    def queue(self):
+        """An object is sent, received and deleted; empty polls take 20 s each."""
+        requests = 3 * self.commits + self.pollers * 86_400 / 20
+        return requests * self.days * self.sqs_million / 1e6
+
+    def watching(self):
+        logs = (self.commits + self.tables * self.sweeps_per_day) * self.days * self.log_bytes_per_commit / 1e9
+        return logs * self.logs_gb + self.alarms * self.alarm_month + self.metrics * self.metric_month
+
+    def staged(self):
+        stored = self.changes_per_day * self.staged_bytes_per_change * self.staging_days / 1e9
+        return stored * self.s3_gb_month
+
+    def stored(self, commits, written):
+        """What that many commits a day wrote and replaced stays until vacuum and expiry."""
+        table = self.tables * self.lake_rows * self.row_bytes
+        return (table + commits * self.lake_days * written) / 1e9 * self.s3_gb_month
+
+    def ours(self):
+        changes = self.changes_per_day / self.commits
+        vectors = self.roundtrip_seconds_vectors + self.slowdown * self.merge_seconds_vectors
+        copy = self.roundtrip_seconds_copy + self.slowdown * self.merge_seconds_copy
+        ways = {
+            "deletion vectors": (vectors, self.requests_vectors, self.puts_vectors, changes * self.written_vectors_per_change),
+            "copy-on-write, changes in files of 100,000 rows": (self.roundtrip_seconds_copy, self.requests_copy, self.puts_copy, self.written_copy_small),
+            "copy-on-write, changes anywhere": (copy, self.requests_copy, self.puts_copy, self.lake_rows * self.row_bytes),
+        }  # fmt: skip
+        for name, (seconds, requests, puts, written) in ways.items():
+            parts = (
+                self.function(seconds),
+                self.s3(requests, puts),
+                self.queue(),
+                self.watching(),
+                self.staged() + self.stored(self.commits, written),
+            )
+            yield name, parts
+
+    def glue(self, seconds):
+        billed = max(60, self.glue_start_seconds + self.tables * seconds)
+        # A run that takes longer than the pause is followed by the next at once.
+        billed = min(billed, self.glue_minutes_between * 60)
+        runs = 1440 / self.glue_minutes_between * self.days
+        return runs * billed / 3600 * self.glue_dpus * self.glue_dpu_hour
+
+    def glue_ways(self):
+        """Its requests were not measured, so they are left out, in its favour."""
+        commits = self.tables * 1440 / self.glue_minutes_between
+        vectors = self.changes_per_day / commits * self.written_vectors_per_change
+        ways = {
+            "deletion vectors": (self.spark_seconds_vectors, vectors),
+            "copy-on-write, changes anywhere": (self.spark_seconds_copy, self.lake_rows * self.row_bytes),
+        }
+        for name, (seconds, written) in ways.items():
+            yield name, (self.glue(seconds), self.staged() + self.stored(commits, written))
+
+    def emr(self):
+        hour = self.emr_vcpus * self.emr_vcpu_hour + self.emr_gb * self.emr_gb_hour
+        return hour * 24 * self.days
+
+    def idle(self):
+        hours = 24 * self.days
+        yield "RDS db.t4g.medium and its storage", self.rds_hour * hours + self.storage_gb * self.rds_gb_month
+        yield "DMS instance t3.medium and its storage", self.dms_hour * hours + self.storage_gb * self.dms_gb_month
+        yield "Endpoint of Secrets Manager, one zone", self.endpoint_hour * hours
+        yield "Two secrets", 2 * self.secret_month
+        yield "Alarms and metrics", self.alarms * self.alarm_month + self.metrics * self.metric_month
+        yield "Empty polls of the queue", self.pollers * 86_400 / 20 * self.days * self.sqs_million / 1e6
+        yield "A key, with kms = { create = true }", self.key_month
+
+
+def row(*cells):
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def usd(value):
+    return f"{value:,.2f}"
+
+
+def shown(value):
+    """Without zeros that say nothing, and never as a power of ten."""
+    text = f"{value:,.10f}"
+    return text.rstrip("0").rstrip(".")
+
+
+def tables(model, inputs):
+    """The tables by the names that they have in COST.md."""
+    month = [row("USD a month", "Computing", "S3 requests", "Queue", "Logs, alarms", "S3 storage", "In all")]
+    month.append(row("---", *["---:"] * 6))
+    for name, parts in model.ours():
+        month.append(row(f"dmslake, {name}", *map(usd, parts), f"**{usd(sum(parts))}**"))
+    for name, (computing, storage) in model.glue_ways():
+        title = f"Glue job every {model.glue_minutes_between} minutes, {name}"
+        month.append(row(title, usd(computing), "?", "", "?", usd(storage), f"**{usd(computing + storage)}**"))
+    month.append(row("EMR Serverless, always on", usd(model.emr()), "?", "", "?", "?", f"**{usd(model.emr())}**"))
+    idle = [row("USD a month", ""), row("---", "---:")]
+    for name, cost in model.idle():
+        idle.append(row(name, usd(cost)))
+    known = [row("Input", "Value", "Unit", "Basis"), row("---", "---:", "---", "---")]
+    for name, (_, unit, basis) in INPUTS.items():
+        known.append(row(f"`{name}`", shown(inputs[name]), unit, basis))
+    return {"month": month, "idle": idle, "inputs": known}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", action="append", default=[], metavar="INPUT=VALUE")
+    parser.add_argument("--check", metavar="FILE")
+    options = parser.parse_args()
+    inputs = {name: value for name, (value, _, _) in INPUTS.items()}
+    for setting in options.set:
+        name, _, value = setting.partition("=")
+        if name not in inputs:
+            parser.error(f"{name}: no such input")
+        inputs[name] = float(value)
+    printed = tables(Model(inputs), inputs)
+    if not options.check:
+        print("\n\n".join("\n".join(lines) for lines in printed.values()))
+        return 0
+    with open(options.check) as file:
+        text = file.read()
+    missing = [name for name, lines in printed.items() if "\n".join(lines) not in text]
+    for name in missing:
+        print(f"{options.check}: the table {name!r} is not what cost.py prints:")
+        print("\n".join(printed[name]))
+    print(f"{len(printed) - len(missing)} passed, {len(missing)} failed")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
