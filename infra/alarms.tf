@@ -53,6 +53,11 @@ locals {
         metric      = "Unconfigured"
         period      = 7200
       }
+      unregistered = {
+        description = "Glue refused a table's entry: readers know its columns as they were. It is tried again"
+        metric      = "NotRegistered"
+        period      = 7200
+      }
       errors = {
         description = "Invocations of the function failed"
         namespace   = "AWS/Lambda"

@@ -1,10 +1,10 @@
 locals {
-  # As dmslake derives it from [catalog].
-  databases = { for schema in local.schemas : schema => "${var.catalog.database_prefix}${lower(schema)}" }
+  # As dmslake derives it from [catalog]: small letters, digits and _ only.
+  databases = { for schema in local.schemas : schema => "${var.catalog.database_prefix}${replace(lower(schema), "/[^a-z0-9]/", "_")}" }
 
   # The example queries ask about the first table.
   example       = local.tables[sort(keys(local.tables))[0]]
-  example_table = "\"${local.databases[local.example.schema]}\".\"${lower(local.example.table)}\""
+  example_table = "\"${local.databases[local.example.schema]}\".\"${replace(lower(local.example.table), "/[^a-z0-9]/", "_")}\""
 }
 
 # The tables in them are made by the function, which knows their columns.

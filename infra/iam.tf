@@ -120,7 +120,7 @@ locals {
       var.catalog.enabled ? [{
         Sid      = "KeepCatalog"
         Effect   = "Allow"
-        Action   = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
+        Action   = ["glue:CreateTable", "glue:GetTable", "glue:UpdateTable"]
         Resource = local.catalog_arns
       }] : [],
       local.kms_read,

@@ -17,7 +17,6 @@ locals {
   config_key    = "config/dmslake.toml"
   athena_prefix = "athena"
   script_prefix = "backfill"
-  manifest_name = "_symlink_format_manifest"
 
   vpc_id     = var.network.create ? aws_vpc.this[0].id : var.network.vpc_id
   subnet_ids = var.network.create ? aws_subnet.private[*].id : var.network.subnet_ids

@@ -87,7 +87,7 @@ output "reader_policy_arn" {
 }
 
 output "redshift_sql" {
-  description = "To be run once in Redshift"
+  description = "To be run once in Redshift; then what the command `redshift` of the output `commands` prints"
   value       = local.redshift_schema_sql
 }
 

@@ -1,11 +1,16 @@
 # Redshift Spectrum knows no Delta log. It reads the data files that a manifest names, which the
-# function renews with each commit where redshift_manifest is set.
+# function renews with each commit where redshift_manifest is set. Its tables stand in databases of
+# their own: in Glue, a table over manifests is another one than the Delta table of that name.
 
 locals {
+  # As `dmslake ddl redshift` names them.
+  spectrum_databases = var.redshift.enabled ? {
+    for schema in toset([for table in values(local.manifests) : table.schema]) : schema => "${local.databases[schema]}_spectrum"
+  } : {}
+
   redshift_schema_sql = [
-    for schema in toset([for table in values(local.manifests) : table.schema]) :
-    "CREATE EXTERNAL SCHEMA IF NOT EXISTS ${local.databases[schema]} FROM DATA CATALOG DATABASE '${local.databases[schema]}' IAM_ROLE '${one(aws_iam_role.redshift[*].arn)}';"
-    if var.redshift.enabled
+    for schema, database in local.spectrum_databases :
+    "CREATE EXTERNAL SCHEMA IF NOT EXISTS \"${local.databases[schema]}\" FROM DATA CATALOG DATABASE '${database}' IAM_ROLE '${one(aws_iam_role.redshift[*].arn)}';"
   ]
 
   redshift_policy = {
@@ -14,15 +19,31 @@ locals {
       local.list_tables,
       local.read_tables,
       {
-        Sid      = "ReadCatalog"
-        Effect   = "Allow"
-        Action   = ["glue:GetDatabase", "glue:GetDatabases", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:GetTables"]
-        Resource = local.catalog_arns
+        Sid    = "KeepExternalTables"
+        Effect = "Allow"
+        Action = [
+          "glue:CreateTable", "glue:DeleteTable", "glue:GetDatabase", "glue:GetDatabases", "glue:GetPartition",
+          "glue:GetPartitions", "glue:GetTable", "glue:GetTables", "glue:UpdateTable",
+        ]
+        Resource = concat(
+          ["arn:${local.partition}:glue:${local.region}:${local.account}:catalog"],
+          flatten([for database in values(local.spectrum_databases) : [
+            "arn:${local.partition}:glue:${local.region}:${local.account}:database/${database}",
+            "arn:${local.partition}:glue:${local.region}:${local.account}:table/${database}/*",
+          ]]),
+        )
       },
       ],
       local.kms_read,
     )
   }
+}
+
+resource "aws_glue_catalog_database" "spectrum" {
+  for_each    = local.spectrum_databases
+  name        = each.value
+  description = "Manifests of ${each.key} for Redshift, kept by ${var.name}"
+  tags        = local.tags
 }
 
 resource "aws_iam_role" "redshift" {

@@ -60,10 +60,10 @@ variable "tables" {
   }
   validation {
     condition = !var.catalog.enabled || (
-      length(distinct([for source in keys(var.tables) : lower(split(".", source)[0])])) ==
+      length(distinct([for source in keys(var.tables) : replace(lower(split(".", source)[0]), "/[^a-z0-9]/", "_")])) ==
       length(distinct([for source in keys(var.tables) : split(".", source)[0]]))
     )
-    error_message = "tables: two schemas differ in letter case only, and would be one Glue database."
+    error_message = "tables: two schemas differ only in what a Glue database's name cannot hold, and would be one."
   }
 }
 

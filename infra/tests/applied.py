@@ -46,6 +46,7 @@ class Applied(unittest.TestCase):
             "dms/shop/order items/20261126-040711002.parquet",
         ):
             s3.put_object(Bucket=STAGING, Key=key, Body=b"PAR1")
+            self.addCleanup(s3.delete_object, Bucket=STAGING, Key=key)
         rung, end = [], time.monotonic() + 20
         while not rung and time.monotonic() < end:
             rung += [

@@ -94,7 +94,7 @@ run "function" {
     condition = [for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement if statement.Sid == "KeepCatalog"] == [{
       Sid    = "KeepCatalog"
       Effect = "Allow"
-      Action = ["glue:CreateTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"]
+      Action = ["glue:CreateTable", "glue:GetTable", "glue:UpdateTable"]
       Resource = [
         "arn:aws:glue:eu-west-1:123456789012:catalog",
         "arn:aws:glue:eu-west-1:123456789012:database/lake_web", "arn:aws:glue:eu-west-1:123456789012:table/lake_web/*",
@@ -129,6 +129,14 @@ run "readers" {
       ]
     ]))
     error_message = "readers write nothing but results of queries"
+  }
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.redshift[0].policy).Statement : [
+        for resource in flatten([statement.Resource]) : endswith(resource, ":catalog") || strcontains(resource, "/lake_shop_spectrum")
+      ] if anytrue([for action in statement.Action : startswith(action, "glue:")])
+    ]))
+    error_message = "Redshift keeps tables in databases of its own, and never touches those of the function"
   }
 }
 

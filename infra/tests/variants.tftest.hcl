@@ -80,8 +80,12 @@ run "redshift" {
     error_message = "private, with a password that Secrets Manager keeps"
   }
   assert {
-    condition     = output.redshift_sql == ["CREATE EXTERNAL SCHEMA IF NOT EXISTS lake_shop FROM DATA CATALOG DATABASE 'lake_shop' IAM_ROLE 'arn:aws:iam::123456789012:role/mock';"]
+    condition     = output.redshift_sql == ["CREATE EXTERNAL SCHEMA IF NOT EXISTS \"lake_shop\" FROM DATA CATALOG DATABASE 'lake_shop_spectrum' IAM_ROLE 'arn:aws:iam::123456789012:role/mock';"]
     error_message = "one external schema for each schema with manifests"
+  }
+  assert {
+    condition     = [for database in values(aws_glue_catalog_database.spectrum) : database.name] == ["lake_shop_spectrum"]
+    error_message = "in a database of its own"
   }
   assert {
     condition     = length(split("redshift_manifest = true", aws_s3_object.config.content)) == 2

@@ -1,0 +1,76 @@
+"""Gives what was applied to the program: its configuration, objects of a demo, the catalog.
+
+Use: program.py DMSLAKE DEMO DMSLAKE.TOML, in a server to which moto.tfvars was applied. DEMO is what
+`dmslake demo --dir DEMO` made. Its objects go to the staging bucket, the configuration is taken as
+Terraform wrote it, and then the lake, Glue and the manifest are looked at.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+
+NAME, ACCOUNT, REGION = "shop", "123456789012", "eu-west-1"
+STAGING = f"{NAME}-staging-{ACCOUNT}-{REGION}"
+LAKE = f"{NAME}-lake-{ACCOUNT}-{REGION}"
+# Those of moto.tfvars that the demo stages as Parquet.
+TABLES = ("orders", "order_items")
+
+
+def client(service):
+    return boto3.client(service, region_name=REGION)
+
+
+def stage(demo):
+    s3, count = client("s3"), 0
+    for table in TABLES:
+        folder = demo / "staging" / "shop" / table
+        for path in sorted(folder.rglob("*.parquet")):
+            key = f"dms/shop/{table}/{path.relative_to(folder)}"
+            s3.put_object(Bucket=STAGING, Key=key, Body=path.read_bytes())
+            count += 1
+    return count
+
+
+def dmslake(*arguments):
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{arguments[1]} ended with {done.returncode}: {done.stdout}")
+    return done.stdout
+
+
+def main():
+    program, demo, toml = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    staged = stage(demo)
+    reports = [json.loads(line) for line in dmslake(program, "apply", "--config", toml, "--json").splitlines()]
+    reports = {report["table"]: report for report in reports if "table" in report}
+    checks = [
+        ("every object is applied", sum(r["objects"] for r in reports.values()) == staged > 0),
+        ("nothing waits", all(r["status"] == "ok" and r["pending"] == 0 for r in reports.values())),
+        ("rows came", all(reports[f"shop.{table}"]["rows"] > 0 for table in TABLES)),
+    ]
+    glue = client("glue")
+    for table in TABLES:
+        entry = glue.get_table(DatabaseName="lake_shop", Name=table)["Table"]
+        location = entry["StorageDescriptor"]["Location"].rstrip("/")
+        checks.append((f"Glue knows where {table} is", location == f"s3://{LAKE}/tables/shop/{table}"))
+        checks.append((f"and that {table} is Delta", entry["Parameters"]["table_type"] == "delta"))
+    key = "tables/shop/orders/_symlink_format_manifest/manifest"
+    manifest = client("s3").get_object(Bucket=LAKE, Key=key)["Body"].read().decode().split()
+    prefix = f"s3://{LAKE}/tables/shop/orders/"
+    checks.append(("the manifest names data files", all(line.startswith(prefix) for line in manifest)))
+    ddl = dmslake(program, "ddl", "redshift", "--config", toml, "shop.orders")
+    checks.append(("Redshift's database is the one that is made", "'lake_shop_spectrum'" in ddl))
+    ddl = dmslake(program, "ddl", "athena", "--config", toml, "shop.orders")
+    checks.append(("and Athena's", "lake_shop" in ddl))
+    failed = [name for name, passed in checks if not passed]
+    for name in failed:
+        print(f"not so: {name}")
+    print(f"{staged} objects, {len(checks) - len(failed)} passed, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
