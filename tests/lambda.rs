@@ -163,7 +163,9 @@ fn every_shape_of_event_applies_what_is_staged() {
         let outcome = function.invoke(&again, MINUTE);
         assert_eq!(summary(&outcome)["tables"][0]["deleted"], deleted);
     }
-    assert_eq!(function.logged("table is caught up", shapes.len() + 2).len(), shapes.len() + 2);
+    let lines = function.logged("table is caught up", shapes.len() + 2);
+    assert_eq!(lines.len(), shapes.len() + 2);
+    assert!(lines.iter().all(|line| line["oldest_pending_seconds"] == 0), "nothing waits");
 }
 
 #[test]
@@ -225,7 +227,14 @@ fn messages_fail_one_by_one() {
     let held = function.logged("table is held", 1);
     assert_eq!(held.len(), 1);
     assert_eq!((&held[0]["level"], &held[0]["kind"]), (&json!("ERROR"), &json!("LateObject")));
-    assert_eq!(function.logged("table failed", 1)[0]["table"], "shop.broken");
+    let failed = &function.logged("table failed", 1)[0];
+    assert_eq!(failed["table"], "shop.broken");
+    // Metric filters of infra/monitoring.tf read these.
+    for line in [&held[0], failed] {
+        for count in ["rows", "objects", "pending", "quarantined", "oldest_pending_seconds"] {
+            assert!(line[count].is_u64(), "{count} in {line}");
+        }
+    }
     assert_eq!(function.logged("staged tables are not configured", 1)[0]["tables"], "shop.refunds");
 
     // The sweep finds the hold again, and says what else is staged.
