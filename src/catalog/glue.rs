@@ -73,18 +73,18 @@ impl Glue {
         schema: &TableSchema,
     ) -> Result<Registered> {
         for _ in 0..MOST_ATTEMPTS {
-            let (entry, outcome) = match self.entry(name).await? {
-                None => (input(name, url, schema, None)?, Registered::Created),
-                Some(found) if says(&found, url, schema) => return Ok(Registered::Unchanged),
+            let found = self.entry(name).await?;
+            if found.as_ref().is_some_and(|found| says(found, url, schema)) {
+                return Ok(Registered::Unchanged);
+            }
+            let input = input(name, url, schema, found.as_ref())?;
+            let (is_done, outcome) = match &found {
                 Some(found) => {
-                    let input = input(name, url, schema, Some(&found))?;
-                    if self.update(name, input, found.version_id()).await? {
-                        return Ok(Registered::Updated);
-                    }
-                    continue;
+                    (self.update(name, input, found.version_id()).await?, Registered::Updated)
                 }
+                None => (self.create(name, input).await?, Registered::Created),
             };
-            if self.create(name, entry).await? {
+            if is_done {
                 return Ok(outcome);
             }
         }
@@ -164,18 +164,15 @@ fn says(found: &Table, url: &Url, schema: &TableSchema) -> bool {
     let is_ours = |(name, value): (&str, &str)| {
         found.parameters().and_then(|all| all.get(name)).is_some_and(|found| found == value)
     };
-    let columns = storage.columns().iter().map(|column| (column.name(), column.r#type()));
+    let theirs = storage.columns().iter();
+    let theirs =
+        theirs.map(|column| (column.name().to_owned(), column.r#type().map(str::to_owned)));
     let ours = schema.columns().iter();
+    let ours = ours.map(|column| (column.name.to_lowercase(), Some(hive_type(column.column_type))));
     let is_same_place = storage
         .location()
         .is_some_and(|place| place.trim_end_matches('/') == url.as_str().trim_end_matches('/'));
-    is_same_place
-        && PARAMETERS.into_iter().all(is_ours)
-        && columns.eq(ours
-            .map(|column| (column.name.to_lowercase(), hive_type(column.column_type)))
-            .collect::<Vec<_>>()
-            .iter()
-            .map(|(name, spelled)| (name.as_str(), Some(spelled.as_str()))))
+    is_same_place && PARAMETERS.into_iter().all(is_ours) && theirs.eq(ours)
 }
 
 /// The entry, over what stands there.
