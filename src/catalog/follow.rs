@@ -7,7 +7,7 @@ use deltalake::kernel::Version;
 use tokio::sync::OnceCell;
 
 use crate::catalog::glue::Glue;
-use crate::catalog::{CatalogName, manifest};
+use crate::catalog::manifest;
 use crate::config::{CatalogSettings, TableName, TableSpec};
 use crate::error::Result;
 use crate::schema::TableSchema;
@@ -66,7 +66,7 @@ impl Followed {
         table: &LakeTable,
     ) {
         let glue = self.glue.get_or_init(Glue::open).await;
-        let name = CatalogName::of(&spec.source, &catalog.database_prefix);
+        let name = catalog.name_of(&spec.source);
         match glue.register(&name, location.url(), table.schema()).await {
             Ok(outcome) => {
                 tracing::info!(table = %spec.source, entry = %name, %outcome, "registered");

@@ -87,8 +87,8 @@ fn content(location: &Location, table: &LakeTable) -> Result<String> {
     for file in snapshot.log_data().iter() {
         if file.deletion_vector_descriptor().is_some() {
             return Err(refused(
-                "rows that are masked would come back in a manifest: `dmslake \
-                                maintain` rewrites their files",
+                "rows that are masked would come back in a manifest: `dmslake maintain` rewrites \
+                 their files",
             ));
         }
         uris.push(format!("{bucket}/{}/{}\n", location.prefix(), file.path()));

@@ -14,6 +14,7 @@ use spelling::{backquoted, quoted, text};
 
 /// An engine that reads Delta tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Engine {
     /// Amazon Athena, engine version 3.
     Athena,
@@ -22,6 +23,7 @@ pub enum Engine {
     /// Trino with its `delta_lake` connector as the catalog `delta`.
     Trino,
     /// DuckDB with its `delta` extension.
+    #[cfg_attr(feature = "cli", value(name = "duckdb"))]
     DuckDb,
     /// Amazon Redshift Spectrum, over symlink manifests.
     Redshift,
@@ -63,12 +65,12 @@ pub fn statements(engine: Engine, table: &Described<'_>) -> Result<Vec<String>> 
 /// Source: Athena User Guide, "Query Linux Foundation Delta Lake tables".
 fn athena(table: &Described<'_>) -> Result<Vec<String>> {
     spelling::must_be_on_s3(table.url)?;
-    let CatalogName { database, table: name } = table.name;
+    let (database, name) = (backquoted(&table.name.database), backquoted(&table.name.table));
     let location = text(table.url);
     Ok(vec![
-        format!("CREATE DATABASE IF NOT EXISTS `{database}`"),
+        format!("CREATE DATABASE IF NOT EXISTS {database}"),
         format!(
-            "CREATE EXTERNAL TABLE `{database}`.`{name}`\nLOCATION {location}\n\
+            "CREATE EXTERNAL TABLE {database}.{name}\nLOCATION {location}\n\
              TBLPROPERTIES ('table_type' = 'DELTA')"
         ),
     ])

@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+use crate::catalog::statements::Engine;
 
 /// Keep Delta tables equal to their MySQL sources, from the change files that AWS DMS stages.
 ///
@@ -168,7 +170,7 @@ pub(super) struct DemoArguments {
 pub(super) struct DdlArguments {
     /// Whose statements.
     #[arg(value_enum)]
-    pub(super) engine: EngineName,
+    pub(super) engine: Engine,
 
     /// Only these tables, as `source` spells them in the configuration.
     #[arg(value_name = "TABLE")]
@@ -181,16 +183,6 @@ pub(super) struct DdlArguments {
     /// For Redshift: the role that reads S3 and Glue.
     #[arg(long, value_name = "ARN", default_value = "default")]
     pub(super) iam_role: String,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(super) enum EngineName {
-    Athena,
-    Spark,
-    Trino,
-    #[value(name = "duckdb")]
-    DuckDb,
-    Redshift,
 }
 
 /// Make or update the tables' entries in AWS Glue.

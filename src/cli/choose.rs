@@ -10,6 +10,8 @@ use crate::clock::SystemClock;
 use crate::config::{Settings, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Limits, Pipeline};
+use crate::storage::Location;
+use crate::table::{self, LakeTable};
 
 /// Chosen tables, in the configuration's order.
 pub(super) struct Chosen {
@@ -30,6 +32,23 @@ impl Chosen {
         let limits = Limits { deadline: None, stop: signals::stop_on_signal(screen)? };
         let pipeline = Pipeline::open(settings, Arc::new(SystemClock)).await?;
         Ok(Self { tables, pipeline, limits })
+    }
+
+    /// A table's folder and the table as it is now; says so if there is none yet.
+    ///
+    /// # Errors
+    /// As [`table::open`].
+    pub(super) async fn open_table(
+        &self,
+        spec: &TableSpec,
+        screen: &Screen,
+    ) -> Result<Option<(Location, LakeTable)>> {
+        let location = self.pipeline.lake_folder(&spec.source)?;
+        let table = table::open(&location, None).await?;
+        if table.is_none() {
+            screen.note(format_args!("{}: there is no table yet", spec.source));
+        }
+        Ok(table.map(|table| (location, table)))
     }
 
     /// Whether a signal came before the table at this position; says then what is left.

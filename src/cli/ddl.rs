@@ -1,13 +1,11 @@
 //! `dmslake ddl`: the statements that make tables known to an engine.
 
-use super::args::{ChosenArguments, DdlArguments, EngineName};
+use super::args::{ChosenArguments, DdlArguments};
 use super::choose::Chosen;
 use super::output::Screen;
 use super::run::Exit;
-use crate::catalog::CatalogName;
-use crate::catalog::statements::{Described, Engine, remarks, script, statements};
+use crate::catalog::statements::{Described, remarks, script, statements};
 use crate::error::Result;
-use crate::table;
 
 /// Prints the statements of every chosen table, each once.
 ///
@@ -15,28 +13,19 @@ use crate::table;
 /// `Config` for a configuration, a table name or a table that cannot be used, `Unavailable` if the
 /// lake cannot be read.
 pub(super) async fn run(arguments: &DdlArguments, screen: &Screen) -> Result<Exit> {
-    let engine = match arguments.engine {
-        EngineName::Athena => Engine::Athena,
-        EngineName::Spark => Engine::Spark,
-        EngineName::Trino => Engine::Trino,
-        EngineName::DuckDb => Engine::DuckDb,
-        EngineName::Redshift => Engine::Redshift,
-    };
     let named =
         ChosenArguments { config: arguments.config.clone(), tables: arguments.tables.clone() };
     let chosen = Chosen::open(&named, screen).await?;
-    let prefix = &chosen.pipeline.settings().catalog.database_prefix;
+    let catalog = &chosen.pipeline.settings().catalog;
     let mut exit = Exit::Done;
     // Of several tables in one database, and in one session.
     let mut said: Vec<String> = Vec::new();
     for spec in &chosen.tables {
-        let location = chosen.pipeline.lake_folder(&spec.source)?;
-        let Some(table) = table::open(&location, None).await? else {
-            screen.note(format_args!("{}: there is no table yet", spec.source));
+        let Some((location, table)) = chosen.open_table(spec, screen).await? else {
             exit = Exit::Attention;
             continue;
         };
-        let name = CatalogName::of(&spec.source, prefix);
+        let name = catalog.name_of(&spec.source);
         let described = Described {
             name: &name,
             url: location.url(),
@@ -45,10 +34,10 @@ pub(super) async fn run(arguments: &DdlArguments, screen: &Screen) -> Result<Exi
             has_manifests: spec.redshift_manifest,
             iam_role: &arguments.iam_role,
         };
-        for remark in remarks(engine, &described) {
+        for remark in remarks(arguments.engine, &described) {
             screen.note(format_args!("to check: {}: {remark}", spec.source));
         }
-        for statement in statements(engine, &described)? {
+        for statement in statements(arguments.engine, &described)? {
             if !said.contains(&statement) {
                 said.push(statement);
             }

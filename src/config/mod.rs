@@ -86,6 +86,7 @@ pub use endpoint::EndpointSettings;
 pub use names::refused_column_name;
 pub use table::{ColumnSpec, Layout, MergeMode, OnBadRow, TableName, TableSpec};
 
+use crate::catalog::CatalogName;
 use crate::dms::S3Settings;
 
 /// Folder of the lake where bad rows are set aside, beside the folders of schemas.
@@ -119,6 +120,14 @@ pub struct CatalogSettings {
     pub glue: bool,
     /// What stands before a schema's name in the name of its database.
     pub database_prefix: String,
+}
+
+impl CatalogSettings {
+    /// What a table is called in catalogues.
+    #[must_use]
+    pub fn name_of(&self, table: &TableName) -> CatalogName {
+        CatalogName::of(table, &self.database_prefix)
+    }
 }
 
 /// What maintenance may do.

@@ -36,7 +36,7 @@ pub(super) fn catalog_names(
     }
     let mut seen: BTreeMap<CatalogName, &TableName> = BTreeMap::new();
     for (place, spec) in tables {
-        let name = CatalogName::of(&spec.source, &catalog.database_prefix);
+        let name = catalog.name_of(&spec.source);
         if let Some(other) = seen.get(&name).filter(|other| **other != &spec.source) {
             violations.add(
                 place.field("source"),
