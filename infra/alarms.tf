@@ -53,9 +53,9 @@ locals {
         metric      = "Unconfigured"
         period      = 7200
       }
-      unregistered = {
-        description = "Glue refused a table's entry: readers know its columns as they were. It is tried again"
-        metric      = "NotRegistered"
+      readers-behind = {
+        description = "Glue refused a table's entry, or a manifest could not be written: readers see the table as it was. It is tried again"
+        metric      = "ReadersBehind"
         period      = 7200
       }
       errors = {

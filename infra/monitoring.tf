@@ -40,7 +40,7 @@ locals {
     FailedTables   = { pattern = "{ $.message = \"table failed\" }", value = "1", unit = "Count" }
     Unconfigured   = { pattern = "{ $.message = \"staged tables are not configured\" }", value = "1", unit = "Count" }
     NotUnderstood  = { pattern = "{ $.message = \"event is not understood\" }", value = "1", unit = "Count" }
-    NotRegistered  = { pattern = "{ $.message = \"not registered in Glue*\" }", value = "1", unit = "Count" }
+    ReadersBehind  = { pattern = "{ ($.message = \"not registered in Glue*\") || ($.message = \"manifest not written*\") }", value = "1", unit = "Count" }
     Rows           = { pattern = "{ ($.message = \"table *\") && ($.rows > 0) }", value = "$.rows", unit = "Count" }
     Objects        = { pattern = "{ ($.message = \"table *\") && ($.objects > 0) }", value = "$.objects", unit = "Count" }
     Quarantined    = { pattern = "{ ($.message = \"table *\") && ($.quarantined > 0) }", value = "$.quarantined", unit = "Count" }

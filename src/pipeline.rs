@@ -25,7 +25,7 @@ use crate::maintenance::{Maintenance, MaintenanceReport, maintain};
 use crate::pipeline::budget::memory_budget;
 use crate::source::{Survey, survey};
 use crate::storage::{Location, RequestCounter, encode_segment};
-use crate::table::LakeTable;
+use crate::table::{self, LakeTable};
 
 /// Which staged objects an application looks at. What is applied, and in what order, follows
 /// from the table's progress alone.
@@ -110,31 +110,43 @@ impl Pipeline {
     /// Does the maintenance that is due for one table, safe beside any application of it: see
     /// [`crate::maintenance`]. A failure is part of the report.
     pub async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport {
-        let location = match self.lake_folder(&table.source) {
-            Ok(location) => location,
-            Err(error) => {
-                let mut report = MaintenanceReport::of(&table.source);
-                report.fail(&error);
-                return report;
+        let mut report = MaintenanceReport::of(&table.source);
+        if let Err(error) = self.maintain_into(&mut report, table, limits).await {
+            report.fail(&error);
+        }
+        report
+    }
+
+    async fn maintain_into(
+        &self,
+        report: &mut MaintenanceReport,
+        spec: &TableSpec,
+        limits: &Limits,
+    ) -> Result<()> {
+        let location = self.lake_folder(&spec.source)?;
+        let mut warm = self.take_warm(&spec.source);
+        if spec.redshift_manifest {
+            // What is deleted must stand in no manifest any more.
+            warm = table::open(&location, warm).await?;
+            if let Some(table) = &warm {
+                self.follow(spec, &location, table, limits).await?;
             }
-        };
+        }
         let job = Maintenance {
-            spec: table,
+            spec,
             location: &location,
             clock: &self.clock,
             limits,
             memory_budget: memory_budget(&self.settings),
             deletes: self.settings.maintain.delete,
         };
-        let warm = self.take_warm(&table.source);
-        let (mut report, snapshot) = Box::pin(maintain(&job, warm)).await;
-        if let Some(snapshot) = snapshot {
-            match self.follow(table, &location, snapshot).await {
-                Ok(snapshot) => self.keep_warm(&table.source, snapshot),
-                Err(error) => report.fail(&error),
-            }
+        let (maintained, snapshot) = Box::pin(maintain(&job, warm)).await;
+        *report = maintained;
+        if let Some(table) = snapshot {
+            self.follow(spec, &location, &table, limits).await?;
+            self.keep_warm(&spec.source, table);
         }
-        report
+        Ok(())
     }
 
     /// Brings manifest and catalogue entry of a table in line with it.
@@ -142,9 +154,11 @@ impl Pipeline {
         &self,
         spec: &TableSpec,
         location: &Location,
-        table: LakeTable,
-    ) -> Result<LakeTable> {
-        self.followed.by(spec, &self.settings.catalog, location, table).await
+        table: &LakeTable,
+        limits: &Limits,
+    ) -> Result<()> {
+        let time_left = limits.time_left(self.clock.as_ref());
+        self.followed.by(spec, &self.settings.catalog, location, table, time_left).await
     }
 
     /// What is staged beside the configured tables.

@@ -112,6 +112,19 @@ impl Location {
         &self.url
     }
 
+    /// The folder as other engines are told of it: without a slash at the end, nothing encoded,
+    /// and `s3` for every spelling of that scheme. Hadoop and Trino take such texts as they are
+    /// (a `%20` in one is three signs of a name).
+    #[must_use]
+    pub fn uri(&self) -> String {
+        match self.kind {
+            StoreKind::S3 => {
+                format!("s3://{}/{}", self.url.host_str().unwrap_or_default(), self.prefix)
+            }
+            StoreKind::File => format!("file:///{}", self.prefix),
+        }
+    }
+
     /// What identifies an object here.
     #[must_use]
     pub fn kind(&self) -> StoreKind {
@@ -142,6 +155,12 @@ impl Location {
             .extend(segments);
         Self::with_store(&url, self.kind, Arc::clone(&self.store))
     }
+}
+
+/// Whether a URI names a place on S3.
+#[must_use]
+pub fn is_on_s3(uri: &str) -> bool {
+    Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "s3" | "s3a"))
 }
 
 impl fmt::Debug for Location {

@@ -3,28 +3,31 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Int32Array, StringArray};
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
-use deltalake::DeltaTableBuilder;
 use dmslake::catalog::CatalogName;
-use dmslake::catalog::statements::{Described, Engine, script, statements};
+use dmslake::catalog::statements::{Described, Engine, remarks, script, statements};
 use dmslake::clock::SystemClock;
 use dmslake::config::Settings;
 use dmslake::error::ErrorKind;
+use dmslake::maintenance::Action;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::{Location, StoreKind};
+use dmslake::table;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 use tokio::sync::Notify;
-use url::Url;
 
 use crate::support::gated_store::{CommitGate, GatedStore};
+use crate::support::manifest;
 use crate::support::world::{in_memory, settings};
 
-const MANIFEST: &str = "tables/shop/order items/_symlink_format_manifest/manifest";
-
 /// One table with manifests, in memory.
+#[derive(Clone)]
 struct Shop {
+    table: &'static str,
     staging: Location,
     lake: Location,
     settings: Arc<Settings>,
@@ -32,14 +35,29 @@ struct Shop {
 
 impl Shop {
     fn new() -> Self {
-        let text = "staging = \"s3://staging/dms\"\nlake = \"s3://lake/tables\"\n[[table]]\n\
-                    source = \"shop.order items\"\nkeys = [\"id\"]\nredshift_manifest = true\n\
-                    columns = [{ name = \"id\", type = \"int\" }, { name = \"v\", type = \"text\" }]";
+        Self::of("order items", "keys = [\"id\"]", "")
+    }
+
+    /// With these keys of the table and of the whole.
+    fn of(table: &'static str, keys: &str, whole: &str) -> Self {
         Self {
+            table,
             staging: in_memory("s3://staging/dms", StoreKind::S3),
             lake: in_memory("s3://lake/tables", StoreKind::S3),
-            settings: settings(text),
+            settings: settings(&Self::text(table, keys, whole, true)),
         }
+    }
+
+    fn text(table: &str, keys: &str, whole: &str, has_manifest: bool) -> String {
+        format!(
+            "staging = \"s3://staging/dms\"\nlake = \"s3://lake/tables\"\n{whole}\n[[table]]\n\
+             source = \"shop.{table}\"\n{keys}\nredshift_manifest = {has_manifest}\n\
+             columns = [{{ name = \"id\", type = \"int\" }}, {{ name = \"v\", type = \"text\" }}]"
+        )
+    }
+
+    fn folder(&self) -> Location {
+        self.lake.folder(&["shop", self.table]).expect("a folder")
     }
 
     fn pipeline(&self, lake: &Location) -> Pipeline {
@@ -48,7 +66,7 @@ impl Shop {
     }
 
     async fn stage(&self, name: &str, content: &'static str) {
-        let path = Path::from(format!("dms/shop/order items/{name}"));
+        let path = Path::from(format!("dms/shop/{}/{name}", self.table));
         let payload = PutPayload::from_static(content.as_bytes());
         self.staging.store().put(&path, payload).await.expect("memory takes it");
     }
@@ -60,27 +78,17 @@ impl Shop {
         report
     }
 
-    async fn manifest(&self) -> String {
-        let found = self.lake.store().get(&Path::from(MANIFEST)).await.expect("it is there");
-        String::from_utf8(found.bytes().await.expect("memory gives it").to_vec()).expect("text")
+    /// Another writer's commit of one row.
+    async fn append_a_small_file(&self, id: i32) {
+        let table = table::load(&self.folder()).await.expect("memory answers").expect("a table");
+        let id: ArrayRef = Arc::new(Int32Array::from(vec![id]));
+        let v: ArrayRef = Arc::new(StringArray::from(vec!["theirs"]));
+        let rows = RecordBatch::try_from_iter([("id", id), ("v", v)]).expect("two columns");
+        table.write(vec![rows]).await.expect("memory takes it");
     }
 
-    /// Whether the manifest names the live files of the newest version, by the Delta library.
-    async fn manifest_is_in_line(&self) -> bool {
-        let url = Url::parse("s3://lake/tables/shop/order%20items/").expect("a URL");
-        let table = DeltaTableBuilder::from_url(url.clone())
-            .expect("a URL of a table")
-            .with_storage_backend(Arc::clone(self.lake.store()), url)
-            .load()
-            .await
-            .expect("a table");
-        let log = table.snapshot().expect("a snapshot").log_data();
-        let mut live: Vec<String> = log
-            .iter()
-            .map(|file| format!("s3://lake/tables/shop/order items/{}\n", file.path()))
-            .collect();
-        live.sort();
-        self.manifest().await == live.concat()
+    async fn manifest(&self) -> String {
+        manifest::text(&self.folder()).await
     }
 }
 
@@ -90,20 +98,29 @@ async fn a_manifest_follows_every_commit_and_maintenance() {
     let pipeline = shop.pipeline(&shop.lake);
     shop.stage("LOAD00000001.csv", "1,a\n2,b\n3,c\n").await;
     shop.apply(&pipeline).await;
-    assert!(shop.manifest_is_in_line().await);
+    manifest::check(&shop.folder()).await;
     let first = shop.manifest().await;
+    assert!(first.starts_with("s3://lake/tables/shop/order items/part-"), "{first}");
     shop.stage("20260101-000000001.csv", "U,1,A\nD,2,b\n").await;
     shop.apply(&pipeline).await;
-    assert!(shop.manifest_is_in_line().await);
+    manifest::check(&shop.folder()).await;
     assert_ne!(shop.manifest().await, first);
     for number in 2..20 {
         let rows = Box::leak(format!("I,{number}00,x\n").into_boxed_str());
         shop.stage(&format!("20260101-0000000{number:02}.csv"), rows).await;
         shop.apply(&pipeline).await;
     }
+    // Rows that another writer left in files of their own, so that there is something to gather.
+    for id in 0..10 {
+        shop.append_a_small_file(100_000 + id).await;
+    }
+    let before = shop.manifest().await;
     let report = pipeline.maintain(&shop.settings.tables[0], &Limits::default()).await;
     assert_eq!(report.status, Status::Ok, "{report:?}");
-    assert!(shop.manifest_is_in_line().await);
+    let is_rewritten = report.actions.iter().any(|it| it.action == Action::Compact);
+    assert!(is_rewritten, "{report:?}");
+    assert_ne!(shop.manifest().await, before);
+    manifest::check(&shop.folder()).await;
 }
 
 #[tokio::test]
@@ -121,12 +138,54 @@ async fn a_sweep_mends_what_a_crash_left_and_writes_nothing_twice() {
     let shop = Shop::new();
     shop.stage("LOAD00000001.csv", "1,a\n").await;
     shop.apply(&shop.pipeline(&shop.lake)).await;
-    shop.lake.store().delete(&Path::from(MANIFEST)).await.expect("it was there");
+    shop.lake.store().delete(&manifest::path(&shop.folder())).await.expect("it was there");
     let report = shop.apply(&shop.pipeline(&shop.lake)).await;
     assert_eq!((report.rows, report.requests.put), (0, 1));
-    assert!(shop.manifest_is_in_line().await);
+    manifest::check(&shop.folder()).await;
     let report = shop.apply(&shop.pipeline(&shop.lake)).await;
     assert_eq!(report.requests.put, 0, "it is in line");
+}
+
+#[tokio::test]
+async fn what_a_crash_left_is_mended_although_the_table_is_held() {
+    let shop = Shop::new();
+    shop.stage("LOAD00000001.csv", "1,a\n").await;
+    shop.stage("20260101-000000002.csv", "U,1,b\n").await;
+    shop.apply(&shop.pipeline(&shop.lake)).await;
+    shop.lake.store().delete(&manifest::path(&shop.folder())).await.expect("it was there");
+    shop.stage("20260101-000000001.csv", "U,1,late\n").await;
+    let pipeline = shop.pipeline(&shop.lake);
+    let spec = &shop.settings.tables[0];
+    let report = pipeline.apply(spec, &Scope::Everything, &Limits::default(), &Silent).await;
+    assert_eq!(report.error_kind, Some(ErrorKind::LateObject), "{report:?}");
+    manifest::check(&shop.folder()).await;
+}
+
+/// A table that was merged by deletion vectors before it got manifests.
+#[tokio::test]
+async fn masked_rows_keep_the_manifest_away_until_maintenance_but_hold_nothing() {
+    // Where a name needs encoding, rows are never masked.
+    let shop = Shop::of("orders", "keys = [\"id\"]", "");
+    let keys = "keys = [\"id\"]\nmerge = \"deletion-vectors\"";
+    let text = Shop::text("orders", keys, "", false);
+    let masking = Shop { settings: settings(&text), ..shop.clone() };
+    for (name, rows) in
+        [("LOAD00000001.csv", "1,a\n2,b\n3,c\n"), ("20260101-000000001.csv", "D,2,b\n")]
+    {
+        shop.stage(name, rows).await;
+        masking.apply(&masking.pipeline(&shop.lake)).await;
+    }
+    let pipeline = shop.pipeline(&shop.lake);
+    shop.stage("20260101-000000002.csv", "I,4,d\n").await;
+    assert_eq!(shop.apply(&pipeline).await.inserted, 1);
+    shop.lake
+        .store()
+        .head(&manifest::path(&shop.folder()))
+        .await
+        .expect_err("the deleted row would come back");
+    let report = pipeline.maintain(&shop.settings.tables[0], &Limits::default()).await;
+    assert_eq!(report.status, Status::Ok, "{report:?}");
+    manifest::check(&shop.folder()).await;
 }
 
 /// Holds the first manifest until somebody lets it go.
@@ -149,26 +208,72 @@ impl CommitGate for Hold {
     }
 }
 
+/// Whatever happens while a slow writer is about to put its first manifest.
+async fn while_a_manifest_waits<F: Future<Output = ()>>(
+    shop: &Shop,
+    meanwhile: impl FnOnce() -> F,
+) {
+    let hold = Arc::new(Hold::default());
+    let gate = Arc::clone(&hold);
+    let gated = shop.lake.clone().map_store(|store| Arc::new(GatedStore::new(store, gate)));
+    let slow = shop.pipeline(&gated);
+    let slow = async { shop.apply(&slow).await };
+    let fast = async {
+        hold.reached.notified().await;
+        meanwhile().await;
+        hold.goes_on.notify_one();
+    };
+    tokio::join!(slow, fast);
+}
+
 #[tokio::test]
 async fn a_slower_writer_never_puts_an_older_version_back() {
     let shop = Shop::new();
     shop.stage("LOAD00000001.csv", "1,a\n").await;
     shop.apply(&shop.pipeline(&shop.lake)).await;
-    let hold = Arc::new(Hold::default());
-    let gate = Arc::clone(&hold);
-    let gated = shop.lake.clone().map_store(|store| Arc::new(GatedStore::new(store, gate)));
     shop.stage("20260101-000000001.csv", "U,1,b\n").await;
-    let slow = shop.pipeline(&gated);
-    let slow = async { shop.apply(&slow).await };
-    let fast = async {
-        hold.reached.notified().await;
+    while_a_manifest_waits(&shop, || async {
         shop.stage("20260101-000000002.csv", "U,1,c\n").await;
         shop.apply(&shop.pipeline(&shop.lake)).await;
-        assert!(shop.manifest_is_in_line().await);
-        hold.goes_on.notify_one();
-    };
-    tokio::join!(slow, fast);
-    assert!(shop.manifest_is_in_line().await);
+        manifest::check(&shop.folder()).await;
+    })
+    .await;
+    manifest::check(&shop.folder()).await;
+}
+
+/// The newest version has the very files that the manifest names already, so that its writer has
+/// nothing to write, and nothing keeps the slow writer's manifest from being taken.
+#[tokio::test]
+async fn nor_where_the_newer_version_needs_no_other_manifest() {
+    let shop = Shop::new();
+    shop.stage("LOAD00000001.csv", "1,a\n").await;
+    shop.apply(&shop.pipeline(&shop.lake)).await;
+    let before = shop.manifest().await;
+    shop.stage("20260101-000000001.csv", "I,2,b\n").await;
+    while_a_manifest_waits(&shop, || async {
+        shop.stage("20260101-000000002.csv", "D,2,b\n").await;
+        shop.apply(&shop.pipeline(&shop.lake)).await;
+    })
+    .await;
+    assert_eq!(shop.manifest().await, before);
+    manifest::check(&shop.folder()).await;
+}
+
+/// A writer that is overtaken while it writes a manifest must not go on where the other one is.
+#[tokio::test]
+async fn whoever_is_overtaken_at_the_manifest_applies_nothing_twice() {
+    let shop = Shop::of("log", "append_only = true", "memory_budget = 10_000");
+    let rows: Vec<String> = (0..3_000).map(|id| format!("{id},n\n")).collect();
+    let load: &'static str = Box::leak(rows.concat().into_boxed_str());
+    shop.stage("LOAD00000001.csv", load).await;
+    while_a_manifest_waits(&shop, || async {
+        let report = shop.apply(&shop.pipeline(&shop.lake)).await;
+        assert!(report.inserted > 0 && report.inserted < 3_000, "both had a part: {report:?}");
+    })
+    .await;
+    let table = table::open(&shop.folder(), None).await.expect("it can be read").expect("a table");
+    assert_eq!(table.rows(), 3_000);
+    manifest::check(&shop.folder()).await;
 }
 
 #[test]
@@ -201,14 +306,14 @@ fn two_tables_of_one_name_in_glue_are_refused() {
     assert!(error.message().contains("would be shop.order_items in AWS Glue"), "{error}");
 }
 
-fn described<'a>(name: &'a CatalogName, url: &'a Url, schema: &'a TableSchema) -> Described<'a> {
-    Described { name, url, schema, may_mask: false, has_manifests: true, iam_role: "default" }
+fn described<'a>(name: &'a CatalogName, uri: &'a str, schema: &'a TableSchema) -> Described<'a> {
+    Described { name, uri, schema, may_mask: false, has_manifests: true, iam_role: "default" }
 }
 
 #[test]
 fn each_engine_is_told_in_its_own_language() {
     let name = CatalogName { database: "shop".into(), table: "orders".into() };
-    let url = Url::parse("s3://lake/tables/shop/orders/").expect("a URL");
+    let uri = "s3://lake/tables/shop/orders";
     let column = |(name, column_type): &(&str, ColumnType)| Column {
         name: (*name).to_owned(),
         column_type: *column_type,
@@ -221,7 +326,7 @@ fn each_engine_is_told_in_its_own_language() {
         ("raw", ColumnType::Binary),
     ];
     let schema = TableSchema::new(columns.iter().map(column).collect());
-    let table = described(&name, &url, &schema);
+    let table = described(&name, uri, &schema);
     let said = |engine| script(&statements(engine, &table).expect("on S3, with manifests"));
     assert_eq!(
         said(Engine::Athena),
@@ -241,24 +346,30 @@ fn each_engine_is_told_in_its_own_language() {
     for line in [
         "    \"id\" decimal(20,0),\n    \"say \"\"hi\"\"\" varchar(65535),\n    \"at\" timestamp,\n",
         "INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'",
-        "LOCATION 's3://lake/tables/shop/orders/_symlink_format_manifest';",
+        "LOCATION 's3://lake/tables/shop/orders/_symlink_format_manifest'\n",
         "IAM_ROLE default",
+        "DROP TABLE IF EXISTS \"shop\".\"orders\";\nCREATE EXTERNAL TABLE",
+        "'surplus_char_handling' = 'FAIL'",
     ] {
         assert!(redshift.contains(line), "{line} in {redshift}");
     }
+    assert!(remarks(Engine::Redshift, &table)[0].contains("65,535 bytes"));
+    assert_eq!(remarks(Engine::Athena, &table), [""; 0]);
+    let masks = Described { may_mask: true, ..table };
+    assert!(remarks(Engine::Athena, &masks)[0].contains("deletion vectors"));
 }
 
 #[test]
 fn an_engine_that_cannot_read_a_table_is_refused() {
     let name = CatalogName { database: "shop".into(), table: "orders".into() };
     let schema = TableSchema::default();
-    let local = Url::parse("file:///lake/shop/orders/").expect("a URL");
+    let local = "file:///lake/shop/orders";
     for engine in [Engine::Athena, Engine::Redshift] {
-        let error = statements(engine, &described(&name, &local, &schema)).expect_err("not on S3");
+        let error = statements(engine, &described(&name, local, &schema)).expect_err("not on S3");
         assert_eq!(error.kind(), ErrorKind::Config);
     }
-    let url = Url::parse("s3://lake/shop/orders/").expect("a URL");
-    let without = Described { has_manifests: false, ..described(&name, &url, &schema) };
+    let uri = "s3://lake/shop/orders";
+    let without = Described { has_manifests: false, ..described(&name, uri, &schema) };
     let error = statements(Engine::Redshift, &without).expect_err("no manifests");
     assert!(error.to_string().contains("redshift_manifest = true"), "{error}");
 }

@@ -11,6 +11,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 
 use crate::support::dms_writer::StagedTable;
 use crate::support::judge::{Judge, counts};
+use crate::support::manifest;
 use crate::support::model::Counts;
 use crate::support::property;
 use crate::support::world::World;
@@ -188,6 +189,11 @@ impl<'w> Followed<'w> {
     /// All is staged and swept: the whole is right, and applying again finds nothing to do.
     async fn finish(&mut self, pipeline: &Pipeline) {
         self.judge.check_complete(self.table).await;
+        let source = &self.world.spec(self.table).source;
+        let location = pipeline.lake_folder(source).expect("a folder");
+        if self.table.task.manifest && self.judge.version().is_some() {
+            manifest::check(&location).await;
+        }
         let replays = self.table.objects.iter().any(|object| object.replays);
         let sequence = self.world.endpoint.sequence.is_some();
         assert_eq!(self.replayed > 0, replays && sequence, "replayed: {}", self.replayed);

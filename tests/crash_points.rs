@@ -14,6 +14,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use crate::support::dms_writer::{Scripted, StagedTable};
 use crate::support::faulty_store::{Fault, FaultyStore, Side};
 use crate::support::judge::{Judge, counts};
+use crate::support::manifest;
 use crate::support::model::{Counts, StagedRow};
 use crate::support::script::{
     bad, change_key, delete, insert, orders, orders_configuration, update,
@@ -60,7 +61,8 @@ async fn every_crash_heals(merge: &'static str) {
         });
         async move { (fault, second_budget, healed.await) }
     });
-    let mut runs = runs.buffer_unordered(4);
+    // Most of the time they wait before they try again.
+    let mut runs = runs.buffer_unordered(16);
     let mut failures = Vec::new();
     while let Some((fault, second_budget, outcome)) = runs.next().await {
         if outcome.is_err() {
@@ -113,6 +115,7 @@ impl Scene {
         ];
         let mut table = orders(script);
         table.task.merge = merge;
+        table.task.manifest = merge == "copy-on-write";
         Self { table, phases: vec![2, 3, 9, 10, 11] }
     }
 
@@ -186,6 +189,9 @@ impl Run {
             assert_eq!(self.reported, committed, "{:?}", self.fault);
         }
         judge.check_complete(&scene.table).await;
+        if scene.table.task.manifest {
+            manifest::check(&self.lake.folder(&["shop", "orders"]).expect("a folder")).await;
+        }
         let again = apply(&self.process(&scene.settings(None)), scene).await;
         assert_eq!((again.objects, again.version), (0, judge.version()), "{again:?}");
         judge

@@ -17,6 +17,7 @@ mod decoding_parquet;
 mod differential;
 mod events;
 mod folding;
+mod glue_entries;
 mod interop;
 mod judge;
 mod lambda;

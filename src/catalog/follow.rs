@@ -2,79 +2,125 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use deltalake::kernel::Version;
 use tokio::sync::OnceCell;
 
 use crate::catalog::glue::Glue;
-use crate::catalog::manifest;
+use crate::catalog::manifest::{self, Manifest};
 use crate::config::{CatalogSettings, TableName, TableSpec};
 use crate::error::Result;
 use crate::schema::TableSchema;
 use crate::storage::Location;
 use crate::table::LakeTable;
 
-/// What this process knows to be in line with a table, so that it is not asked again.
+/// So long an application waits for Glue, if its deadline lets it: rows come first.
+const LONGEST_REGISTERING: Duration = Duration::from_secs(10);
+
+/// What this process knows of what follows its tables, so that it is not asked again.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
-    manifests: Mutex<HashMap<TableName, Version>>,
-    entries: Mutex<HashMap<TableName, TableSchema>>,
+    known: Mutex<HashMap<TableName, Known>>,
     glue: OnceCell<Glue>,
 }
 
+#[derive(Clone, Debug, Default)]
+struct Known {
+    /// The version with which the manifest was last seen in line.
+    manifest: Option<Version>,
+    /// The columns of which Glue was told last.
+    told: Option<Told>,
+}
+
+#[derive(Clone, Debug)]
+struct Told {
+    schema: TableSchema,
+    is_taken: bool,
+}
+
 impl Followed {
-    /// Brings what follows a table in line with it, as far as the settings ask for it; returns
-    /// the table at its newest version if that had to be found out.
+    /// Begins an application: what Glue did not take is tried again, once.
+    pub(crate) fn try_again(&self, table: &TableName) {
+        self.update(table, |known| known.told = known.told.take().filter(|told| told.is_taken));
+    }
+
+    /// Begins a sweep: everything is looked at again, as others may have changed it.
+    pub(crate) fn look_again(&self, table: &TableName) {
+        self.update(table, |known| *known = Known::default());
+    }
+
+    /// Brings what follows a table in line with it, as far as the settings ask for it.
     ///
-    /// A Glue entry that cannot be written is an error of the log alone, and tried again with
-    /// the next application: engines take rows and columns from the table itself.
+    /// What may not be known to the caller yet is found out, but not told: the table at hand is
+    /// what its next commit is made for, and must lose if somebody else has committed.
+    ///
+    /// What keeps readers behind for longer is an error of the log alone, and tried again with
+    /// the next application: the rows are in the table all the same.
     ///
     /// # Errors
-    /// What keeps a manifest from being written: its readers would see old rows.
+    /// `Unavailable` or `Conflict` if the manifest cannot be written now.
     pub(crate) async fn by(
         &self,
         spec: &TableSpec,
         catalog: &CatalogSettings,
         location: &Location,
-        mut table: LakeTable,
-    ) -> Result<LakeTable> {
-        if spec.redshift_manifest && self.manifest_of(&spec.source) != Some(table.version()) {
-            table = Box::pin(manifest::follow(location, table)).await?;
-            let mut manifests = self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
-            manifests.insert(spec.source.clone(), table.version());
+        table: &LakeTable,
+        time_left: Option<Duration>,
+    ) -> Result<()> {
+        let known = self.known(&spec.source);
+        if spec.redshift_manifest && known.manifest != Some(table.version()) {
+            match Box::pin(manifest::follow(location, table)).await? {
+                Manifest::InLine(version) => {
+                    self.update(&spec.source, |known| known.manifest = Some(version));
+                }
+                Manifest::Impossible(why) => {
+                    tracing::error!(table = %spec.source, "manifest not written: {why}");
+                }
+            }
         }
-        if catalog.glue && !self.is_registered(&spec.source, table.schema()) {
-            self.register(spec, catalog, location, &table).await;
+        let is_told = known.told.is_some_and(|told| told.schema == *table.schema());
+        if catalog.glue && !is_told {
+            let time = time_left.unwrap_or(LONGEST_REGISTERING).min(LONGEST_REGISTERING);
+            let registering = self.register(spec, catalog, location, table);
+            let is_taken = tokio::time::timeout(time, registering).await.unwrap_or_else(|_| {
+                tracing::error!(table = %spec.source, "not registered in Glue: no answer in time");
+                false
+            });
+            let told = Told { schema: table.schema().clone(), is_taken };
+            self.update(&spec.source, |known| known.told = Some(told));
         }
-        Ok(table)
+        Ok(())
     }
 
-    fn manifest_of(&self, table: &TableName) -> Option<Version> {
-        self.manifests.lock().unwrap_or_else(PoisonError::into_inner).get(table).copied()
+    fn known(&self, table: &TableName) -> Known {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(table).cloned().unwrap_or_default()
     }
 
-    fn is_registered(&self, table: &TableName, schema: &TableSchema) -> bool {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(table) == Some(schema)
+    fn update(&self, table: &TableName, change: impl FnOnce(&mut Known)) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        change(known.entry(table.clone()).or_default());
     }
 
+    /// Whether Glue took the entry.
     async fn register(
         &self,
         spec: &TableSpec,
         catalog: &CatalogSettings,
         location: &Location,
         table: &LakeTable,
-    ) {
+    ) -> bool {
         let glue = self.glue.get_or_init(Glue::open).await;
         let name = catalog.name_of(&spec.source);
-        match glue.register(&name, location.url(), table.schema()).await {
+        match Box::pin(glue.register(&name, location, table)).await {
             Ok(outcome) => {
                 tracing::info!(table = %spec.source, entry = %name, %outcome, "registered");
-                let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-                entries.insert(spec.source.clone(), table.schema().clone());
+                true
             }
             Err(error) => {
                 tracing::error!(table = %spec.source, "not registered in Glue: {}", error.chain());
+                false
             }
         }
     }

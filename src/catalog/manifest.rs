@@ -7,92 +7,109 @@
 //! writer put an older version back.
 
 use bytes::Bytes;
+use deltalake::kernel::Version;
+use object_store::path::Path;
 use object_store::{
-    Error as StoreError, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, UpdateVersion,
+    Error as StoreError, ObjectMeta, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+    UpdateVersion,
 };
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Location;
-use crate::table::{self, LakeTable, Standing};
+use crate::table::{LakeTable, Standing};
 
 /// The folder that an external table is defined over.
 pub(super) const FOLDER: &str = "_symlink_format_manifest";
 /// So often somebody else may commit or write the manifest first.
 const MOST_ATTEMPTS: u32 = 8;
 
-/// Brings the manifest in line with the newest version, and returns the table at that version.
-/// Nothing is written if it is in line already.
+/// How a manifest stands to its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manifest {
+    /// It names the files of this version, which was the newest.
+    InLine(Version),
+    /// It is left as it was, for this reason.
+    Impossible(&'static str),
+}
+
+/// Brings the manifest in line with the newest version of a table, which may be newer than the
+/// one at hand. Nothing is written if it is in line already.
 ///
-/// An older version never replaces a newer one: what stands there is looked at first, then
-/// whether this version is the newest, and the manifest is written only if it is still what was
-/// looked at. Whoever commits in between writes the manifest after its commit, and so after
-/// this or instead of it.
+/// It does not end with an older version in the place of a newer one. What stands there is looked
+/// at first, then which version is the newest, and the manifest is written only over what was
+/// looked at: who commits later looks later. Where a newer version needs the very manifest that
+/// stands there, its writer has nothing to write and this one is not refused; so the table is
+/// looked at once more behind each write.
 ///
 /// # Errors
 /// `Unavailable` if the store does not answer, `Conflict` if others were first each time.
-pub(super) async fn follow(location: &Location, mut table: LakeTable) -> Result<LakeTable> {
-    let store = location.store();
+pub(super) async fn follow(location: &Location, table: &LakeTable) -> Result<Manifest> {
     let path = location.prefix().clone().join(FOLDER).join("manifest");
+    let mut newest = table.clone();
     for _ in 0..MOST_ATTEMPTS {
-        let found = match store.get(&path).await {
-            Ok(found) => Some((found.meta.clone(), found.bytes().await?)),
-            Err(StoreError::NotFound { .. }) => None,
-            Err(error) => return Err(error.into()),
+        let found = read(location, &path).await?;
+        newest = newest.at_newest(location).await?;
+        let wanted = match content(location, &newest)? {
+            Ok(wanted) => Bytes::from(wanted),
+            Err(why) => return Ok(Manifest::Impossible(why)),
         };
-        match table.standing().await? {
-            Standing::Newest => {}
-            Standing::Behind | Standing::Gone => {
-                let newest = table::open(location, Some(table)).await?;
-                table = newest.ok_or_else(|| {
-                    Error::new(ErrorKind::Conflict, "the table is gone")
-                        .with("table", location.url())
-                })?;
-            }
-        }
-        let wanted = Bytes::from(content(location, &table)?);
+        let in_line = Manifest::InLine(newest.version());
         let mode = match found {
-            Some((_, content)) if content == wanted => return Ok(table),
-            Some((meta, _)) => {
-                PutMode::Update(UpdateVersion { e_tag: meta.e_tag, version: meta.version })
-            }
+            Some((_, content)) if content == wanted => return Ok(in_line),
+            Some((stands, _)) => PutMode::Update(stands),
             None => PutMode::Create,
         };
-        let options = PutOptions { mode, ..PutOptions::default() };
-        match store.put_opts(&path, PutPayload::from(wanted), options).await {
-            Ok(_) => return Ok(table),
-            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => {}
-            Err(error) => return Err(error.into()),
+        if write(location, &path, wanted, mode).await?
+            && newest.standing().await? == Standing::Newest
+        {
+            return Ok(in_line);
         }
     }
-    Err(Error::new(ErrorKind::Conflict, "others wrote the manifest first each time")
+    Err(Error::new(ErrorKind::Conflict, "others wrote the manifest or the table each time")
         .with("table", location.url()))
 }
 
-/// The URIs of the data files, in order. They are not encoded: Hadoop's readers take them as they
-/// are.
-///
-/// # Errors
-/// `SchemaRefused` if a file has masked rows, which would come back, or if partitions would
-/// need manifests of their own.
-fn content(location: &Location, table: &LakeTable) -> Result<String> {
-    let snapshot = table.delta().snapshot()?;
-    let refused =
-        |why: &str| Error::new(ErrorKind::SchemaRefused, why).with("table", location.url());
-    if !snapshot.metadata().partition_columns().is_empty() {
-        return Err(refused("manifests of partitioned tables are not written"));
+/// The manifest that stands there, and what tells it from every other.
+async fn read(location: &Location, path: &Path) -> Result<Option<(UpdateVersion, Bytes)>> {
+    match location.store().get(path).await {
+        Ok(found) => {
+            let ObjectMeta { e_tag, version, .. } = found.meta.clone();
+            Ok(Some((UpdateVersion { e_tag, version }, found.bytes().await?)))
+        }
+        Err(StoreError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
     }
-    let url = location.url();
-    let bucket = format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default());
+}
+
+/// Whether it is written; not if somebody else was first.
+async fn write(location: &Location, path: &Path, content: Bytes, mode: PutMode) -> Result<bool> {
+    let options = PutOptions { mode, ..PutOptions::default() };
+    match location.store().put_opts(path, PutPayload::from(content), options).await {
+        Ok(_) => Ok(true),
+        Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The URIs of the data files, in order, or why there is no manifest that would be right.
+fn content(
+    location: &Location,
+    table: &LakeTable,
+) -> Result<std::result::Result<String, &'static str>> {
+    let snapshot = table.delta().snapshot()?;
+    if !snapshot.metadata().partition_columns().is_empty() {
+        return Ok(Err("partitions would need manifests of their own, which are not written"));
+    }
+    let folder = location.uri();
     let mut uris = Vec::new();
     for file in snapshot.log_data().iter() {
         if file.deletion_vector_descriptor().is_some() {
-            return Err(refused(
-                "rows that are masked would come back in a manifest: `dmslake maintain` rewrites \
-                 their files",
+            return Ok(Err(
+                "masked rows would come back, until maintenance has rewritten their files",
             ));
         }
-        uris.push(format!("{bucket}/{}/{}\n", location.prefix(), file.path()));
+        uris.push(format!("{folder}/{}\n", file.path()));
     }
     uris.sort_unstable();
-    Ok(uris.concat())
+    Ok(Ok(uris.concat()))
 }

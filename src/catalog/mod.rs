@@ -1,6 +1,7 @@
 //! What readers need beside the log: a table's name in a catalogue, the statements that make it
 //! known to an engine, its entry in AWS Glue, and symlink manifests.
 
+mod entry;
 mod follow;
 pub mod glue;
 mod manifest;

@@ -5,11 +5,10 @@ mod spelling;
 
 use std::fmt::Display;
 
-use url::Url;
-
 use crate::catalog::CatalogName;
 use crate::error::Result;
 use crate::schema::TableSchema;
+use crate::storage::is_on_s3;
 use spelling::{backquoted, quoted, text};
 
 /// An engine that reads Delta tables.
@@ -34,8 +33,8 @@ pub enum Engine {
 pub struct Described<'a> {
     /// Its name in the engine's catalogue.
     pub name: &'a CatalogName,
-    /// Its folder, with a slash at the end.
-    pub url: &'a Url,
+    /// Its folder, as [`crate::storage::Location::uri`] writes it.
+    pub uri: &'a str,
     /// Its columns.
     pub schema: &'a TableSchema,
     /// Whether its protocol allows deletion vectors.
@@ -64,9 +63,9 @@ pub fn statements(engine: Engine, table: &Described<'_>) -> Result<Vec<String>> 
 ///
 /// Source: Athena User Guide, "Query Linux Foundation Delta Lake tables".
 fn athena(table: &Described<'_>) -> Result<Vec<String>> {
-    spelling::must_be_on_s3(table.url)?;
+    spelling::must_be_on_s3(table.uri)?;
     let (database, name) = (backquoted(&table.name.database), backquoted(&table.name.table));
-    let location = text(table.url);
+    let location = text(format_args!("{}/", table.uri));
     Ok(vec![
         format!("CREATE DATABASE IF NOT EXISTS {database}"),
         format!(
@@ -78,7 +77,7 @@ fn athena(table: &Described<'_>) -> Result<Vec<String>> {
 
 fn spark(table: &Described<'_>) -> Vec<String> {
     let (database, name) = (backquoted(&table.name.database), backquoted(&table.name.table));
-    let location = text(table.url);
+    let location = text(format_args!("{}/", table.uri));
     vec![
         format!("CREATE DATABASE IF NOT EXISTS {database}"),
         format!("CREATE TABLE IF NOT EXISTS {database}.{name}\nUSING DELTA\nLOCATION {location}"),
@@ -88,8 +87,7 @@ fn spark(table: &Described<'_>) -> Vec<String> {
 /// Takes `delta.register-table-procedure.enabled=true` in the catalog's properties.
 fn trino(table: &Described<'_>) -> Vec<String> {
     let CatalogName { database, table: name } = table.name;
-    // With a slash at its end the connector takes the folder for another one.
-    let location = text(table.url.as_str().trim_end_matches('/'));
+    let location = text(table.uri);
     vec![
         format!("CREATE SCHEMA IF NOT EXISTS delta.{}", quoted(database)),
         format!("CALL delta.system.register_table({}, {}, {location})", text(database), text(name)),
@@ -98,9 +96,9 @@ fn trino(table: &Described<'_>) -> Vec<String> {
 
 fn duckdb(table: &Described<'_>) -> Vec<String> {
     let (database, name) = (quoted(&table.name.database), quoted(&table.name.table));
-    let location = text(table.url);
+    let location = text(format_args!("{}/", table.uri));
     let mut statements = vec!["INSTALL delta".to_owned(), "LOAD delta".to_owned()];
-    if table.url.scheme() != "file" {
+    if is_on_s3(table.uri) {
         let secret = "CREATE SECRET IF NOT EXISTS s3 (TYPE s3, PROVIDER credential_chain)";
         statements.extend(["INSTALL httpfs", "LOAD httpfs", secret].map(str::to_owned));
     }
@@ -113,10 +111,18 @@ fn duckdb(table: &Described<'_>) -> Vec<String> {
 /// What is to be known before the statements are run.
 #[must_use]
 pub fn remarks(engine: Engine, table: &Described<'_>) -> Vec<&'static str> {
-    let is_doubtful = table.may_mask && engine == Engine::Athena;
-    let doubt = "this table may mask rows by deletion vectors; whether Athena reads them, AWS's \
-                 documentation does not say in all of its revisions";
-    is_doubtful.then_some(doubt).into_iter().collect()
+    let remark = match engine {
+        Engine::Athena if table.may_mask => {
+            "this table may mask rows by deletion vectors; whether Athena reads them, AWS's \
+             documentation does not say in all of its revisions"
+        }
+        Engine::Redshift if redshift::may_be_too_long(table.schema) => {
+            "a query fails that reads a text of more than 65,535 bytes, or a binary value of more \
+             than 1,024,000"
+        }
+        _ => return Vec::new(),
+    };
+    vec![remark]
 }
 
 /// One text of statements, each with its semicolon.

@@ -4,7 +4,7 @@ use super::args::{ChosenArguments, DdlArguments};
 use super::choose::Chosen;
 use super::output::Screen;
 use super::run::Exit;
-use crate::catalog::statements::{Described, remarks, script, statements};
+use crate::catalog::statements::{Described, Engine, remarks, script, statements};
 use crate::error::Result;
 
 /// Prints the statements of every chosen table, each once.
@@ -25,10 +25,16 @@ pub(super) async fn run(arguments: &DdlArguments, screen: &Screen) -> Result<Exi
             exit = Exit::Attention;
             continue;
         };
-        let name = catalog.name_of(&spec.source);
+        if arguments.engine == Engine::Redshift && !spec.redshift_manifest {
+            let source = &spec.source;
+            screen.note(format_args!("{source}: left out: set redshift_manifest = true"));
+            exit = Exit::Attention;
+            continue;
+        }
+        let (name, uri) = (catalog.name_of(&spec.source), location.uri());
         let described = Described {
             name: &name,
-            url: location.url(),
+            uri: &uri,
             schema: table.schema(),
             may_mask: table.may_mask(),
             has_manifests: spec.redshift_manifest,

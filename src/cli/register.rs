@@ -7,11 +7,12 @@ use super::run::Exit;
 use crate::catalog::glue::Glue;
 use crate::error::Result;
 
-/// Makes or changes the entry of every chosen table, and says which.
+/// Makes or changes the entry of every chosen table, and says which. One that Glue does not take
+/// keeps no other from being made.
 ///
 /// # Errors
-/// `Config` for a configuration or a table name that cannot be used or a database that Glue does
-/// not have, `Unavailable` if lake or Glue do not answer.
+/// `Config` for a configuration or a table name that cannot be used, `Unavailable` if the lake
+/// does not answer.
 pub(super) async fn run(arguments: &RegisterArguments, screen: &Screen) -> Result<Exit> {
     let chosen = Chosen::open(&arguments.chosen, screen).await?;
     let catalog = &chosen.pipeline.settings().catalog;
@@ -26,8 +27,13 @@ pub(super) async fn run(arguments: &RegisterArguments, screen: &Screen) -> Resul
             continue;
         };
         let name = catalog.name_of(&spec.source);
-        let outcome = glue.register(&name, location.url(), table.schema()).await?;
-        screen.line(format_args!("{}: {name} {outcome}", spec.source))?;
+        match glue.register(&name, &location, &table).await {
+            Ok(outcome) => screen.line(format_args!("{}: {name} {outcome}", spec.source))?,
+            Err(error) => {
+                screen.note(format_args!("{}: not registered: {}", spec.source, error.chain()));
+                exit = Exit::Attention;
+            }
+        }
     }
     Ok(exit)
 }

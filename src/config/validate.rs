@@ -7,6 +7,7 @@ use crate::config::fields::{Place, Violations};
 use crate::config::names::refused_column_name;
 use crate::config::{CatalogSettings, ColumnSpec, MergeMode, TableName, TableSpec};
 use crate::dms::S3Settings;
+use crate::storage::is_on_s3;
 
 /// Checks every table by itself and against the others.
 pub(super) fn tables(tables: &[(Place, TableSpec)], dms: &S3Settings, violations: &Violations) {
@@ -54,7 +55,7 @@ pub(super) fn manifests(tables: &[(Place, TableSpec)], lake: &str, violations: &
         let why = if spec.merge != MergeMode::CopyOnWrite {
             "true contradicts merge: a manifest names whole files, so that rows which deletion \
              vectors mask would come back; allowed: true only with merge = \"copy-on-write\""
-        } else if !lake.starts_with("s3") {
+        } else if !is_on_s3(lake) {
             "true is not allowed; allowed: true only for a lake on S3, from which Redshift reads"
         } else {
             continue;

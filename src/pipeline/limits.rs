@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
 
 /// A request to stop after the current commit; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -28,4 +30,11 @@ pub struct Limits {
     pub deadline: Option<Instant>,
     /// Checked before each slice.
     pub stop: Stop,
+}
+
+impl Limits {
+    /// What is left until the deadline, if there is one.
+    pub(crate) fn time_left(&self, clock: &dyn Clock) -> Option<Duration> {
+        self.deadline.map(|end| end.saturating_duration_since(clock.instant()))
+    }
 }

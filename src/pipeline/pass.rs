@@ -39,6 +39,10 @@ impl Run<'_> {
             None => (table::open(&location, None).await?, None),
         };
         self.settle_unknown(&location).await?;
+        if let Some(table) = &opened {
+            // What an interrupted application left to be done, also where this one is held.
+            self.follow(&location, table).await?;
+        }
         let nothing = Ledger::default();
         let ledger = opened.as_ref().map_or(&nothing, LakeTable::ledger);
         self.report.version = opened.as_ref().map(LakeTable::version);
@@ -155,7 +159,8 @@ impl Run<'_> {
             slice.portions = std::mem::take(&mut waiting);
             match self.apply_slice(location, table.take(), slice).await? {
                 Applied::Table(applied) => {
-                    table = Some(pipeline.follow(self.spec, location, *applied).await?);
+                    self.follow(location, &applied).await?;
+                    table = Some(*applied);
                 }
                 Applied::Nothing(empty) => waiting = empty.portions,
             }
@@ -164,11 +169,13 @@ impl Run<'_> {
         self.report.pending -= waiting.len() as u64;
         if let Some(table) = table {
             checkpoint_after(base, &table).await;
-            // Where nothing was applied, what an interrupted application left to be done.
-            let table = pipeline.follow(self.spec, location, table).await?;
             pipeline.keep_warm(&self.spec.source, table);
         }
         Ok(())
+    }
+
+    async fn follow(&self, location: &Location, table: &LakeTable) -> Result<()> {
+        self.pipeline.follow(self.spec, location, table, self.limits).await
     }
 
     async fn apply_slice(

@@ -51,6 +51,10 @@ pub(super) async fn run(
     let requests_before = requests.so_far();
     let report = TableReport { table: spec.source.to_string(), ..TableReport::default() };
     let pace = Pace::new(limits);
+    match scope {
+        Scope::Everything => pipeline.followed.look_again(&spec.source),
+        Scope::Named(_) => pipeline.followed.try_again(&spec.source),
+    }
     let mut run = Run {
         pipeline,
         spec,

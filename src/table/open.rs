@@ -182,6 +182,17 @@ impl LakeTable {
         }
     }
 
+    /// The table as its log ends now, whichever table that is.
+    ///
+    /// # Errors
+    /// As [`open`]; `Conflict` if there is no table any more.
+    pub(crate) async fn at_newest(self, location: &Location) -> Result<Self> {
+        let newest = open(location, Some(self)).await?;
+        newest.ok_or_else(|| {
+            Error::new(ErrorKind::Conflict, "the table is gone").with("table", location.url())
+        })
+    }
+
     /// Footers of its data files.
     pub(crate) fn footers(&self) -> &Arc<Footers> {
         &self.footers

@@ -62,7 +62,10 @@ impl World {
         let names: Vec<_> = TABLES.choose_multiple(rng, count).collect();
         let mut tables = Vec::new();
         for (schema, table) in names {
-            tables.push(random_table(rng, &endpoint, schema, table));
+            let mut table = random_table(rng, &endpoint, schema, table);
+            // A disk has no conditional writes.
+            table.task.manifest = folder.is_none() && table.task.merge == "copy-on-write";
+            tables.push(table);
         }
         let bounds = Bounds {
             memory_budget: *[None, Some(64 << 10), Some(1 << 20)].choose(rng).expect("a choice"),

@@ -7,7 +7,7 @@ use super::Described;
 use super::spelling::{must_be_on_s3, quoted, text};
 use crate::catalog::manifest::FOLDER;
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Column, ColumnType};
+use crate::schema::{Column, ColumnType, TableSchema};
 
 /// Bytes of the longest text that an external table has.
 const LONGEST_TEXT: u32 = 65_535;
@@ -16,7 +16,7 @@ const LONGEST_BINARY: u32 = 1_024_000;
 
 /// Statements of Redshift, which run outside of a transaction.
 pub(super) fn statements(table: &Described<'_>) -> Result<Vec<String>> {
-    must_be_on_s3(table.url)?;
+    must_be_on_s3(table.uri)?;
     if !table.has_manifests {
         return Err(Error::new(
             ErrorKind::Config,
@@ -40,24 +40,36 @@ pub(super) fn statements(table: &Described<'_>) -> Result<Vec<String>> {
              IAM_ROLE {role}\nCREATE EXTERNAL DATABASE IF NOT EXISTS",
             text(format!("{database}_spectrum"))
         ),
+        // An external table cannot be given columns, only be defined anew; no row is dropped.
+        format!("DROP TABLE IF EXISTS {schema}.{name}"),
         format!("CREATE EXTERNAL TABLE {schema}.{name} {}", definition(table)),
     ])
 }
 
+/// What is longer than its column fails the query that reads it; by default it would be NULL.
 fn definition(table: &Described<'_>) -> String {
     let line =
         |column: &Column| format!("    {} {}", quoted(&column.name), spelled(column.column_type));
     let columns: Vec<String> = table.schema.columns().iter().map(line).collect();
-    let location = text(format!("{}{FOLDER}", table.url));
+    let location = text(format_args!("{}/{FOLDER}", table.uri));
     format!(
         "(\n{}\n)\n\
          ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'\n\
          STORED AS\n\
          INPUTFORMAT 'org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat'\n\
          OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat'\n\
-         LOCATION {location}",
+         LOCATION {location}\n\
+         TABLE PROPERTIES (\n    'data_cleansing_enabled' = 'true',\n    \
+         'surplus_char_handling' = 'FAIL',\n    'surplus_bytes_handling' = 'FAIL'\n)",
         columns.join(",\n")
     )
+}
+
+/// Whether a column may hold what is longer than Redshift's longest type for it.
+pub(super) fn may_be_too_long(schema: &TableSchema) -> bool {
+    let has_no_bound =
+        |column: &Column| matches!(column.column_type, ColumnType::String | ColumnType::Binary);
+    schema.columns().iter().any(has_no_bound)
 }
 
 fn spelled(column_type: ColumnType) -> String {

@@ -2,9 +2,8 @@
 
 use std::fmt::Display;
 
-use url::Url;
-
 use crate::error::{Error, ErrorKind, Result};
+use crate::storage::is_on_s3;
 
 /// `"name"`
 pub(super) fn quoted(name: &str) -> String {
@@ -22,9 +21,9 @@ pub(super) fn text(text: impl Display) -> String {
 }
 
 /// Refuses a table from which a service of AWS could not read.
-pub(super) fn must_be_on_s3(url: &Url) -> Result<()> {
-    if matches!(url.scheme(), "s3" | "s3a") {
+pub(super) fn must_be_on_s3(uri: &str) -> Result<()> {
+    if is_on_s3(uri) {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Config, "the engine reads tables on S3 only").with("table", url))
+    Err(Error::new(ErrorKind::Config, "the engine reads tables on S3 only").with("table", uri))
 }

@@ -82,6 +82,7 @@ fn table_section(rng: &mut StdRng, endpoint: &Endpoint, staged: &StagedTable) ->
     table.insert("source".into(), format!("{}.{}", history.schema, history.table).into());
     table.insert("keys".into(), keys.collect::<Vec<_>>().into());
     table.insert("merge".into(), task.merge.into());
+    table.insert("redshift_manifest".into(), task.manifest.into());
     if task.bad_rows {
         table.insert("on_bad_row".into(), "quarantine".into());
     }

@@ -60,6 +60,8 @@ pub(crate) struct TableTask {
     pub(crate) partial: bool,
     /// `merge`, as the configuration spells it.
     pub(crate) merge: &'static str,
+    /// `redshift_manifest`; not with every way of merging, and in no folder of a disk.
+    pub(crate) manifest: bool,
     /// `on_bad_row = "quarantine"`, and there are bad rows.
     pub(crate) bad_rows: bool,
     pub(crate) stored_timestamp: bool,
@@ -161,6 +163,7 @@ impl TableTask {
             hex: false,
             partial: false,
             merge: MERGE_MODES[0],
+            manifest: false,
             bad_rows: false,
             stored_timestamp: false,
             resumes: false,
@@ -187,6 +190,7 @@ impl TableTask {
             hex: described == Described::All && rng.random_bool(0.3),
             partial: csv && endpoint.no_sup.is_some() && endpoint.op_in_cdc,
             merge: MERGE_MODES.choose(rng).expect("a choice"),
+            manifest: false,
             bad_rows: rng.random_bool(0.25),
             stored_timestamp,
             resumes: rng.random_bool(0.25),

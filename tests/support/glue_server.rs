@@ -1,0 +1,144 @@
+//! A stand-in of AWS Glue that keeps one entry, and its version as AWS documents it: an update of
+//! another version than the one that stands is refused. moto takes each.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use aws_sdk_glue::Client;
+use aws_sdk_glue::config::{BehaviorVersion, Credentials, Region};
+use serde_json::{Value, json};
+
+type Meanwhile = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Kept {
+    /// What `TableInput` said, and its version.
+    entry: Option<(Value, u64)>,
+    /// What happens before the next write is looked at.
+    meanwhile: Option<Meanwhile>,
+}
+
+/// The server; it ends with the process.
+#[derive(Clone)]
+pub(crate) struct GlueServer {
+    address: SocketAddr,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl GlueServer {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let kept = Arc::<Mutex<Kept>>::default();
+        let server = Self { address, kept };
+        let serving = server.clone();
+        thread::spawn(move || {
+            for connection in listener.incoming().map_while(Result::ok) {
+                let serving = serving.clone();
+                thread::spawn(move || serving.serve(&connection));
+            }
+        });
+        server
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        let chain = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .endpoint_url(format!("http://{}", self.address))
+            .credentials_provider(Credentials::new("test", "test", None, None, "tests"));
+        Client::new(&chain.load().await)
+    }
+
+    /// Lets something happen between the next write's request and its answer.
+    pub(crate) fn before_next_write(&self, meanwhile: impl FnOnce() + Send + 'static) {
+        self.kept.lock().expect("not poisoned").meanwhile = Some(Box::new(meanwhile));
+    }
+
+    /// Names of the entry's columns, and how often it was written.
+    pub(crate) fn entry(&self) -> (Vec<String>, u64) {
+        let kept = self.kept.lock().expect("not poisoned");
+        let (entry, version) = kept.entry.as_ref().expect("an entry");
+        let columns = entry["StorageDescriptor"]["Columns"].as_array().expect("columns");
+        let name = |column: &Value| column["Name"].as_str().expect("a name").to_owned();
+        (columns.iter().map(name).collect(), *version)
+    }
+
+    /// Answers the requests of one connection.
+    fn serve(&self, connection: &TcpStream) {
+        let mut reader = BufReader::new(connection);
+        while let Some((target, body)) = request(&mut reader) {
+            let (status, answer) = match self.answer(&target, &body) {
+                Ok(answer) => ("200 OK", answer),
+                Err(kind) => ("400 Bad Request", json!({ "__type": kind, "message": "" })),
+            };
+            let answer = answer.to_string();
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: application/x-amz-json-1.1\r\n\
+                 Content-Length: {}\r\n\r\n",
+                answer.len()
+            );
+            let mut writer = connection;
+            if writer.write_all((head + &answer).as_bytes()).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn answer(&self, target: &str, body: &Value) -> Result<Value, &'static str> {
+        let is_write = target != "AWSGlue.GetTable";
+        let meanwhile =
+            is_write.then(|| self.kept.lock().expect("not poisoned").meanwhile.take()).flatten();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        let mut kept = self.kept.lock().expect("not poisoned");
+        let input = body["TableInput"].clone();
+        match (target, kept.entry.take()) {
+            ("AWSGlue.GetTable" | "AWSGlue.UpdateTable", None) => Err("EntityNotFoundException"),
+            ("AWSGlue.GetTable", Some((entry, version))) => {
+                let mut table = entry.clone();
+                table["VersionId"] = json!(version.to_string());
+                kept.entry = Some((entry, version));
+                Ok(json!({ "Table": table }))
+            }
+            ("AWSGlue.CreateTable", None) => {
+                kept.entry = Some((input, 1));
+                Ok(json!({}))
+            }
+            ("AWSGlue.CreateTable", entry) => {
+                kept.entry = entry;
+                Err("AlreadyExistsException")
+            }
+            ("AWSGlue.UpdateTable", Some((entry, version))) => {
+                let is_current = body["VersionId"] == json!(version.to_string());
+                kept.entry = Some(if is_current { (input, version + 1) } else { (entry, version) });
+                if is_current { Ok(json!({})) } else { Err("ConcurrentModificationException") }
+            }
+            (target, _) => panic!("{target} is not known here"),
+        }
+    }
+}
+
+/// The next request's operation and body; none at the connection's end.
+fn request(reader: &mut impl BufRead) -> Option<(String, Value)> {
+    let (mut target, mut length) = (String::new(), 0);
+    let mut line = String::new();
+    while reader.read_line(&mut line).ok()? > 0 {
+        if line == "\r\n" {
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).ok()?;
+            return Some((target, serde_json::from_slice(&body).expect("a JSON body")));
+        }
+        if let Some((name, value)) = line.split_once(':') {
+            match name.to_ascii_lowercase().as_str() {
+                "x-amz-target" => value.trim().clone_into(&mut target),
+                "content-length" => length = value.trim().parse().expect("a length"),
+                _ => {}
+            }
+        }
+        line.clear();
+    }
+    None
+}
