@@ -19,6 +19,7 @@ class Settings:
     uncertain: dict
     task: dict
     merge: str
+    has_manifests: bool = False
 
     def __str__(self):
         shown = {name: value for name, value in self.s3.items() if name != "CdcMaxBatchInterval"}
@@ -61,7 +62,9 @@ def settings(chance: random.Random, merges: list[str]) -> Settings:
         }
     segments = chance.choice([1, 3])
     task = {"FullLoadSettings": {"Segments": segments}} if segments > 1 else {}
-    return Settings(s3, chance.random() < 0.5, uncertain, task, chance.choice(merges))
+    has_sequence, merge = chance.random() < 0.5, chance.choice(merges)
+    has_manifests = merge == "copy-on-write"  # no other way of merging goes with them
+    return Settings(s3, has_sequence, uncertain, task, merge, has_manifests)
 
 
 def _parquet(chance: random.Random) -> dict:

@@ -116,7 +116,9 @@ class Pipeline:
         if done.returncode:
             raise RuntimeError(f"dmslake init failed: {done.stderr}")
         text = self.config.read_text()
-        text = text.replace("# merge = ", f'merge = "{settings.merge}"  # ', 1)
+        has_manifests = str(settings.has_manifests).lower()
+        chosen = f'merge = "{settings.merge}"\nredshift_manifest = {has_manifests}'
+        text = text.replace("# merge = ", f"{chosen}  # ", 1)
         self.config.write_text(text)
 
     def set_merge(self, merge: str):

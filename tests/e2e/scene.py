@@ -11,6 +11,7 @@ import draw
 import types_table
 from load import SCHEMA, Sysbench
 from pipeline import Pipeline
+from readers.manifest import ByManifest
 from standin import mappings
 
 # sysbench's tables, their rows, and its connections.
@@ -98,6 +99,8 @@ def begin(of: Scene):
 def verdict(of: Scene, readers: list) -> list[str]:
     """Compares every table, as every reader shows it, with the source. Comes to what is wrong."""
     faults, rows, wrong = [], 0, 0
+    if of.settings.has_manifests:
+        readers = [*readers, ByManifest()]
     for schema, name in of.tables:
         cells = []
         for reader in readers:
