@@ -17,7 +17,7 @@ use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::{Location, StoreKind};
 use dmslake::table;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::sync::Notify;
 
 use crate::support::gated_store::{CommitGate, GatedStore};
@@ -188,6 +188,37 @@ async fn masked_rows_keep_the_manifest_away_until_maintenance_but_hold_nothing()
     manifest::check(&shop.folder()).await;
 }
 
+/// A store that takes no manifest.
+#[tokio::test]
+async fn rows_are_applied_although_no_manifest_can_be_written_and_the_failure_is_told() {
+    let shop = Shop::of("log", "append_only = true", "memory_budget = 10_000");
+    let rows: Vec<String> = (0..3_000).map(|id| format!("{id},n\n")).collect();
+    shop.stage("LOAD00000001.csv", Box::leak(rows.concat().into_boxed_str())).await;
+    let refusing =
+        |store| -> Arc<dyn ObjectStore> { Arc::new(GatedStore::new(store, Arc::new(Shut))) };
+    let pipeline = shop.pipeline(&shop.lake.clone().map_store(refusing));
+    let spec = &shop.settings.tables[0];
+    let report = pipeline.apply(spec, &Scope::Everything, &Limits::default(), &Silent).await;
+    assert_eq!((report.status, report.inserted, report.pending), (Status::Failed, 3_000, 0));
+    let again = pipeline.apply(spec, &Scope::Everything, &Limits::default(), &Silent).await;
+    assert_eq!((again.status, again.rows), (Status::Failed, 0), "{again:?}");
+    shop.apply(&shop.pipeline(&shop.lake)).await;
+    manifest::check(&shop.folder()).await;
+}
+
+/// Lets no manifest pass.
+#[derive(Debug)]
+struct Shut;
+
+#[async_trait]
+impl CommitGate for Shut {
+    async fn before_commit(&self, _: &Path) {}
+
+    async fn before_manifest(&self) -> object_store::Result<()> {
+        Err(object_store::Error::Generic { store: "shut", source: "no manifest".into() })
+    }
+}
+
 /// Holds the first manifest until somebody lets it go.
 #[derive(Debug, Default)]
 struct Hold {
@@ -200,11 +231,12 @@ struct Hold {
 impl CommitGate for Hold {
     async fn before_commit(&self, _: &Path) {}
 
-    async fn before_manifest(&self) {
+    async fn before_manifest(&self) -> object_store::Result<()> {
         if !self.is_over.swap(true, std::sync::atomic::Ordering::SeqCst) {
             self.reached.notify_one();
             self.goes_on.notified().await;
         }
+        Ok(())
     }
 }
 

@@ -39,10 +39,11 @@ impl Run<'_> {
             None => (table::open(&location, None).await?, None),
         };
         self.settle_unknown(&location).await?;
-        if let Some(table) = &opened {
-            // What an interrupted application left to be done, also where this one is held.
-            self.follow(&location, table).await?;
-        }
+        // What an interrupted application left to be done, also where this one is held.
+        let not_followed = match &opened {
+            Some(table) => self.follow(&location, table).await.err(),
+            None => None,
+        };
         let nothing = Ledger::default();
         let ledger = opened.as_ref().map_or(&nothing, LakeTable::ledger);
         self.report.version = opened.as_ref().map(LakeTable::version);
@@ -63,6 +64,10 @@ impl Run<'_> {
                 self.pipeline.keep_warm(&self.spec.source, table);
             }
             return Err(hold);
+        }
+        // Rows come first: the next commit is followed too, and fails then if it cannot be.
+        if let Some(error) = not_followed.filter(|_| found.objects.is_empty()) {
+            return Err(error);
         }
         self.announce(&found.objects);
         self.apply_objects(&staging, &location, opened, found.objects).await

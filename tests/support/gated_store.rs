@@ -20,8 +20,10 @@ pub(crate) trait CommitGate: fmt::Debug + Send + Sync {
     /// Returns once the commit that is to stand at this path may be tried.
     async fn before_commit(&self, commit: &Path);
 
-    /// Returns once the manifest may be written.
-    async fn before_manifest(&self) {}
+    /// Returns once the manifest may be written, or why it may not.
+    async fn before_manifest(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The wrapper.
@@ -57,7 +59,7 @@ impl ObjectStore for GatedStore {
             self.gate.before_commit(location).await;
         }
         if location.as_ref().contains("/_symlink_format_manifest/") {
-            self.gate.before_manifest().await;
+            self.gate.before_manifest().await?;
         }
         self.inner.put_opts(location, payload, opts).await
     }
