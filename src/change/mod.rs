@@ -3,8 +3,7 @@
 //! A slice is read in order: its batches get one set of columns and key changes become a
 //! delete and an upsert ([`Changes`]); for rows that do not carry all their values it is
 //! traced where those values stand; a bitmap or a DataFusion plan finds the last change of each
-//! key; and
-//! only what survives is completed and copied. Values of rows that a later change overrides are
+//! key; and only what survives is completed and copied. Values of rows that a later change overrides are
 //! never looked up.
 
 mod batch;
@@ -14,6 +13,7 @@ mod key;
 mod net;
 mod partial;
 mod size;
+mod survivors;
 
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -23,8 +23,8 @@ pub use changes::{Changes, POSITION};
 pub use size::memory_size;
 
 use crate::error::Result;
-use net::Survivors;
 use partial::Origins;
+use survivors::Survivors;
 
 /// What a slice does to its table: each key stands in one row of one of the two at most.
 #[derive(Clone, Debug, Default)]

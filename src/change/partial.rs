@@ -14,7 +14,7 @@ use super::CurrentRows;
 use super::batch::{ChangeBatch, flag};
 use super::changes::Changes;
 use super::key::row_converter;
-use super::net::Survivors;
+use super::survivors::Survivors;
 use crate::dms::Operation;
 use crate::error::{Error, ErrorKind, Result};
 

@@ -4,9 +4,9 @@ mod report;
 
 use super::args::ApplyArguments;
 use super::choose::Chosen;
+use super::exit::Exit;
 use super::output::Screen;
 use super::progress::TableProgress;
-use super::run::Exit;
 use crate::error::Result;
 use crate::pipeline::Scope;
 use crate::source::refused_order;

@@ -2,8 +2,8 @@
 
 use super::args::{ChosenArguments, DdlArguments};
 use super::choose::Chosen;
+use super::exit::Exit;
 use super::output::Screen;
-use super::run::Exit;
 use crate::catalog::statements::{Described, Engine, remarks, script, statements};
 use crate::error::Result;
 

@@ -18,8 +18,8 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 
 use super::args::DemoArguments;
+use super::exit::Exit;
 use super::output::Screen;
-use super::run::Exit;
 use super::{configuration, progress};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;

@@ -15,8 +15,8 @@ use std::path::Path;
 
 use super::args::InitArguments;
 use super::configuration;
+use super::exit::Exit;
 use super::output::{Screen, plural};
-use super::run::Exit;
 use crate::config::EndpointSettings;
 use crate::dms::{S3Settings, TableMappings};
 use crate::error::{Error, ErrorKind, Result};

@@ -4,8 +4,8 @@ mod report;
 
 use super::args::MaintainArguments;
 use super::choose::Chosen;
+use super::exit::Exit;
 use super::output::Screen;
-use super::run::Exit;
 use crate::error::Result;
 use crate::maintenance::Outcome;
 use crate::pipeline::Status;

@@ -9,6 +9,7 @@ mod choose;
 mod configuration;
 mod ddl;
 mod demo;
+mod exit;
 mod init;
 mod logs;
 mod maintain;

@@ -2,8 +2,8 @@
 
 use super::args::RegisterArguments;
 use super::choose::Chosen;
+use super::exit::Exit;
 use super::output::Screen;
-use super::run::Exit;
 use crate::catalog::glue::Glue;
 use crate::error::Result;
 

@@ -5,33 +5,13 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use super::args::{Arguments, Command};
+use super::exit::Exit;
 use super::output::Screen;
 use super::{apply, ddl, demo, init, logs, maintain, register};
 use crate::error::{Error, ErrorKind, Result};
 
 /// DataFusion plans by recursion; unoptimised builds need more than a thread's usual stack.
 const STACK_BYTES: usize = 8 << 20;
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Exit {
-    /// Everything is done.
-    Done,
-    /// Something is held, failed or unfinished.
-    Attention,
-    /// The command line or the configuration cannot be used.
-    Usage,
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Done => 0,
-            Exit::Attention => 1,
-            Exit::Usage => 2,
-        })
-    }
-}
 
 /// Runs the command line of this process to its exit code.
 pub fn main() -> ExitCode {

@@ -15,7 +15,7 @@ use crate::maintenance::checkpoint::before;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::tombstones::{removed_since, vector_path};
 use crate::table::LakeTable;
-use crate::table::footer::path_of;
+use crate::table::data_file_bytes::path_of;
 
 /// Files that are to go.
 #[derive(Debug)]

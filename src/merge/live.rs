@@ -15,7 +15,7 @@ use crate::merge::partition::PartitionValues;
 use crate::merge::prune::{Selected, in_memory};
 use crate::merge::{typed, vectors};
 use crate::table::LakeTable;
-use crate::table::footer::unreadable;
+use crate::table::data_file_bytes::unreadable;
 
 /// The rows of a data file that no deletion vector masks, in the order of the file: the
 /// table's columns, in its order and types.

@@ -25,7 +25,8 @@ use crate::merge::touched::{Match, Touched};
 use crate::merge::typed;
 use crate::merge::vectors;
 use crate::table::LakeTable;
-use crate::table::footer::{DataFileBytes, Footers, unreadable};
+use crate::table::data_file_bytes::{DataFileBytes, unreadable};
+use crate::table::footer::Footers;
 
 /// Files looked into at once: enough to hide the time that a store takes to answer.
 const FILES_AT_ONCE: usize = 16;

@@ -15,7 +15,7 @@ use crate::merge::prune::{Selected, in_memory};
 use crate::merge::touched::Touched;
 use crate::merge::typed;
 use crate::table::LakeTable;
-use crate::table::footer::unreadable;
+use crate::table::data_file_bytes::unreadable;
 
 /// The table's rows with these keys: the key columns and `columns`, as far as the table has
 /// them, typed as its schema.

@@ -15,15 +15,13 @@ use crate::error::Result;
 use crate::schema::ColumnType;
 use crate::source::appender::Appender;
 use crate::source::cast_time::{days, instants, times_of_day};
+use crate::source::faults::{Faults, flag, flag_lost};
 use crate::source::reading::{Domain, Reading, is_year};
 use crate::source::text::{self, Fault};
 
 /// Values that cannot be told are NULL, and found by comparing with what was there before.
 const SAFE: CastOptions<'static> =
     CastOptions { safe: true, format_options: arrow::util::display::FormatOptions::new() };
-
-/// Where faults go: position in the array, and what is wrong.
-pub(super) type Faults = Vec<(usize, Fault)>;
 
 /// Whether values of that Arrow type can be read as the domain at all.
 pub(super) fn is_readable(domain: Domain, physical: &DataType) -> bool {
@@ -165,31 +163,6 @@ fn each<T, U>(
         }
     };
     values.enumerate().map(read_one).collect()
-}
-
-/// Notes every value that is not `good` as out of range.
-pub(super) fn flag<T>(
-    values: impl Iterator<Item = Option<T>>,
-    good: impl Fn(T) -> bool,
-    faults: &mut Faults,
-) {
-    for (position, value) in values.enumerate() {
-        if value.is_some_and(|value| !good(value)) {
-            faults.push((position, Fault::OutOfRange));
-        }
-    }
-}
-
-/// Notes every value that a cast could not tell as out of range.
-pub(super) fn flag_lost(before: &dyn Array, after: &dyn Array, faults: &mut Faults) {
-    if before.null_count() == after.null_count() {
-        return;
-    }
-    for position in 0..before.len() {
-        if after.is_null(position) && !before.is_null(position) {
-            faults.push((position, Fault::OutOfRange));
-        }
-    }
 }
 
 fn whole(input: &ArrayRef, faults: &mut Faults) -> Result<Int64Array> {

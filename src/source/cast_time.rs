@@ -11,7 +11,7 @@ use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
 
 use crate::error::Result;
-use crate::source::cast::{Faults, flag, flag_lost};
+use crate::source::faults::{Faults, flag, flag_lost};
 use crate::source::text::MICROS_PER_DAY;
 
 /// Days from 1970-01-01 to 0001-01-01.

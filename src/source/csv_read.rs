@@ -9,7 +9,7 @@ use crate::source::csv_scan::{Dialect, EndlessQuote, Scanner};
 use crate::source::csv_shape::{self, Glimpse};
 use crate::source::feed::Feed;
 use crate::source::fetch::ObjectBytes;
-use crate::source::open::Passage;
+use crate::source::passage::Passage;
 use crate::source::rules::RowRules;
 use crate::source::sequence::SequenceTrack;
 use crate::source::subject::Subject;

@@ -12,6 +12,7 @@ mod csv_decode;
 mod csv_read;
 mod csv_scan;
 mod csv_shape;
+mod faults;
 mod feed;
 mod fetch;
 mod identify;
@@ -19,6 +20,7 @@ mod listing;
 mod object;
 mod open;
 mod parquet_read;
+mod passage;
 #[cfg(feature = "cli")]
 mod peek;
 mod ranges;

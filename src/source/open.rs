@@ -13,6 +13,7 @@ use crate::source::columns::Expected;
 use crate::source::csv_read::CsvReader;
 use crate::source::fetch::ObjectBytes;
 use crate::source::parquet_read::ParquetReader;
+use crate::source::passage::Passage;
 use crate::source::sequence::ChangeSequence;
 use crate::source::subject::Subject;
 use crate::source::{DecodedBatch, StagedObject};
@@ -35,14 +36,6 @@ pub struct DecodeContext<'a> {
     pub batch_rows: usize,
     /// A batch ends once so many bytes are read for it; it then holds one row at least.
     pub batch_bytes: usize,
-}
-
-/// Which rows of an object are read, and how many at once.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Passage {
-    pub(super) skip_rows: u64,
-    pub(super) batch_rows: usize,
-    pub(super) batch_bytes: usize,
 }
 
 /// The changes of one staged object, in row order, in bounded memory.

@@ -10,7 +10,7 @@ use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 use crate::error::Result;
-use crate::table::footer::{DataFileBytes, unreadable};
+use crate::table::data_file_bytes::{DataFileBytes, unreadable};
 use crate::table::kept::Kept;
 
 /// Bytes of filters that are kept.

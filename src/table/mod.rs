@@ -4,6 +4,7 @@
 mod commit;
 mod commit_log;
 mod create;
+pub(crate) mod data_file_bytes;
 pub(crate) mod filter;
 pub(crate) mod footer;
 mod kept;

@@ -13,7 +13,6 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use crate::error::Result;
 use crate::merge::data_file::{FileLayout, has_bounds};
-use crate::merge::rewrite::steps::Step;
 
 /// The row groups of a file, and how the replacement's columns stand in them.
 pub(super) struct Copier {
@@ -53,14 +52,10 @@ impl Copier {
             && self.keys.iter().all(|&key| has_bounds(metadata, key))
     }
 
-    /// Where the row groups of a step stand in the file.
-    pub(super) fn byte_range(&self, step: &Step) -> Range<u64> {
-        let groups = match step {
-            Step::Copy(group) => *group..*group + 1,
-            Step::Encode(run) => run.first..run.first + run.count,
-        };
-        let chunks =
-            || self.footer.row_groups()[groups.clone()].iter().flat_map(RowGroupMetaData::columns);
+    /// Where row groups stand in the file.
+    pub(super) fn byte_range(&self, row_groups: Range<usize>) -> Range<u64> {
+        let row_groups = &self.footer.row_groups()[row_groups];
+        let chunks = || row_groups.iter().flat_map(RowGroupMetaData::columns);
         let start = chunks().map(|chunk| chunk.byte_range().0).min().unwrap_or_default();
         let end = chunks().map(end).max().unwrap_or_default();
         start..end

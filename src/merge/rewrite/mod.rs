@@ -23,7 +23,7 @@ use crate::merge::rewrite::copy::Copier;
 use crate::merge::rewrite::edited::{EditedRows, Images, Source};
 use crate::merge::rewrite::steps::{Step, plan};
 use crate::merge::touched::Touched;
-use crate::table::footer::path_of;
+use crate::table::data_file_bytes::path_of;
 
 /// What became of a touched file.
 #[derive(Clone, Debug, Default)]
@@ -101,7 +101,7 @@ impl Replacement<'_> {
         let (store, path, copier) = (self.store, self.path, self.copier);
         let fetch = async |step: Option<&Step>| match step {
             Some(step) => {
-                let range = copier.byte_range(step);
+                let range = copier.byte_range(step.row_groups());
                 FileRange::fetch(store, path, range).await.map(Some)
             }
             None => Ok(None),

@@ -1,5 +1,7 @@
 //! Which row groups of a touched file are copied, which are encoded anew, and which are gone.
 
+use std::ops::Range;
+
 use crate::error::Result;
 use crate::merge::data_file::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 use crate::merge::rewrite::copy::Copier;
@@ -12,6 +14,16 @@ pub(super) enum Step {
     Copy(usize),
     /// Row groups that are decoded, edited and encoded.
     Encode(Run),
+}
+
+impl Step {
+    /// The row groups that it takes, by their places in the file.
+    pub(super) fn row_groups(&self) -> Range<usize> {
+        match self {
+            Self::Copy(group) => *group..*group + 1,
+            Self::Encode(run) => run.first..run.first + run.count,
+        }
+    }
 }
 
 /// Row groups that follow each other, and what changes in them.

@@ -1,0 +1,24 @@
+//! How a command ends, and the exit code that says so.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// Everything is done.
+    Done,
+    /// Something is held, failed or unfinished.
+    Attention,
+    /// The command line or the configuration cannot be used.
+    Usage,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Attention => 1,
+            Exit::Usage => 2,
+        })
+    }
+}

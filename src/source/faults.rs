@@ -1,0 +1,33 @@
+//! Values of a column that are not what they should be.
+
+use arrow::array::Array;
+
+use crate::source::text::Fault;
+
+/// Where faults go: position in the array, and what is wrong.
+pub(super) type Faults = Vec<(usize, Fault)>;
+
+/// Notes every value that is not `good` as out of range.
+pub(super) fn flag<T>(
+    values: impl Iterator<Item = Option<T>>,
+    good: impl Fn(T) -> bool,
+    faults: &mut Faults,
+) {
+    for (position, value) in values.enumerate() {
+        if value.is_some_and(|value| !good(value)) {
+            faults.push((position, Fault::OutOfRange));
+        }
+    }
+}
+
+/// Notes every value that a cast could not tell as out of range.
+pub(super) fn flag_lost(before: &dyn Array, after: &dyn Array, faults: &mut Faults) {
+    if before.null_count() == after.null_count() {
+        return;
+    }
+    for position in 0..before.len() {
+        if after.is_null(position) && !before.is_null(position) {
+            faults.push((position, Fault::OutOfRange));
+        }
+    }
+}
