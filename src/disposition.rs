@@ -1,4 +1,6 @@
-//! What follows from each kind of error: the one table.
+//! What follows from each kind of error: the one table, and how it leaves a table.
+
+use serde::Serialize;
 
 use crate::error::ErrorKind;
 
@@ -61,4 +63,27 @@ pub fn disposition(kind: ErrorKind) -> Disposition {
         }
     };
     Disposition { action, operator }
+}
+
+/// How a table stands after an application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything that could be applied was.
+    #[default]
+    Ok,
+    /// Nothing is lost, a person must look.
+    Held,
+    /// It did not work; running again is safe.
+    Failed,
+}
+
+impl Status {
+    /// How a table stands that an error of this kind ended.
+    pub(crate) fn after(kind: ErrorKind) -> Self {
+        match disposition(kind).action {
+            Action::Hold | Action::Quarantine => Self::Held,
+            Action::Retry | Action::GiveBack | Action::Fail => Self::Failed,
+        }
+    }
 }

@@ -72,6 +72,7 @@ pub mod dms;
 pub mod error;
 pub mod event;
 pub mod lambda;
+mod limits;
 pub mod maintenance;
 pub mod memory;
 pub mod merge;

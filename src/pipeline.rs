@@ -3,7 +3,6 @@
 
 mod budget;
 mod commit;
-mod limits;
 mod pass;
 mod ready;
 mod report;
@@ -14,8 +13,11 @@ mod slicer;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use limits::{Limits, Stop};
-pub use report::{Observer, Silent, Status, Step, TableReport};
+pub use report::{Observer, Silent, Step, TableReport};
+
+pub use crate::disposition::Status;
+pub use crate::limits::{Limits, Stop};
+pub use crate::source::Scope;
 
 use crate::catalog::Followed;
 use crate::clock::Clock;
@@ -26,17 +28,6 @@ use crate::pipeline::budget::memory_budget;
 use crate::source::{Survey, survey};
 use crate::storage::{Location, RequestCounter, encode_segment};
 use crate::table::{self, LakeTable};
-
-/// Which staged objects an application looks at. What is applied, and in what order, follows
-/// from the table's progress alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// Lists everything: the CLI, and the scheduled sweep.
-    Everything,
-    /// Lists the look-back window, the full load while it is open, and looks at these objects,
-    /// named by their full keys in the staging bucket.
-    Named(Vec<String>),
-}
 
 /// The components that apply tables: where objects come from, where tables stand, and time.
 ///

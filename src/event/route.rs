@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Content, Doorbell, Unreadable};
 use crate::config::{Settings, TableName, TableSpec};
 use crate::dms::object_name::is_skipped;
-use crate::pipeline::Scope;
+use crate::source::Scope;
 use crate::storage::{Location, StoreKind};
 
 /// One table that was rung for.

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::config::TableName;
+use crate::disposition::Status;
 use crate::error::{Error, ErrorKind};
-use crate::pipeline::Status;
 
 /// The kinds of maintenance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

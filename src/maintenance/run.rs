@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::TableSpec;
 use crate::error::Result;
+use crate::limits::Limits;
 use crate::maintenance::commit::{Committed, Replaced, Replacement, commit, replace};
 use crate::maintenance::compaction::{self, Compaction};
 use crate::maintenance::live_file::LiveFile;
@@ -13,7 +14,6 @@ use crate::maintenance::purge::{self, Purge};
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
 use crate::maintenance::{checkpoint, lower, rewrite, sorted, vacuum};
 use crate::merge::FileLayout;
-use crate::pipeline::Limits;
 use crate::storage::Location;
 use crate::table::{self, LakeTable};
 

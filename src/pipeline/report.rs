@@ -2,32 +2,9 @@
 
 use serde::Serialize;
 
-use crate::disposition::{Action, disposition};
+use crate::disposition::Status;
 use crate::error::ErrorKind;
 use crate::storage::Requests;
-
-/// How a table stands after an application.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Everything that could be applied was.
-    #[default]
-    Ok,
-    /// Nothing is lost, a person must look.
-    Held,
-    /// It did not work; running again is safe.
-    Failed,
-}
-
-impl Status {
-    /// How a table stands that an error of this kind ended.
-    pub(crate) fn after(kind: ErrorKind) -> Self {
-        match disposition(kind).action {
-            Action::Hold | Action::Quarantine => Self::Held,
-            Action::Retry | Action::GiveBack | Action::Fail => Self::Failed,
-        }
-    }
-}
 
 /// The result of one application of one table; counts are those of this run's own commits.
 ///

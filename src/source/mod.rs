@@ -26,6 +26,7 @@ mod peek;
 mod ranges;
 mod reading;
 mod rules;
+mod scope;
 mod sequence;
 mod subject;
 mod survey;
@@ -38,6 +39,7 @@ pub use object::{Identity, StagedObject};
 pub use open::{DecodeContext, ObjectReader, open};
 #[cfg(feature = "cli")]
 pub(crate) use peek::first_record;
+pub use scope::Scope;
 pub use sequence::ChangeSequence;
 pub use survey::{Survey, refused_order, survey};
 
