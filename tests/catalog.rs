@@ -392,6 +392,31 @@ fn each_engine_is_told_in_its_own_language() {
 }
 
 #[test]
+fn redshift_gets_a_type_for_every_column() {
+    let spelled = [
+        (ColumnType::Byte, "smallint"),
+        (ColumnType::Short, "smallint"),
+        (ColumnType::Int, "integer"),
+        (ColumnType::Long, "bigint"),
+        (ColumnType::Decimal { precision: 9, scale: 2 }, "decimal(9,2)"),
+        (ColumnType::Double, "double precision"),
+        (ColumnType::Boolean, "boolean"),
+        (ColumnType::Date, "date"),
+        (ColumnType::Timestamp, "timestamp"),
+        (ColumnType::String, "varchar(65535)"),
+        (ColumnType::Binary, "varbyte(1024000)"),
+    ];
+    let name = CatalogName { database: "shop".into(), table: "orders".into() };
+    for (column_type, spelling) in spelled {
+        let column = Column { name: "c".into(), column_type, nullable: true };
+        let schema = TableSchema::new(vec![column]);
+        let table = described(&name, "s3://lake/shop/orders", &schema);
+        let said = script(&statements(Engine::Redshift, &table).expect("on S3, with manifests"));
+        assert!(said.contains(&format!("(\n    \"c\" {spelling}\n)")), "{said}");
+    }
+}
+
+#[test]
 fn an_engine_that_cannot_read_a_table_is_refused() {
     let name = CatalogName { database: "shop".into(), table: "orders".into() };
     let schema = TableSchema::default();
