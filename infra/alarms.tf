@@ -7,6 +7,12 @@ locals {
   task_dimensions   = { for task in aws_dms_replication_task.this : "task" => { ReplicationInstanceIdentifier = local.replication_id, ReplicationTaskIdentifier = element(split(":", task.replication_task_arn), 6) } }
   source_dimensions = { for database in aws_db_instance.this : "database" => { DBInstanceIdentifier = database.identifier } }
 
+  # What a log line tells is told again by every sweep while it is so. Two sweeps and one invocation
+  # hold at least one line of each table, so that no alarm ends while its condition still holds, and
+  # it ends at most so much later. Without a sweep nobody may look again; then a line counts for a day.
+  # CloudWatch takes multiples of a minute.
+  told_again = local.sweep_seconds == 0 ? 86400 : 60 * ceil((2 * local.sweep_seconds + var.function.timeout) / 60)
+
   # Every alarm fires after one period above (or below) its threshold.
   alarm_defaults = {
     namespace  = var.name
@@ -25,38 +31,37 @@ locals {
       held = {
         description = "A table is held: nothing is lost, but a person must look. Its log line says why and what to do"
         metric      = "HeldTables"
-        # A hold is found again by every sweep, so the alarm must not end in between.
-        period = 7200
+        period      = local.told_again
       }
       failed = {
-        description = "A table failed three times or more in half an hour; its log line says why"
+        description = "A table failed three times or more in ${local.told_again / 60} minutes; its log line says why"
         metric      = "FailedTables"
         threshold   = 2
-        period      = 1800
+        period      = local.told_again
       }
       expiring = {
         description = "An object that is not applied has a third of its life in staging behind it: look before it expires"
         metric      = "OldestPending"
         statistic   = "Maximum"
         threshold   = local.expiry_seconds / 3
-        period      = 3600
+        period      = local.told_again
       }
       lag = {
         description = "An object waits for longer than ${var.monitoring.lag_minutes} minutes"
         metric      = "OldestPending"
         statistic   = "Maximum"
         threshold   = var.monitoring.lag_minutes * 60
-        period      = 900
+        period      = local.told_again
       }
       unconfigured = {
         description = "Tables are staged that are not configured"
         metric      = "Unconfigured"
-        period      = 7200
+        period      = local.told_again
       }
       readers-behind = {
         description = "Glue refused a table's entry, or a manifest could not be written: readers see the table as it was. It is tried again"
         metric      = "ReadersBehind"
-        period      = 7200
+        period      = local.told_again
       }
       errors = {
         description = "Invocations of the function failed"
@@ -89,13 +94,13 @@ locals {
     },
     var.doorbell.sweep == "" ? {} : {
       silent = {
-        description = "The function was not invoked for six hours, not even by the sweep"
+        description = "The function was not invoked for ${local.sweep_seconds / 10} minutes, not even by the sweep"
         namespace   = "AWS/Lambda"
         metric      = "Invocations"
         dimensions  = local.on_function
         operator    = "LessThanThreshold"
         threshold   = 1
-        period      = 21600
+        period      = 6 * local.sweep_seconds
         missing     = "breaching"
       }
     },

@@ -1,5 +1,5 @@
 # Rewrites that are too large for a function: it leaves them alone and says so in its report. The
-# job costs nothing until somebody starts it, and refuses to run unless the doorbell is paused,
+# job costs nothing until somebody starts it, and refuses to run unless queue and sweep are paused,
 # because Spark's commits to S3 do not take part in the race that the function's are safe in.
 
 resource "aws_s3_object" "backfill" {
@@ -15,9 +15,15 @@ resource "aws_s3_object" "backfill" {
   depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_server_side_encryption_configuration.this]
 }
 
+# As Glue 5 names them: with a security configuration that encrypts logs, by it and the role too.
+locals {
+  backfill_group  = local.kms_on ? "${local.backfill_prefix}/${local.backfill_name}-role/${local.backfill_name}" : local.backfill_prefix
+  backfill_groups = var.backfill.enabled ? toset([for name in ["error", "output"] : "${local.backfill_group}/${name}"]) : toset([])
+}
+
 resource "aws_cloudwatch_log_group" "backfill" {
-  count             = var.backfill.enabled ? 1 : 0
-  name              = local.backfill_log
+  for_each          = local.backfill_groups
+  name              = each.value
   retention_in_days = var.function.log_days
   kms_key_id        = local.kms_key_arn
   tags              = local.tags
@@ -48,16 +54,17 @@ resource "aws_glue_job" "backfill" {
   }
 
   default_arguments = {
-    "--datalake-formats"                 = "delta"
-    "--conf"                             = "spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog"
-    "--enable-continuous-cloudwatch-log" = "true"
-    "--continuous-log-logGroup"          = local.backfill_log
-    "--lake"                             = "s3://${local.lake_bucket}/${var.lake.prefix}"
-    "--doorbell"                         = aws_lambda_event_source_mapping.doorbell.uuid
-    "--action"                           = "optimize"
+    "--datalake-formats"       = "delta"
+    "--conf"                   = "spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog"
+    "--custom-logGroup-prefix" = local.backfill_prefix
+    "--lake"                   = "s3://${local.lake_bucket}/${var.lake.prefix}"
+    "--doorbell"               = aws_lambda_event_source_mapping.doorbell.uuid
+    "--sweep"                  = local.sweep_name
+    "--action"                 = "optimize"
   }
 }
 
+# Takes effect only because the script calls Job.init. The job keeps no bookmarks.
 resource "aws_glue_security_configuration" "backfill" {
   count = var.backfill.enabled && local.kms_on ? 1 : 0
   name  = local.backfill_name
@@ -78,6 +85,7 @@ resource "aws_glue_security_configuration" "backfill" {
 }
 
 locals {
+  backfill_log_arn = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.backfill_log}"
   backfill_policy = {
     Version = "2012-10-17"
     Statement = concat([
@@ -101,16 +109,26 @@ locals {
         Resource = aws_lambda_event_source_mapping.doorbell.arn
       },
       {
-        Sid    = "WriteLogs"
-        Effect = "Allow"
-        Action = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource = [
-          "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.backfill_log}:*",
-          "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws-glue/jobs/output:*",
-          "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws-glue/jobs/error:*",
-        ]
+        # Named although there may be none: the answer that it is absent needs the permission too.
+        Sid      = "SeeWhetherSwept"
+        Effect   = "Allow"
+        Action   = ["scheduler:GetSchedule"]
+        Resource = "arn:${local.partition}:scheduler:${local.region}:${local.account}:schedule/default/${local.sweep_name}"
+      },
+      {
+        Sid      = "WriteLogs"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = "${local.backfill_log_arn}:*"
       },
       ],
+      # Glue ties its log groups to the key in the role's name, and logs nothing where it may not.
+      local.kms_on ? [{
+        Sid      = "EncryptLogs"
+        Effect   = "Allow"
+        Action   = ["logs:AssociateKmsKey"]
+        Resource = [local.backfill_log_arn, "${local.backfill_log_arn}:*"]
+      }] : [],
       local.kms_read,
       local.kms_write,
     )

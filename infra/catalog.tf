@@ -94,6 +94,13 @@ locals {
         Resource = local.catalog_arns
       },
       {
+        # Athena asks for it whatever database is queried.
+        Sid      = "SeeDefaultDatabase"
+        Effect   = "Allow"
+        Action   = ["glue:GetDatabase"]
+        Resource = "arn:${local.partition}:glue:${local.region}:${local.account}:database/default"
+      },
+      {
         Sid    = "Query"
         Effect = "Allow"
         Action = [
@@ -105,8 +112,15 @@ locals {
       {
         Sid      = "Results"
         Effect   = "Allow"
-        Action   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+        Action   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
         Resource = "${local.lake_arn}/${local.athena_prefix}/*"
+      },
+      {
+        Sid       = "ListResults"
+        Effect    = "Allow"
+        Action    = ["s3:ListBucket"]
+        Resource  = local.lake_arn
+        Condition = { StringLike = { "s3:prefix" = ["${local.athena_prefix}/*"] } }
       },
       {
         Sid      = "ResultsLocation"

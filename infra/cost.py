@@ -9,70 +9,77 @@ cost.py --check COST.md      fails unless the file holds these tables
 import argparse
 import sys
 
-# What each input is: value, unit, where it comes from. The marks are: doc, of the maker; 3rd, of
-# others only; unv, unverified; measured, README.md "Measured"; assumed, change it.
+# What each input is: value, unit, basis. A basis says where it comes from: measured, by the project's
+# benchmarks (README.md, Measured); counted, in its code or configuration; setting, a variable of this
+# configuration; AWS, its documentation; modelled, assumed for want of a measurement; load, yours to say.
 INPUTS = {
-    # The load.
-    "changes_per_day": (1_000_000, "changes", "assumed"),
-    "tables": (5, "tables that change in every interval", "assumed"),
-    "batch_interval": (60, "s", "staged_format.batch_interval"),
-    "staged_bytes_per_change": (100, "B", "assumed: Parquet, GZIP"),
-    "row_bytes": (40, "B", "assumed: a row in the lake's Parquet"),
-    "lake_rows": (10_000_000, "rows of each table", "as in the measurement"),
+    "changes_per_day": (1_000_000, "changes", "load"),
+    "tables": (5, "tables that change in every interval", "load"),
+    "lake_rows": (10_000_000, "rows of each table", "load; as in the measurement"),
     "days": (30, "days of a month", "by definition"),
     # What was measured of one commit.
     "roundtrip_seconds_vectors": (0.294, "s", "measured: cargo bench -- batches, 30 ms a request"),
     "roundtrip_seconds_copy": (0.329, "s", "measured: cargo bench -- batches, 30 ms a request"),
     "merge_seconds_vectors": (0.061, "s", "measured: 1,000 changes anywhere in 10 M rows, two cores"),
     "merge_seconds_copy": (1.45, "s", "measured: 1,000 changes anywhere in 10 M rows, two cores"),
-    "slowdown": (2, "×", "assumed: one processor of Lambda against the two of the measurement"),
     "requests_vectors": (24, "requests", "measured: cargo bench -- batches"),
     "requests_copy": (23, "requests", "measured: cargo bench -- batches"),
-    "lists": (4, "of these LIST", "README.md, Where each round trip goes"),
-    "puts_vectors": (3, "of these PUT", "the same: data file, deletion vector, commit"),
-    "puts_copy": (2, "of these PUT", "the same: data file, commit; more where more files change"),
     "written_vectors_per_change": (1_350, "B", "measured: 27 KB for 20 changes, the same for each"),
     "written_copy_small": (2_900_000, "B", "measured: a table of 100,000 rows"),
     "spark_seconds_vectors": (8.99, "s", "measured: Spark 4.0.5, 10,000 changes anywhere, warm, 2 cores"),
     "spark_seconds_copy": (12.7, "s", "measured: the same"),
+    "lists": (4, "of these LIST", "counted: README.md, Where each round trip goes"),
+    "puts_vectors": (3, "of these PUT", "counted: data file, deletion vector, commit"),
+    "puts_copy": (2, "of these PUT", "counted: data file, commit; more where more files change"),
     # How the parts are set up.
-    "function_gb": (1.769, "GB", "function.memory_mb"),
-    "staging_days": (30, "days", "staging.expiry_days"),
-    "lake_days": (14, "days", "vacuum after 7, lake.noncurrent_days 7"),
-    "pollers": (5, "queue polls at once", "doc"),
-    "sweeps_per_day": (24, "sweeps", "doorbell.sweep"),
-    "log_bytes_per_commit": (1_500, "B", "assumed: two lines"),
-    "alarms": (15, "alarms", "alarms.tf"),
-    "metrics": (10, "custom metrics", "monitoring.tf"),
-    "glue_minutes_between": (5, "min", "the alternative"),
-    "glue_dpus": (2, "DPUs", "the least that a Spark job takes"),
-    "glue_start_seconds": (20, "s billed", "assumed: Spark's session"),
-    "emr_vcpus": (8, "vCPUs", "assumed: a driver and an executor of 4"),
-    "emr_gb": (32, "GB", "assumed: the same, 16 each"),
-    # Prices in USD, US East (N. Virginia), before free tiers; noted November 2026.
-    "lambda_gb_second": (0.0000133334, "USD/GB-s, arm64", "3rd, agreeing"),
-    "lambda_million": (0.20, "USD/M requests", "3rd, agreeing"),
-    "s3_put_thousand": (0.005, "USD/1,000 PUT or LIST", "3rd"),
-    "s3_get_thousand": (0.0004, "USD/1,000 GET", "3rd"),
-    "s3_gb_month": (0.023, "USD/GB-month", "3rd"),
-    "sqs_million": (0.40, "USD/M requests", "unv"),
-    "logs_gb": (0.50, "USD/GB taken in", "unv"),
-    "alarm_month": (0.10, "USD/alarm-month", "unv"),
-    "metric_month": (0.30, "USD/metric-month", "unv"),
-    "glue_dpu_hour": (0.44, "USD/DPU-h, per second, 1 min minimum", "3rd"),
-    "emr_vcpu_hour": (0.052624, "USD/vCPU-h, x86", "unv"),
-    "emr_gb_hour": (0.0057785, "USD/GB-h", "unv"),
-    "rds_hour": (0.064, "USD/h, db.t4g.medium", "3rd, one table"),
-    "rds_gb_month": (0.115, "USD/GB-month", "3rd, one table"),
-    "dms_hour": (0.072, "USD/h, t3.medium", "3rd, tables disagree: 0.068 to 0.080"),
-    "dms_gb_month": (0.115, "USD/GB-month", "3rd, one table"),
-    "storage_gb": (50, "GB of each of RDS and DMS", "source_database, dms"),
-    "secret_month": (0.40, "USD/secret-month", "unv"),
-    "endpoint_hour": (0.01, "USD/h for each zone", "unv"),
-    "key_month": (1.00, "USD/key-month", "unv"),
-    "redshift_rpu_hour": (0.375, "USD/RPU-h while it works", "unv"),
-    "athena_tb": (5.0, "USD/TB read", "unv"),
+    "batch_interval": (60, "s", "setting: staged_format.batch_interval"),
+    "function_gb": (1.769, "GB", "setting: function.memory_mb"),
+    "staging_days": (30, "days", "setting: staging.expiry_days"),
+    "lake_days": (14, "days", "setting: lake.noncurrent_days 7, after vacuum's 7"),
+    "sweeps_per_day": (24, "sweeps", "setting: doorbell.sweep"),
+    "storage_gb": (50, "GB of each of RDS and DMS", "setting: source_database, dms"),
+    "alarms": (15, "alarms", "counted: alarms.tf"),
+    "metrics": (10, "custom metrics", "counted: monitoring.tf"),
+    "pollers": (5, "queue polls at once", "AWS: Lambda's least for a queue"),
+    "glue_dpus": (2, "DPUs", "AWS: the least that a Spark job takes"),
+    # What no benchmark of the project tells.
+    "slowdown": (2, "×", "modelled: one processor of Lambda against the two of the measurement"),
+    "staged_bytes_per_change": (100, "B", "modelled: Parquet, GZIP"),
+    "row_bytes": (40, "B", "modelled: a row in the lake's Parquet"),
+    "log_bytes_per_commit": (1_500, "B", "modelled: two lines"),
+    "glue_minutes_between": (5, "min", "modelled: the alternative"),
+    "glue_start_seconds": (20, "s billed", "modelled: Spark's session"),
+    "emr_vcpus": (8, "vCPUs", "modelled: a driver and an executor of 4"),
+    "emr_gb": (32, "GB", "modelled: the same, 16 each"),
 }
+
+# Prices in USD, US East (N. Virginia), before free tiers, noted on 26 November 2026: value, unit, AWS's
+# page, and where the number was read. AWS's pages show most numbers by script only, so that stored
+# copies of them lack these; "" is a price that was read nowhere.
+AWS = "https://aws.amazon.com/"
+PRICES = {
+    "lambda_gb_second": (0.0000133334, "USD/GB-s, arm64", "lambda/pricing", "app.unpkg.com/artillery@2.0.28/files/lib/platform/aws-lambda/prices.js"),
+    "lambda_million": (0.20, "USD/M requests", "lambda/pricing", "git.mcrn.ar/mariano/lambda_local_runner/src/branch/main/docs/lambdas-md/lambda-13-cost.md"),
+    "s3_put_thousand": (0.005, "USD/1,000 PUT or LIST", "s3/pricing", "athena.guide/articles/athena-basics-pricing-model"),
+    "s3_get_thousand": (0.0004, "USD/1,000 GET", "s3/pricing", "athena.guide/articles/athena-basics-pricing-model"),
+    "s3_gb_month": (0.023, "USD/GB-month", "s3/pricing", "deepeshsoni.com/archives/256"),
+    "sqs_million": (0.40, "USD/M requests", "sqs/pricing", "cloudburn.io/blog/amazon-sqs-pricing"),
+    "logs_gb": (0.50, "USD/GB taken in", "cloudwatch/pricing", "www.factualminds.com/blog/amazon-cloudwatch-pricing-metrics-logs-alarms-dashboards"),
+    "metric_month": (0.30, "USD/metric-month", "cloudwatch/pricing", "signoz.io/guides/cloudwatch-pricing"),
+    "alarm_month": (0.10, "USD/alarm-month", "cloudwatch/pricing", ""),
+    "glue_dpu_hour": (0.44, "USD/DPU-h, per second, 1 min minimum", "glue/pricing", "aws.amazon.com/jp/glue/pricing"),
+    "emr_vcpu_hour": (0.052624, "USD/vCPU-h, x86", "emr/pricing", ""),
+    "emr_gb_hour": (0.0057785, "USD/GB-h", "emr/pricing", ""),
+    "rds_hour": (0.065, "USD/h, db.t4g.medium; read for PostgreSQL", "rds/mysql/pricing", "infratally.com/articles/aws-rds-pricing-explained-2026.html"),
+    "rds_gb_month": (0.115, "USD/GB-month", "rds/mysql/pricing", "leyaa.ai/codefly/learn/aws/part-2/aws-rds-pricing-considerations/visualize"),
+    "dms_hour": (0.072, "USD/h, t3.medium", "dms/pricing", ""),
+    "dms_gb_month": (0.115, "USD/GB-month", "dms/pricing", ""),
+    "secret_month": (0.40, "USD/secret-month", "secrets-manager/pricing", "hivebook.wiki/wiki/aws-secrets-manager-rotated-secrets-dynamic-db-credentials-kms"),
+    "endpoint_hour": (0.01, "USD/h for each zone", "privatelink/pricing", "awsnegotiations.com/privatelink-cost-analysis.html"),
+    "key_month": (1.00, "USD/key-month", "kms/pricing", "cloudburn.io/blog/aws-kms-pricing"),
+    "redshift_rpu_hour": (0.375, "USD/RPU-h while it works", "redshift/pricing", ""),
+    "athena_tb": (5.0, "USD/TB read", "athena/pricing", "athena.guide/articles/athena-basics-pricing-model"),
+}  # fmt: skip
 
 
 class Model:
@@ -196,7 +203,11 @@ def tables(model, inputs):
     known = [row("Input", "Value", "Unit", "Basis"), row("---", "---:", "---", "---")]
     for name, (_, unit, basis) in INPUTS.items():
         known.append(row(f"`{name}`", shown(inputs[name]), unit, basis))
-    return {"month": month, "idle": idle, "inputs": known}
+    prices = [row("Price", "Value", "Unit", "AWS's page", "Read at"), row("---", "---:", "---", "---", "---")]
+    for name, (_, unit, page, read) in PRICES.items():
+        seen = f"[{read.split('/')[0]}](https://{read})" if read else "nowhere"
+        prices.append(row(f"`{name}`", shown(inputs[name]), unit, f"[{page}]({AWS}{page}/)", seen))
+    return {"month": month, "idle": idle, "inputs": known, "prices": prices}
 
 
 def main():
@@ -204,7 +215,7 @@ def main():
     parser.add_argument("--set", action="append", default=[], metavar="INPUT=VALUE")
     parser.add_argument("--check", metavar="FILE")
     options = parser.parse_args()
-    inputs = {name: value for name, (value, _, _) in INPUTS.items()}
+    inputs = {name: entry[0] for name, entry in {**INPUTS, **PRICES}.items()}
     for setting in options.set:
         name, _, value = setting.partition("=")
         if name not in inputs:

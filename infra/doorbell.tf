@@ -113,7 +113,7 @@ resource "aws_lambda_event_source_mapping" "doorbell" {
 # Events may be lost; the sweep finds what did not ring, and maintains the tables.
 resource "aws_scheduler_schedule" "sweep" {
   count               = var.doorbell.sweep == "" ? 0 : 1
-  name                = "${var.name}-sweep"
+  name                = local.sweep_name
   description         = "Lets dmslake look at every table"
   schedule_expression = var.doorbell.sweep
   state               = var.doorbell.paused ? "DISABLED" : "ENABLED"

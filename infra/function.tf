@@ -19,7 +19,7 @@ resource "aws_lambda_function" "this" {
   kms_key_arn                    = local.kms_key_arn
 
   filename          = var.package.file
-  source_code_hash  = var.package.file == null ? null : filebase64sha256(var.package.file)
+  source_code_hash  = var.package.file == null ? var.package.hash : filebase64sha256(var.package.file)
   s3_bucket         = var.package.s3_bucket
   s3_key            = var.package.s3_key
   s3_object_version = var.package.s3_version
@@ -41,12 +41,12 @@ resource "aws_lambda_function" "this" {
   depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
 }
 
-# What rings for the function rings for the alias, so that a way back is one command.
+# What rings for the function rings for the alias, so that a way back is one setting.
 resource "aws_lambda_alias" "live" {
   name             = "live"
   description      = "The version that is in use"
   function_name    = aws_lambda_function.this.function_name
-  function_version = aws_lambda_function.this.version
+  function_version = coalesce(var.function.pinned_version, aws_lambda_function.this.version)
 }
 
 # A sweep that needs more time fails, and is sent again.

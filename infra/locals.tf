@@ -29,11 +29,19 @@ locals {
   function_arn    = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.function_name}"
   function_log    = "/aws/lambda/${local.function_name}"
   backfill_name   = "${var.name}-backfill"
-  backfill_log    = "/aws-glue/jobs/${local.backfill_name}"
+  backfill_prefix = "/aws-glue/jobs/${local.backfill_name}"
+  # Every group below it, as policies spell it: Glue has names of its own for them.
+  backfill_log    = "${local.backfill_prefix}/*"
+  sweep_name      = "${var.name}-sweep"
   topic_name      = "${var.name}-alarms"
   replication_id  = "${var.name}-replication"
   alarm_topic_arn = var.monitoring.topic_arn == null ? aws_sns_topic.alarms[0].arn : var.monitoring.topic_arn
 
   # AWS's advice is six times the timeout, and a message may wait for its batch first.
   visibility_timeout = 6 * var.function.timeout + var.doorbell.batching_window
+
+  # 0: there is no sweep.
+  sweep_seconds = var.doorbell.sweep == "" ? 0 : 60 * (
+    strcontains(var.doorbell.sweep, "hour") ? 60 : tonumber(regex("[0-9]+", var.doorbell.sweep))
+  )
 }

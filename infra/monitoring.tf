@@ -1,3 +1,10 @@
+check "alarms_reach_somebody" {
+  assert {
+    condition     = var.monitoring.topic_arn != null || length(var.monitoring.emails) > 0
+    error_message = "monitoring: neither emails nor topic_arn is set, so that no alarm reaches anybody."
+  }
+}
+
 resource "aws_sns_topic" "alarms" {
   count             = var.monitoring.topic_arn == null ? 1 : 0
   name              = local.topic_name
@@ -21,7 +28,7 @@ resource "aws_sns_topic_subscription" "email" {
 locals {
   topic_policy = {
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid       = "Alarms"
         Effect    = "Allow"
@@ -30,7 +37,17 @@ locals {
         Resource  = local.alarm_topic_arn
         Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
       },
-    ]
+      ],
+      # DMS Serverless tells of itself by way of EventBridge.
+      var.dms.serverless ? [{
+        Sid       = "ReplicationEvents"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["sns:Publish"]
+        Resource  = local.alarm_topic_arn
+        Condition = { ArnEquals = { "aws:SourceArn" = "arn:${local.partition}:events:${local.region}:${local.account}:rule/${var.name}-replication" } }
+      }] : [],
+    )
   }
 
   # The function logs one JSON object a line. These become metrics of the namespace `name`; what a

@@ -11,10 +11,24 @@ variable "name" {
 }
 
 variable "tags" {
-  description = "Tags of everything that can carry them."
+  description = "Tags of everything that can carry them, beside Application = name."
   type        = map(string)
   default     = {}
   nullable    = false
+
+  validation {
+    # An object in S3 carries ten.
+    condition     = length(setunion(keys(var.tags), ["Application"])) <= 10
+    error_message = "tags: at most 9, because an object in S3 carries ten."
+  }
+  validation {
+    condition     = alltrue([for key, value in var.tags : can(regex("^[\\pL\\pZ\\pN_.:/=+@-]{1,128}$", key)) && can(regex("^[\\pL\\pZ\\pN_.:/=+@-]{0,256}$", value))])
+    error_message = "tags: keys of 1 to 128 and values of at most 256 letters, digits, spaces and _ . : / = + - @."
+  }
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:")])
+    error_message = "tags: a key that begins with aws: is AWS's own."
+  }
 }
 
 variable "kms" {

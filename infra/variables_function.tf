@@ -2,12 +2,17 @@ variable "package" {
   description = <<-TEXT
     The function's zip, with the executable `bootstrap` in it: a file, or an object in S3 (for the
     same region, where a file is too large or is built elsewhere).
+      file                             = its path
+      s3_bucket, s3_key and s3_version = of the object
+      hash                             = of that object's content, SHA-256 in base64. A new object under
+                                         the old key is not noticed unless hash or s3_version says so
   TEXT
   type = object({
     file       = optional(string)
     s3_bucket  = optional(string)
     s3_key     = optional(string)
     s3_version = optional(string)
+    hash       = optional(string)
   })
   nullable = false
 
@@ -18,6 +23,10 @@ variable "package" {
   validation {
     condition     = alltrue([for path in [var.package.file, var.package.s3_key] : path == null || endswith(coalesce(path, "-"), ".zip")])
     error_message = "package: a .zip."
+  }
+  validation {
+    condition     = var.package.hash == null || (var.package.file == null && can(regex("^[A-Za-z0-9+/]{43}=$", var.package.hash)))
+    error_message = "package.hash: the SHA-256 of the object in S3, in base64 (44 characters); that of a file is taken from the file."
   }
 }
 
@@ -31,6 +40,8 @@ variable "function" {
       log_level            = RUST_LOG; default: the program's own
       log_days             = retention of its logs
       reserved_concurrency = taken out of the account's; -1: none
+      pinned_version       = the version that is used, such as "7", the way back to it; default: the
+                             newest. While it is set, nothing else that is said here takes effect
   TEXT
   type = object({
     architecture         = optional(string, "arm64")
@@ -40,6 +51,7 @@ variable "function" {
     log_level            = optional(string)
     log_days             = optional(number, 30)
     reserved_concurrency = optional(number, -1)
+    pinned_version       = optional(string)
   })
   default  = {}
   nullable = false
@@ -49,24 +61,32 @@ variable "function" {
     error_message = "function.architecture: \"arm64\" or \"x86_64\"."
   }
   validation {
-    condition     = var.function.memory_mb >= 256 && var.function.memory_mb <= 10240
-    error_message = "function.memory_mb: 256 to 10240."
+    condition     = var.function.memory_mb >= 256 && var.function.memory_mb <= 10240 && floor(var.function.memory_mb) == var.function.memory_mb
+    error_message = "function.memory_mb: a whole number from 256 to 10240."
   }
   validation {
-    condition     = var.function.timeout >= 30 && var.function.timeout <= 900
-    error_message = "function.timeout: 30 to 900 seconds."
+    condition     = var.function.timeout >= 30 && var.function.timeout <= 900 && floor(var.function.timeout) == var.function.timeout
+    error_message = "function.timeout: a whole number of seconds from 30 to 900."
   }
   validation {
-    condition     = var.function.tmp_mb >= 512 && var.function.tmp_mb <= 10240
-    error_message = "function.tmp_mb: 512 to 10240."
+    condition     = var.function.tmp_mb >= 512 && var.function.tmp_mb <= 10240 && floor(var.function.tmp_mb) == var.function.tmp_mb
+    error_message = "function.tmp_mb: a whole number from 512 to 10240."
   }
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.function.log_days)
     error_message = "function.log_days: a retention that CloudWatch Logs knows, such as 7, 30 or 365."
   }
   validation {
-    condition     = var.function.reserved_concurrency == -1 || var.function.reserved_concurrency >= var.doorbell.max_concurrency + 1
-    error_message = "function.reserved_concurrency: -1, or more than doorbell.max_concurrency, so that a sweep finds room."
+    condition     = var.function.reserved_concurrency == -1 || (var.function.reserved_concurrency >= var.doorbell.max_concurrency + 1 && floor(var.function.reserved_concurrency) == var.function.reserved_concurrency)
+    error_message = "function.reserved_concurrency: -1, or a whole number above doorbell.max_concurrency, so that a sweep finds room."
+  }
+  validation {
+    condition     = var.function.log_level == null || can(regex("^[A-Za-z0-9_=,:-]+$", var.function.log_level))
+    error_message = "function.log_level: a level such as \"info\", or levels by module such as \"warn,dmslake=debug\"."
+  }
+  validation {
+    condition     = var.function.pinned_version == null || can(regex("^[1-9][0-9]*$", var.function.pinned_version))
+    error_message = "function.pinned_version: the number of a published version, such as \"7\"."
   }
 }
 
@@ -77,7 +97,8 @@ variable "doorbell" {
       batching_window = seconds for which messages are gathered
       max_concurrency = invocations at once at most; two on one table are safe, but one works in vain
       max_receives    = a message goes to the dead-letter queue after so many failures
-      sweep           = schedule on which every table is looked at and maintained; "": never
+      sweep           = rate at which every table is looked at and maintained, at most an hour apart;
+                        alarms follow it. "": never, and then an alarm stays on for a day
       paused          = true: neither queue nor schedule invoke the function. Messages wait
   TEXT
   type = object({
@@ -92,24 +113,24 @@ variable "doorbell" {
   nullable = false
 
   validation {
-    condition     = var.doorbell.batch_size >= 1 && var.doorbell.batch_size <= 10000 && (var.doorbell.batch_size <= 10 || var.doorbell.batching_window >= 1)
-    error_message = "doorbell.batch_size: 1 to 10000; above 10 it needs a batching_window of at least 1."
+    condition     = var.doorbell.batch_size >= 1 && var.doorbell.batch_size <= 10000 && floor(var.doorbell.batch_size) == var.doorbell.batch_size && (var.doorbell.batch_size <= 10 || var.doorbell.batching_window >= 1)
+    error_message = "doorbell.batch_size: a whole number from 1 to 10000; above 10 it needs a batching_window of at least 1."
   }
   validation {
-    condition     = var.doorbell.batching_window >= 0 && var.doorbell.batching_window <= 300
-    error_message = "doorbell.batching_window: 0 to 300 seconds."
+    condition     = var.doorbell.batching_window >= 0 && var.doorbell.batching_window <= 300 && floor(var.doorbell.batching_window) == var.doorbell.batching_window
+    error_message = "doorbell.batching_window: a whole number of seconds from 0 to 300."
   }
   validation {
-    condition     = var.doorbell.max_concurrency >= 2 && var.doorbell.max_concurrency <= 1000
-    error_message = "doorbell.max_concurrency: 2 to 1000 (Lambda allows no less)."
+    condition     = var.doorbell.max_concurrency >= 2 && var.doorbell.max_concurrency <= 1000 && floor(var.doorbell.max_concurrency) == var.doorbell.max_concurrency
+    error_message = "doorbell.max_concurrency: a whole number from 2 to 1000 (Lambda allows no less)."
   }
   validation {
-    condition     = var.doorbell.max_receives >= 5
-    error_message = "doorbell.max_receives: at least 5; a throttled invocation counts as a receive too."
+    condition     = var.doorbell.max_receives >= 5 && var.doorbell.max_receives <= 1000 && floor(var.doorbell.max_receives) == var.doorbell.max_receives
+    error_message = "doorbell.max_receives: a whole number from 5 to 1000; a throttled invocation counts as a receive too."
   }
   validation {
-    condition     = can(regex("^$|^(rate|cron)\\(.+\\)$", var.doorbell.sweep))
-    error_message = "doorbell.sweep: rate(…) or cron(…), or \"\"."
+    condition     = can(regex("^$|^rate\\((1 minute|([2-9]|[1-5][0-9]|60) minutes|1 hour)\\)$", var.doorbell.sweep))
+    error_message = "doorbell.sweep: \"rate(1 minute)\", \"rate(2 minutes)\" to \"rate(60 minutes)\", \"rate(1 hour)\", or \"\". Alarms see a condition again with each sweep, so it comes at least hourly."
   }
 }
 
@@ -135,7 +156,19 @@ variable "monitoring" {
     error_message = "monitoring: emails subscribe to the topic that is made; a brought topic has its own subscribers."
   }
   validation {
-    condition     = var.monitoring.lag_minutes >= 5
-    error_message = "monitoring.lag_minutes: at least 5."
+    condition     = var.monitoring.lag_minutes >= 5 && floor(var.monitoring.lag_minutes) == var.monitoring.lag_minutes
+    error_message = "monitoring.lag_minutes: a whole number of at least 5."
+  }
+  validation {
+    condition     = var.monitoring.lag_minutes * 60 < var.staging.expiry_days * 86400
+    error_message = "monitoring.lag_minutes: below staging.expiry_days, after which no object is left to be late."
+  }
+  validation {
+    condition     = var.monitoring.topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.monitoring.topic_arn))
+    error_message = "monitoring.topic_arn: the ARN of a standard SNS topic."
+  }
+  validation {
+    condition     = alltrue([for address in var.monitoring.emails : can(regex("^[^@[:space:]]+@[^@[:space:]]+$", address))]) && length(distinct(var.monitoring.emails)) == length(var.monitoring.emails)
+    error_message = "monitoring.emails: addresses such as data@example.com, each once."
   }
 }

@@ -12,8 +12,8 @@ variable "catalog" {
   nullable = false
 
   validation {
-    condition     = can(regex("^[a-z0-9_]*$", var.catalog.database_prefix))
-    error_message = "catalog.database_prefix: lower-case letters, digits and '_', or nothing."
+    condition     = can(regex("^[a-z0-9_]{0,64}$", var.catalog.database_prefix))
+    error_message = "catalog.database_prefix: at most 64 lower-case letters, digits and '_', or nothing."
   }
 }
 
@@ -21,7 +21,7 @@ variable "athena" {
   description = <<-TEXT
     An Athena workgroup with a limit, and example queries.
       enabled       = false: none
-      max_scan_gb   = a query that would read more is stopped
+      max_scan_gb   = a query that would read more is stopped (1 GB = 1,000,000,000 bytes)
       results_days  = results are deleted after so many days (in a created lake)
       named_queries = save the example queries
   TEXT
@@ -39,12 +39,13 @@ variable "athena" {
     error_message = "athena: Athena finds tables by the catalog only; enable that too."
   }
   validation {
-    condition     = var.athena.max_scan_gb >= 0.01
-    error_message = "athena.max_scan_gb: at least 0.01, the least that Athena allows."
+    # The provider takes no less than 10 MiB.
+    condition     = floor(var.athena.max_scan_gb * 1000 * 1000 * 1000) >= 10485760
+    error_message = "athena.max_scan_gb: at least 0.0105, which is 10 MiB."
   }
   validation {
-    condition     = var.athena.results_days >= 1
-    error_message = "athena.results_days: at least 1."
+    condition     = var.athena.results_days >= 1 && floor(var.athena.results_days) == var.athena.results_days
+    error_message = "athena.results_days: a whole number of at least 1."
   }
 }
 
@@ -74,8 +75,16 @@ variable "redshift" {
     error_message = "redshift: Redshift Serverless needs subnets in three zones."
   }
   validation {
-    condition     = var.redshift.base_capacity >= 4 && var.redshift.max_capacity >= var.redshift.base_capacity
-    error_message = "redshift: base_capacity is at least 4, max_capacity at least base_capacity."
+    condition     = contains(concat([4], range(8, 513, 8), range(544, 1025, 32)), var.redshift.base_capacity)
+    error_message = "redshift.base_capacity: 4, 8 to 512 in steps of 8, or 544 to 1024 in steps of 32."
+  }
+  validation {
+    condition     = var.redshift.max_capacity >= var.redshift.base_capacity && floor(var.redshift.max_capacity) == var.redshift.max_capacity
+    error_message = "redshift.max_capacity: a whole number, at least base_capacity."
+  }
+  validation {
+    condition     = can(regex("^[a-z_][a-z0-9_]{0,63}$", var.redshift.database))
+    error_message = "redshift.database: at most 64 lower-case letters, digits and '_', no digit first."
   }
 }
 
@@ -107,7 +116,11 @@ variable "backfill" {
     error_message = "backfill.worker_type: \"G.1X\", \"G.2X\", \"G.4X\" or \"G.8X\"."
   }
   validation {
-    condition     = var.backfill.workers >= 2
-    error_message = "backfill.workers: at least 2, one of which is the driver."
+    condition     = var.backfill.workers >= 2 && var.backfill.workers <= 299 && floor(var.backfill.workers) == var.backfill.workers
+    error_message = "backfill.workers: a whole number from 2 to 299, one of which is the driver."
+  }
+  validation {
+    condition     = var.backfill.timeout >= 1 && var.backfill.timeout <= 10080 && floor(var.backfill.timeout) == var.backfill.timeout
+    error_message = "backfill.timeout: a whole number of minutes from 1 to 10080, Glue's seven days."
   }
 }

@@ -44,6 +44,10 @@ variable "tables" {
     error_message = "tables: each has either keys or append_only = true."
   }
   validation {
+    condition     = alltrue([for table in values(var.tables) : length(distinct(coalesce(table.keys, []))) == length(coalesce(table.keys, [])) && !contains(coalesce(table.keys, []), "")])
+    error_message = "tables: each key column is named once, and by a name."
+  }
+  validation {
     condition     = alltrue([for table in values(var.tables) : contains(["copy-on-write", "deletion-vectors", "auto"], coalesce(table.merge, var.table_defaults.merge))])
     error_message = "tables: merge is \"copy-on-write\", \"deletion-vectors\" or \"auto\"."
   }
@@ -75,6 +79,15 @@ variable "table_defaults" {
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = contains(["copy-on-write", "deletion-vectors", "auto"], var.table_defaults.merge)
+    error_message = "table_defaults.merge: \"copy-on-write\", \"deletion-vectors\" or \"auto\"."
+  }
+  validation {
+    condition     = contains(["stop", "quarantine"], var.table_defaults.on_bad_row)
+    error_message = "table_defaults.on_bad_row: \"stop\" or \"quarantine\"."
+  }
 }
 
 variable "maintain_delete" {
@@ -118,12 +131,12 @@ variable "staged_format" {
     error_message = "staged_format.before_image_prefix: letters, digits and '_', not empty: without before images an update of a key leaves the old row behind."
   }
   validation {
-    condition     = var.staged_format.batch_interval >= 1 && var.staged_format.batch_interval <= 3600
-    error_message = "staged_format.batch_interval: 1 to 3600 seconds."
+    condition     = var.staged_format.batch_interval >= 1 && var.staged_format.batch_interval <= 3600 && floor(var.staged_format.batch_interval) == var.staged_format.batch_interval
+    error_message = "staged_format.batch_interval: a whole number of seconds from 1 to 3600."
   }
   validation {
-    condition     = var.staged_format.batch_size_kb >= 1 && var.staged_format.batch_size_kb <= 1048576
-    error_message = "staged_format.batch_size_kb: 1 to 1048576."
+    condition     = var.staged_format.batch_size_kb >= 1 && var.staged_format.batch_size_kb <= 1048576 && floor(var.staged_format.batch_size_kb) == var.staged_format.batch_size_kb
+    error_message = "staged_format.batch_size_kb: a whole number from 1 to 1048576."
   }
   validation {
     condition     = contains(["GZIP", "NONE"], var.staged_format.compression)

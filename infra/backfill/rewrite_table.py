@@ -1,7 +1,8 @@
 """Glue job: OPTIMIZE, purge or VACUUM of one Delta table of dmslake, while the doorbell is paused.
 
 Arguments: --table shop.orders, --action optimize | purge | vacuum, and, set by Terraform,
---lake s3://bucket/prefix and --doorbell with the id of the function's event source mapping.
+--lake s3://bucket/prefix, --doorbell with the id of the function's event source mapping and --sweep
+with the name of its schedule.
 
 No row changes by it, and dmslake's progress, which stands in its own commits, is left as it is.
 """
@@ -29,14 +30,19 @@ def table_root(lake, table):
     return f"{lake.rstrip('/')}/{folder_name(schema)}/{folder_name(name)}"
 
 
-def refuse_unless_paused(client, doorbell):
-    """The function must not write while Spark does."""
-    state = client.get_event_source_mapping(UUID=doorbell)["State"]
-    if state != "Disabled":
-        raise SystemExit(
-            f"the doorbell is {state}: apply with doorbell = {{ paused = true }} first, and wait for "
-            "the function's last invocation to end"
-        )
+def refuse_unless_paused(functions, doorbell, schedules, sweep):
+    """The function must not write while Spark does: neither queue nor schedule may invoke it."""
+    states = {"doorbell": functions.get_event_source_mapping(UUID=doorbell)["State"]}
+    try:
+        states["sweep"] = schedules.get_schedule(Name=sweep)["State"]
+    except schedules.exceptions.ResourceNotFoundException:
+        pass
+    for name, state in states.items():
+        if state.upper() != "DISABLED":
+            raise SystemExit(
+                f"the {name} is {state}: apply with doorbell = {{ paused = true }} first, and wait for "
+                "the function's last invocation to end"
+            )
 
 
 def protocol(spark, root):
@@ -65,15 +71,22 @@ def rewrite(spark, root, action):
 def main():
     # Only Glue has these.
     import boto3
+    from awsglue.context import GlueContext
+    from awsglue.job import Job
     from awsglue.utils import getResolvedOptions
-    from pyspark.sql import SparkSession
+    from pyspark.context import SparkContext
 
-    options = getResolvedOptions(sys.argv, ["table", "action", "lake", "doorbell"])
+    options = getResolvedOptions(sys.argv, ["JOB_NAME", "table", "action", "lake", "doorbell", "sweep"])
     if options["action"] not in ACTIONS:
         raise SystemExit(f"--action {options['action']}: one of {', '.join(ACTIONS)}")
     root = table_root(options["lake"], options["table"])
-    refuse_unless_paused(boto3.client("lambda"), options["doorbell"])
-    print(rewrite(SparkSession.builder.getOrCreate(), root, options["action"]))
+    refuse_unless_paused(boto3.client("lambda"), options["doorbell"], boto3.client("scheduler"), options["sweep"])
+    glue = GlueContext(SparkContext.getOrCreate())
+    job = Job(glue)
+    # Without it Glue leaves the security configuration aside.
+    job.init(options["JOB_NAME"], options)
+    print(rewrite(glue.spark_session, root, options["action"]))
+    job.commit()
 
 
 if __name__ == "__main__":

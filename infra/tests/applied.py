@@ -117,6 +117,9 @@ class Applied(unittest.TestCase):
         self.assertEqual(sorted(d["Name"] for d in databases), ["lake_shop", "lake_web"])
         job = client("glue").get_job(JobName="shop-backfill")["Job"]
         self.assertEqual(job["DefaultArguments"]["--datalake-formats"], "delta")
+        self.assertEqual(job["DefaultArguments"]["--sweep"], schedule["Name"])
+        groups = client("logs").describe_log_groups(logGroupNamePrefix="/aws-glue/jobs/shop-backfill/")
+        self.assertEqual([g["logGroupName"].split("/")[-1] for g in groups["logGroups"]], ["error", "output"])
 
     def test_alarms_look_at_metrics_that_filters_make(self):
         alarms = client("cloudwatch").describe_alarms()["MetricAlarms"]
@@ -124,6 +127,9 @@ class Applied(unittest.TestCase):
         made = {f["metricTransformations"][0]["metricName"] for f in filters["metricFilters"]}
         watched = {a["MetricName"] for a in alarms if a["Namespace"] == NAME}
         self.assertTrue(watched)
+        self.assertIn("ReadersBehind", watched)
+        # The sweep comes hourly, an invocation takes five minutes at most.
+        self.assertEqual({a["Period"] for a in alarms if a["Namespace"] == NAME}, {2 * 3600 + 300})
         self.assertLessEqual(watched, made)
 
 

@@ -12,6 +12,7 @@ variables {
     "shop.orders"      = { keys = ["id"] }
     "shop.order_items" = { keys = ["order_id", "line"] }
   }
+  monitoring = { emails = ["data@example.com"] }
 }
 
 run "plan" {
@@ -176,7 +177,7 @@ run "function" {
 
 run "alarms" {
   assert {
-    condition     = length(setsubtract(["held", "failed", "expiring", "lag", "errors", "throttles", "dead-letters", "queue-age", "silent"], keys(aws_cloudwatch_metric_alarm.this))) == 0
+    condition     = length(setsubtract(["held", "failed", "expiring", "lag", "unconfigured", "readers-behind", "errors", "throttles", "dead-letters", "queue-age", "silent"], keys(aws_cloudwatch_metric_alarm.this))) == 0
     error_message = "every way in which it can stand still has an alarm"
   }
   assert {

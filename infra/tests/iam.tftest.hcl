@@ -1,4 +1,5 @@
-# Who may do what, with everything on. Policies are judged as the JSON that AWS is given.
+# Who may do what, with everything on. Policies are judged as the JSON that AWS is given; what holds
+# for every statement of every policy is in policies.py, which finds them by itself.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -14,40 +15,10 @@ variables {
     "shop.order_items" = { keys = ["order_id", "line"], merge = "auto" }
     "Web.views"        = { append_only = true }
   }
+  monitoring = { emails = ["data@example.com"] }
 }
 
-run "every_policy" {
-  # All policies of every kind: of roles, for readers, of buckets, queues, topic and key.
-  assert {
-    condition = alltrue(flatten([
-      for policy in [
-        aws_iam_role_policy.function.policy, aws_iam_role_policy.scheduler.policy, aws_iam_role_policy.dms_secret.policy,
-        aws_iam_role_policy.dms_target.policy, aws_iam_role_policy.backfill[0].policy, aws_iam_role_policy.redshift[0].policy,
-        aws_iam_policy.reader[0].policy, aws_s3_bucket_policy.this["staging"].policy, aws_s3_bucket_policy.this["lake"].policy,
-        aws_sqs_queue_policy.doorbell.policy, aws_sqs_queue_policy.dead.policy, aws_sns_topic_policy.alarms[0].policy,
-        aws_kms_key.this[0].policy,
-        ] : [
-        for statement in jsondecode(policy).Statement : [
-          for action in flatten([statement.Action]) : can(regex("^[a-z0-9-]+:[A-Za-z]+$", action))
-        ]
-      ]
-    ]))
-    error_message = "no action has a wildcard, in no policy"
-  }
-  assert {
-    condition = alltrue(flatten([
-      for policy in [
-        aws_iam_role_policy.function.policy, aws_iam_role_policy.scheduler.policy, aws_iam_role_policy.dms_secret.policy,
-        aws_iam_role_policy.dms_target.policy, aws_iam_role_policy.backfill[0].policy, aws_iam_role_policy.redshift[0].policy,
-        aws_iam_policy.reader[0].policy,
-        ] : [
-        for statement in jsondecode(policy).Statement : [
-          for resource in flatten([statement.Resource]) : statement.Effect == "Allow" && startswith(resource, "arn:aws:") && !contains(["arn:aws:s3:::*", "*"], resource)
-        ]
-      ]
-    ]))
-    error_message = "every statement of a role names resources"
-  }
+run "roles" {
   assert {
     condition = toset([for attachment in concat(aws_iam_role_policy_attachment.dms_vpc, aws_iam_role_policy_attachment.dms_logs) : attachment.policy_arn]) == toset([
       "arn:aws:iam::aws:policy/service-role/AmazonDMSVPCManagementRole", "arn:aws:iam::aws:policy/service-role/AmazonDMSCloudWatchLogsRole",
@@ -140,6 +111,57 @@ run "readers" {
   }
 }
 
+run "athena" {
+  assert {
+    condition = [for statement in jsondecode(aws_iam_policy.reader[0].policy).Statement : statement.Resource if statement.Sid == "SeeDefaultDatabase"] == ["arn:aws:glue:eu-west-1:123456789012:database/default"] && contains(
+      one([for statement in jsondecode(aws_iam_policy.reader[0].policy).Statement : statement.Resource if statement.Sid == "ReadCatalog"]), "arn:aws:glue:eu-west-1:123456789012:catalog"
+    )
+    error_message = "Athena asks for the catalog and the database default"
+  }
+  assert {
+    condition = { for statement in jsondecode(aws_iam_policy.reader[0].policy).Statement : statement.Sid => statement.Condition.StringLike["s3:prefix"] if statement.Action == ["s3:ListBucket"] } == {
+      ListTables = ["tables/*"], ListResults = ["athena/*"]
+    }
+    error_message = "readers list tables and results, and nothing else"
+  }
+}
+
+run "backfill" {
+  assert {
+    condition = {
+      for statement in jsondecode(aws_iam_role_policy.backfill[0].policy).Statement : statement.Sid => [statement.Action, statement.Resource] if startswith(statement.Sid, "See")
+      } == {
+      SeeWhetherPaused = [["lambda:GetEventSourceMapping"], aws_lambda_event_source_mapping.doorbell.arn]
+      SeeWhetherSwept  = [["scheduler:GetSchedule"], "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/${aws_scheduler_schedule.sweep[0].name}"]
+    }
+    error_message = "the job sees queue and sweep, and changes neither"
+  }
+  assert {
+    condition     = aws_glue_job.backfill[0].default_arguments["--sweep"] == aws_scheduler_schedule.sweep[0].name
+    error_message = "it is told which sweep"
+  }
+  assert {
+    condition = [for statement in jsondecode(aws_iam_role_policy.backfill[0].policy).Statement : statement.Resource if statement.Sid == "EncryptLogs"] == [[
+      "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-backfill/*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-backfill/*:*",
+    ]]
+    error_message = "it ties its own log groups to the key"
+  }
+}
+
+run "without_a_key" {
+  variables {
+    kms = {}
+  }
+  assert {
+    condition     = toset(keys(aws_cloudwatch_log_group.backfill)) == toset(["/aws-glue/jobs/shop-backfill/error", "/aws-glue/jobs/shop-backfill/output"]) && length(aws_glue_security_configuration.backfill) == 0
+    error_message = "without a key Glue's log groups have no names of roles in them"
+  }
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.backfill[0].policy, "kms:") && !strcontains(aws_iam_role_policy.backfill[0].policy, "AssociateKmsKey")
+    error_message = "and nobody needs permissions for one"
+  }
+}
+
 run "key" {
   assert {
     condition = alltrue([
@@ -158,6 +180,42 @@ run "key" {
       aws_dms_s3_endpoint.target.server_side_encryption_kms_key_id == aws_kms_key.this[0].arn && aws_s3_object.config.kms_key_id == aws_kms_key.this[0].arn
     )
     error_message = "everything that can be is encrypted with the key"
+  }
+  assert {
+    condition = (
+      alltrue([for group in values(aws_cloudwatch_log_group.backfill) : group.kms_key_id == aws_kms_key.this[0].arn]) && length(aws_cloudwatch_log_group.backfill) == 2 &&
+      aws_s3_object.backfill[0].kms_key_id == aws_kms_key.this[0].arn && aws_redshiftserverless_namespace.this[0].kms_key_id == aws_kms_key.this[0].arn &&
+      one(one(one(aws_athena_workgroup.this[0].configuration).result_configuration).encryption_configuration) == { encryption_option = "SSE_KMS", kms_key_arn = aws_kms_key.this[0].arn } &&
+      aws_dms_endpoint.source.kms_key_arn == aws_kms_key.this[0].arn && aws_dms_s3_endpoint.target.kms_key_arn == aws_kms_key.this[0].arn && aws_db_instance.this[0].master_user_secret_kms_key_id == aws_kms_key.this[0].arn
+    )
+    error_message = "the readers' side and passwords too"
+  }
+  assert {
+    condition = (
+      aws_glue_job.backfill[0].security_configuration == aws_glue_security_configuration.backfill[0].name &&
+      alltrue([for part in [
+        one(one(aws_glue_security_configuration.backfill[0].encryption_configuration).cloudwatch_encryption),
+        one(one(aws_glue_security_configuration.backfill[0].encryption_configuration).job_bookmarks_encryption),
+        one(one(aws_glue_security_configuration.backfill[0].encryption_configuration).s3_encryption),
+      ] : part.kms_key_arn == aws_kms_key.this[0].arn])
+    )
+    error_message = "and whatever the Glue job writes"
+  }
+  assert {
+    # The names that Glue 5 gives to the groups of a job with a security configuration.
+    condition = toset(keys(aws_cloudwatch_log_group.backfill)) == toset([
+      for name in ["error", "output"] : "${aws_glue_job.backfill[0].default_arguments["--custom-logGroup-prefix"]}/${aws_glue_security_configuration.backfill[0].name}-role/${aws_iam_role.backfill[0].name}/${name}"
+    ])
+    error_message = "the job's log groups are those that Glue writes to"
+  }
+  assert {
+    condition = alltrue([
+      for group in keys(aws_cloudwatch_log_group.backfill) : anytrue([
+        for pattern in one([for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement.Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"] if statement.Sid == "Logs"]) :
+        startswith("arn:aws:logs:eu-west-1:123456789012:log-group:${group}", trimsuffix(pattern, "*"))
+      ])
+    ])
+    error_message = "and the key may be used for them"
   }
 }
 

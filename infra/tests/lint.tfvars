@@ -8,3 +8,4 @@ source_database = { ca_file = "tests/ca.pem", multi_az = true }
 dms             = { multi_az = true }
 function        = { log_days = 365, reserved_concurrency = 10 }
 redshift        = { enabled = true }
+monitoring      = { emails = ["data@example.com"] }

@@ -5,8 +5,9 @@ mock_provider "aws" {
 }
 
 variables {
-  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
-  tables  = { "shop.orders" = { keys = ["id"] } }
+  package    = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+  tables     = { "shop.orders" = { keys = ["id"] } }
+  monitoring = { emails = ["data@example.com"] }
 }
 
 run "name_of_a_bucket" {

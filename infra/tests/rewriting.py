@@ -12,14 +12,52 @@ from pathlib import Path
 SCRIPT = Path(__file__).parent.parent / "backfill" / "rewrite_table.py"
 
 
-class Paused:
+class Functions:
     """A client of Lambda whose doorbell is in that state."""
 
     def __init__(self, state):
         self.state = state
 
     def get_event_source_mapping(self, UUID):  # noqa: N803, as boto3 spells it
+        assert UUID == "id", UUID
         return {"UUID": UUID, "State": self.state}
+
+
+class Schedules:
+    """A client of EventBridge Scheduler whose sweep is in that state; None: there is no sweep."""
+
+    class exceptions:  # noqa: N801, as boto3 spells it
+        class ResourceNotFoundException(Exception):
+            pass
+
+    def __init__(self, state):
+        self.state = state
+
+    def get_schedule(self, Name):  # noqa: N803, as boto3 spells it
+        assert Name == "shop-sweep", Name
+        if self.state is None:
+            raise self.exceptions.ResourceNotFoundException
+        return {"Name": Name, "State": self.state}
+
+
+def check_refusals(job):
+    """How many were checked."""
+    cases = (
+        ("Disabled", "DISABLED", None),
+        ("Disabled", None, None),
+        ("Enabled", "DISABLED", "doorbell"),
+        ("Disabling", None, "doorbell"),
+        ("Disabled", "ENABLED", "sweep"),
+    )
+    for doorbell, sweep, said in cases:
+        refused = None
+        try:
+            job.refuse_unless_paused(Functions(doorbell), "id", Schedules(sweep), "shop-sweep")
+        except SystemExit as refusal:
+            refused = str(refusal)
+        assert (refused is None) == (said is None), f"{doorbell}, {sweep}: {refused}"
+        assert said is None or (f"the {said} is" in refused and "paused = true" in refused), refused
+    return len(cases)
 
 
 def main():
@@ -27,14 +65,7 @@ def main():
     job = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(job)
 
-    job.refuse_unless_paused(Paused("Disabled"), "id")
-    for state in ("Enabled", "Disabling"):
-        try:
-            job.refuse_unless_paused(Paused(state), "id")
-        except SystemExit as refusal:
-            assert "paused" in str(refusal), refusal
-        else:
-            raise AssertionError(f"the job runs while the doorbell is {state}")
+    done = check_refusals(job)
     assert job.table_root("s3://lake/t/", "shop.a/b") == "s3://lake/t/shop/a~2Fb"
 
     from pyspark.sql import SparkSession
@@ -56,14 +87,14 @@ def main():
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")
-    done = 0
+    refusals = done
     for log in sorted(Path(sys.argv[1]).resolve().glob("lake/[!_]*/*/_delta_log"))[:1]:
         table = ".".join(log.parent.parts[-2:])
         for action in job.ACTIONS:
             root = job.table_root(f"file://{log.parent.parent.parent}", table)
             job.rewrite(spark, root, action)
             done += 1
-    assert done, "the demo left no tables"
+    assert done > refusals, "the demo left no tables"
     print(f"{done} passed, 0 failed")
 
 

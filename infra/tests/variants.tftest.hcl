@@ -5,9 +5,10 @@ mock_provider "aws" {
 }
 
 variables {
-  name    = "shop"
-  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
-  tables  = { "shop.orders" = { keys = ["id"] } }
+  name       = "shop"
+  package    = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+  tables     = { "shop.orders" = { keys = ["id"] } }
+  monitoring = { emails = ["data@example.com"] }
 }
 
 run "everything_brought" {

@@ -45,6 +45,8 @@ module "lake" {
 
   # The roles that DMS looks for by name are there if DMS was used in this account before.
   dms = { create_account_roles = false, start = true }
+
+  monitoring = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:my-alarms" }
 }
 
 output "notification" {

@@ -1,0 +1,137 @@
+# What is watched, for how long, and who is told.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name       = "shop"
+  package    = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+  tables     = { "shop.orders" = { keys = ["id"] } }
+  monitoring = { emails = ["data@example.com"] }
+}
+
+run "hourly_sweep" {
+  assert {
+    condition = toset([
+      for name in ["held", "failed", "expiring", "lag", "unconfigured", "readers-behind"] : aws_cloudwatch_metric_alarm.this[name].period
+    ]) == toset([7500])
+    error_message = "an alarm on a log line looks back over two sweeps and an invocation, so that it does not end between sweeps"
+  }
+  assert {
+    condition     = toset([for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.period if alarm.namespace == "shop"]) == toset([7500])
+    error_message = "and no other alarm lives on log lines"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["silent"].period == 21600 && aws_cloudwatch_metric_alarm.this["silent"].treat_missing_data == "breaching"
+    error_message = "silence is six sweeps that did not come"
+  }
+  assert {
+    condition = length(setsubtract(
+      [for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.metric_name if alarm.namespace == "shop"],
+      keys(aws_cloudwatch_log_metric_filter.this),
+    )) == 0
+    error_message = "every alarm looks at a metric that a filter makes"
+  }
+  assert {
+    condition     = strcontains(aws_cloudwatch_log_metric_filter.this["ReadersBehind"].pattern, "not registered in Glue*") && strcontains(aws_cloudwatch_log_metric_filter.this["ReadersBehind"].pattern, "manifest not written*")
+    error_message = "readers are behind by either of two lines"
+  }
+  assert {
+    condition = alltrue([
+      for metric in keys(aws_cloudwatch_log_metric_filter.this) : strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "\"shop\",\"${metric}\"")
+    ])
+    error_message = "the dashboard shows every metric that is made from log lines"
+  }
+  assert {
+    condition     = [for statement in jsondecode(aws_sns_topic_policy.alarms[0].policy).Statement : statement.Sid] == ["Alarms"]
+    error_message = "nobody publishes who does not need to"
+  }
+  assert {
+    condition     = aws_sns_topic_subscription.email["data@example.com"].protocol == "email"
+    error_message = "and somebody is told"
+  }
+}
+
+run "sweep_every_five_minutes" {
+  variables {
+    doorbell = { sweep = "rate(5 minutes)" }
+    function = { timeout = 305 }
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["lag"].period == 960 && aws_cloudwatch_metric_alarm.this["silent"].period == 1800
+    error_message = "periods follow the sweep and the timeout, in whole minutes"
+  }
+}
+
+run "sweep_every_minute" {
+  variables {
+    doorbell = { sweep = "rate(1 minute)" }
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["held"].period == 420 && aws_cloudwatch_metric_alarm.this["silent"].period == 360
+    error_message = "down to the least"
+  }
+}
+
+run "sweep_in_sixty_minutes" {
+  variables {
+    doorbell = { sweep = "rate(60 minutes)" }
+    function = { timeout = 900 }
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["held"].period == 8100 && aws_cloudwatch_metric_alarm.this["silent"].period == 21600
+    error_message = "sixty minutes are an hour"
+  }
+  assert {
+    # CloudWatch: multiples of a minute, at most a day in all below an hour, and seven days above.
+    condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.period % 60 == 0 && alarm.period * alarm.evaluation_periods <= (alarm.period < 3600 ? 86400 : 604800)])
+    error_message = "CloudWatch takes every period"
+  }
+}
+
+run "no_sweep" {
+  variables {
+    doorbell = { sweep = "" }
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["held"].period == 86400 && !contains(keys(aws_cloudwatch_metric_alarm.this), "silent")
+    error_message = "where nobody looks again, a line counts for a day"
+  }
+}
+
+run "alarms_to_nobody" {
+  command = plan
+  variables {
+    monitoring = {}
+  }
+  expect_failures = [check.alarms_reach_somebody]
+}
+
+run "alarms_to_a_topic" {
+  command = plan
+  variables {
+    monitoring = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:mine" }
+  }
+  assert {
+    condition     = length(aws_sns_topic.alarms) == 0 && length(aws_sns_topic_subscription.email) == 0
+    error_message = "a brought topic has its own subscribers"
+  }
+}
+
+run "serverless" {
+  variables {
+    dms = { serverless = true }
+  }
+  assert {
+    condition = [for statement in jsondecode(aws_sns_topic_policy.alarms[0].policy).Statement : statement if statement.Sid == "ReplicationEvents"] == [{
+      Sid       = "ReplicationEvents"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = ["sns:Publish"]
+      Resource  = aws_sns_topic.alarms[0].arn
+      Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-west-1:123456789012:rule/shop-replication" } }
+    }]
+    error_message = "DMS Serverless tells by way of one rule of EventBridge"
+  }
+}

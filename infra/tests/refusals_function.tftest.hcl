@@ -1,0 +1,203 @@
+# Values just outside of what the variables of the function, its doorbell and its alarms take.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  package    = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+  tables     = { "shop.orders" = { keys = ["id"] } }
+  monitoring = { emails = ["data@example.com"] }
+}
+
+run "hash_in_hex" {
+  command = plan
+  variables {
+    package = { s3_bucket = "b", s3_key = "c.zip", hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  }
+  expect_failures = [var.package]
+}
+
+run "hash_of_a_file" {
+  command = plan
+  variables {
+    package = { file = "a.zip", hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+  }
+  expect_failures = [var.package]
+}
+
+run "pinned_to_a_name" {
+  command = plan
+  variables {
+    function = { pinned_version = "$LATEST" }
+  }
+  expect_failures = [var.function]
+}
+
+run "half_a_megabyte" {
+  command = plan
+  variables {
+    function = { memory_mb = 1769.5 }
+  }
+  expect_failures = [var.function]
+}
+
+run "half_a_second" {
+  command = plan
+  variables {
+    function = { timeout = 60.5 }
+  }
+  expect_failures = [var.function]
+}
+
+run "half_of_tmp" {
+  command = plan
+  variables {
+    function = { tmp_mb = 600.5 }
+  }
+  expect_failures = [var.function]
+}
+
+run "half_a_concurrency" {
+  command = plan
+  variables {
+    function = { reserved_concurrency = 3.5 }
+  }
+  expect_failures = [var.function]
+}
+
+run "log_level_in_words" {
+  command = plan
+  variables {
+    function = { log_level = "very loud" }
+  }
+  expect_failures = [var.function]
+}
+
+run "retention_of_ten_days" {
+  command = plan
+  variables {
+    function = { log_days = 10 }
+  }
+  expect_failures = [var.function]
+}
+
+run "half_a_batch" {
+  command = plan
+  variables {
+    doorbell = { batch_size = 10.5 }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "half_a_window" {
+  command = plan
+  variables {
+    doorbell = { batching_window = 1.5 }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "half_an_invocation" {
+  command = plan
+  variables {
+    doorbell = { max_concurrency = 2.5 }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "few_receives" {
+  command = plan
+  variables {
+    doorbell = { max_receives = 4 }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "receives_beyond_sqs" {
+  command = plan
+  variables {
+    doorbell = { max_receives = 1001 }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "daily_sweep" {
+  command = plan
+  variables {
+    doorbell = { sweep = "rate(1 day)" }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "sweep_every_two_hours" {
+  command = plan
+  variables {
+    doorbell = { sweep = "rate(2 hours)" }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "sweep_in_61_minutes" {
+  command = plan
+  variables {
+    doorbell = { sweep = "rate(61 minutes)" }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "sweep_by_cron" {
+  command = plan
+  variables {
+    doorbell = { sweep = "cron(0 * * * ? *)" }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "sweep_of_one_minutes" {
+  command = plan
+  variables {
+    doorbell = { sweep = "rate(1 minutes)" }
+  }
+  expect_failures = [var.doorbell]
+}
+
+run "half_a_minute_late" {
+  command = plan
+  variables {
+    monitoring = { lag_minutes = 5.5 }
+  }
+  expect_failures = [var.monitoring]
+}
+
+run "later_than_expiry" {
+  command = plan
+  variables {
+    monitoring = { lag_minutes = 43200 }
+  }
+  expect_failures = [var.monitoring]
+}
+
+run "topic_by_name" {
+  command = plan
+  variables {
+    monitoring = { topic_arn = "alarms" }
+  }
+  expect_failures = [var.monitoring]
+}
+
+run "email_without_host" {
+  command = plan
+  variables {
+    monitoring = { emails = ["data"] }
+  }
+  expect_failures = [var.monitoring]
+}
+
+run "email_twice" {
+  command = plan
+  variables {
+    monitoring = { emails = ["a@b.c", "a@b.c"] }
+  }
+  expect_failures = [var.monitoring]
+}
