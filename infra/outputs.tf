@@ -61,13 +61,14 @@ output "replication" {
 }
 
 output "source_database" {
-  description = "Address of a created database, its master user's secret, and the secret that DMS reads"
+  description = "Address of a created database, its master user's secret, the secret that DMS reads, and the snapshot that is left of it"
   value = {
-    address       = one(aws_db_instance.this[*].address)
-    port          = var.source_database.port
-    database      = var.source_database.create ? var.source_database.database : null
-    master_secret = try(aws_db_instance.this[0].master_user_secret[0].secret_arn, null)
-    dms_secret    = local.secret_arn
+    address        = one(aws_db_instance.this[*].address)
+    port           = var.source_database.port
+    database       = var.source_database.create ? var.source_database.database : null
+    master_secret  = try(aws_db_instance.this[0].master_user_secret[0].secret_arn, null)
+    dms_secret     = local.secret_arn
+    final_snapshot = var.source_database.skip_final_snapshot ? null : one(aws_db_instance.this[*].final_snapshot_identifier)
   }
 }
 
