@@ -158,5 +158,10 @@ resource "aws_s3_object" "config" {
   kms_key_id             = local.kms_key_arn
   tags                   = local.tags
 
-  depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_server_side_encryption_configuration.this]
+  depends_on = [
+    aws_s3_bucket_versioning.this,
+    aws_s3_bucket_server_side_encryption_configuration.this,
+    # DMS refuses a change while its task runs; then the function must not be told of it either.
+    aws_dms_s3_endpoint.target,
+  ]
 }

@@ -15,18 +15,24 @@ resource "aws_dms_endpoint" "source" {
   secrets_manager_arn             = local.secret_arn
   secrets_manager_access_role_arn = aws_iam_role.dms_secret.arn
   kms_key_arn                     = local.kms_key_arn
-  ssl_mode                        = var.source_database.ca_file == null ? "none" : "verify-full"
-  certificate_arn                 = var.source_database.ca_file == null ? null : aws_dms_certificate.source[0].certificate_arn
+  ssl_mode                        = local.source_tls ? "verify-full" : "none"
+  certificate_arn                 = local.source_tls ? aws_dms_certificate.source[0].certificate_arn : null
   tags                            = local.tags
 
-  depends_on = [aws_iam_role_policy.dms_secret]
+  depends_on = [aws_iam_role_policy.dms_secret, aws_secretsmanager_secret_version.dms]
 }
 
+# Named after what is in it, because a changed one is another certificate, and the endpoint holds
+# the old one until it has the new.
 resource "aws_dms_certificate" "source" {
-  count           = var.source_database.ca_file == null ? 0 : 1
-  certificate_id  = "${var.name}-source"
+  count           = local.source_tls ? 1 : 0
+  certificate_id  = "${var.name}-source-${substr(filesha256(var.source_database.ca_file), 0, 8)}"
   certificate_pem = file(var.source_database.ca_file)
   tags            = local.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_dms_s3_endpoint" "target" {
@@ -94,12 +100,17 @@ resource "aws_dms_replication_task" "this" {
   tags                      = local.tags
 
   # The first object must find somebody to ring for.
-  depends_on = [aws_s3_bucket_notification.staging, aws_lambda_event_source_mapping.doorbell]
+  depends_on = [
+    aws_s3_bucket_notification.staging,
+    aws_lambda_event_source_mapping.doorbell,
+    aws_cloudwatch_log_group.dms,
+  ]
 }
 
 resource "aws_dms_replication_config" "this" {
   count                         = var.dms.serverless ? 1 : 0
   replication_config_identifier = local.replication_id
+  resource_identifier           = local.replication_resource
   replication_type              = "full-load-and-cdc"
   source_endpoint_arn           = aws_dms_endpoint.source.endpoint_arn
   target_endpoint_arn           = aws_dms_s3_endpoint.target.endpoint_arn
@@ -121,5 +132,6 @@ resource "aws_dms_replication_config" "this" {
     aws_s3_bucket_notification.staging,
     aws_lambda_event_source_mapping.doorbell,
     aws_iam_role_policy_attachment.dms_logs,
+    aws_cloudwatch_log_group.dms,
   ]
 }

@@ -20,7 +20,7 @@ locals {
   # needs by its own policy. The others are services that act without a role.
   key_policy = {
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         Sid       = "Account"
         Effect    = "Allow"
@@ -62,13 +62,29 @@ locals {
         Condition = {
           ArnEquals = {
             "kms:EncryptionContext:aws:logs:arn" = [
-              for group in [local.function_log, local.backfill_log] :
+              for group in concat([local.function_log, local.backfill_log, local.dms_log], var.source_database.create ? [local.database_log] : []) :
               "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${group}"
             ]
           }
         }
       },
-    ]
+      ],
+      # EventBridge says neither its account nor its rule where it publishes to an encrypted topic.
+      var.dms.serverless ? [{
+        Sid       = "EventsIntoTopic"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+        Condition = {
+          StringEquals = {
+            "kms:EncryptionContext:aws:sns:topicArn" = coalesce(
+              var.monitoring.topic_arn, "arn:${local.partition}:sns:${local.region}:${local.account}:${local.topic_name}"
+            )
+          }
+        }
+      }] : [],
+    )
   }
 
   # By name and not by resource, because the bucket is encrypted with this key.

@@ -45,7 +45,7 @@ locals {
         Principal = { Service = "events.amazonaws.com" }
         Action    = ["sns:Publish"]
         Resource  = local.alarm_topic_arn
-        Condition = { ArnEquals = { "aws:SourceArn" = "arn:${local.partition}:events:${local.region}:${local.account}:rule/${var.name}-replication" } }
+        Condition = { ArnEquals = { "aws:SourceArn" = local.replication_rule_arn } }
       }] : [],
     )
   }

@@ -35,7 +35,7 @@ output "s3_settings" {
 
 output "function" {
   description = "Name and alias of the function"
-  value       = { name = aws_lambda_function.this.function_name, alias = aws_lambda_alias.live.name, version = aws_lambda_function.this.version, log_group = aws_cloudwatch_log_group.function.name }
+  value       = { name = aws_lambda_function.this.function_name, alias = aws_lambda_alias.live.name, version = aws_lambda_alias.live.function_version, log_group = aws_cloudwatch_log_group.function.name }
 }
 
 output "doorbell" {
@@ -61,13 +61,14 @@ output "replication" {
 }
 
 output "source_database" {
-  description = "Address of a created database, its master user's secret, and the secret that DMS reads"
+  description = "Address of a created database, its master user's secret, the secret that DMS reads, and the snapshot that is left of it"
   value = {
-    address       = one(aws_db_instance.this[*].address)
-    port          = var.source_database.port
-    database      = var.source_database.create ? var.source_database.database : null
-    master_secret = try(aws_db_instance.this[0].master_user_secret[0].secret_arn, null)
-    dms_secret    = local.secret_arn
+    address        = one(aws_db_instance.this[*].address)
+    port           = var.source_database.port
+    database       = var.source_database.create ? var.source_database.database : null
+    master_secret  = try(aws_db_instance.this[0].master_user_secret[0].secret_arn, null)
+    dms_secret     = local.secret_arn
+    final_snapshot = var.source_database.skip_final_snapshot ? null : one(aws_db_instance.this[*].final_snapshot_identifier)
   }
 }
 

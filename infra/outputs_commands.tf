@@ -1,31 +1,53 @@
 # What to type next.
 
 locals {
-  start_replication = (
+  replication_argument = (
     var.dms.serverless
-    ? "aws dms start-replication --start-replication-type start-replication --replication-config-arn ${aws_dms_replication_config.this[0].arn}"
-    : "aws dms start-replication-task --start-replication-task-type start-replication --replication-task-arn ${aws_dms_replication_task.this[0].replication_task_arn}"
+    ? "--replication-config-arn ${aws_dms_replication_config.this[0].arn}"
+    : "--replication-task-arn ${aws_dms_replication_task.this[0].replication_task_arn}"
+  )
+  start_replication = {
+    for type in ["start-replication", "resume-processing"] : type => (
+      var.dms.serverless
+      ? "aws dms start-replication --start-replication-type ${type} ${local.replication_argument}"
+      : "aws dms start-replication-task --start-replication-task-type ${type} ${local.replication_argument}"
+    )
+  }
+  stop_replication = (
+    var.dms.serverless
+    ? "aws dms stop-replication ${local.replication_argument}"
+    : "aws dms stop-replication-task ${local.replication_argument} && aws dms wait replication-task-stopped --filters Name=replication-task-arn,Values=${aws_dms_replication_task.this[0].replication_task_arn}"
   )
 }
 
+# It needs nothing of DMS's, so that it can be run where an apply ended before that.
 output "first_steps" {
-  description = "A shell script to run once from inside the VPC, where a database was created: makes DMS's user and its secret, sets the retention of the binary log, starts the replication. To rotate the password run it again without its last line"
+  description = "A shell script to run once, and after each new password_version, from where a created database is reached: makes DMS's user, and sets the retention of the binary log"
   value = var.source_database.create ? templatefile("${path.module}/templates/first_steps.sh.tftpl", {
+    region        = local.region
     address       = aws_db_instance.this[0].address
     port          = var.source_database.port
     master_secret = try(aws_db_instance.this[0].master_user_secret[0].secret_arn, "")
     dms_secret    = aws_secretsmanager_secret.dms[0].arn
-    dms_user      = local.dms_user
-    schemas       = local.schemas
-    retention     = var.binlog_retention_hours
-    start         = local.start_replication
+    account       = local.dms_account
+    require       = local.dms_require
+    grants        = local.source_grants
+    tls           = local.source_tls
+    authorities   = local.source_tls ? file(var.source_database.ca_file) : ""
   }) : null
+}
+
+output "source_sql" {
+  description = "What first_steps runs in the database, for a brought one to be run by its administrator"
+  value       = local.source_sql
 }
 
 output "commands" {
   description = "Commands for every day"
   value = {
-    start_replication  = local.start_replication
+    start_replication  = local.start_replication["start-replication"]
+    stop_replication   = local.stop_replication
+    resume_replication = local.start_replication["resume-processing"]
     watch              = "aws logs tail ${aws_cloudwatch_log_group.function.name} --follow --format short"
     sweep              = "aws lambda invoke --function-name ${local.function_name}:${aws_lambda_alias.live.name} --cli-binary-format raw-in-base64-out --payload '{\"sweep\": true}' /dev/stdout"
     held_tables        = "aws logs filter-log-events --log-group-name ${aws_cloudwatch_log_group.function.name} --filter-pattern '{ $.message = \"table is held\" }' --query 'events[].message' --output text"

@@ -1,11 +1,10 @@
 locals {
   # DMS cannot use the master user's secret that RDS keeps, which lacks host and port; nor should
-  # it be the master user. So it gets a user of its own, whose secret stands here without a value:
-  # the output first_steps makes both, and no password ever passes through Terraform.
+  # it be the master user. So it gets a user of its own, which the output first_steps makes.
   secret_arn     = var.source_database.create ? aws_secretsmanager_secret.dms[0].arn : var.source_database.secret_arn
   secret_kms_arn = var.source_database.create ? local.kms_key_arn : var.source_database.secret_kms_key_arn
   database_group = var.source_database.create ? aws_security_group.database[0].id : var.source_database.security_group_id
-  dms_user       = "dmslake"
+  source_tls     = var.source_database.ca_file != null
 }
 
 resource "aws_db_subnet_group" "this" {
@@ -34,6 +33,17 @@ resource "aws_vpc_security_group_ingress_rule" "database" {
   tags                         = local.tags
 }
 
+resource "aws_vpc_security_group_ingress_rule" "client" {
+  count                        = length(var.source_database.client_security_group_ids)
+  security_group_id            = aws_security_group.database[0].id
+  description                  = "Client"
+  referenced_security_group_id = var.source_database.client_security_group_ids[count.index]
+  ip_protocol                  = "tcp"
+  from_port                    = var.source_database.port
+  to_port                      = var.source_database.port
+  tags                         = local.tags
+}
+
 locals {
   lets_dms_in = var.source_database.create || var.source_database.security_group_id != null
 }
@@ -42,7 +52,7 @@ locals {
 # by a procedure, see the output first_steps.
 resource "aws_db_parameter_group" "this" {
   count       = var.source_database.create ? 1 : 0
-  name        = "${var.name}-mysql"
+  name_prefix = "${var.name}-mysql-" # a change of family makes a second one before the first goes
   family      = "mysql${join(".", slice(split(".", var.source_database.version), 0, 2))}"
   description = "Binary log for DMS"
   tags        = local.tags
@@ -61,7 +71,7 @@ resource "aws_db_parameter_group" "this" {
   }
   parameter {
     name  = "require_secure_transport"
-    value = var.source_database.ca_file == null ? "OFF" : "ON"
+    value = local.source_tls ? "ON" : "OFF"
   }
 
   lifecycle {
@@ -74,6 +84,8 @@ resource "aws_db_instance" "this" {
   identifier                      = var.name
   engine                          = "mysql"
   engine_version                  = var.source_database.version
+  allow_major_version_upgrade     = var.source_database.allow_major_version_upgrade
+  apply_immediately               = var.source_database.allow_major_version_upgrade # else the old parameter group stays in use
   instance_class                  = var.source_database.instance_class
   allocated_storage               = var.source_database.storage_gb
   max_allocated_storage           = 4 * var.source_database.storage_gb
@@ -95,16 +107,39 @@ resource "aws_db_instance" "this" {
   auto_minor_version_upgrade      = true
   deletion_protection             = var.source_database.deletion_protection
   skip_final_snapshot             = var.source_database.skip_final_snapshot
-  final_snapshot_identifier       = "${var.name}-final"
+  final_snapshot_identifier       = "${var.name}-final-${formatdate("YYYYMMDDhhmmss", plantimestamp())}"
   enabled_cloudwatch_logs_exports = ["error"]
   tags                            = local.tags
+
+  depends_on = [aws_cloudwatch_log_group.database]
+
+  lifecycle {
+    # Named once, when the instance is made: each instance leaves a snapshot of its own.
+    ignore_changes = [final_snapshot_identifier]
+  }
 }
 
+# By prefix, because a deleted secret keeps its name for the days of its recovery window.
 resource "aws_secretsmanager_secret" "dms" {
   count                   = var.source_database.create ? 1 : 0
-  name                    = "${var.name}/dms-user"
+  name_prefix             = "${var.name}/dms-user-"
   description             = "Host, port, username and password with which DMS reads the source"
   kms_key_id              = local.kms_key_arn
   recovery_window_in_days = 7
   tags                    = local.tags
+}
+
+# A write-only argument stands in neither plan nor state, and what it is given counts only when the
+# version changes. Of uuid()'s 32 digits all come from the system's random numbers. The ephemeral
+# aws_secretsmanager_random_password would do too, but Terraform 1.11 cannot mock what is ephemeral.
+resource "aws_secretsmanager_secret_version" "dms" {
+  count                    = var.source_database.create ? 1 : 0
+  secret_id                = aws_secretsmanager_secret.dms[0].id
+  secret_string_wo_version = var.source_database.password_version
+  secret_string_wo = jsonencode({
+    host     = aws_db_instance.this[0].address
+    port     = var.source_database.port
+    username = local.dms_user
+    password = substr(replace("${uuid()}${uuid()}", "-", ""), 0, 48)
+  })
 }

@@ -20,8 +20,20 @@ variable "network" {
     error_message = "network: with create = false, vpc_id and at least two subnet_ids are needed."
   }
   validation {
-    condition     = can(cidrsubnet(var.network.cidr, 4, 0))
-    error_message = "network.cidr: an IPv4 range with room for 16 subnets, such as 10.42.0.0/20."
+    condition     = var.network.vpc_id == null || can(regex("^vpc-[0-9a-z]+$", var.network.vpc_id))
+    error_message = "network.vpc_id: the id of a VPC, such as vpc-0123456789abcdef0."
+  }
+  validation {
+    condition     = alltrue([for id in var.network.subnet_ids : can(regex("^subnet-[0-9a-z]+$", id))]) && length(distinct(var.network.subnet_ids)) == length(var.network.subnet_ids)
+    error_message = "network.subnet_ids: ids of subnets, each once, such as subnet-0123456789abcdef0."
+  }
+  validation {
+    condition     = can(cidrnetmask(var.network.cidr)) && try(cidrhost(var.network.cidr, 0) == split("/", var.network.cidr)[0], false)
+    error_message = "network.cidr: an IPv4 range by its first address, such as 10.42.0.0/20."
+  }
+  validation {
+    condition     = try(tonumber(split("/", var.network.cidr)[1]) >= 16 && tonumber(split("/", var.network.cidr)[1]) <= 24, false)
+    error_message = "network.cidr: /16 to /24. A VPC is not larger, and its sixteenth parts are subnets, which are not smaller than /28."
   }
 }
 
@@ -34,28 +46,43 @@ variable "source_database" {
                    value is never read here
       secret_kms_key_arn = the customer key of that secret, if it has one
       security_group_id  = of the brought database; DMS is let in there. Without it you do that
-      port       = of the database
-      ca_file    = PEM file with the authorities of its certificate: DMS then connects by TLS and verifies
+      port       = of the database; of a created one it stands in DMS's secret too, so raise
+                   password_version with it
+      ca_file    = PEM file with the authorities of its certificate: DMS connects by TLS and verifies
                    the server, and a created database refuses everything else
-    and of a created RDS instance: version, instance_class, storage_gb, multi_az, database,
-    deletion_protection, backup_days (0 would turn the binary log off), skip_final_snapshot.
+      tls        = false: without TLS. By default a created database needs ca_file, because MySQL 8.4
+                   takes no new password in the clear
+    and of a created RDS instance:
+      client_security_group_ids = groups that may reach it, besides DMS
+      version                   = 8.0 is past RDS's standard support since July 2026, and RDS bills for
+                                  what it calls extended support
+      allow_major_version_upgrade = true while `version` goes to another major version; then changes are
+                                  made at once and not in the maintenance window
+      password_version          = a higher one makes a new password for DMS
+      skip_final_snapshot       = true: leave no snapshot where the instance is destroyed
+      backup_days               = 1 or more, because without backups RDS keeps no binary log
+      instance_class, storage_gb, multi_az, database, deletion_protection
   TEXT
   type = object({
-    create              = optional(bool, true)
-    engine              = optional(string, "mysql")
-    secret_arn          = optional(string)
-    secret_kms_key_arn  = optional(string)
-    security_group_id   = optional(string)
-    port                = optional(number, 3306)
-    ca_file             = optional(string)
-    version             = optional(string, "8.4")
-    instance_class      = optional(string, "db.t4g.medium")
-    storage_gb          = optional(number, 50)
-    multi_az            = optional(bool, false)
-    database            = optional(string, "shop")
-    deletion_protection = optional(bool, true)
-    backup_days         = optional(number, 7)
-    skip_final_snapshot = optional(bool, false)
+    create                      = optional(bool, true)
+    engine                      = optional(string, "mysql")
+    secret_arn                  = optional(string)
+    secret_kms_key_arn          = optional(string)
+    security_group_id           = optional(string)
+    port                        = optional(number, 3306)
+    ca_file                     = optional(string)
+    tls                         = optional(bool, true)
+    client_security_group_ids   = optional(list(string), [])
+    version                     = optional(string, "8.4")
+    allow_major_version_upgrade = optional(bool, false)
+    password_version            = optional(number, 1)
+    instance_class              = optional(string, "db.t4g.medium")
+    storage_gb                  = optional(number, 50)
+    multi_az                    = optional(bool, false)
+    database                    = optional(string, "shop")
+    deletion_protection         = optional(bool, true)
+    backup_days                 = optional(number, 7)
+    skip_final_snapshot         = optional(bool, false)
   })
   default  = {}
   nullable = false
@@ -69,16 +96,60 @@ variable "source_database" {
     error_message = "source_database.secret_arn: the full ARN of a secret."
   }
   validation {
+    condition     = var.source_database.secret_kms_key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.source_database.secret_kms_key_arn))
+    error_message = "source_database.secret_kms_key_arn: the ARN of a key (not of an alias)."
+  }
+  validation {
+    condition     = alltrue([for id in concat(compact([var.source_database.security_group_id]), var.source_database.client_security_group_ids) : can(regex("^sg-[0-9a-z]+$", id))])
+    error_message = "source_database: ids of security groups are such as sg-0123456789abcdef0."
+  }
+  validation {
+    condition     = var.source_database.create || length(var.source_database.client_security_group_ids) == 0
+    error_message = "source_database.client_security_group_ids: of a created database only; who reaches a brought one is yours to say."
+  }
+  validation {
     condition     = contains(["mysql", "mariadb", "aurora"], var.source_database.engine) && (!var.source_database.create || var.source_database.engine == "mysql")
     error_message = "source_database.engine: \"mysql\", \"mariadb\" or \"aurora\"; a created one is \"mysql\"."
   }
   validation {
-    condition     = var.source_database.backup_days >= 1 && var.source_database.backup_days <= 35
-    error_message = "source_database.backup_days: 1 to 35. Without backups RDS keeps no binary log, and DMS has nothing to read."
+    condition     = var.source_database.port >= (var.source_database.create ? 1150 : 1) && var.source_database.port <= 65535 && floor(var.source_database.port) == var.source_database.port
+    error_message = "source_database.port: 1 to 65535, of a created database 1150 or more."
   }
   validation {
-    condition     = can(regex("^8\\.[04](\\.|$)", var.source_database.version))
-    error_message = "source_database.version: a version of RDS for MySQL 8.0 or 8.4."
+    condition     = !var.source_database.create || !var.source_database.tls || var.source_database.ca_file != null
+    error_message = "source_database.ca_file: a created database is spoken to by TLS, which needs the authorities of its certificate. Download https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem and name the file here, or set tls = false."
+  }
+  validation {
+    condition     = var.source_database.tls || var.source_database.ca_file == null
+    error_message = "source_database: either ca_file, or tls = false."
+  }
+  validation {
+    condition     = var.source_database.ca_file == null || try(strcontains(file(var.source_database.ca_file), "-----BEGIN CERTIFICATE-----"), false)
+    error_message = "source_database.ca_file: a PEM file with certificates. RDS's are at https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem."
+  }
+  validation {
+    condition     = can(regex("^8\\.[04](\\..+)?$", var.source_database.version))
+    error_message = "source_database.version: a version of RDS for MySQL 8.4 (or of 8.0, for which RDS bills extended support)."
+  }
+  validation {
+    condition     = var.source_database.password_version >= 1 && floor(var.source_database.password_version) == var.source_database.password_version
+    error_message = "source_database.password_version: a whole number of at least 1."
+  }
+  validation {
+    condition     = can(regex("^db\\.[a-z0-9-]+\\.[a-z0-9]+$", var.source_database.instance_class))
+    error_message = "source_database.instance_class: a class of RDS, such as db.t4g.medium."
+  }
+  validation {
+    condition     = var.source_database.storage_gb >= 20 && var.source_database.storage_gb <= 16384 && floor(var.source_database.storage_gb) == var.source_database.storage_gb
+    error_message = "source_database.storage_gb: 20 to 16384; it grows by itself up to four times that, and RDS ends at 65536."
+  }
+  validation {
+    condition     = can(regex("^[A-Za-z][A-Za-z0-9_]{0,63}$", var.source_database.database))
+    error_message = "source_database.database: up to 64 letters, digits and '_', a letter first."
+  }
+  validation {
+    condition     = var.source_database.backup_days >= 1 && var.source_database.backup_days <= 35 && floor(var.source_database.backup_days) == var.source_database.backup_days
+    error_message = "source_database.backup_days: 1 to 35. Without backups RDS keeps no binary log, and DMS has nothing to read."
   }
 }
 
@@ -89,51 +160,7 @@ variable "binlog_retention_hours" {
   nullable    = false
 
   validation {
-    condition     = var.binlog_retention_hours >= 24 && var.binlog_retention_hours <= 168
+    condition     = var.binlog_retention_hours >= 24 && var.binlog_retention_hours <= 168 && floor(var.binlog_retention_hours) == var.binlog_retention_hours
     error_message = "binlog_retention_hours: 24 to 168, RDS's maximum."
-  }
-}
-
-variable "dms" {
-  description = <<-TEXT
-    The replication.
-      serverless           = false: an instance of `instance_class` with `storage_gb`
-                             true: DMS Serverless with at most `max_capacity_units`
-      engine_version       = of the instance; default: the newest
-      start                = start the replication with the apply; only useful where the secret has its
-                             value already
-      max_lob_kb           = longer values are cut off by DMS
-      on_data_error        = what DMS does with a row that it cannot handle: "STOP_TASK",
-                             "SUSPEND_TABLE", "LOG_ERROR" or "IGNORE_RECORD"; the last two lose rows
-      create_account_roles = dms-vpc-role and dms-cloudwatch-logs-role, which exist once an account;
-                             false where they exist
-  TEXT
-  type = object({
-    serverless           = optional(bool, false)
-    instance_class       = optional(string, "dms.t3.medium")
-    storage_gb           = optional(number, 50)
-    multi_az             = optional(bool, false)
-    engine_version       = optional(string)
-    min_capacity_units   = optional(number, 1)
-    max_capacity_units   = optional(number, 4)
-    start                = optional(bool, false)
-    max_lob_kb           = optional(number, 64)
-    on_data_error        = optional(string, "STOP_TASK")
-    create_account_roles = optional(bool, true)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = contains(["STOP_TASK", "SUSPEND_TABLE", "LOG_ERROR", "IGNORE_RECORD"], var.dms.on_data_error)
-    error_message = "dms.on_data_error: \"STOP_TASK\", \"SUSPEND_TABLE\", \"LOG_ERROR\" or \"IGNORE_RECORD\"."
-  }
-  validation {
-    condition     = alltrue([for units in [var.dms.min_capacity_units, var.dms.max_capacity_units] : contains([1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384], units)]) && var.dms.min_capacity_units <= var.dms.max_capacity_units
-    error_message = "dms: capacity units are 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 or 384, the minimum not above the maximum."
-  }
-  validation {
-    condition     = var.dms.max_lob_kb >= 1 && var.dms.max_lob_kb <= 102400
-    error_message = "dms.max_lob_kb: 1 to 102400."
   }
 }

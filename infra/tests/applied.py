@@ -6,6 +6,7 @@ Use: applied.py, with AWS_ENDPOINT_URL and the like set, in a server to which mo
 import json
 import time
 import unittest
+from pathlib import Path
 from urllib.parse import unquote_plus
 
 import boto3
@@ -95,8 +96,7 @@ class Applied(unittest.TestCase):
 
     def test_dms_is_told_what_the_configuration_says(self):
         dms = client("dms")
-        endpoints = {e["EndpointType"]: e for e in dms.describe_endpoints()["Endpoints"]}
-        settings = endpoints["TARGET" if "TARGET" in endpoints else "target"]["S3Settings"]
+        settings = self.endpoint("target")["S3Settings"]
         toml = client("s3").get_object(Bucket=LAKE, Key="config/dmslake.toml")["Body"].read().decode()
         self.assertIn(f'timestamp_column_name = "{settings["TimestampColumnName"]}"', toml)
         self.assertIn(f'"s3://{settings["BucketName"]}/{settings["BucketFolder"]}"', toml)
@@ -110,11 +110,42 @@ class Applied(unittest.TestCase):
         ]
         self.assertEqual(locators, ["page[_]views", "order[_]items", "orders"])
 
+    def test_the_secret_has_a_value_that_terraform_does_not_keep(self):
+        secrets = client("secretsmanager")
+        (listed,) = [s for s in secrets.list_secrets()["SecretList"] if "/dms-user-" in s["Name"]]
+        value = json.loads(secrets.get_secret_value(SecretId=listed["ARN"])["SecretString"])
+        (database,) = client("rds").describe_db_instances()["DBInstances"]
+        self.assertEqual(value["host"], database["Endpoint"]["Address"])
+        self.assertEqual((value["port"], value["username"]), (3306, "dmslake"))
+        self.assertRegex(value["password"], "^[0-9a-f]{48}$")
+        # Not that it is empty: it holds the host.
+        state = Path("terraform.tfstate").read_text()
+        self.assertIn(value["host"], state)
+        self.assertNotIn(value["password"], state)
+
+    def test_dms_verifies_the_source(self):
+        (certificate,) = client("dms").describe_certificates()["Certificates"]
+        self.assertEqual(certificate["CertificatePem"], Path("tests/ca.pem").read_text())
+        self.assertEqual(self.endpoint("source")["SslMode"], "verify-full")
+
+    def test_every_log_expires(self):
+        groups = client("logs").describe_log_groups()["logGroups"]
+        names = {"/aws/rds/instance/shop/error", "dms-tasks-shop-replication", "/aws/lambda/shop"}
+        self.assertLessEqual(names, {group["logGroupName"] for group in groups})
+        for group in groups:
+            self.assertEqual(group.get("retentionInDays"), 30, group["logGroupName"])
+            self.assertIn(":key/", group.get("kmsKeyId", ""), group["logGroupName"])
+
+    def endpoint(self, kind):
+        found = client("dms").describe_endpoints()["Endpoints"]
+        (endpoint,) = [e for e in found if e["EndpointType"].lower() == kind]
+        return endpoint
+
     def test_the_sweep_and_the_catalog_are_there(self):
         schedule = client("scheduler").get_schedule(Name="shop-sweep")
         self.assertEqual(json.loads(schedule["Target"]["Input"]), {"sweep": True})
         databases = client("glue").get_databases()["DatabaseList"]
-        self.assertEqual(sorted(d["Name"] for d in databases), ["lake_shop", "lake_web"])
+        self.assertEqual(sorted(d["Name"] for d in databases), ["lake_shop", "lake_web_log"])
         job = client("glue").get_job(JobName="shop-backfill")["Job"]
         self.assertEqual(job["DefaultArguments"]["--datalake-formats"], "delta")
         self.assertEqual(job["DefaultArguments"]["--sweep"], schedule["Name"])

@@ -31,7 +31,7 @@ run "plan" {
 run "source" {
   assert {
     condition = { for parameter in aws_db_parameter_group.this[0].parameter : parameter.name => parameter.value } == {
-      binlog_format = "ROW", binlog_row_image = "FULL", binlog_checksum = "NONE", require_secure_transport = "OFF"
+      binlog_format = "ROW", binlog_row_image = "FULL", binlog_checksum = "NONE", require_secure_transport = "ON"
     }
     error_message = "DMS reads row images from a binary log without checksums"
   }

@@ -1,4 +1,4 @@
-# Everything that moto can do. What it cannot: Redshift Serverless, DMS Serverless, DMS certificates.
+# Everything that moto can do. What it cannot: Redshift Serverless, DMS Serverless.
 name = "shop"
 kms  = { create = true }
 tags = { Environment = "test" }
@@ -8,7 +8,7 @@ package = { file = "tests/package.zip" }
 staging = { force_destroy = true }
 lake    = { force_destroy = true }
 
-source_database = { deletion_protection = false, skip_final_snapshot = true }
+source_database = { ca_file = "tests/ca.pem", deletion_protection = false, skip_final_snapshot = true }
 
 tables = {
   "shop.orders" = {
@@ -18,8 +18,8 @@ tables = {
     rename            = { "unit price" = "unit_price" }
     store             = ["dms_ts"]
   }
-  "shop.order_items" = { keys = ["order_id", "line"], merge = "auto" }
-  "Web.page_views"   = { append_only = true, on_bad_row = "quarantine" }
+  "shop.order_items"   = { keys = ["order_id", "line"], merge = "auto" }
+  "Web_log.page_views" = { append_only = true, on_bad_row = "quarantine" }
 }
 
 monitoring = { emails = ["data@example.com"] }

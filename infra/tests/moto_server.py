@@ -4,8 +4,8 @@ Patched in memory at start-up; the installed package is not changed. Of moto 5.2
 
 - DMS sends times as ISO 8601 text where its protocol wants seconds, so that creating a replication
   instance fails; a new task stays "creating", for whose end the provider waits; changing an
-  endpoint (which the provider does right after it made one with a key) and event subscriptions are
-  missing.
+  endpoint (which the provider does right after it made one with a key), event subscriptions and
+  certificates are missing.
 - SQS has no RedriveAllowPolicy, for which the provider waits, and forgets a queue's policy when any
   other attribute is set.
 - A bucket policy's conditions are not looked at, so that denying requests without TLS denies all.
@@ -70,6 +70,12 @@ def repair_dms():
     dms.FakeReplicationTask.__init__ = make_ready_task
     DmsResponse.modify_endpoint = modify_endpoint
     add_event_subscriptions()
+    add_certificates()
+
+
+def absent(what):
+    body = {"__type": "ResourceNotFoundFault", "message": f"no such {what}"}
+    return 400, {}, json.dumps(body)
 
 
 def add_event_subscriptions():
@@ -93,26 +99,63 @@ def add_event_subscriptions():
         }
         return json.dumps({"EventSubscription": subscriptions[name]})
 
-    def absent():
-        body = {"__type": "ResourceNotFoundFault", "message": "no such event subscription"}
-        return 400, {}, json.dumps(body)
-
     def describe(self):
         name = json.loads(self.body).get("SubscriptionName")
         if name is not None and name not in subscriptions:
-            return absent()
+            return absent("event subscription")
         found = [subscriptions[name]] if name else list(subscriptions.values())
         return json.dumps({"EventSubscriptionsList": found})
 
     def delete(self):
         name = json.loads(self.body)["SubscriptionName"]
         if name not in subscriptions:
-            return absent()
+            return absent("event subscription")
         return json.dumps({"EventSubscription": subscriptions.pop(name)})
 
     DmsResponse.create_event_subscription = create
     DmsResponse.describe_event_subscriptions = describe
     DmsResponse.delete_event_subscription = delete
+
+
+def add_certificates():
+    """The same."""
+    certificates = {}
+
+    def import_one(self):
+        asked = json.loads(self.body)
+        name = asked["CertificateIdentifier"]
+        arn = f"arn:aws:dms:{self.region}:{self.current_account}:cert:{name}"
+        self.dms_backend.tagger.tag_resource(arn, asked.get("Tags") or [])
+        certificates[arn] = {
+            "CertificateArn": arn,
+            "CertificateIdentifier": name,
+            "CertificatePem": asked["CertificatePem"],
+        }
+        return json.dumps({"Certificate": certificates[arn]})
+
+    def describe(self):
+        wanted = [
+            value
+            for criterion in json.loads(self.body).get("Filters", [])
+            for value in criterion["Values"]
+        ]
+        found = [
+            certificate
+            for certificate in certificates.values()
+            if not wanted
+            or {certificate["CertificateArn"], certificate["CertificateIdentifier"]} & set(wanted)
+        ]
+        return json.dumps({"Certificates": found}) if found else absent("certificate")
+
+    def delete(self):
+        arn = json.loads(self.body)["CertificateArn"]
+        if arn not in certificates:
+            return absent("certificate")
+        return json.dumps({"Certificate": certificates.pop(arn)})
+
+    DmsResponse.import_certificate = import_one
+    DmsResponse.describe_certificates = describe
+    DmsResponse.delete_certificate = delete
 
 
 def repair_sqs():

@@ -94,16 +94,6 @@ run "redshift" {
   }
 }
 
-run "verified_tls" {
-  variables {
-    source_database = { ca_file = "tests/ca.pem" }
-  }
-  assert {
-    condition     = aws_dms_endpoint.source.ssl_mode == "verify-full" && { for parameter in aws_db_parameter_group.this[0].parameter : parameter.name => parameter.value }["require_secure_transport"] == "ON"
-    error_message = "with authorities at hand the source is spoken to by verified TLS only"
-  }
-}
-
 run "paused" {
   variables {
     doorbell = { paused = true }

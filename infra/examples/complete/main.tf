@@ -28,12 +28,19 @@ module "lake" {
     "shop.page_views"  = { append_only = true }
   }
 
+  source_database = { ca_file = var.ca_file }
+
   redshift   = { enabled = true }
   monitoring = { emails = ["data@example.com"] }
 }
 
 variable "package_file" {
   description = "The function's zip"
+  type        = string
+}
+
+variable "ca_file" {
+  description = "RDS's authorities: https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem"
   type        = string
 }
 

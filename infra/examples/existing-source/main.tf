@@ -36,6 +36,7 @@ module "lake" {
     engine            = "aurora"
     secret_arn        = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/dms-AbCdEf"
     security_group_id = "sg-0123456789abcdef0"
+    ca_file           = var.ca_file
   }
 
   # A bucket has one notification configuration as a whole. If yours has one already, add to it what
@@ -47,6 +48,11 @@ module "lake" {
   dms = { create_account_roles = false, start = true }
 
   monitoring = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:my-alarms" }
+}
+
+variable "ca_file" {
+  description = "The authorities of the database's certificate; RDS's are at https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem"
+  type        = string
 }
 
 output "notification" {

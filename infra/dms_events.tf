@@ -1,0 +1,27 @@
+# DMS's own subscriptions know instances and tasks only; of a serverless replication EventBridge is
+# told. Its start, its stop and its failure all go to the alarm topic.
+
+resource "aws_cloudwatch_event_rule" "replication" {
+  count       = var.dms.serverless ? 1 : 0
+  name        = local.replication_rule
+  description = "The serverless replication changes its state"
+  tags        = local.tags
+
+  event_pattern = jsonencode({
+    source      = ["aws.dms"]
+    detail-type = ["DMS Replication State Change"]
+    resources   = [aws_dms_replication_config.this[0].arn]
+  })
+}
+
+resource "aws_cloudwatch_event_target" "replication" {
+  count = var.dms.serverless ? 1 : 0
+  rule  = aws_cloudwatch_event_rule.replication[0].name
+  arn   = local.alarm_topic_arn
+}
+
+locals {
+  replication_rule = "${var.name}-replication"
+  # Who may publish to the topic: by name, because the topic's policy stands before the rule.
+  replication_rule_arn = "arn:${local.partition}:events:${local.region}:${local.account}:rule/${local.replication_rule}"
+}

@@ -1,0 +1,23 @@
+# DMS and RDS would make these groups themselves, and keep what is in them for ever.
+
+locals {
+  # The last part of a serverless replication's ARN, which is random if it is not given.
+  replication_resource = var.name
+  dms_log              = var.dms.serverless ? "dms-serverless-replication-${local.replication_resource}" : "dms-tasks-${local.replication_id}"
+  database_log         = "/aws/rds/instance/${var.name}/error"
+}
+
+resource "aws_cloudwatch_log_group" "dms" {
+  name              = local.dms_log
+  retention_in_days = var.function.log_days
+  kms_key_id        = local.kms_key_arn
+  tags              = local.tags
+}
+
+resource "aws_cloudwatch_log_group" "database" {
+  count             = var.source_database.create ? 1 : 0
+  name              = local.database_log
+  retention_in_days = var.function.log_days
+  kms_key_id        = local.kms_key_arn
+  tags              = local.tags
+}

@@ -1,0 +1,192 @@
+# The source and its replication: who reaches it, how it is spoken to, what is left of it.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  name    = "shop"
+  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+  tables = {
+    "old_shop.orders" = { keys = ["id"] }
+    "we`b.views"      = { append_only = true }
+  }
+}
+
+run "default" {
+  assert {
+    condition     = aws_dms_endpoint.source.ssl_mode == "verify-full" && aws_dms_endpoint.source.certificate_arn == aws_dms_certificate.source[0].certificate_arn
+    error_message = "a created source is spoken to by verified TLS"
+  }
+  assert {
+    condition     = aws_secretsmanager_secret_version.dms[0].secret_string_wo_version == 1 && aws_secretsmanager_secret_version.dms[0].secret_string == null
+    error_message = "DMS's secret has a value, by a write-only argument"
+  }
+  assert {
+    condition     = startswith(aws_secretsmanager_secret.dms[0].name_prefix, "shop/") && aws_db_parameter_group.this[0].name_prefix == "shop-mysql-"
+    error_message = "nothing bears a name that it could not have a second time"
+  }
+  assert {
+    condition     = can(regex("^shop-final-[0-9]{14}$", aws_db_instance.this[0].final_snapshot_identifier))
+    error_message = "each instance leaves a snapshot of its own"
+  }
+  assert {
+    condition     = !aws_db_instance.this[0].allow_major_version_upgrade && aws_db_parameter_group.this[0].family == "mysql8.4"
+    error_message = "no major version by mistake"
+  }
+  assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.client) == 0 && length(aws_vpc_security_group_ingress_rule.database) == 1
+    error_message = "only DMS reaches the database"
+  }
+  assert {
+    condition     = output.source_sql == <<-SQL
+      CREATE USER 'dmslake'@'%' IDENTIFIED BY '<password of the secret>' REQUIRE SSL;
+      GRANT REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO 'dmslake'@'%';
+      GRANT SELECT ON `old\_shop`.* TO 'dmslake'@'%';
+      GRANT SELECT ON `we``b`.* TO 'dmslake'@'%';
+      CALL mysql.rds_set_configuration('binlog retention hours', 72);
+    SQL
+    error_message = "the user may read these schemas, and none that are named alike"
+  }
+  assert {
+    condition     = !strcontains(output.first_steps, "aws dms") && strcontains(output.first_steps, file("tests/ca.pem"))
+    error_message = "the first steps need nothing but Secrets Manager and the database"
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.dms.name == "dms-tasks-${aws_dms_replication_instance.this[0].replication_instance_id}" && aws_cloudwatch_log_group.dms.retention_in_days == 30
+    error_message = "DMS's logs expire"
+  }
+  assert {
+    condition     = aws_cloudwatch_log_group.database[0].name == "/aws/rds/instance/${aws_db_instance.this[0].identifier}/error" && aws_cloudwatch_log_group.database[0].retention_in_days == 30
+    error_message = "and RDS's"
+  }
+  assert {
+    condition     = length(aws_cloudwatch_event_rule.replication) == 0
+    error_message = "of a task DMS tells by a subscription"
+  }
+  assert {
+    condition = (
+      output.commands.stop_replication == "aws dms stop-replication-task --replication-task-arn arn:aws:dms:eu-west-1:123456789012:task:MOCK && aws dms wait replication-task-stopped --filters Name=replication-task-arn,Values=arn:aws:dms:eu-west-1:123456789012:task:MOCK" &&
+      output.commands.resume_replication == "aws dms start-replication-task --start-replication-task-type resume-processing --replication-task-arn arn:aws:dms:eu-west-1:123456789012:task:MOCK"
+    )
+    error_message = "a task is stopped and resumed by commands"
+  }
+}
+
+run "changed" {
+  variables {
+    kms      = { create = true }
+    function = { log_days = 7 }
+    source_database = {
+      ca_file                     = "tests/ca.pem"
+      client_security_group_ids   = ["sg-1", "sg-2"]
+      password_version            = 2
+      version                     = "8.4.7"
+      allow_major_version_upgrade = true
+      port                        = 3307
+    }
+  }
+  assert {
+    condition = [for rule in aws_vpc_security_group_ingress_rule.client : [rule.referenced_security_group_id, rule.from_port, rule.to_port]] == [
+      ["sg-1", 3307, 3307], ["sg-2", 3307, 3307]
+    ]
+    error_message = "clients are let in to the database's port"
+  }
+  assert {
+    condition     = aws_secretsmanager_secret_version.dms[0].secret_string_wo_version == 2
+    error_message = "a higher version makes another password"
+  }
+  assert {
+    condition     = aws_db_instance.this[0].allow_major_version_upgrade && aws_db_instance.this[0].apply_immediately
+    error_message = "a major version is made at once, so that its parameter group can take the old one's place"
+  }
+  assert {
+    condition = [
+      for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement.Condition.ArnEquals["kms:EncryptionContext:aws:logs:arn"]
+      if statement.Sid == "Logs"
+      ] == [[
+        "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/shop",
+        "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-backfill",
+        "arn:aws:logs:eu-west-1:123456789012:log-group:dms-tasks-shop-replication",
+        "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/shop/error",
+    ]]
+    error_message = "logs are encrypted with the key, all of them"
+  }
+  assert {
+    condition = alltrue([
+      for group in [aws_cloudwatch_log_group.dms, aws_cloudwatch_log_group.database[0]] : group.kms_key_id == aws_kms_key.this[0].arn && group.retention_in_days == 7
+    ])
+    error_message = "and kept as long as the function's"
+  }
+}
+
+run "without_tls" {
+  variables {
+    source_database = { tls = false }
+  }
+  assert {
+    condition     = aws_dms_endpoint.source.ssl_mode == "none" && length(aws_dms_certificate.source) == 0 && { for parameter in aws_db_parameter_group.this[0].parameter : parameter.name => parameter.value }["require_secure_transport"] == "OFF"
+    error_message = "by will, a source without TLS"
+  }
+  assert {
+    condition     = strcontains(output.source_sql, "REQUIRE NONE;") && !strcontains(output.first_steps, "ssl")
+    error_message = "whose user may come without"
+  }
+}
+
+run "brought" {
+  variables {
+    source_database = {
+      create     = false
+      engine     = "aurora"
+      secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:mine-AbCdEf"
+      ca_file    = "tests/ca.pem"
+    }
+  }
+  assert {
+    condition     = length(aws_secretsmanager_secret_version.dms) == 0 && length(aws_cloudwatch_log_group.database) == 0 && aws_dms_endpoint.source.ssl_mode == "verify-full"
+    error_message = "its secret and its logs are left alone"
+  }
+  assert {
+    condition     = output.first_steps == null && startswith(output.source_sql, "-- dmslake is to be `username` in the secret.") && strcontains(output.source_sql, "binlog_expire_logs_seconds = 259200") && strcontains(output.source_sql, "GRANT SELECT ON `old\\_shop`.*")
+    error_message = "its administrator is told what to run"
+  }
+}
+
+run "serverless" {
+  variables {
+    dms = { serverless = true }
+    kms = { create = true }
+  }
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.replication[0].event_pattern) == {
+      source      = ["aws.dms"]
+      detail-type = ["DMS Replication State Change"]
+      resources   = ["arn:aws:dms:eu-west-1:123456789012:replication-config:MOCK"]
+    }
+    error_message = "its changes of state are told, and no other's"
+  }
+  assert {
+    condition     = aws_cloudwatch_event_target.replication[0].arn == aws_sns_topic.alarms[0].arn && aws_cloudwatch_event_target.replication[0].rule == "shop-replication"
+    error_message = "to those whom alarms go to"
+  }
+  assert {
+    condition = [for statement in jsondecode(aws_kms_key.this[0].policy).Statement : statement if statement.Sid == "EventsIntoTopic"] == [{
+      Sid       = "EventsIntoTopic"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource  = "*"
+      Condition = { StringEquals = { "kms:EncryptionContext:aws:sns:topicArn" = "arn:aws:sns:eu-west-1:123456789012:shop-alarms" } }
+    }]
+    error_message = "with the key of that topic, for that topic"
+  }
+  assert {
+    condition     = aws_dms_replication_config.this[0].resource_identifier == "shop" && aws_cloudwatch_log_group.dms.name == "dms-serverless-replication-shop"
+    error_message = "its logs are where its ARN says"
+  }
+  assert {
+    condition     = output.commands.stop_replication == "aws dms stop-replication --replication-config-arn arn:aws:dms:eu-west-1:123456789012:replication-config:MOCK"
+    error_message = "it is stopped by its own command"
+  }
+}

@@ -1,0 +1,55 @@
+variable "dms" {
+  description = <<-TEXT
+    The replication.
+      serverless           = false: an instance of `instance_class` with `storage_gb`
+                             true: DMS Serverless with at most `max_capacity_units`
+      engine_version       = of the instance; default: the newest
+      start                = start the replication with the apply; only useful where the user of the
+                             secret is in the database already
+      max_lob_kb           = longer values are cut off by DMS
+      on_data_error        = what DMS does with a row that it cannot handle: "STOP_TASK",
+                             "SUSPEND_TABLE", "LOG_ERROR" or "IGNORE_RECORD"; the last two lose rows
+      create_account_roles = dms-vpc-role and dms-cloudwatch-logs-role, which exist once an account;
+                             false where they exist. true also deletes them with this deployment
+  TEXT
+  type = object({
+    serverless           = optional(bool, false)
+    instance_class       = optional(string, "dms.t3.medium")
+    storage_gb           = optional(number, 50)
+    multi_az             = optional(bool, false)
+    engine_version       = optional(string)
+    min_capacity_units   = optional(number, 1)
+    max_capacity_units   = optional(number, 4)
+    start                = optional(bool, false)
+    max_lob_kb           = optional(number, 64)
+    on_data_error        = optional(string, "STOP_TASK")
+    create_account_roles = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["STOP_TASK", "SUSPEND_TABLE", "LOG_ERROR", "IGNORE_RECORD"], var.dms.on_data_error)
+    error_message = "dms.on_data_error: \"STOP_TASK\", \"SUSPEND_TABLE\", \"LOG_ERROR\" or \"IGNORE_RECORD\"."
+  }
+  validation {
+    condition     = alltrue([for units in [var.dms.min_capacity_units, var.dms.max_capacity_units] : contains([1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384], units)]) && var.dms.min_capacity_units <= var.dms.max_capacity_units
+    error_message = "dms: capacity units are 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 or 384, the minimum not above the maximum."
+  }
+  validation {
+    condition     = can(regex("^dms\\.[a-z0-9-]+\\.[a-z0-9]+$", var.dms.instance_class))
+    error_message = "dms.instance_class: a class of DMS, such as dms.t3.medium."
+  }
+  validation {
+    condition     = var.dms.storage_gb >= 5 && var.dms.storage_gb <= 6144 && floor(var.dms.storage_gb) == var.dms.storage_gb
+    error_message = "dms.storage_gb: 5 to 6144."
+  }
+  validation {
+    condition     = var.dms.engine_version == null || can(regex("^3\\.[0-9]+\\.[0-9]+$", var.dms.engine_version))
+    error_message = "dms.engine_version: all three parts of it, such as 3.5.4."
+  }
+  validation {
+    condition     = var.dms.max_lob_kb >= 1 && var.dms.max_lob_kb <= 102400 && floor(var.dms.max_lob_kb) == var.dms.max_lob_kb
+    error_message = "dms.max_lob_kb: 1 to 102400."
+  }
+}
