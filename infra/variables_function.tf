@@ -38,7 +38,7 @@ variable "function" {
       timeout              = seconds of an invocation; what is not finished goes on in the next
       tmp_mb               = /tmp, where compactions put temporary files
       log_level            = RUST_LOG; default: the program's own
-      log_days             = retention of its logs
+      log_days             = retention of its logs, and of those of DMS, RDS and the Glue job
       reserved_concurrency = taken out of the account's; -1: none
       pinned_version       = the version that is used, such as "7", the way back to it; default: the
                              newest. While it is set, nothing else that is said here takes effect
