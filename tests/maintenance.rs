@@ -2,7 +2,7 @@
 
 mod site;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deltalake::kernel::TableFeatures;
@@ -17,6 +17,7 @@ use rand::seq::IteratorRandom;
 use serde_json::json;
 
 use crate::support::faulty_store::{Fault, FaultyStore, Side};
+use crate::support::lake;
 use crate::support::property;
 use site::{DAY, Site, maintain};
 
@@ -376,5 +377,35 @@ async fn a_commit_in_between_is_gone_around_or_wins() {
         );
         // One of the files is the rival's.
         assert_eq!(site.stored(".parquet").len() - before - 1, files_written, "{report:?}");
+    }
+}
+
+/// The remedy of a reload, followed while a compaction is under way: the folder is moved away, and
+/// perhaps another table stands there by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_committed_to_what_took_the_place_of_the_table() {
+    for has_successor in [false, true] {
+        let site = overlapping(MergeMode::CopyOnWrite).await;
+        let (root, location) = (site.root(), site.location.clone());
+        site.clock.before_next_attempt(move || {
+            std::fs::rename(&root, root.with_extension("away")).unwrap();
+            let successor = async {
+                if has_successor {
+                    lake::create(&location, "t", &site::schema()).await;
+                }
+            };
+            tokio::runtime::Runtime::new().unwrap().block_on(successor);
+            BTreeMap::new()
+        });
+        let report = maintain(&site.keeper("copy-on-write", "", None).await).await;
+        assert!(site.clock.met().is_some(), "it was moved in between");
+        let done = report.actions.iter().filter(|action| action.outcome == Outcome::Done);
+        assert_eq!(done.count(), 0, "{report:?}");
+        assert_eq!(report.status == Status::Ok, has_successor, "{report:?}");
+        if has_successor {
+            assert_eq!(site.log_versions(), [0]);
+        } else {
+            assert!(!site.root().join("_delta_log").exists());
+        }
     }
 }

@@ -16,10 +16,11 @@ use deltalake::kernel::transaction::{
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use dmslake::change::NetChanges;
+use dmslake::error::ErrorKind;
 use dmslake::merge::{self, CommitOutcome, Written};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
-use dmslake::table::LakeTable;
+use dmslake::table::{self, LakeTable};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -476,4 +477,29 @@ async fn upstream_optimizes_stand_back_for_vectors_and_pass_appends() {
     let expected = Winner::Append.commit(&fixture).await;
     let _ = stale.optimize().await.unwrap();
     assert_eq!(fixture.content().await, expected);
+}
+
+/// Another table took the place of the one that is open, whose versions go further.
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_and_vectors_are_not_committed_to_a_table_that_took_the_place() {
+    let folder = TempDir::new().unwrap();
+    let location = lake::location(&folder, "t").await;
+    let column =
+        |name: &str| [Column { name: name.into(), column_type: ColumnType::Int, nullable: true }];
+    let made = lake::create(&location, "t", &schema()).await;
+    let record = made.record_without_objects(lake::clock().as_ref());
+    let delta = table::add_columns(&made, &column("one"), &record).await.unwrap();
+    let open = made.succeeded_by(delta, record).unwrap();
+    assert_eq!(open.version(), 1);
+
+    let root = location.url().to_file_path().unwrap();
+    fs::rename(&root, folder.path().join("away")).unwrap();
+    lake::create(&location, "t", &schema()).await;
+    let record = open.record_without_objects(lake::clock().as_ref());
+    let refused = table::add_columns(&open, &column("more"), &record).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    let refused = table::allow_vectors(&open, &record).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert_eq!(lake::open(&location).await.version(), 0);
+    assert!(!root.join("_delta_log/00000000000000000002.json").exists());
 }

@@ -79,7 +79,7 @@ pub(super) enum Committed {
 /// Commits actions on top of exactly this snapshot, with a record that carries progress on.
 ///
 /// # Errors
-/// `Unavailable` if the table cannot be opened again after a failure.
+/// `Unavailable` if the table cannot be opened again after a failure, `Conflict` if it is gone.
 pub(super) async fn commit(
     location: &Location,
     table: LakeTable,
@@ -90,16 +90,16 @@ pub(super) async fn commit(
 ) -> Result<Committed> {
     let record = table.record_without_objects(clock.as_ref());
     let properties = commit_properties(&record, table.next_transaction(), metrics)?;
-    let error = match table::commit(table.delta(), actions, operation, properties).await {
-        Ok(delta) => return Ok(Committed::Here(Box::new(table.succeeded_by(delta, record)?))),
-        Err(error) => table::unknown_outcome(error),
+    let error = match table.must_be_newest().await {
+        Ok(()) => match table::commit(table.delta(), actions, operation, properties).await {
+            Ok(delta) => return Ok(Committed::Here(Box::new(table.succeeded_by(delta, record)?))),
+            Err(error) => table::unknown_outcome(error),
+        },
+        Err(error) => error,
     };
     let base = Some(table.version());
     let stands = find_attempt(&log_store(location)?, record.attempt, base).await?.is_some();
-    let newer = table::open(location, Some(table)).await?.ok_or_else(|| {
-        Error::new(ErrorKind::TableCorrupt, "the table is gone").with("table", location.url())
-    })?;
-    let newer = Box::new(newer);
+    let newer = Box::new(table.at_newest(location).await?);
     Ok(if stands { Committed::Here(newer) } else { Committed::Behind(newer, error) })
 }
 

@@ -57,7 +57,7 @@ pub async fn create(
 /// Adds nullable columns in a commit of its own, which takes in no object.
 ///
 /// # Errors
-/// `Conflict` if the outcome is unknown.
+/// `Conflict` if the table is another one by now or the outcome is unknown.
 pub async fn add_columns(
     table: &LakeTable,
     columns: &[Column],
@@ -70,6 +70,7 @@ pub async fn add_columns(
     let metadata = metadata.map_err(DeltaTableError::from)?;
     let properties = commit_properties(record, table.next_transaction(), None)?;
     let operation = DeltaOperation::AddColumn { fields };
+    table.must_be_newest().await?;
     commit(table.delta(), vec![Action::Metadata(metadata)], operation, properties)
         .await
         .map_err(unknown_outcome)
@@ -79,9 +80,10 @@ pub async fn add_columns(
 /// no object. The protocol rises to reader 3 / writer 7, until maintenance lowers it.
 ///
 /// # Errors
-/// `Conflict` if the outcome is unknown.
+/// `Conflict` if the table is another one by now or the outcome is unknown.
 pub async fn allow_vectors(table: &LakeTable, record: &CommitRecord) -> Result<DeltaTable> {
     let property = TableProperty::EnableDeletionVectors.as_ref().to_owned();
+    table.must_be_newest().await?;
     table
         .delta()
         .clone()

@@ -155,6 +155,20 @@ impl LakeTable {
         Ok(if is_behind { Standing::Behind } else { Standing::Newest })
     }
 
+    /// To be asked before a commit: the commit call itself sees that its version is taken, but not
+    /// that the log below it is another one, or none.
+    ///
+    /// # Errors
+    /// `Conflict` unless the log still ends where this snapshot does, `Unavailable` if it cannot
+    /// be read.
+    pub(crate) async fn must_be_newest(&self) -> Result<()> {
+        match self.standing().await? {
+            Standing::Newest => Ok(()),
+            Standing::Behind => Err(Error::new(ErrorKind::Conflict, "another commit came first")),
+            Standing::Gone => Err(Error::new(ErrorKind::Conflict, "the table is no longer there")),
+        }
+    }
+
     /// Whether the log holds the commit that this snapshot knows: ours is told by its attempt;
     /// of a table that keeps no progress, any commit of that version is.
     async fn is_in(&self, log_store: &LogStoreRef) -> Result<bool> {

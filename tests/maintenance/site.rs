@@ -145,7 +145,7 @@ impl Site {
         Self { folder: Arc::new(folder), location, clock, rows: self.rows.clone(), mode: self.mode }
     }
 
-    fn root(&self) -> PathBuf {
+    pub(super) fn root(&self) -> PathBuf {
         self.folder.path().join("shop/t")
     }
 
