@@ -440,6 +440,11 @@ async fn decimals_in_parquet() {
     let values = fixed(&[1_230, 1_234, -1_235], 7);
     let fates = [Is("12.3"), Bad("more fraction"), Bad("more fraction"), Null];
     parquet(Some("decimal(10,1)"), declared, "decimal(10,1)", values, &fates).await;
+    // What is rounded up no longer fits into the type that it came in.
+    let fates = [Bad("more fraction"), Is("123.45"), Null];
+    let declared = "fixed_len_byte_array(5) v (DECIMAL(10,4))";
+    let values = fixed(&[9_999_999_999, 1_234_500], 5);
+    parquet(Some("decimal(10,2)"), declared, "decimal(10,2)", values, &fates).await;
     let greatest = 10_i128.pow(38) - 1;
     let declared = "fixed_len_byte_array(16) v (DECIMAL(38,4))";
     let fates = [Is("9999999999999999999999999999999999.9999"), Null];

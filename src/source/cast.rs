@@ -7,8 +7,8 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int64Array,
     StringArray,
 };
-use arrow::compute::kernels::cmp::neq;
-use arrow::compute::{CastOptions, cast, cast_with_options};
+use arrow::compute::kernels::cmp::distinct;
+use arrow::compute::{CastOptions, and, cast, cast_with_options, is_not_null};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
 
 use crate::error::Result;
@@ -193,16 +193,10 @@ fn rescaled(
     if let DataType::Decimal128(_, old) | DataType::Decimal256(_, old) = input.data_type()
         && i16::from(*old) > i16::from(scale)
     {
-        // Casting rounds; what does not come back unchanged was rounded.
+        // Casting rounds; what does not come back unchanged, or not at all, was rounded.
         let back = cast_with_options(&rescaled, input.data_type(), &SAFE)?;
-        let rounded = neq(&back, input)?;
-        faults.extend(
-            rounded
-                .iter()
-                .enumerate()
-                .filter(|(_, rounded)| *rounded == Some(true))
-                .map(|(position, _)| (position, Fault::Fraction)),
-        );
+        let rounded = and(&distinct(&back, input)?, &is_not_null(&rescaled)?)?;
+        faults.extend(rounded.values().set_indices().map(|position| (position, Fault::Fraction)));
     }
     Ok(rescaled.as_primitive::<Decimal128Type>().clone())
 }
