@@ -138,11 +138,16 @@ async fn a_table_that_leaves_deletion_vectors_is_purged_and_lowered() {
     let masked = site.table().await.version();
     assert!(site.table().await.may_mask());
     let report = site.maintain_as("copy-on-write").await;
-    assert_eq!(actions(&report), [Action::Purge, Action::Lower]);
+    assert_eq!(actions(&report), [Action::Purge, Action::Checkpoint, Action::Lower]);
     assert_eq!(
-        report.actions[1].reason,
+        report.actions[2].reason,
         "no row is masked and the table is merged by copy-on-write: reader 1 / writer 2 will do"
     );
+    // No reader may have to put commits of the lowered protocol onto a checkpoint with vectors.
+    let lowered = report.actions[2].version.unwrap();
+    let checkpoint = format!("{:020}.checkpoint.parquet", lowered - 1);
+    assert_eq!(report.actions[1].version, Some(lowered - 1));
+    assert!(site.root().join("_delta_log").join(checkpoint).exists());
     let table = site.table().await;
     let protocol = table.delta().snapshot().unwrap().protocol().clone();
     assert_eq!((protocol.min_reader_version(), protocol.min_writer_version()), (1, 2));
@@ -166,8 +171,8 @@ async fn what_else_needs_a_protocol_keeps_it_and_is_named() {
     site.merge([], &[1]).await;
     site.add_feature(TableFeatures::V2Checkpoint).await;
     let report = site.maintain_as("copy-on-write").await;
-    assert_eq!(actions(&report), [Action::Purge, Action::Lower]);
-    let reason = &report.actions[1].reason;
+    assert_eq!(actions(&report), [Action::Purge, Action::Checkpoint, Action::Lower]);
+    let reason = &report.actions[2].reason;
     let told = "reader 3 / writer 7 will do, which v2Checkpoint need";
     assert!(reason.ends_with(told), "{reason}");
     let protocol = &site.actions(report.version.unwrap(), "protocol")[0];

@@ -44,6 +44,9 @@ enum Rewrite {
     Purge(Purge),
 }
 
+/// Why there is a checkpoint before the protocol is lowered.
+const LOWERED: &str = "the protocol is to be lowered, and older checkpoints tell of vectors";
+
 /// Does what is due, from a warm table if there is one, and gives the table as it stands then. A
 /// failure is part of the report.
 pub(crate) async fn maintain(
@@ -75,6 +78,7 @@ impl Maintenance<'_> {
         let table = self.lower(table, report).await?;
         self.checkpoint(&table, report).await?;
         if self.deletes && !self.limits.stop.is_requested() {
+            table.must_be_there().await?;
             self.clean_log(&table, report).await?;
             self.vacuum(&table, report).await?;
         }
@@ -152,6 +156,9 @@ impl Maintenance<'_> {
     async fn lower(&self, table: LakeTable, report: &mut MaintenanceReport) -> Result<LakeTable> {
         let files = LiveFile::all(&table, &[])?;
         let Some(due) = lower::choose(&table, &files, self.spec.merge)? else { return Ok(table) };
+        // Else the protocol would be younger than a checkpoint that tells of vectors. Trino 476 then
+        // takes the checkpoint's files without them, misses what removed them, and shows their rows.
+        self.checkpoint_now(&table, LOWERED, report).await?;
         let committed =
             commit(self.location, table, due.actions, due.operation, None, self.clock).await?;
         let (outcome, table) = match committed {
@@ -170,8 +177,17 @@ impl Maintenance<'_> {
         if commits < CHECKPOINT_COMMITS {
             return Ok(());
         }
-        checkpoint::write(table).await?;
         let reason = format!("{commits} commits since the newest checkpoint");
+        self.checkpoint_now(table, &reason, report).await
+    }
+
+    async fn checkpoint_now(
+        &self,
+        table: &LakeTable,
+        reason: &str,
+        report: &mut MaintenanceReport,
+    ) -> Result<()> {
+        checkpoint::write(table).await?;
         let mut done = ActionReport::new(Action::Checkpoint, Outcome::Done, reason);
         done.version = Some(table.version());
         report.add(done);

@@ -165,7 +165,19 @@ impl LakeTable {
         match self.standing().await? {
             Standing::Newest => Ok(()),
             Standing::Behind => Err(Error::new(ErrorKind::Conflict, "another commit came first")),
-            Standing::Gone => Err(Error::new(ErrorKind::Conflict, "the table is no longer there")),
+            Standing::Gone => Err(gone()),
+        }
+    }
+
+    /// To be asked before anything is deleted.
+    ///
+    /// # Errors
+    /// `Conflict` if the log no longer is the one that was read, `Unavailable` if it cannot be
+    /// read.
+    pub(crate) async fn must_be_there(&self) -> Result<()> {
+        match self.standing().await? {
+            Standing::Newest | Standing::Behind => Ok(()),
+            Standing::Gone => Err(gone()),
         }
     }
 
@@ -224,6 +236,10 @@ impl LakeTable {
     pub fn next_transaction(&self) -> i64 {
         self.transaction + 1
     }
+}
+
+fn gone() -> Error {
+    Error::new(ErrorKind::Conflict, "the table is no longer there")
 }
 
 /// How a snapshot stands to the log.
