@@ -29,6 +29,7 @@ mod object_names;
 mod quarantine;
 mod races;
 mod read_ahead;
+mod reloads;
 mod round_trips;
 mod s3;
 mod support;

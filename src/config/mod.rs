@@ -153,6 +153,14 @@ pub struct LookBack {
     pub minutes: u32,
 }
 
+impl LookBack {
+    /// A tighter bound, which leaves room for objects to come.
+    #[must_use]
+    pub fn with_room(self) -> Self {
+        Self { objects: self.objects.div_ceil(4), ..self }
+    }
+}
+
 impl Default for LookBack {
     fn default() -> Self {
         Self { objects: 64, minutes: 24 * 60 }

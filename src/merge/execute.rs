@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
@@ -31,6 +32,10 @@ use crate::merge::written::Written;
 use crate::merge::{MergePlan, row_count};
 use crate::progress::CommitRecord;
 use crate::table::{self, LakeTable, Standing, commit_properties, metrics_alone, unknown_outcome};
+
+/// For so long an answer holds that the table is still there: longer writing asks again before the
+/// commit, which would make a log of its own where the table was moved away.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// What became of a commit.
 #[derive(Debug)]
@@ -90,7 +95,11 @@ async fn carry_out(
     let (actions, standing) =
         tokio::join!(write(table, plan, &mut metrics, clock), table.standing());
     let (actions, written) = actions?;
-    if standing? != Standing::Newest {
+    let mut standing = standing?;
+    if standing == Standing::Newest && clock.instant() - begun > FRESH {
+        standing = table.standing().await?;
+    }
+    if standing != Standing::Newest {
         let error = Error::new(ErrorKind::Conflict, "another commit came first");
         return Ok(CommitOutcome::Unknown { error, written });
     }

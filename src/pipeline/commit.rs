@@ -39,7 +39,8 @@ pub(super) enum SliceOutcome {
 }
 
 /// Takes a slice into the table: creates or widens it, sets bad rows aside, reduces to net
-/// changes, merges, and commits rows and ledger together. Where somebody else commits meanwhile
+/// changes, merges, and commits rows and ledger together. `bound` says what may leave the ledger's
+/// window. Where somebody else commits meanwhile
 /// and applies no object, only the plan is made anew, for the files that are new.
 ///
 /// # Errors
@@ -50,6 +51,7 @@ pub(super) async fn commit_slice(
     location: &Location,
     table: Option<LakeTable>,
     mut slice: Slice,
+    bound: Option<LookBack>,
     pace: &mut Pace,
 ) -> Result<SliceOutcome> {
     if table.is_none() && slice.schema.columns().is_empty() {
@@ -58,7 +60,7 @@ pub(super) async fn commit_slice(
     let mut table = ready_table(pipeline, spec, location, table, &slice).await?;
 
     let keys = spec.lake_keys();
-    let (ledger, replayed) = ledger_after(table.ledger(), &slice, pipeline.settings().look_back);
+    let (ledger, replayed) = ledger_after(table.ledger(), &slice, bound);
     let objects: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
     let quarantined = slice.bad_rows();
     let batches = slice.take_batches();
@@ -167,13 +169,13 @@ async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Resu
 }
 
 /// The ledger after a slice, and how many of its objects a resume of DMS wrote again.
-fn ledger_after(before: &Ledger, slice: &Slice, look_back: LookBack) -> (Ledger, u64) {
+fn ledger_after(before: &Ledger, slice: &Slice, bound: Option<LookBack>) -> (Ledger, u64) {
     let mut ledger = before.clone();
     let mut replayed = 0;
     for portion in &slice.portions {
         let mark = Mark::of(&portion.object, &portion.identity);
         if portion.is_done {
-            ledger.finish(&portion.object, mark, look_back);
+            ledger.finish(&portion.object, mark, bound);
         } else {
             ledger.advance(&portion.object, mark, portion.from + portion.rows);
         }

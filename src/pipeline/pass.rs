@@ -48,12 +48,21 @@ impl Run<'_> {
         let ledger = opened.as_ref().map_or(&nothing, LakeTable::ledger);
         self.report.version = opened.as_ref().map(LakeTable::version);
 
-        let listing = match listing {
+        let mut listing = match listing {
             Some(listing) => listing,
             None => self.list(&staging, ledger, scope).await?,
         };
         self.refuse_transaction_ordered(&listing)?;
-        let found = pending(ledger, &listing, &Identify::at(&staging)).await?;
+        let identify = Identify::at(&staging);
+        let mut found = pending(ledger, &listing, &identify).await?;
+        let look_back = self.pipeline.settings().look_back;
+        self.bound = listing.is_complete.then_some(look_back);
+        if self.bound.is_none() && !ledger.cdc.has_room_for(found.objects.len(), look_back) {
+            listing = list_everything(&staging, ledger.load.open).await?;
+            self.refuse_transaction_ordered(&listing)?;
+            found = pending(ledger, &listing, &identify).await?;
+            self.bound = Some(look_back.with_room());
+        }
         self.report.foreign = listing.foreign;
         self.report.late = found.late;
         self.report.pending = found.objects.len() as u64;
@@ -189,13 +198,14 @@ impl Run<'_> {
         table: Option<LakeTable>,
         slice: Slice,
     ) -> Result<Applied> {
-        let clock = self.pipeline.clock.as_ref();
+        let pipeline = self.pipeline;
+        let clock = pipeline.clock.as_ref();
         let begun = clock.instant();
         let finished = slice.finished_objects();
         let rows = slice.rows();
         let base = table.as_ref().map(LakeTable::version);
         let committed =
-            commit_slice(self.pipeline, self.spec, location, table, slice, &mut self.pace);
+            commit_slice(pipeline, self.spec, location, table, slice, self.bound, &mut self.pace);
         match Box::pin(committed).await? {
             SliceOutcome::Nothing(slice) => Ok(Applied::Nothing(slice)),
             SliceOutcome::Committed { table, books, replayed } => {

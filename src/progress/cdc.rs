@@ -83,14 +83,30 @@ impl CdcProgress {
         self.window.iter().any(|known| known.mark.identity == mark.identity)
     }
 
-    /// Takes in an object that was applied whole, and lets old ones leave the window.
-    pub fn record(&mut self, position: Position, modified: i64, mark: Mark, look_back: LookBack) {
+    /// Whether so many objects more can be remembered without any leaving the window.
+    #[must_use]
+    pub fn has_room_for(&self, objects: usize, look_back: LookBack) -> bool {
+        self.window.len() + objects <= look_back.objects
+    }
+
+    /// Takes in an object that was applied whole. If a bound is given, older ones may leave the
+    /// window: only where the whole folder was listed, so that each object that was late by then
+    /// has been seen, and one that comes after is newer than all that left.
+    pub fn record(
+        &mut self,
+        position: Position,
+        modified: i64,
+        mark: Mark,
+        bound: Option<LookBack>,
+    ) {
         self.window.push(Remembered { stamp: position.stamp.clone(), modified, mark });
         self.window.sort_by(|a, b| a.stamp.cmp(&b.stamp));
         if self.watermark.as_ref().is_none_or(|watermark| position > *watermark) {
             self.watermark = Some(position);
         }
-        self.shrink(look_back);
+        if let Some(look_back) = bound {
+            self.shrink(look_back);
+        }
     }
 
     fn shrink(&mut self, look_back: LookBack) {

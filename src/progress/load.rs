@@ -133,10 +133,19 @@ impl LoadProgress {
         }
         let expected =
             self.recent.iter().fold(self.digest, |sum, known| sum.minus(known.mark.identity));
+        let modified = |index: usize| listed[index].0.last_modified.timestamp_millis();
         let by_load_order = others.to_vec();
         let mut by_time = others.to_vec();
-        by_time.sort_by_key(|&index| listed[index].0.last_modified);
-        for order in [by_time, by_load_order] {
+        by_time.sort_by_key(|&index| modified(index));
+        // Of a parallel load, what was applied stands before the last of what is remembered, and
+        // is no newer; the rest of a series that goes on is one or the other.
+        let last = (0..listed.len()).rev().find(|index| !others.contains(index));
+        let may_be_applied = |index: usize| {
+            last.is_some_and(|last| index < last) && Some(modified(index)) <= self.newest
+        };
+        let mut by_both = others.to_vec();
+        by_both.sort_by_key(|&index| !may_be_applied(index));
+        for order in [by_time, by_load_order, by_both] {
             let (applied, new) = order.split_at(forgotten);
             let sum = applied
                 .iter()

@@ -60,8 +60,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Takes in an object that is now applied whole.
-    pub fn finish(&mut self, object: &StagedObject, mark: Mark, look_back: LookBack) {
+    /// Takes in an object that is now applied whole. `bound` is as for [`CdcProgress::record`].
+    pub fn finish(&mut self, object: &StagedObject, mark: Mark, bound: Option<LookBack>) {
         self.partial = None;
         match &object.name.phase {
             Phase::FullLoad { .. } => self.load.record(object, mark),
@@ -69,7 +69,7 @@ impl Ledger {
                 let position = Position { stamp: stamp.clone(), object: object.relative.clone() };
                 let modified = object.last_modified.timestamp_millis();
                 self.load.open = false;
-                self.cdc.record(position, modified, mark, look_back);
+                self.cdc.record(position, modified, mark, bound);
             }
         }
     }

@@ -14,6 +14,8 @@ use crate::storage::{Location, StoreKind};
 
 /// Objects below the window that are asked for at once.
 const HEADS_AT_ONCE: usize = 16;
+/// So many objects of other names may stand before the first full-load object.
+const MOST_OTHERS: usize = 100;
 
 /// The staged objects of a table.
 #[derive(Clone, Debug, Default)]
@@ -87,8 +89,9 @@ pub async fn list_everything(folder: &Location, is_load_open: bool) -> Result<Li
     Ok(listing)
 }
 
-/// Lists what a doorbell needs: every object above `floor` (a CDC stamp), and the objects
-/// named. Only where CDC objects stand flat in the table's folder does key order allow that.
+/// Lists what a doorbell needs: every object above `floor` (a CDC stamp), the objects named, and
+/// on S3 the first full-load object, which a reload writes anew. Only where CDC objects stand flat
+/// in the table's folder does key order allow that.
 ///
 /// # Errors
 /// `Unavailable` if the store does not answer.
@@ -124,7 +127,8 @@ fn is_load(folder: &Location, meta: &ObjectMeta) -> bool {
     })
 }
 
-/// Lists a folder; with an offset, only CDC objects behind it in key order.
+/// Lists a folder; with an offset, only CDC objects behind it in key order, and on S3 what comes
+/// next up to the first full-load object.
 async fn list(folder: &Location, offset: Option<&Path>) -> Result<Vec<ObjectMeta>> {
     let prefix = Some(folder.prefix());
     let Some(offset) = offset else {
@@ -136,8 +140,18 @@ async fn list(folder: &Location, offset: Option<&Path>) -> Result<Vec<ObjectMeta
     };
     let found = folder.store().list_with_offset(prefix, offset);
     let found: Vec<ObjectMeta> = match folder.kind() {
-        // Digits sort before `L`: the first other key ends what can be a CDC object.
-        StoreKind::S3 => found.try_take_while(|meta| ready(Ok(is_cdc(meta)))).try_collect().await?,
+        // Digits sort before `L`, so full-load objects come behind the CDC objects, mostly in the
+        // same answer.
+        StoreKind::S3 => {
+            let (mut others, mut has_load) = (0, false);
+            let goes_on = |meta: &ObjectMeta| {
+                let is_wanted = !has_load && others < MOST_OTHERS;
+                has_load |= is_load(folder, meta);
+                others += usize::from(!is_cdc(meta));
+                ready(Ok(is_wanted))
+            };
+            found.try_take_while(goes_on).try_collect().await?
+        }
         StoreKind::File => found.try_filter(|meta| ready(is_cdc(meta))).try_collect().await?,
     };
     Ok(found)

@@ -1,5 +1,5 @@
-//! An object store that holds every commit to a Delta log, and every manifest, until a gate lets it
-//! pass.
+//! An object store that holds every commit to a Delta log, every data file and every manifest, until
+//! a gate lets it pass.
 
 use std::fmt;
 use std::ops::Range;
@@ -19,6 +19,9 @@ use object_store::{
 pub(crate) trait CommitGate: fmt::Debug + Send + Sync {
     /// Returns once the commit that is to stand at this path may be tried.
     async fn before_commit(&self, commit: &Path);
+
+    /// Returns once the data file may be written.
+    async fn before_data_file(&self) {}
 
     /// Returns once the manifest may be written, or why it may not.
     async fn before_manifest(&self) -> Result<()> {
@@ -57,6 +60,9 @@ impl ObjectStore for GatedStore {
             location.as_ref().contains("/_delta_log/") && location.extension() == Some("json");
         if commit {
             self.gate.before_commit(location).await;
+        }
+        if location.extension() == Some("parquet") && !location.as_ref().contains("/_delta_log/") {
+            self.gate.before_data_file().await;
         }
         if location.as_ref().contains("/_symlink_format_manifest/") {
             self.gate.before_manifest().await?;
