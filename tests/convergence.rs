@@ -2,9 +2,7 @@
 //! is the model's state after the objects that it names, and after a sweep nothing is missing.
 
 use bytes::Bytes;
-use dmslake::pipeline::{
-    Limits, Observer, Pipeline, Scope, Silent, Status, Step, Stop, TableReport,
-};
+use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
@@ -14,6 +12,7 @@ use crate::support::judge::{Judge, counts};
 use crate::support::manifest;
 use crate::support::model::Counts;
 use crate::support::property;
+use crate::support::stopper::Stopper;
 use crate::support::world::World;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +152,7 @@ impl<'w> Followed<'w> {
     /// Somebody asks for an end after the first commit.
     async fn ring_and_stop(&mut self, rng: &mut StdRng, pipeline: &Pipeline) {
         let limits = Limits::default();
-        let stopper = Stopper(limits.stop.clone());
+        let stopper = Stopper::after(0, limits.stop.clone());
         let spec = self.world.spec(self.table);
         let report = pipeline.apply(spec, &self.doorbells(rng), &limits, &stopper).await;
         self.take(&report);
@@ -203,15 +202,5 @@ impl<'w> Followed<'w> {
         self.take(&again);
         self.audit().await;
         assert_eq!(self.judge.version(), version, "a second apply commits nothing");
-    }
-}
-
-struct Stopper(Stop);
-
-impl Observer for Stopper {
-    fn step(&self, step: Step) {
-        if matches!(step, Step::Committed { .. }) {
-            self.0.request();
-        }
     }
 }

@@ -2,16 +2,14 @@
 //! held; and the remedy, while a merge is under way.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use dmslake::clock::SystemClock;
 use dmslake::config::Settings;
 use dmslake::error::ErrorKind;
-use dmslake::pipeline::{
-    Limits, Observer, Pipeline, Scope, Silent, Status, Step, Stop, TableReport,
-};
+use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
 use dmslake::storage::{Location, StoreKind};
 use dmslake::table;
 use futures::TryStreamExt;
@@ -19,6 +17,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
 use crate::support::gated_store::{CommitGate, GatedStore};
+use crate::support::stopper::Stopper;
 use crate::support::world::{in_memory, settings};
 
 /// A table on S3 whose load is complete, and whose doorbells list a window of four objects.
@@ -184,7 +183,7 @@ async fn a_parallel_load_that_is_cut_short_goes_on() {
         }
     }
     let limits = Limits::default();
-    let stopper = Stopper { stop: limits.stop.clone(), objects: AtomicU64::new(0), after: 28 };
+    let stopper = Stopper::after(28, limits.stop.clone());
     let (staging, lake) = (shop.staging.clone(), shop.lake.clone());
     let clock = Arc::new(SystemClock);
     let pipeline = Pipeline::new(Arc::clone(&shop.settings), staging, lake, clock);
@@ -196,23 +195,6 @@ async fn a_parallel_load_that_is_cut_short_goes_on() {
     let report = shop.apply(&Scope::Everything).await;
     assert_eq!((report.status, cut.objects + report.objects), (Status::Ok, 42), "{report:?}");
     assert_eq!(cut.inserted + report.inserted, 42 * 40);
-}
-
-/// Asks for the end once so many objects are applied.
-struct Stopper {
-    stop: Stop,
-    objects: AtomicU64,
-    after: u64,
-}
-
-impl Observer for Stopper {
-    fn step(&self, step: Step) {
-        if let Step::Committed { objects, .. } = step
-            && self.objects.fetch_add(objects, Ordering::SeqCst) + objects >= self.after
-        {
-            self.stop.request();
-        }
-    }
 }
 
 /// The remedy of a reload, followed while a merge writes its files, which takes its time.

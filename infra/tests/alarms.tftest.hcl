@@ -4,13 +4,6 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-variables {
-  name       = "shop"
-  package    = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
-  tables     = { "shop.orders" = { keys = ["id"] } }
-  monitoring = { emails = ["data@example.com"] }
-}
-
 run "hourly_sweep" {
   assert {
     condition = toset([

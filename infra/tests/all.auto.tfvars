@@ -1,4 +1,9 @@
-# Of every test that says nothing of its own. A created source is not without authorities.
+# What holds in every test that says nothing of its own.
+name    = "shop"
+package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
+tables  = { "shop.orders" = { keys = ["id"] } }
+
+# A created source is not without authorities.
 source_database = { ca_file = "tests/ca.pem" }
 
 # Else every run warns that alarms reach nobody, which ends it.

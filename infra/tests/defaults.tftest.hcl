@@ -6,13 +6,10 @@ mock_provider "aws" {
 }
 
 variables {
-  name    = "shop"
-  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
   tables = {
     "shop.orders"      = { keys = ["id"] }
     "shop.order_items" = { keys = ["order_id", "line"] }
   }
-  monitoring = { emails = ["data@example.com"] }
 }
 
 run "plan" {

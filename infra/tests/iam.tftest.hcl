@@ -6,8 +6,6 @@ mock_provider "aws" {
 }
 
 variables {
-  name     = "shop"
-  package  = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
   kms      = { create = true }
   redshift = { enabled = true }
   tables = {
@@ -15,7 +13,6 @@ variables {
     "shop.order_items" = { keys = ["order_id", "line"], merge = "auto" }
     "Web.views"        = { append_only = true }
   }
-  monitoring = { emails = ["data@example.com"] }
 }
 
 run "roles" {

@@ -4,12 +4,6 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-variables {
-  package    = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
-  tables     = { "shop.orders" = { keys = ["id"] } }
-  monitoring = { emails = ["data@example.com"] }
-}
-
 run "name_of_a_bucket" {
   command = plan
   variables {

@@ -4,11 +4,6 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-variables {
-  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
-  tables  = { "shop.orders" = { keys = ["id"] } }
-}
-
 run "created_source_without_authorities" {
   command = plan
   variables {

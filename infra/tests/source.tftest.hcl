@@ -5,8 +5,6 @@ mock_provider "aws" {
 }
 
 variables {
-  name    = "shop"
-  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
   tables = {
     "old_shop.orders" = { keys = ["id"] }
     "we`b.views"      = { append_only = true }

@@ -4,13 +4,6 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-variables {
-  name       = "shop"
-  package    = { s3_bucket = "artifacts", s3_key = "dmslake.zip" }
-  tables     = { "shop.orders" = { keys = ["id"] } }
-  monitoring = { emails = ["data@example.com"] }
-}
-
 run "everything_brought" {
   variables {
     kms     = { key_arn = "arn:aws:kms:eu-west-1:123456789012:key/mine" }

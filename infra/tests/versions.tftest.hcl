@@ -5,10 +5,7 @@ mock_provider "aws" {
 }
 
 variables {
-  name       = "shop"
-  package    = { s3_bucket = "artifacts", s3_key = "dmslake.zip", hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
-  tables     = { "shop.orders" = { keys = ["id"] } }
-  monitoring = { emails = ["data@example.com"] }
+  package = { s3_bucket = "artifacts", s3_key = "dmslake.zip", hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
 }
 
 run "newest" {

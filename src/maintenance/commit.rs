@@ -13,7 +13,7 @@ use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::policy::MOST_RACES;
 use crate::merge::removal;
 use crate::storage::Location;
-use crate::table::{self, LakeTable, commit_properties, find_attempt, log_store};
+use crate::table::{LakeTable, commit_properties, commit_where_it_stands, find_attempt, log_store};
 
 /// New files with the live rows of old ones.
 #[derive(Debug)]
@@ -90,11 +90,8 @@ pub(super) async fn commit(
 ) -> Result<Committed> {
     let record = table.record_without_objects(clock.as_ref());
     let properties = commit_properties(&record, table.next_transaction(), metrics)?;
-    let error = match table.must_be_newest().await {
-        Ok(()) => match table::commit(table.delta(), actions, operation, properties).await {
-            Ok(delta) => return Ok(Committed::Here(Box::new(table.succeeded_by(delta, record)?))),
-            Err(error) => table::unknown_outcome(error),
-        },
+    let error = match commit_where_it_stands(&table, actions, operation, properties).await {
+        Ok(delta) => return Ok(Committed::Here(Box::new(table.succeeded_by(delta, record)?))),
         Err(error) => error,
     };
     let base = Some(table.version());

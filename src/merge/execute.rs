@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::config::MergeMode;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::merge::append::write_files;
 use crate::merge::data_file::FileLayout;
 use crate::merge::fold::{self, Folded};
@@ -99,8 +99,7 @@ async fn carry_out(
     if standing == Standing::Newest && clock.instant() - begun > FRESH {
         standing = table.standing().await?;
     }
-    if standing != Standing::Newest {
-        let error = Error::new(ErrorKind::Conflict, "another commit came first");
+    if let Err(error) = standing.allows_commit() {
         return Ok(CommitOutcome::Unknown { error, written });
     }
     metrics.took(clock.instant() - begun);

@@ -10,7 +10,7 @@ use crate::pipeline::run::Run;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::slicer::{Cut, Slicer};
 use crate::pipeline::{Scope, Step};
-use crate::progress::{Ledger, pending};
+use crate::progress::{Ledger, Pending, pending};
 use crate::source::{Identify, Listing, StagedObject, list_everything, list_window, refused_order};
 use crate::storage::Location;
 use crate::table::{self, LakeTable};
@@ -48,19 +48,16 @@ impl Run<'_> {
         let ledger = opened.as_ref().map_or(&nothing, LakeTable::ledger);
         self.report.version = opened.as_ref().map(LakeTable::version);
 
-        let mut listing = match listing {
+        let listing = match listing {
             Some(listing) => listing,
             None => self.list(&staging, ledger, scope).await?,
         };
-        self.refuse_transaction_ordered(&listing)?;
-        let identify = Identify::at(&staging);
-        let mut found = pending(ledger, &listing, &identify).await?;
         let look_back = self.pipeline.settings().look_back;
         self.bound = listing.is_complete.then_some(look_back);
+        let (mut listing, mut found) = self.compare(&staging, ledger, listing).await?;
         if self.bound.is_none() && !ledger.cdc.has_room_for(found.objects.len(), look_back) {
-            listing = list_everything(&staging, ledger.load.open).await?;
-            self.refuse_transaction_ordered(&listing)?;
-            found = pending(ledger, &listing, &identify).await?;
+            let everything = list_everything(&staging, ledger.load.open).await?;
+            (listing, found) = self.compare(&staging, ledger, everything).await?;
             self.bound = Some(look_back.with_room());
         }
         self.report.foreign = listing.foreign;
@@ -121,6 +118,18 @@ impl Run<'_> {
             }
             _ => list_everything(staging, ledger.load.open).await,
         }
+    }
+
+    /// What of a listing is to be applied, and the listing.
+    async fn compare(
+        &self,
+        staging: &Location,
+        ledger: &Ledger,
+        listing: Listing,
+    ) -> Result<(Listing, Pending)> {
+        self.refuse_transaction_ordered(&listing)?;
+        let found = pending(ledger, &listing, &Identify::at(staging)).await?;
+        Ok((listing, found))
     }
 
     fn refuse_transaction_ordered(&self, listing: &Listing) -> Result<()> {

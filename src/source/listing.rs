@@ -143,11 +143,13 @@ async fn list(folder: &Location, offset: Option<&Path>) -> Result<Vec<ObjectMeta
         // Digits sort before `L`, so full-load objects come behind the CDC objects, mostly in the
         // same answer.
         StoreKind::S3 => {
-            let (mut others, mut has_load) = (0, false);
+            let mut others_left = MOST_OTHERS;
             let goes_on = |meta: &ObjectMeta| {
-                let is_wanted = !has_load && others < MOST_OTHERS;
-                has_load |= is_load(folder, meta);
-                others += usize::from(!is_cdc(meta));
+                let is_wanted = others_left > 0;
+                if !is_cdc(meta) {
+                    others_left =
+                        if is_load(folder, meta) { 0 } else { others_left.saturating_sub(1) };
+                }
                 ready(Ok(is_wanted))
             };
             found.try_take_while(goes_on).try_collect().await?

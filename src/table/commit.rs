@@ -8,7 +8,9 @@ use deltalake::table::state::DeltaTableState;
 use deltalake::{DeltaResult, DeltaTable};
 use serde_json::Value;
 
+use crate::error::Result;
 use crate::table::commit_log::CommitLog;
+use crate::table::{LakeTable, unknown_outcome};
 
 /// Commits actions on top of exactly this snapshot of a table, and gives the table after them.
 ///
@@ -28,6 +30,21 @@ pub(crate) async fn commit(
     let mut table = table.clone();
     table.state = Some(committed.snapshot());
     Ok(table)
+}
+
+/// The same for a commit that nothing is written for: asks first whether the table is still the one
+/// that was read.
+///
+/// # Errors
+/// As [`LakeTable::must_be_newest`]; `Conflict` if the outcome is unknown.
+pub(crate) async fn commit_where_it_stands(
+    table: &LakeTable,
+    actions: Vec<Action>,
+    operation: DeltaOperation,
+    properties: CommitProperties,
+) -> Result<DeltaTable> {
+    table.must_be_newest().await?;
+    commit(table.delta(), actions, operation, properties).await.map_err(unknown_outcome)
 }
 
 /// A snapshot as the library looks at it before it commits: whether it knows all that the

@@ -12,7 +12,9 @@ use crate::progress::CommitRecord;
 use crate::schema::Column;
 use crate::storage::Location;
 use crate::table::schema::to_delta;
-use crate::table::{LakeTable, commit, commit_properties, log_store, unknown_outcome};
+use crate::table::{
+    LakeTable, commit_properties, commit_where_it_stands, log_store, unknown_outcome,
+};
 
 /// What became of making a table.
 #[derive(Debug)]
@@ -70,10 +72,7 @@ pub async fn add_columns(
     let metadata = metadata.map_err(DeltaTableError::from)?;
     let properties = commit_properties(record, table.next_transaction(), None)?;
     let operation = DeltaOperation::AddColumn { fields };
-    table.must_be_newest().await?;
-    commit(table.delta(), vec![Action::Metadata(metadata)], operation, properties)
-        .await
-        .map_err(unknown_outcome)
+    commit_where_it_stands(table, vec![Action::Metadata(metadata)], operation, properties).await
 }
 
 /// Lets rows of the table be masked by deletion vectors, in a commit of its own, which takes in

@@ -13,7 +13,7 @@ mod open;
 mod read_once;
 mod schema;
 
-pub(crate) use commit::commit;
+pub(crate) use commit::{commit, commit_where_it_stands};
 pub use create::{CreateOutcome, add_columns, allow_vectors, create};
 pub use log::{Newest, OurCommit, find_attempt, newest_commit};
 pub(crate) use open::Standing;

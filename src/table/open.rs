@@ -162,11 +162,7 @@ impl LakeTable {
     /// `Conflict` unless the log still ends where this snapshot does, `Unavailable` if it cannot
     /// be read.
     pub(crate) async fn must_be_newest(&self) -> Result<()> {
-        match self.standing().await? {
-            Standing::Newest => Ok(()),
-            Standing::Behind => Err(Error::new(ErrorKind::Conflict, "another commit came first")),
-            Standing::Gone => Err(gone()),
-        }
+        self.standing().await?.allows_commit()
     }
 
     /// To be asked before anything is deleted.
@@ -214,9 +210,7 @@ impl LakeTable {
     /// As [`open`]; `Conflict` if there is no table any more.
     pub(crate) async fn at_newest(self, location: &Location) -> Result<Self> {
         let newest = open(location, Some(self)).await?;
-        newest.ok_or_else(|| {
-            Error::new(ErrorKind::Conflict, "the table is gone").with("table", location.url())
-        })
+        newest.ok_or_else(|| gone().with("table", location.url()))
     }
 
     /// Footers of its data files.
@@ -253,6 +247,20 @@ pub(crate) enum Standing {
     /// moved away, perhaps for another table to take its place: a snapshot of the old one must
     /// then be forgotten, not built upon.
     Gone,
+}
+
+impl Standing {
+    /// Whether a commit may be tried on this snapshot.
+    ///
+    /// # Errors
+    /// `Conflict` unless the log ends with its version.
+    pub(crate) fn allows_commit(self) -> Result<()> {
+        match self {
+            Self::Newest => Ok(()),
+            Self::Behind => Err(Error::new(ErrorKind::Conflict, "another commit came first")),
+            Self::Gone => Err(gone()),
+        }
+    }
 }
 
 /// The log store of a table's location, over the location's own store.

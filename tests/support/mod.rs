@@ -29,5 +29,6 @@ pub(crate) mod runtime_api;
 pub(crate) mod script;
 pub(crate) mod staged;
 pub(crate) mod statistics;
+pub(crate) mod stopper;
 pub(crate) mod table;
 pub(crate) mod world;
