@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind};
 
 /// What the program does about an error of some kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +57,25 @@ pub fn disposition(kind: ErrorKind) -> Disposition {
         ErrorKind::TableCorrupt => {
             (Action::Hold, "restore the table's log, or move the table folder away and apply again")
         }
+        ErrorKind::TableRefused => (
+            Action::Hold,
+            "undo what was changed about the table, or move its folder away and apply again",
+        ),
+        ErrorKind::StoreRefused => {
+            (Action::Fail, "mend the place, its permissions or the credentials, and run again")
+        }
         ErrorKind::Config => (Action::Fail, "mend the configuration"),
         ErrorKind::Internal => {
             (Action::Fail, "report the defect; the table stays at its last good commit")
         }
     };
     Disposition { action, operator }
+}
+
+/// What the operator does about an error: the remedy of its case, else that of its kind.
+#[must_use]
+pub fn remedy_of(error: &Error) -> &str {
+    error.own_remedy().unwrap_or(disposition(error.kind()).operator)
 }
 
 /// How a table stands after an application.

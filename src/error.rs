@@ -34,6 +34,12 @@ pub enum ErrorKind {
     Reload,
     /// The table's log or its ledger contradicts itself or is incomplete.
     TableCorrupt,
+    /// The table is whole, but not one to go on with: its configuration, another writer or what
+    /// is left in staging contradicts what it was made from.
+    TableRefused,
+    /// The store cannot be used as it is named or as it lets us in: no such bucket, no permission,
+    /// no credentials, another region, nobody who listens. No repetition mends that.
+    StoreRefused,
     /// A setting is missing or invalid.
     Config,
     /// A defect of this program.
@@ -53,6 +59,8 @@ impl ErrorKind {
             Self::LateObject => "LateObject",
             Self::Reload => "Reload",
             Self::TableCorrupt => "TableCorrupt",
+            Self::TableRefused => "TableRefused",
+            Self::StoreRefused => "StoreRefused",
             Self::Config => "Config",
             Self::Internal => "Internal",
         }
@@ -65,7 +73,8 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// A failure: its kind, a sentence for a person, and where it happened.
+/// A failure: its kind, a sentence for a person, where it happened, and where the kind's own
+/// remedy is not the one for this case, the one that is.
 ///
 /// Messages and context name tables, objects, columns and row numbers, never row values.
 /// The display form is `sentence (name: value, …)`; the cause is reached through
@@ -76,19 +85,28 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     context: Vec<(&'static str, String)>,
+    remedy: Option<String>,
     source: Option<Source>,
 }
 
 impl Error {
     /// An error without cause or context.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), context: Vec::new(), source: None }
+        Self { kind, message: message.into(), context: Vec::new(), remedy: None, source: None }
     }
 
     /// Names one circumstance, such as `("object", key)`.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.context.push((name, value.to_string()));
+        self
+    }
+
+    /// Says what the operator does in this very case, in place of what the kind's disposition
+    /// says of all of them.
+    #[must_use]
+    pub fn with_remedy(mut self, sentence: impl Into<String>) -> Self {
+        self.remedy = Some(sentence.into());
         self
     }
 
@@ -109,6 +127,13 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The remedy of this very case, if it has one; [`crate::disposition::remedy_of`] gives that
+    /// of its kind where it has none.
+    #[must_use]
+    pub fn own_remedy(&self) -> Option<&str> {
+        self.remedy.as_deref()
     }
 
     /// The sentence, its context and every cause, for a log line.

@@ -185,7 +185,7 @@ fn write_log(report: &TableReport) {
     }
     let kind = report.error_kind.unwrap_or(ErrorKind::Internal);
     let reason = report.error.as_deref().unwrap_or_default();
-    let remedy = disposition(kind).operator;
+    let remedy = report.remedy.as_deref().unwrap_or(disposition(kind).operator);
     match report.status {
         Status::Ok if report.is_caught_up() => write_line!(info, "table is caught up"),
         Status::Ok => write_line!(info, "table needs more time"),

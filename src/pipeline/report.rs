@@ -54,6 +54,9 @@ pub struct TableReport {
     /// The kind of that error, for the caller's next step.
     #[serde(rename = "kind")]
     pub error_kind: Option<ErrorKind>,
+    /// What the operator does about it; part of `error` where the table is held.
+    #[serde(skip)]
+    pub remedy: Option<String>,
 }
 
 impl TableReport {

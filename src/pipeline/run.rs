@@ -7,7 +7,7 @@ use deltalake::kernel::Version;
 use uuid::Uuid;
 
 use crate::config::{LookBack, TableSpec};
-use crate::disposition::{Action, disposition};
+use crate::disposition::{Action, disposition, remedy_of};
 use crate::error::{Error, Result};
 use crate::pipeline::budget::Pace;
 use crate::pipeline::{Limits, Observer, Pipeline, Scope, Status, TableReport};
@@ -89,10 +89,11 @@ pub(super) async fn run(
 fn report_error(report: &mut TableReport, error: &Error) {
     report.status = Status::after(error.kind());
     report.error = Some(match report.status {
-        Status::Held => format!("{}; {}", error.chain(), disposition(error.kind()).operator),
+        Status::Held => format!("{}; {}", error.chain(), remedy_of(error)),
         Status::Ok | Status::Failed => error.chain(),
     });
     report.error_kind = Some(error.kind());
+    report.remedy = Some(remedy_of(error).to_owned());
     tracing::error!(
         table = report.table,
         kind = %error.kind(),
