@@ -174,7 +174,8 @@ async fn replace(
 ) -> Result<()> {
     let changes = (bad.num_rows() + stale.num_rows()) as u64;
     let rows = |batch: RecordBatch| if batch.num_rows() > 0 { vec![batch] } else { Vec::new() };
-    let net = NetChanges { upserts: rows(bad), deletes: rows(stale), changes, superseded: 0 };
+    let (upserts, deletes) = (rows(bad), rows(stale));
+    let net = NetChanges { upserts, deletes, changes, ..NetChanges::default() };
     let plan = merge::plan(quarantine, &KEYS.map(str::to_owned), net).await?;
     match merge::commit_without_record(quarantine, plan, clock).await? {
         CommitOutcome::Committed(_) => Ok(()),

@@ -58,7 +58,7 @@ fn texts(keys: &[String]) -> NetChanges {
         upserts: vec![upserts],
         deletes: vec![],
         changes: keys.len() as u64,
-        superseded: 0,
+        ..NetChanges::default()
     }
 }
 

@@ -52,7 +52,7 @@ fn net(upserts: &[(i64, String)], deletes: &[i64]) -> NetChanges {
         upserts: rows(upserts),
         deletes: if deletes.is_empty() { vec![] } else { vec![keys] },
         changes: (upserts.len() + deletes.len()) as u64,
-        superseded: 0,
+        ..NetChanges::default()
     }
 }
 

@@ -47,7 +47,7 @@ fn net(upserts: &[(i64, &str)], deletes: &[i64]) -> NetChanges {
         upserts: if upserts.is_empty() { vec![] } else { rows(upserts) },
         deletes: if deletes.is_empty() { vec![] } else { keys(deletes) },
         changes: (upserts.len() + deletes.len()) as u64,
-        superseded: 0,
+        ..NetChanges::default()
     }
 }
 

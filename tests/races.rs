@@ -54,7 +54,7 @@ fn net(upserts: &[i64], deletes: &[i64]) -> NetChanges {
         upserts: batches(upserts, rows),
         deletes: batches(deletes, keys),
         changes: (upserts.len() + deletes.len()) as u64,
-        superseded: 0,
+        ..NetChanges::default()
     }
 }
 

@@ -92,6 +92,12 @@ impl ChangeBatch {
         self.operation.len()
     }
 
+    /// Whether a change takes it for granted that its key is in the table.
+    pub(super) fn presumes(&self, row: usize) -> bool {
+        let is_insert = self.operation.value(row) == Operation::Insert.code();
+        !is_insert && !flag(self.moved.as_ref(), row)
+    }
+
     pub(super) fn key_columns(&self, keys: &[usize]) -> Vec<ArrayRef> {
         keys.iter().map(|&key| Arc::clone(self.image.column(key))).collect()
     }

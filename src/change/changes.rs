@@ -26,6 +26,9 @@ pub struct Changes {
     keys: Vec<usize>,
     batches: Vec<ChangeBatch>,
     len: u32,
+    watches_origins: bool,
+    /// Of a full load: the columns in which two rows of one key must not differ.
+    compared: Option<Vec<String>>,
 }
 
 impl Changes {
@@ -65,7 +68,21 @@ impl Changes {
                 batches.push(batch);
             }
         }
-        Ok(Self { table, keys, batches, len })
+        Ok(Self { table, keys, batches, len, watches_origins: false, compared: None })
+    }
+
+    /// The same slice, of which it is to be told which keys it takes for granted.
+    #[must_use]
+    pub fn watching_origins(self) -> Self {
+        Self { watches_origins: true, ..self }
+    }
+
+    /// The same slice, known to be of one full load: a key stands in it once, or in rows that are
+    /// the same but for the columns `apart`.
+    #[must_use]
+    pub fn of_load(self, apart: &[String]) -> Self {
+        let names = self.table.fields().iter().map(|field| field.name().clone());
+        Self { compared: Some(names.filter(|name| !apart.contains(name)).collect()), ..self }
     }
 
     /// Changes in the slice, a key change counted as two.
@@ -109,6 +126,14 @@ impl Changes {
             partitions.push(Vec::new());
         }
         Ok(session.read_table(Arc::new(MemTable::try_new(schema, partitions)?))?)
+    }
+
+    pub(super) fn watches_origins(&self) -> bool {
+        self.watches_origins
+    }
+
+    pub(super) fn compared(&self) -> Option<&[String]> {
+        self.compared.as_deref()
     }
 
     pub(super) fn table(&self) -> &SchemaRef {

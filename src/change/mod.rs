@@ -14,13 +14,16 @@ mod net;
 mod partial;
 mod size;
 mod survivors;
+mod twice;
 
+use arrow::buffer::BooleanBuffer;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::prelude::SessionContext;
 
 pub use changes::{Changes, POSITION};
 pub use size::memory_size;
+pub(crate) use twice::refuse_differing;
 
 use crate::error::Result;
 use partial::Origins;
@@ -39,6 +42,10 @@ pub struct NetChanges {
     pub changes: u64,
     /// Changes that a later change of the same key overrode.
     pub superseded: u64,
+    /// One bit for each row of `upserts`, then of `deletes`: whether the slice takes it for granted
+    /// that the key is in the table, because its first change of it is no insert. None unless
+    /// [`Changes::watching_origins`] asked for it.
+    pub presumed: Option<BooleanBuffer>,
 }
 
 impl NetChanges {
@@ -80,7 +87,8 @@ pub trait CurrentRows: Send + Sync {
 /// NULL.
 ///
 /// # Errors
-/// `TableCorrupt` if the table holds a key twice; `Internal` if the reduction does not fit
+/// `TableCorrupt` if the table holds a key twice; `TableRefused` if a load does, in rows that
+/// differ ([`Changes::of_load`]); `Internal` if the reduction does not fit
 /// the session's memory pool; whatever `current` gives.
 pub async fn net_changes(
     changes: Changes,
@@ -89,6 +97,7 @@ pub async fn net_changes(
 ) -> Result<NetChanges> {
     let origins = Origins::trace(&changes)?;
     let survivors = Survivors::of(&changes, session).await?;
+    twice::refuse(&changes, &survivors)?;
     let images = match origins {
         Some(origins) => Some(origins.resolve(&changes, &survivors, current).await?),
         None => None,

@@ -31,6 +31,7 @@ pub(super) async fn split(
         superseded: survivors.superseded,
         ..NetChanges::default()
     };
+    let presumed = survivors.presumed.clone();
     let mut passed = 0;
     let parts = changes.into_batches().into_iter().map(|batch| {
         let start = passed;
@@ -39,10 +40,15 @@ pub(super) async fn split(
         let keys = Arc::clone(&keys);
         SpawnedTask::spawn(async move { Part::of(start, &batch, &survives, &keys) }).join_unwind()
     });
+    let (mut of_upserts, mut of_deletes) = (Vec::new(), Vec::new());
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let mut parts = futures::stream::iter(parts).buffered(2 * cores);
     while let Some(part) = parts.next().await {
         let part = part??;
+        if let Some(presumed) = &presumed {
+            of_upserts.extend(part.positions.iter().map(|&position| presumed.value(position)));
+            of_deletes.extend(part.deleted.iter().map(|&position| presumed.value(position)));
+        }
         if let Some(rows) = part.upserts {
             match images {
                 Some(images) => net.upserts.extend(images.complete(&rows, &part.positions)?),
@@ -51,6 +57,7 @@ pub(super) async fn split(
         }
         net.deletes.extend(part.deletes);
     }
+    net.presumed = presumed.map(|_| of_upserts.into_iter().chain(of_deletes).collect());
     Ok(net)
 }
 
@@ -60,6 +67,8 @@ struct Part {
     /// Of the upserts.
     positions: Vec<usize>,
     deletes: Option<RecordBatch>,
+    /// Positions of the deletes.
+    deleted: Vec<usize>,
 }
 
 impl Part {
@@ -74,10 +83,13 @@ impl Part {
         let upserts = neq(&batch.operation, &delete)?;
         let upserted = and(survives, &upserts)?;
         let deleted = and(survives, &not(&upserts)?)?;
-        let mut part = Self { upserts: None, positions: Vec::new(), deletes: None };
+        let at = |survivors: &BooleanArray| {
+            survivors.values().set_indices().map(|row| start + row).collect::<Vec<_>>()
+        };
+        let mut part =
+            Self { upserts: None, positions: at(&upserted), deletes: None, deleted: at(&deleted) };
         if upserted.has_true() {
             part.upserts = Some(filter_record_batch(&batch.image, &upserted)?);
-            part.positions = upserted.values().set_indices().map(|row| start + row).collect();
         }
         if deleted.has_true() {
             part.deletes = Some(filter_record_batch(&batch.image.project(keys)?, &deleted)?);

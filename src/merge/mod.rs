@@ -77,6 +77,8 @@ pub struct MergePlan {
     pub deleted: u64,
     /// Deletes of keys that are not.
     pub ignored: u64,
+    /// Of both, those whose keys the slice takes for granted ([`NetChanges::presumed`]).
+    pub unfounded: u64,
 }
 
 impl MergePlan {
@@ -110,26 +112,39 @@ impl MergePlan {
         if self.only_inserts() {
             return Ok(self.upserts.clone());
         }
+        self.upserts_that(false)
+    }
+
+    /// The upserts of keys that are there, in the order of the changes.
+    ///
+    /// # Errors
+    /// `Internal`, never expected.
+    pub fn updates(&self) -> Result<Vec<RecordBatch>> {
+        self.upserts_that(true)
+    }
+
+    /// The upserts that match a row of a touched file, or those that do not.
+    fn upserts_that(&self, match_rows: bool) -> Result<Vec<RecordBatch>> {
         let count = row_count(&self.upserts);
-        let mut absent = BooleanBufferBuilder::new(count);
-        absent.append_n(count, true);
+        let mut chosen = BooleanBufferBuilder::new(count);
+        chosen.append_n(count, !match_rows);
         for found in self.touched.iter().flat_map(|file| &file.matches) {
             let change = found.change as usize;
             if change < count {
-                absent.set_bit(change, false);
+                chosen.set_bit(change, match_rows);
             }
         }
-        let absent = BooleanArray::new(absent.finish(), None);
+        let chosen = BooleanArray::new(chosen.finish(), None);
         let mut offset = 0;
-        let mut inserts = Vec::new();
+        let mut rows = Vec::new();
         for batch in &self.upserts {
-            let part = filter_record_batch(batch, &absent.slice(offset, batch.num_rows()))?;
+            let part = filter_record_batch(batch, &chosen.slice(offset, batch.num_rows()))?;
             offset += batch.num_rows();
             if part.num_rows() > 0 {
-                inserts.push(part);
+                rows.push(part);
             }
         }
-        Ok(inserts)
+        Ok(rows)
     }
 }
 
@@ -180,7 +195,11 @@ async fn plan_knowing(
     };
     let matches = touched.iter().flat_map(|file| &file.matches);
     let updated = matches.clone().filter(|found| (found.change as usize) < upserted).count();
-    let deleted = matches.count() - updated;
+    let deleted = matches.clone().count() - updated;
+    let unfounded = net.presumed.as_ref().map_or(0, |presumed| {
+        let founded = matches.filter(|found| presumed.value(found.change as usize)).count();
+        presumed.count_set_bits() - founded
+    });
     Ok(MergePlan {
         upserts: net.upserts,
         touched,
@@ -191,5 +210,6 @@ async fn plan_knowing(
         updated: updated as u64,
         deleted: deleted as u64,
         ignored: (removed - deleted) as u64,
+        unfounded: unfounded as u64,
     })
 }

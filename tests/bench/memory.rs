@@ -113,7 +113,7 @@ pub(crate) async fn update(table: &Path, rows: u64) -> Run {
     let few = (0..rows).step_by(usize::try_from(UPDATE_EVERY).expect("few"));
     let upserts = vec![wide(few, 1)];
     let changes = upserts[0].num_rows() as u64;
-    let net = NetChanges { upserts, deletes: Vec::new(), changes, superseded: 0 };
+    let net = NetChanges { upserts, deletes: Vec::new(), changes, ..NetChanges::default() };
     let begun = SystemClock.instant();
     let location = location(table).await;
     let opened = lake::open(&location).await;

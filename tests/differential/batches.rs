@@ -119,7 +119,7 @@ impl Changes {
             upserts: upserts.collect(),
             deletes: deletes.collect(),
             changes: (self.upserts.len() + self.deletes.len()) as u64,
-            superseded: 0,
+            ..NetChanges::default()
         }
     }
 

@@ -183,7 +183,7 @@ impl Site {
             changes: (upserts.len() + deletes.len()) as u64,
             upserts: [batch(&upserts)].into_iter().filter(|it| it.num_rows() > 0).collect(),
             deletes: [without].into_iter().filter(|it| it.num_rows() > 0).collect(),
-            superseded: 0,
+            ..NetChanges::default()
         };
         let plan = merge::plan(&table, &["id".to_owned()], net).await.unwrap();
         let plan = plan.with_mode(self.mode);

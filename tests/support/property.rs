@@ -20,7 +20,7 @@ where
 {
     if let Ok(seed) = std::env::var("DMSLAKE_SEED") {
         let seed = seed.parse().expect("DMSLAKE_SEED is a number");
-        return case(StdRng::seed_from_u64(seed)).await;
+        return Box::pin(case(StdRng::seed_from_u64(seed))).await;
     }
     let budget = std::env::var("DMSLAKE_PROPERTY_SECONDS").ok();
     let budget = budget.map_or(seconds, |text| text.parse().expect("a number of seconds"));
@@ -30,7 +30,8 @@ where
     let mut cases = 0;
     while cases < least || start.elapsed() < Duration::from_secs(budget) {
         let seed = first + u64::from(cases);
-        let outcome = AssertUnwindSafe(case(StdRng::seed_from_u64(seed))).catch_unwind().await;
+        let outcome =
+            AssertUnwindSafe(Box::pin(case(StdRng::seed_from_u64(seed)))).catch_unwind().await;
         if let Err(panic) = outcome {
             eprintln!("{name} failed; replay with DMSLAKE_SEED={seed} cargo test {name}");
             std::panic::resume_unwind(panic);

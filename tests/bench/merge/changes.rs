@@ -151,5 +151,5 @@ pub(crate) fn read(path: &Path, key: Key) -> NetChanges {
     let upserts: Vec<RecordBatch> = of("U", columns.fields().len()).into_iter().collect();
     let deletes: Vec<RecordBatch> = of("D", key.names().len()).into_iter().collect();
     let changes = rows.num_rows() as u64;
-    NetChanges { upserts, deletes, changes, superseded: 0 }
+    NetChanges { upserts, deletes, changes, ..NetChanges::default() }
 }
