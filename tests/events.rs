@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use dmslake::clock::SystemClock;
 use dmslake::config::{
-    CatalogSettings, LookBack, MaintainSettings, MergeMode, OnBadRow, Settings, TableName,
-    TableSpec,
+    CatalogSettings, LookBack, MaintainSettings, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit,
+    Settings, TableName, TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -179,6 +179,9 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         source: TableName { schema: (*schema).to_owned(), table: (*table).to_owned() },
         keys: vec!["id".into()],
         append_only: false,
+        cdc_only: false,
+        max_bad_rows: MaxBadRows::default(),
+        on_foreign_commit: OnForeignCommit::default(),
         columns: vec![],
         layouts: vec![],
         rename: [].into(),

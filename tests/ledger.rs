@@ -14,7 +14,7 @@ async fn apply(folder: &Path) -> TableReport {
     let root = folder.display();
     let text = format!(
         "staging = \"{root}/staging\"\nlake = \"{root}/lake\"\n[[table]]\nsource = \"shop.items\"\n\
-         keys = [\"id\"]\ncolumns = [{{ name = \"id\", type = \"int\" }}]\n"
+         keys = [\"id\"]\ncdc_only = true\ncolumns = [{{ name = \"id\", type = \"int\" }}]\n"
     );
     let pipeline =
         Pipeline::open(load::parse(&text).unwrap(), Arc::new(SystemClock)).await.unwrap();

@@ -98,6 +98,11 @@ impl<'a> Fields<'a> {
         self.violations.add(self.place.field(name), sentence);
     }
 
+    /// Whether a key is there that was not taken yet.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.rest.contains_key(name)
+    }
+
     /// Takes a key, whatever its type.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);

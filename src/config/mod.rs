@@ -38,7 +38,11 @@
 //!
 //! [defaults]       # any key of a table but source; a table's own key replaces it whole
 //! on_bad_row = "stop"             # "stop" or "quarantine"; default "stop"
+//! max_bad_rows = { count = 1000, share = 0.5 }  # of one object, before it is held as misread;
+//!                                 # default: half of its rows, asked from ten bad rows on
+//! on_foreign_commit = "report"    # or "hold": where others changed rows; default "report"
 //! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
+//! cdc_only = false                # true: the task loads nothing, tables begin with their changes
 //!
 //! [[table]]
 //! source = "shop.orders"          # or { schema = "my.shop", table = "orders" }
@@ -84,13 +88,18 @@ mod validate;
 
 pub use endpoint::EndpointSettings;
 pub use names::refused_column_name;
-pub use table::{ColumnSpec, Layout, MergeMode, OnBadRow, TableName, TableSpec};
+pub use table::{
+    ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, TableName, TableSpec,
+};
 
 use crate::catalog::CatalogName;
 use crate::dms::S3Settings;
 
 /// Folder of the lake where bad rows are set aside, beside the folders of schemas.
 pub const QUARANTINE: &str = "_quarantine";
+
+/// Folder of the lake for what is known of tables beside their logs.
+pub const OWN: &str = "_dmslake";
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]

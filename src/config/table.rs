@@ -31,6 +31,46 @@ pub enum OnBadRow {
     Quarantine,
 }
 
+/// How many bad rows of one object may be set aside before the object counts as misread. Where an
+/// object is too large for one commit, each commit's part of it counts by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MaxBadRows {
+    /// At most so many.
+    pub count: u64,
+    /// At most so large a part of its rows, 0 to 1; asked where there are at least
+    /// [`Self::FEW`].
+    pub share: f64,
+}
+
+impl MaxBadRows {
+    /// So few bad rows say nothing of the rest of their object: it may be as small as they are.
+    pub const FEW: u64 = 10;
+
+    /// Whether so many of so many rows are more than a healthy object has.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "shares of rows are no exact numbers")]
+    pub fn are_exceeded_by(self, bad: u64, rows: u64) -> bool {
+        bad > self.count || (bad >= Self::FEW && bad as f64 > self.share * rows as f64)
+    }
+}
+
+impl Default for MaxBadRows {
+    /// Any number of them, but not half of an object: then it is another than it is taken for.
+    fn default() -> Self {
+        Self { count: u64::MAX, share: 0.5 }
+    }
+}
+
+/// What happens to a table whose rows another writer has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnForeignCommit {
+    /// The commits are named in report and log, the table goes on.
+    #[default]
+    Report,
+    /// The table is held.
+    Hold,
+}
+
 /// How a merge takes rows out of data files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MergeMode {
@@ -78,7 +118,7 @@ pub struct Layout {
 }
 
 /// One `[[table]]` with the defaults filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TableSpec {
     /// DMS's schema and table folders.
     pub source: TableName,
@@ -86,6 +126,8 @@ pub struct TableSpec {
     pub keys: Vec<String>,
     /// Every insert is a new row; there is no key.
     pub append_only: bool,
+    /// The task loads nothing: the table begins with its changes, whichever come first.
+    pub cdc_only: bool,
     /// The columns whose MySQL type is known; for CSV without header the whole layout.
     pub columns: Vec<ColumnSpec>,
     /// Later layouts, by rising `from`.
@@ -97,6 +139,10 @@ pub struct TableSpec {
     pub store: Vec<String>,
     /// What happens when a row cannot be decoded.
     pub on_bad_row: OnBadRow,
+    /// How many rows of an object may be set aside.
+    pub max_bad_rows: MaxBadRows,
+    /// What happens where another writer has changed rows.
+    pub on_foreign_commit: OnForeignCommit,
     /// How changes are merged.
     pub merge: MergeMode,
     /// Whether symlink manifests of the newest version are kept beside the log.

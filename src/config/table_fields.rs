@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use toml::Value;
 
 use crate::config::fields::{Fields, Place};
-use crate::config::{ColumnSpec, Layout, MergeMode, OnBadRow, TableName, TableSpec};
+use crate::config::{
+    ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, TableName, TableSpec,
+};
 use crate::dms::{MySqlType, Phase};
 
 const SOURCE: &str = "\"schema.table\", or { schema = \"…\", table = \"…\" } where the schema's \
@@ -18,11 +20,14 @@ const FROM: &str = "an object's base name such as \"LOAD00000001\" or \"20221024
 pub(super) struct Section {
     keys: Option<Vec<String>>,
     append_only: Option<bool>,
+    cdc_only: Option<bool>,
     columns: Option<Vec<ColumnSpec>>,
     layouts: Option<Vec<Layout>>,
     rename: Option<BTreeMap<String, String>>,
     store: Option<Vec<String>>,
     on_bad_row: Option<OnBadRow>,
+    max_bad_rows: Option<MaxBadRows>,
+    on_foreign_commit: Option<OnForeignCommit>,
     merge: Option<MergeMode>,
     redshift_manifest: Option<bool>,
 }
@@ -63,11 +68,14 @@ fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
         source,
         keys,
         append_only,
+        cdc_only: own.cdc_only.or(defaults.cdc_only).unwrap_or_default(),
         columns: own.columns.or_else(|| defaults.columns.clone()).unwrap_or_default(),
         layouts: own.layouts.or_else(|| defaults.layouts.clone()).unwrap_or_default(),
         rename: own.rename.or_else(|| defaults.rename.clone()).unwrap_or_default(),
         store: own.store.or_else(|| defaults.store.clone()).unwrap_or_default(),
         on_bad_row: own.on_bad_row.or(defaults.on_bad_row).unwrap_or_default(),
+        max_bad_rows: own.max_bad_rows.or(defaults.max_bad_rows).unwrap_or_default(),
+        on_foreign_commit: own.on_foreign_commit.or(defaults.on_foreign_commit).unwrap_or_default(),
         merge: own.merge.or(defaults.merge).unwrap_or_default(),
         redshift_manifest: own.redshift_manifest.or(defaults.redshift_manifest).unwrap_or_default(),
     }
@@ -76,9 +84,12 @@ fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
 fn section(mut fields: Fields<'_>) -> Section {
     let columns = fields.tables("columns");
     let layouts = fields.tables("layout");
+    let max_bad_rows =
+        fields.has("max_bad_rows").then(|| max_bad_rows(fields.table("max_bad_rows")));
     let section = Section {
         keys: fields.texts("keys"),
         append_only: fields.flag("append_only"),
+        cdc_only: fields.flag("cdc_only"),
         columns: columns.map(|columns| columns.into_iter().filter_map(column).collect()),
         layouts: layouts.map(|layouts| layouts.into_iter().filter_map(layout).collect()),
         rename: fields.text_table("rename").map(|names| names.into_iter().collect()),
@@ -87,6 +98,14 @@ fn section(mut fields: Fields<'_>) -> Section {
             match value.as_str()? {
                 "stop" => Some(OnBadRow::Stop),
                 "quarantine" => Some(OnBadRow::Quarantine),
+                _ => None,
+            }
+        }),
+        max_bad_rows,
+        on_foreign_commit: fields.read("on_foreign_commit", "\"report\", \"hold\"", |value| {
+            match value.as_str()? {
+                "report" => Some(OnForeignCommit::Report),
+                "hold" => Some(OnForeignCommit::Hold),
                 _ => None,
             }
         }),
@@ -100,6 +119,23 @@ fn section(mut fields: Fields<'_>) -> Section {
     };
     fields.finish();
     section
+}
+
+fn max_bad_rows(mut fields: Fields<'_>) -> MaxBadRows {
+    let default = MaxBadRows::default();
+    let count = fields.read("count", "a whole number", |value| {
+        value.as_integer().and_then(|count| u64::try_from(count).ok())
+    });
+    let share = fields.read("share", "a number from 0 to 1", |value| {
+        let share = match value {
+            Value::Integer(0) => Some(0.0),
+            Value::Integer(1) => Some(1.0),
+            other => other.as_float(),
+        };
+        share.filter(|share| (0.0..=1.0).contains(share))
+    });
+    fields.finish();
+    MaxBadRows { count: count.unwrap_or(default.count), share: share.unwrap_or(default.share) }
 }
 
 fn source(fields: &mut Fields<'_>) -> Option<TableName> {

@@ -91,8 +91,12 @@ impl Check<'_> {
     }
 
     fn source(&self) {
-        if self.spec.source.schema == crate::config::QUARANTINE {
-            self.refuse("source", "_quarantine is no schema: bad rows are set aside there");
+        let schema = &self.spec.source.schema;
+        if [crate::config::QUARANTINE, crate::config::OWN].contains(&schema.as_str()) {
+            self.refuse(
+                "source",
+                format!("{schema} is no schema: it is a folder of dmslake's own"),
+            );
         }
     }
 

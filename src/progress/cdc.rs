@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::LookBack;
+use crate::dms::Phase;
 use crate::progress::Mark;
 use crate::progress::remembered::{self, Remembered};
 use crate::source::StagedObject;
@@ -15,6 +16,15 @@ pub struct Position {
     pub stamp: String,
     /// Path below the table's folder.
     pub object: String,
+}
+
+impl Position {
+    /// Of an object of ongoing replication; none of one of a full load.
+    #[must_use]
+    pub fn of(object: &StagedObject) -> Option<Self> {
+        let Phase::Cdc { stamp } = &object.name.phase else { return None };
+        Some(Self { stamp: stamp.clone(), object: object.relative.clone() })
+    }
 }
 
 /// What of a table's CDC objects has been applied: everything up to the watermark that was
@@ -49,6 +59,19 @@ pub enum CdcStanding {
 }
 
 impl CdcProgress {
+    /// As if these objects had been applied and had left the window.
+    pub(super) fn behind(objects: &[&StagedObject]) -> Self {
+        let watermark = objects.iter().filter_map(|object| Position::of(object)).max();
+        let left = objects.iter().map(|object| object.last_modified.timestamp_millis()).max();
+        let floor = watermark.as_ref().map(|position| position.stamp.clone());
+        Self { watermark, window: Vec::new(), floor, left }
+    }
+
+    /// Whether no object was applied.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.window.is_empty()
+    }
+
     /// How a listed object stands.
     #[must_use]
     pub fn standing(

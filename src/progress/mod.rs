@@ -17,6 +17,7 @@ mod packed;
 mod pending;
 mod record;
 mod remembered;
+mod turns;
 
 pub use cdc::{CdcProgress, CdcStanding, Position};
 pub use fingerprint::{Fingerprint, Mark};
@@ -24,6 +25,7 @@ pub use load::{LoadProgress, LoadStanding, MarkedLoad};
 pub use objects::{CommittedObject, ListLength};
 pub use pending::{Pending, pending};
 pub use record::{APP_ID, Books, CommitRecord, KEY};
+pub use turns::Turns;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,11 +57,34 @@ pub struct Ledger {
     /// The greatest change sequence applied, where the source gives one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sequence: Option<String>,
+    /// How the change sequences of the newest objects follow each other, where the source gives
+    /// them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub turns: Option<Turns>,
+    /// The columns in the lake by which rows are told apart; none in a table that has taken in
+    /// nothing since that is written down.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub keys: Option<Vec<String>>,
+    /// Rows that were set aside and wait in quarantine.
+    #[serde(default)]
+    pub quarantined: u64,
     /// Rows in the table.
     pub rows: u64,
 }
 
 impl Ledger {
+    /// The ledger of a table that begins without these change objects of before its full load.
+    #[must_use]
+    pub fn without(outdated: &[&StagedObject]) -> Self {
+        Self { cdc: CdcProgress::behind(outdated), ..Self::default() }
+    }
+
+    /// Whether no row of any object has been taken in.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.load.count == 0 && self.partial.is_none() && self.cdc.is_untouched()
+    }
+
     /// Takes in an object that is now applied whole. `bound` is as for [`CdcProgress::record`].
     pub fn finish(&mut self, object: &StagedObject, mark: Mark, bound: Option<LookBack>) {
         self.partial = None;
@@ -82,8 +107,15 @@ impl Ledger {
         self.partial = Some(Partial { object: object.relative.clone(), mark, rows });
     }
 
-    /// Takes in a change sequence; true if it is lower than one seen before.
-    pub fn saw_sequence(&mut self, first: &str, last: &str) -> bool {
+    /// Takes in the change sequence of an object, or of a later part of one; true if it is lower
+    /// than one seen before.
+    pub fn saw_sequence(&mut self, first: &str, last: &str, is_part: bool) -> bool {
+        let turns = self.turns.get_or_insert_default();
+        if is_part {
+            turns.extend(last);
+        } else {
+            turns.follow(first, last);
+        }
         let is_replay = self.sequence.as_deref().is_some_and(|seen| first <= seen);
         if self.sequence.as_deref().is_none_or(|seen| last > seen) {
             self.sequence = Some(last.to_owned());

@@ -90,8 +90,7 @@ async fn pending_cdc(
     found: &mut Pending,
 ) -> Result<()> {
     for object in &listing.objects {
-        let Phase::Cdc { stamp } = &object.name.phase else { continue };
-        let position = Position { stamp: stamp.clone(), object: object.relative.clone() };
+        let Some(position) = Position::of(object) else { continue };
         let standing = ledger.cdc.standing(&position, object, identify.kind());
         let is_late = match standing {
             CdcStanding::Ahead => {

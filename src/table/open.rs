@@ -15,7 +15,9 @@ use crate::progress::{APP_ID, CommitRecord, Ledger};
 use crate::schema::TableSchema;
 use crate::storage::Location;
 use crate::table::footer::Footers;
-use crate::table::log::{Newest, OurCommit, commit_at, goes_on_above, newest_commit};
+use crate::table::log::{
+    ForeignCommit, Newest, OurCommit, commit_at, goes_on_above, newest_commit,
+};
 use crate::table::read_once::ReadOnce;
 use crate::table::schema::from_delta;
 
@@ -31,6 +33,8 @@ pub struct LakeTable {
     transaction: i64,
     /// Our newest commit: its version and the attempt that wrote it.
     newest: (Version, Uuid),
+    /// What others did to its rows since.
+    foreign: Vec<ForeignCommit>,
     /// Footers of its data files, as far as they were read.
     footers: Arc<Footers>,
 }
@@ -54,7 +58,8 @@ impl LakeTable {
         let schema = from_delta(&delta.snapshot()?.schema())?;
         let newest = (delta.version().unwrap_or_default(), Uuid::nil());
         let ledger = Ledger { rows, ..Ledger::default() };
-        Ok(Self { delta, schema, ledger, rows, transaction: 0, newest, footers: Arc::default() })
+        let (foreign, footers) = (Vec::new(), Arc::default());
+        Ok(Self { delta, schema, ledger, rows, transaction: 0, newest, foreign, footers })
     }
 
     /// The table after one more commit of ours, which wrote this record.
@@ -86,7 +91,14 @@ impl LakeTable {
         }
         let schema = from_delta(&delta.snapshot()?.schema())?;
         let newest = (delta.version().unwrap_or_default(), attempt);
-        Ok(Self { delta, schema, ledger, rows, transaction, newest, footers })
+        let foreign = Vec::new();
+        Ok(Self { delta, schema, ledger, rows, transaction, newest, foreign, footers })
+    }
+
+    /// The same table with the progress that it begins with, where it has none yet.
+    #[must_use]
+    pub(crate) fn beginning_with(self, progress: &Ledger) -> Self {
+        Self { ledger: Ledger { rows: self.rows, ..progress.clone() }, ..self }
     }
 
     /// The snapshot.
@@ -211,6 +223,12 @@ impl LakeTable {
     pub(crate) async fn at_newest(self, location: &Location) -> Result<Self> {
         let newest = open(location, Some(self)).await?;
         newest.ok_or_else(|| gone().with("table", location.url()))
+    }
+
+    /// Commits of others that changed rows since our newest one, in order.
+    #[must_use]
+    pub fn foreign(&self) -> &[ForeignCommit] {
+        &self.foreign
     }
 
     /// Footers of its data files.
@@ -340,8 +358,8 @@ async fn read_progress(
     let corrupt = |message: &str| {
         Error::new(ErrorKind::TableCorrupt, message).with("table", delta.table_url())
     };
-    let (found_at, commit) = match newest_commit(reads, version).await? {
-        Newest::Found(found_at, commit) => (found_at, *commit),
+    let (found_at, commit, foreign) = match newest_commit(reads, version).await? {
+        Newest::Found(found_at, commit, foreign) => (found_at, *commit, foreign),
         Newest::Absent => {
             let transaction = snapshot.transaction_version(reads.as_ref(), APP_ID).await?;
             return Err(match transaction {
@@ -359,7 +377,8 @@ async fn read_progress(
     let rows = count_rows(&delta)?;
     let schema = from_delta(&snapshot.schema())?;
     let newest = (found_at, record.attempt);
-    Ok(LakeTable { schema, ledger: record.ledger, rows, transaction, newest, footers, delta })
+    let ledger = record.ledger;
+    Ok(LakeTable { delta, schema, ledger, rows, transaction, newest, foreign, footers })
 }
 
 /// Live rows by the log: record counts less deletion vectors' cardinalities.

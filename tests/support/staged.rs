@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use chrono::DateTime;
-use dmslake::config::{ColumnSpec, OnBadRow, TableName, TableSpec};
+use dmslake::config::{ColumnSpec, MaxBadRows, OnBadRow, OnForeignCommit, TableName, TableSpec};
 use dmslake::dms::{Classified, MySqlType, S3Settings, classify};
 use dmslake::error::Result;
 use dmslake::schema::{Column, ColumnType, TableSchema};
@@ -57,6 +57,9 @@ impl Staged {
             source: TableName { schema: "shop".into(), table: "t".into() },
             keys: vec!["id".into()],
             append_only: false,
+            cdc_only: false,
+            max_bad_rows: MaxBadRows::default(),
+            on_foreign_commit: OnForeignCommit::default(),
             columns: columns.collect(),
             layouts: Vec::new(),
             rename: std::collections::BTreeMap::new(),
