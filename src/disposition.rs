@@ -51,7 +51,8 @@ pub fn disposition(kind: ErrorKind) -> Disposition {
         ),
         ErrorKind::LateObject => (
             Action::Hold,
-            "move the late object out of staging, or the table folder away and apply again",
+            "move the table's folder away and apply again, if its full load is still staged; or move the \
+             late object out of staging, whose changes are then lost",
         ),
         ErrorKind::Reload => (Action::Hold, "move the table folder away and apply again"),
         ErrorKind::TableCorrupt => {

@@ -1,14 +1,17 @@
 //! The path of a table's staged objects into its Delta table: names every stage, decides
 //! nothing itself.
 
+mod beginning;
 mod budget;
 mod commit;
 mod pass;
 mod ready;
+mod refusal;
 mod report;
 mod run;
 mod slice;
 mod slicer;
+mod suspicion;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,13 +24,13 @@ pub use crate::source::Scope;
 
 use crate::catalog::Followed;
 use crate::clock::Clock;
-use crate::config::{Settings, TableName, TableSpec};
+use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
 use crate::error::Result;
 use crate::maintenance::{Maintenance, MaintenanceReport, maintain};
 use crate::pipeline::budget::memory_budget;
 use crate::source::{Survey, survey};
 use crate::storage::{Location, RequestCounter, encode_segment};
-use crate::table::{self, LakeTable};
+use crate::table::{self, LakeTable, StateObject};
 
 /// The components that apply tables: where objects come from, where tables stand, and time.
 ///
@@ -180,7 +183,20 @@ impl Pipeline {
 
     fn quarantine_folder(&self, table: &TableName) -> Result<Location> {
         let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
-        Ok(self.counted(table, self.lake.folder(&["_quarantine", &schema, &name])?))
+        Ok(self.counted(table, self.lake.folder(&[QUARANTINE, &schema, &name])?))
+    }
+
+    /// What is known of a table beside its log.
+    ///
+    /// # Errors
+    /// `Config` if its name cannot stand in a path.
+    pub fn state_object(&self, table: &TableName) -> Result<StateObject> {
+        let schema = encode_segment(&table.schema);
+        let name = format!("{}.json", encode_segment(&table.table));
+        let folder = self.counted(table, self.lake.folder(&[OWN, "state", &schema])?);
+        let shown = format!("{}/{name}", folder.uri());
+        let path = folder.prefix().clone().join(name);
+        Ok(StateObject::new(Arc::clone(folder.store()), path, shown))
     }
 
     /// A folder of a table, whose requests are counted as the table's.

@@ -24,6 +24,7 @@ mod lambda;
 mod ledger;
 mod maintenance;
 mod merging;
+mod mistakes;
 mod net_changes;
 mod object_names;
 mod quarantine;

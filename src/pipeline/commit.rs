@@ -10,27 +10,40 @@ use uuid::Uuid;
 
 use crate::change::{Changes, CurrentRows, NetChanges, net_changes};
 use crate::config::{LookBack, OnBadRow, TableSpec};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::merge::{self, CommitOutcome};
 use crate::pipeline::Pipeline;
 use crate::pipeline::budget::Pace;
 use crate::pipeline::ready::ready_table;
+use crate::pipeline::refusal::refuse_foreign;
 use crate::pipeline::slice::{Portion, Slice};
-use crate::progress::{Books, CommitRecord, CommittedObject, Ledger, Mark};
+use crate::pipeline::suspicion::Suspicion;
+use crate::progress::{Books, CommitRecord, CommittedObject, Ledger, Mark, Turns};
 use crate::quarantine::{self, SetAside};
 use crate::session::session;
 use crate::storage::Location;
-use crate::table::{self, LakeTable, find_attempt};
+use crate::table::{self, ForeignCommit, LakeTable, find_attempt};
 
 /// So often a slice is planned anew where others have committed in between, before everything
 /// is looked at again from the beginning.
 const MOST_REPLANS: u32 = 3;
 
+/// Where the slices of one pass go.
+pub(super) struct Target<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) spec: &'a TableSpec,
+    pub(super) location: &'a Location,
+    /// With which progress the table begins, if it is not there yet.
+    pub(super) beginning: &'a Ledger,
+    /// What may leave the ledger's window.
+    pub(super) bound: Option<LookBack>,
+}
+
 /// What became of a slice.
 #[must_use]
 pub(super) enum SliceOutcome {
-    /// It stands in the table.
-    Committed { table: Box<LakeTable>, books: Books, replayed: u64 },
+    /// It stands in the table, on top of what others did to its rows meanwhile.
+    Committed { table: Box<LakeTable>, books: Books, replayed: u64, foreign: Vec<ForeignCommit> },
     /// It holds neither rows nor columns and there is no table yet that could remember it: it
     /// goes with the next slice.
     Nothing(Slice),
@@ -39,43 +52,45 @@ pub(super) enum SliceOutcome {
 }
 
 /// Takes a slice into the table: creates or widens it, sets bad rows aside, reduces to net
-/// changes, merges, and commits rows and ledger together. `bound` says what may leave the ledger's
-/// window. Where somebody else commits meanwhile
+/// changes, merges, and commits rows and ledger together. Where somebody else commits meanwhile
 /// and applies no object, only the plan is made anew, for the files that are new.
 ///
 /// # Errors
 /// What was met before the commit was tried, and any imbalance of the books.
 pub(super) async fn commit_slice(
-    pipeline: &Pipeline,
-    spec: &TableSpec,
-    location: &Location,
+    target: &Target<'_>,
     table: Option<LakeTable>,
     mut slice: Slice,
-    bound: Option<LookBack>,
     pace: &mut Pace,
 ) -> Result<SliceOutcome> {
+    let Target { pipeline, spec, location, .. } = *target;
     if table.is_none() && slice.schema.columns().is_empty() {
         return Ok(SliceOutcome::Nothing(slice));
     }
-    let mut table = ready_table(pipeline, spec, location, table, &slice).await?;
+    let mut table = ready_table(target, table, &slice).await?;
 
     let keys = spec.lake_keys();
-    let (ledger, replayed) = ledger_after(table.ledger(), &slice, bound);
+    let (mut ledger, replayed) = ledger_after(table.ledger(), &slice, target.bound)?;
+    ledger.keys = Some(keys.clone());
+    ledger.quarantined += slice.bad_rows();
     let objects: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
     let quarantined = slice.bad_rows();
+    let suspicion = Suspicion::of(spec, table.ledger(), &slice);
     let batches = slice.take_batches();
     // Bad rows must be set aside before the commit; planning reads nothing of them.
     let planning = async {
         let current = Current { table: &table, keys: &keys, asked: AtomicBool::new(false) };
-        let net = reduce(&current, batches).await?;
+        let net = reduce(&current, batches, &suspicion).await?;
         // Values that were taken from the table may be others in another snapshot of it.
         let kept = (!current.asked.into_inner()).then(|| net.clone());
         let (changes, superseded) = (net.changes, net.superseded);
         let plan = merge::plan(&table, &keys, net).await?.with_mode(spec.merge);
+        suspicion.check(&table, &keys, &plan).await?;
         Ok::<_, Error>((plan, changes, superseded, kept))
     };
     let setting_aside = set_aside(pipeline, spec, &slice);
     let ((mut plan, changes, superseded, kept), ()) = tokio::try_join!(planning, setting_aside)?;
+    let mut foreign = Vec::new();
     let mut replans = 0;
     loop {
         let books = Books {
@@ -102,7 +117,7 @@ pub(super) async fn commit_slice(
         let (error, written) = match outcome {
             CommitOutcome::Committed(delta) => {
                 let table = Box::new(table.succeeded_by(*delta, record)?);
-                return Ok(SliceOutcome::Committed { table, books, replayed });
+                return Ok(SliceOutcome::Committed { table, books, replayed, foreign });
             }
             CommitOutcome::Unknown { error, written } => (error, written),
         };
@@ -116,6 +131,11 @@ pub(super) async fn commit_slice(
         let Ok(Some(newer)) = passed_by(location, &table, &record).await else {
             return Ok(unknown);
         };
+        // So is whether what others did to its rows lets the table go on.
+        if refuse_foreign(spec, &newer).is_err() {
+            return Ok(unknown);
+        }
+        foreign = newer.foreign().to_vec();
         replans += 1;
         tracing::info!(table = %spec.source, version = newer.version(), "planning anew");
         plan = merge::replan(&newer, net, &table, &plan, written).await?;
@@ -169,7 +189,10 @@ async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Resu
 }
 
 /// The ledger after a slice, and how many of its objects a resume of DMS wrote again.
-fn ledger_after(before: &Ledger, slice: &Slice, bound: Option<LookBack>) -> (Ledger, u64) {
+///
+/// # Errors
+/// `TableRefused` if two tasks write the table.
+fn ledger_after(before: &Ledger, slice: &Slice, bound: Option<LookBack>) -> Result<(Ledger, u64)> {
     let mut ledger = before.clone();
     let mut replayed = 0;
     for portion in &slice.portions {
@@ -179,23 +202,42 @@ fn ledger_after(before: &Ledger, slice: &Slice, bound: Option<LookBack>) -> (Led
         } else {
             ledger.advance(&portion.object, mark, portion.from + portion.rows);
         }
-        if let Some((first, last)) = &portion.sequence
-            && ledger.saw_sequence(first, last)
-        {
+        let Some((first, last)) = &portion.sequence else { continue };
+        if ledger.saw_sequence(first, last, portion.from > 0) {
             replayed += 1;
             tracing::warn!(
                 object = portion.object.relative,
                 "the change sequence goes back: a resume of DMS writes changes again"
             );
         }
+        if ledger.turns.as_ref().is_some_and(Turns::are_of_two_tasks) {
+            return Err(two_tasks(&portion.object.relative));
+        }
     }
-    (ledger, replayed)
+    Ok((ledger, replayed))
 }
 
-async fn reduce(current: &Current<'_>, batches: Vec<RecordBatch>) -> Result<NetChanges> {
+fn two_tasks(object: &str) -> Error {
+    Error::new(
+        ErrorKind::TableRefused,
+        "the change sequences of its objects take turns, as where two DMS tasks write one table",
+    )
+    .with("object", object)
+    .with_remedy(
+        "stop one of the tasks and move its objects that are not applied yet out of staging (or \
+         give it a folder of its own), then apply again; have DMS load the table anew if the two \
+         tasks did not write the same changes",
+    )
+}
+
+async fn reduce(
+    current: &Current<'_>,
+    batches: Vec<RecordBatch>,
+    suspicion: &Suspicion,
+) -> Result<NetChanges> {
     let session = session(SessionConfig::new(), Arc::default());
     let changes = Changes::new(batches, current.table.schema(), current.keys)?;
-    net_changes(changes, &session, current).await
+    net_changes(suspicion.watch(changes), &session, current).await
 }
 
 /// The table as the reduction asks for rows of it.

@@ -4,16 +4,18 @@ use object_store::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::maintenance::checkpoint_after;
+use crate::pipeline::beginning::{Beginning, beginning, oldest};
 use crate::pipeline::budget::{SliceTime, memory_budget};
-use crate::pipeline::commit::{SliceOutcome, commit_slice};
+use crate::pipeline::commit::{SliceOutcome, Target, commit_slice};
+use crate::pipeline::refusal::refuse_table;
 use crate::pipeline::run::Run;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::slicer::{Cut, Slicer};
 use crate::pipeline::{Scope, Step};
 use crate::progress::{Ledger, Pending, pending};
 use crate::source::{Identify, Listing, StagedObject, list_everything, list_window, refused_order};
-use crate::storage::Location;
-use crate::table::{self, LakeTable};
+use crate::storage::{Location, StoreKind};
+use crate::table::{self, ForeignCommit, LakeTable, TableState};
 
 /// What became of a slice in the end.
 enum Applied {
@@ -44,21 +46,33 @@ impl Run<'_> {
             Some(table) => self.follow(&location, table).await.err(),
             None => None,
         };
+        self.report.version = opened.as_ref().map(LakeTable::version);
+        self.meet(opened.as_ref().map(LakeTable::foreign).unwrap_or_default());
+        if let Some(table) = &opened {
+            self.report.in_quarantine = table.ledger().quarantined;
+            refuse_table(self.spec, table)?;
+        }
+
         let nothing = Ledger::default();
         let ledger = opened.as_ref().map_or(&nothing, LakeTable::ledger);
-        self.report.version = opened.as_ref().map(LakeTable::version);
-
         let listing = match listing {
             Some(listing) => listing,
             None => self.list(&staging, ledger, scope).await?,
         };
+        let beginning = self.begin(opened.as_ref(), &staging, &listing).await?;
+        let opened = opened.map(|table| match &beginning {
+            Some(beginning) => table.beginning_with(&beginning.ledger),
+            None => table,
+        });
+        let beginning = beginning.map(|beginning| beginning.ledger).unwrap_or_default();
+        let ledger = opened.as_ref().map_or(&beginning, LakeTable::ledger);
         let look_back = self.pipeline.settings().look_back;
-        self.bound = listing.is_complete.then_some(look_back);
+        let mut bound = listing.is_complete.then_some(look_back);
         let (mut listing, mut found) = self.compare(&staging, ledger, listing).await?;
-        if self.bound.is_none() && !ledger.cdc.has_room_for(found.objects.len(), look_back) {
+        if bound.is_none() && !ledger.cdc.has_room_for(found.objects.len(), look_back) {
             let everything = list_everything(&staging, ledger.load.open).await?;
             (listing, found) = self.compare(&staging, ledger, everything).await?;
-            self.bound = Some(look_back.with_room());
+            bound = Some(look_back.with_room());
         }
         self.report.foreign = listing.foreign;
         self.report.late = found.late;
@@ -66,6 +80,9 @@ impl Run<'_> {
         self.staged = found.objects.iter().map(|object| object.last_modified).collect();
         self.held_since = found.held_since;
         if let Some(hold) = found.hold {
+            if hold.kind() == ErrorKind::Reload {
+                self.note_reload(staging.kind(), ledger).await?;
+            }
             if let Some(table) = opened {
                 self.pipeline.keep_warm(&self.spec.source, table);
             }
@@ -76,7 +93,61 @@ impl Run<'_> {
             return Err(error);
         }
         self.announce(&found.objects);
-        self.apply_objects(&staging, &location, opened, found.objects).await
+        let (pipeline, spec) = (self.pipeline, self.spec);
+        let target = Target { pipeline, spec, location: &location, beginning: &beginning, bound };
+        self.apply_objects(&staging, &target, opened, found.objects).await
+    }
+
+    /// Takes what others did to the table's rows into report and log, once a commit.
+    fn meet(&mut self, foreign: &[ForeignCommit]) {
+        for commit in foreign {
+            if !self.report.foreign_commits.contains(commit) {
+                tracing::warn!(table = %self.spec.source, %commit, "another writer changed rows");
+                self.report.foreign_commits.push(commit.clone());
+            }
+        }
+    }
+
+    /// How the table begins, if it has taken in nothing yet.
+    async fn begin(
+        &mut self,
+        opened: Option<&LakeTable>,
+        staging: &Location,
+        listing: &Listing,
+    ) -> Result<Option<Beginning>> {
+        if opened.is_some_and(|table| !table.ledger().is_untouched()) {
+            return Ok(None);
+        }
+        let state = self.pipeline.state_object(&self.spec.source)?;
+        match beginning(&state, opened.is_some(), listing, staging.kind()).await {
+            Ok(beginning) => {
+                if beginning.outdated > 0 && self.report.before_load == 0 {
+                    tracing::warn!(
+                        table = %self.spec.source,
+                        objects = beginning.outdated,
+                        "change objects of before the full load are not applied"
+                    );
+                }
+                self.report.before_load = beginning.outdated;
+                Ok(Some(beginning))
+            }
+            Err(error) => {
+                self.report.pending = listing.objects.len() as u64;
+                self.held_since = oldest(listing);
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes down, where times of objects tell nothing, which changes a reload has overtaken.
+    async fn note_reload(&self, kind: StoreKind, ledger: &Ledger) -> Result<()> {
+        if kind == StoreKind::S3 {
+            return Ok(());
+        }
+        let keys = || self.spec.lake_keys();
+        let note = |state: &mut TableState| state.reloaded_behind.clone_from(&ledger.cdc.watermark);
+        let state = self.pipeline.state_object(&self.spec.source)?;
+        state.update(|| TableState::new(&self.spec.source, keys()), note).await
     }
 
     /// Opens a warm table and lists what its ledger asks for at once. The listing counts only if
@@ -153,7 +224,7 @@ impl Run<'_> {
     async fn apply_objects(
         &mut self,
         staging: &Location,
-        location: &Location,
+        target: &Target<'_>,
         mut table: Option<LakeTable>,
         objects: Vec<StagedObject>,
     ) -> Result<()> {
@@ -180,9 +251,9 @@ impl Run<'_> {
             let Some(mut slice) = slicer.next(until).await? else { break };
             waiting.append(&mut slice.portions);
             slice.portions = std::mem::take(&mut waiting);
-            match self.apply_slice(location, table.take(), slice).await? {
+            match self.apply_slice(target, table.take(), slice).await? {
                 Applied::Table(applied) => {
-                    self.follow(location, &applied).await?;
+                    self.follow(target.location, &applied).await?;
                     table = Some(*applied);
                 }
                 Applied::Nothing(empty) => waiting = empty.portions,
@@ -203,7 +274,7 @@ impl Run<'_> {
 
     async fn apply_slice(
         &mut self,
-        location: &Location,
+        target: &Target<'_>,
         table: Option<LakeTable>,
         slice: Slice,
     ) -> Result<Applied> {
@@ -213,11 +284,10 @@ impl Run<'_> {
         let finished = slice.finished_objects();
         let rows = slice.rows();
         let base = table.as_ref().map(LakeTable::version);
-        let committed =
-            commit_slice(pipeline, self.spec, location, table, slice, self.bound, &mut self.pace);
-        match Box::pin(committed).await? {
+        match Box::pin(commit_slice(target, table, slice, &mut self.pace)).await? {
             SliceOutcome::Nothing(slice) => Ok(Applied::Nothing(slice)),
-            SliceOutcome::Committed { table, books, replayed } => {
+            SliceOutcome::Committed { table, books, replayed, foreign } => {
+                self.meet(&foreign);
                 let took = clock.instant() - begun;
                 self.pace.committed(took);
                 self.book(table.version(), &books, finished, replayed);

@@ -3,24 +3,29 @@
 use crate::config::{MergeMode, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
+use crate::pipeline::commit::Target;
 use crate::pipeline::slice::Slice;
 use crate::progress::{CommitRecord, Ledger};
 use crate::schema::Column;
-use crate::storage::Location;
-use crate::table::{self, CreateOutcome, LakeTable};
+use crate::table::{self, CreateOutcome, LakeTable, TableState};
 
 /// The table that takes in a slice; each step is a commit of its own, which takes in no object.
+/// Before the first rows of all stand in it, its state object says that there is a table.
 pub(super) async fn ready_table(
-    pipeline: &Pipeline,
-    spec: &TableSpec,
-    location: &Location,
+    target: &Target<'_>,
     table: Option<LakeTable>,
     slice: &Slice,
 ) -> Result<LakeTable> {
+    let Target { pipeline, spec, .. } = *target;
     let table = match table {
         Some(table) => widened(pipeline, spec, table, slice).await?,
-        None => created(pipeline, spec, location, slice).await?,
+        None => created(target, slice).await?,
     };
+    if table.ledger().is_untouched() {
+        let new = || TableState::new(&spec.source, spec.lake_keys());
+        let begin = |state: &mut TableState| state.keys = spec.lake_keys();
+        pipeline.state_object(&spec.source)?.update(new, begin).await?;
+    }
     if spec.merge == MergeMode::CopyOnWrite || table.may_mask() {
         return Ok(table);
     }
@@ -37,16 +42,13 @@ pub(super) async fn ready_table(
     table.succeeded_by(delta, record)
 }
 
-async fn created(
-    pipeline: &Pipeline,
-    spec: &TableSpec,
-    location: &Location,
-    slice: &Slice,
-) -> Result<LakeTable> {
+async fn created(target: &Target<'_>, slice: &Slice) -> Result<LakeTable> {
+    let Target { pipeline, spec, location, beginning, .. } = *target;
     let columns = slice.schema.columns();
     require_keys(spec, columns)?;
     let attempt = pipeline.clock.attempt_id();
-    let record = CommitRecord::without_objects(attempt, Ledger::default(), 0);
+    let progress = Ledger { keys: Some(spec.lake_keys()), ..beginning.clone() };
+    let record = CommitRecord::without_objects(attempt, progress, 0);
     let name = spec.source.to_string();
     match table::create(location, &name, columns, &record).await? {
         CreateOutcome::Created(delta) => LakeTable::first(delta, record),

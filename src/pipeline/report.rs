@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::disposition::Status;
 use crate::error::ErrorKind;
 use crate::storage::Requests;
+use crate::table::ForeignCommit;
 
 /// The result of one application of one table; counts are those of this run's own commits.
 ///
@@ -32,6 +33,10 @@ pub struct TableReport {
     pub ignored: u64,
     /// Rows set aside.
     pub quarantined: u64,
+    /// Rows that wait in quarantine, those of earlier runs included.
+    pub in_quarantine: u64,
+    /// Change objects of before the full load, which the table begins without.
+    pub before_load: u64,
     /// Objects whose change sequence went back: a DMS resume writing changes again.
     pub replayed: u64,
     /// The table's version after the run; none if there is no table.
@@ -44,6 +49,8 @@ pub struct TableReport {
     pub foreign: Vec<String>,
     /// Objects below the table's progress that were never applied.
     pub late: Vec<String>,
+    /// Commits of other writers that changed rows of the table since our newest one.
+    pub foreign_commits: Vec<ForeignCommit>,
     /// Objects not applied yet.
     pub pending: u64,
     /// Seconds since the oldest object that is not applied, pending or late, was staged; 0 if
@@ -80,6 +87,8 @@ impl TableReport {
             ignored: self.ignored + next.ignored,
             quarantined: self.quarantined + next.quarantined,
             replayed: self.replayed + next.replayed,
+            before_load: self.before_load.max(next.before_load),
+            foreign_commits: [self.foreign_commits, next.foreign_commits].concat(),
             version: next.version.or(self.version),
             seconds: self.seconds + next.seconds,
             requests: self.requests.plus(next.requests),

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use deltalake::kernel::Version;
 use uuid::Uuid;
 
-use crate::config::{LookBack, TableSpec};
+use crate::config::TableSpec;
 use crate::disposition::{Action, disposition, remedy_of};
 use crate::error::{Error, Result};
 use crate::pipeline::budget::Pace;
@@ -31,8 +31,6 @@ pub(super) struct Run<'a> {
     /// An attempt whose commit call failed, and the version it was made for.
     pub(super) unknown: Option<(Uuid, Option<Version>)>,
     commits: u64,
-    /// What may leave the ledger's window, if everything that is staged was listed.
-    pub(super) bound: Option<LookBack>,
     /// When each object was staged that the last look found pending, in order of application.
     pub(super) staged: Vec<DateTime<Utc>>,
     /// The same of the oldest object that holds the table.
@@ -66,7 +64,6 @@ pub(super) async fn run(
         pace,
         unknown: None,
         commits: 0,
-        bound: None,
         staged: Vec::new(),
         held_since: None,
     };
@@ -167,6 +164,7 @@ impl Run<'_> {
         report.superseded += books.superseded;
         report.ignored += books.ignored;
         report.quarantined += books.quarantined;
+        report.in_quarantine += books.quarantined;
         report.replayed += replayed;
     }
 }

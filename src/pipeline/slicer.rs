@@ -114,6 +114,7 @@ impl<'a> Slicer<'a> {
                 reading.ahead = reading.object.next().await?;
             }
             if reading.ahead.is_none() {
+                self.check_bad_rows(&reading.portion)?;
                 self.check_unchanged(&reading.portion.object).await?;
                 bytes += reading.portion.bytes;
                 reading.portion.is_done = true;
@@ -124,6 +125,7 @@ impl<'a> Slicer<'a> {
             if slice.portions.is_empty() {
                 // This object alone is too much: its rows so far are the slice.
                 slice.schema = self.objects.schema().clone();
+                self.check_bad_rows(&reading.portion)?;
                 slice.portions.push(self.split(reading));
             } else {
                 self.reading = Some(reading);
@@ -183,6 +185,24 @@ impl<'a> Slicer<'a> {
         Ok(())
     }
 
+    /// Whether the object is read as what it is: where most of its rows are bad, it hardly is.
+    fn check_bad_rows(&self, portion: &Portion) -> Result<()> {
+        let bad = portion.bad_rows.len() as u64;
+        let Some(first) = portion.bad_rows.first() else { return Ok(()) };
+        if !self.cut.table.max_bad_rows.are_exceeded_by(bad, portion.rows) {
+            return Ok(());
+        }
+        let why = format!(
+            "{bad} of {} rows cannot be decoded, more than max_bad_rows allows; the first of them: \
+             {}",
+            portion.rows, first.reason
+        );
+        Err(at_row(why, &portion.object, first).with_remedy(
+            "bring columns, layouts and [dms] in line with the object; if so many rows are bad \
+             indeed, raise max_bad_rows",
+        ))
+    }
+
     /// On a file system nothing pins an object while it is read; on S3 each read is conditional.
     async fn check_unchanged(&mut self, object: &StagedObject) -> Result<()> {
         if self.cut.staging.kind() == StoreKind::S3 {
@@ -198,10 +218,14 @@ impl<'a> Slicer<'a> {
 }
 
 fn refused(object: &StagedObject, bad: &BadRow) -> Error {
-    let error =
-        Error::new(ErrorKind::MalformedObject, format!("a row cannot be decoded: {}", bad.reason))
-            .with("object", &object.relative)
-            .with("row", bad.row);
+    let why = format!("a row cannot be decoded: {}", bad.reason);
+    at_row(why, object, bad)
+}
+
+fn at_row(why: String, object: &StagedObject, bad: &BadRow) -> Error {
+    let error = Error::new(ErrorKind::MalformedObject, why)
+        .with("object", &object.relative)
+        .with("row", bad.row);
     match &bad.column {
         Some(column) => error.with("column", column),
         None => error,

@@ -125,12 +125,20 @@ fn remarks(report: &TableReport) -> Vec<String> {
     if report.pending > 0 {
         remarks.push(format!("{} not applied yet", plural(report.pending, "object")));
     }
-    if report.quarantined > 0 {
-        remarks.push(format!("{} set aside in quarantine", plural(report.quarantined, "row")));
+    if report.in_quarantine > 0 {
+        let waiting = plural(report.in_quarantine, "row");
+        remarks.push(format!("{waiting} in quarantine, {} of them new", count(report.quarantined)));
+    }
+    if report.before_load > 0 {
+        let objects = plural(report.before_load, "change object");
+        remarks.push(format!("{objects} of before the full load, not applied"));
+    }
+    for commit in &report.foreign_commits {
+        remarks.push(format!("another writer changed rows: {commit}"));
     }
     if report.replayed > 0 {
         let objects = plural(report.replayed, "object");
-        remarks.push(format!("{objects} written again by DMS after a resume (harmless)"));
+        remarks.push(format!("{objects} written again by DMS after a resume"));
     }
     if !report.foreign.is_empty() {
         let names = report.foreign.join(", ");
@@ -154,9 +162,9 @@ mod tests {
             text,
             "{\"table\":\"shop.orders\",\"status\":\"ok\",\"objects\":0,\"rows\":0,\
              \"inserted\":0,\"updated\":0,\"deleted\":0,\"superseded\":0,\"ignored\":0,\
-             \"quarantined\":0,\"replayed\":0,\"version\":null,\"seconds\":0.0,\
+             \"quarantined\":0,\"in_quarantine\":0,\"before_load\":0,\"replayed\":0,\"version\":null,\"seconds\":0.0,\
              \"requests\":{\"get\":0,\"head\":0,\"list\":0,\"put\":0,\"delete\":0},\
-             \"foreign\":[],\"late\":[],\"pending\":0,\"oldest_pending_seconds\":0,\
+             \"foreign\":[],\"late\":[],\"foreign_commits\":[],\"pending\":0,\"oldest_pending_seconds\":0,\
              \"error\":null,\"kind\":null}"
         );
     }

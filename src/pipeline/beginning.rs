@@ -1,0 +1,157 @@
+//! With which progress a table begins that has taken in nothing yet, or why it must not begin.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+
+use crate::dms::Phase;
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{Ledger, Position};
+use crate::source::{Listing, StagedObject};
+use crate::storage::StoreKind;
+use crate::table::{StateObject, TableState};
+
+/// DMS names a change object after the time when it makes it, and uploads it soon after, whatever
+/// zone it names it in. Objects whose times are further apart were copied.
+const SOON: TimeDelta = TimeDelta::hours(36);
+
+/// How a table begins.
+#[derive(Debug, Default)]
+pub(super) struct Beginning {
+    /// Its progress, in which change objects of before its full load count as applied.
+    pub(super) ledger: Ledger,
+    /// How many they are.
+    pub(super) outdated: u64,
+}
+
+/// Finds out how a table begins whose log holds no row of any object. `is_there` says whether it
+/// has a log at all; the listing is of everything that is staged for it.
+///
+/// # Errors
+/// `TableRefused` if what is staged cannot be all of the table; what reading its state brings.
+pub(super) async fn beginning(
+    state: &StateObject,
+    is_there: bool,
+    listing: &Listing,
+    kind: StoreKind,
+) -> Result<Beginning> {
+    let is_load = |object: &&StagedObject| matches!(object.name.phase, Phase::FullLoad { .. });
+    let (loads, changes): (Vec<_>, Vec<_>) = listing.objects.iter().partition(is_load);
+    let known = state.read().await?;
+    if loads.is_empty() {
+        return match known {
+            Some(_) if !is_there => Err(not_staged_any_more(state)),
+            _ => Ok(Beginning::default()),
+        };
+    }
+    if changes.is_empty() {
+        return Ok(Beginning::default());
+    }
+    // The load is complete: DMS writes no change before.
+    if known.is_some() {
+        must_begin_at_one(&loads, state)?;
+    }
+    let outdated = match kind {
+        StoreKind::S3 if changes.iter().all(|change| has_time_of_its_own(change)) => {
+            staged_before(&loads, &changes)?
+        }
+        StoreKind::S3 | StoreKind::File => overtaken(known.as_ref(), &changes),
+    };
+    Ok(Beginning { ledger: Ledger::without(&outdated), outdated: outdated.len() as u64 })
+}
+
+/// Change objects that were staged before the load began.
+fn staged_before<'a>(
+    loads: &[&StagedObject],
+    changes: &[&'a StagedObject],
+) -> Result<Vec<&'a StagedObject>> {
+    let times = || loads.iter().map(|load| load.last_modified);
+    let (first, last) = (times().min(), times().max());
+    let between = |change: &&&StagedObject| {
+        Some(change.last_modified) > first && Some(change.last_modified) < last
+    };
+    if let Some(change) = changes.iter().find(between) {
+        return Err(two_generations(loads, change));
+    }
+    Ok(changes.iter().copied().filter(|change| Some(change.last_modified) < first).collect())
+}
+
+/// Change objects that were applied before a reload was noticed.
+fn overtaken<'a>(
+    state: Option<&TableState>,
+    changes: &[&'a StagedObject],
+) -> Vec<&'a StagedObject> {
+    let Some(watermark) = state.and_then(|state| state.reloaded_behind.as_ref()) else {
+        return Vec::new();
+    };
+    let is_overtaken =
+        |change: &&StagedObject| Position::of(change).is_some_and(|at| at <= *watermark);
+    changes.iter().copied().filter(is_overtaken).collect()
+}
+
+/// Whether an object was last modified when its name says that DMS made it.
+fn has_time_of_its_own(object: &StagedObject) -> bool {
+    let Phase::Cdc { stamp } = &object.name.phase else { return false };
+    let seconds = stamp.get(..15).unwrap_or_default();
+    let made = NaiveDateTime::parse_from_str(seconds, "%Y%m%d-%H%M%S").ok();
+    made.is_some_and(|made| (object.last_modified - made.and_utc()).abs() <= SOON)
+}
+
+/// Every series of a full load counts from one. What is missing at the beginning of one from which
+/// a table was made before has expired.
+fn must_begin_at_one(loads: &[&StagedObject], state: &StateObject) -> Result<()> {
+    let mut first: BTreeMap<&str, (u64, &StagedObject)> = BTreeMap::new();
+    for load in loads {
+        let Phase::FullLoad { series, counter } = &load.name.phase else { continue };
+        let least = first.entry(series).or_insert((*counter, load));
+        if *counter < least.0 {
+            *least = (*counter, load);
+        }
+    }
+    match first.values().find(|(counter, _)| *counter > 1) {
+        None => Ok(()),
+        Some((_, load)) => Err(refused(
+            "the full load is staged in part: the objects that it begins with are missing",
+        )
+        .with("first object", &load.relative)
+        .with("state object", state.shown())
+        .with_remedy(
+            "stage the missing objects again, or have DMS load the table anew; if none is missing \
+             after all, remove the state object and apply again",
+        )),
+    }
+}
+
+fn two_generations(loads: &[&StagedObject], change: &StagedObject) -> Error {
+    let is_older = |load: &&&StagedObject| load.last_modified < change.last_modified;
+    let older: Vec<&str> =
+        loads.iter().filter(is_older).map(|load| load.relative.as_str()).collect();
+    refused(
+        "two full loads are staged, of before and of after a change object: a reload has left \
+         objects of the load before it",
+    )
+    .with("change object", &change.relative)
+    .with("older load objects", older.join(", "))
+    .with_remedy("move the older load objects out of staging and apply again")
+}
+
+fn not_staged_any_more(state: &StateObject) -> Error {
+    refused(
+        "the table is gone, and its full load is not staged any more: what is staged is not all \
+         of the table",
+    )
+    .with("state object", state.shown())
+    .with_remedy(
+        "move the table's folder back, or have DMS load the table anew; if what is staged is \
+         everything after all, remove the state object and apply again",
+    )
+}
+
+fn refused(message: &str) -> Error {
+    Error::new(ErrorKind::TableRefused, message)
+}
+
+/// When the oldest of the staged objects was staged.
+pub(super) fn oldest(listing: &Listing) -> Option<DateTime<Utc>> {
+    listing.objects.iter().map(|object| object.last_modified).min()
+}

@@ -1,0 +1,81 @@
+//! Whether a table that stands is one to go on with: by its keys, and by what others did to it.
+
+use std::collections::BTreeSet;
+
+use deltalake::kernel::Version;
+
+use crate::config::{OnForeignCommit, TableSpec};
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::{ForeignCommit, LakeTable};
+
+/// Refuses a table whose keys are not those of the configuration, or as [`refuse_foreign`].
+///
+/// # Errors
+/// `TableRefused`.
+pub(super) fn refuse_table(spec: &TableSpec, table: &LakeTable) -> Result<()> {
+    refuse_keys(spec, table)?;
+    refuse_foreign(spec, table)
+}
+
+/// Refuses a table to which others have put back older rows than its progress tells of, or whose
+/// rows they changed at all, where it is configured so.
+///
+/// # Errors
+/// `TableRefused`.
+pub(super) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> {
+    let ours = table.newest().0;
+    let is_behind = |commit: &&ForeignCommit| {
+        commit.is_restore() && commit.restores.is_none_or(|restored| restored < ours)
+    };
+    let mut restores = table.foreign().iter().rev().filter(|commit| commit.is_restore());
+    if let Some(restore) = restores.next().filter(is_behind) {
+        return Err(refused("another writer has put back older rows, which lack what is applied")
+            .with("commit", restore)
+            .with_remedy(format!(
+                "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}), or move the \
+                 table's folder away and apply again, for which its full load must be staged"
+            )));
+    }
+    let standing = standing(table.foreign(), ours);
+    if spec.on_foreign_commit == OnForeignCommit::Report || standing.is_empty() {
+        return Ok(());
+    }
+    Err(refused("another writer has changed rows of the table")
+        .with("commits", named(standing))
+        .with_remedy(format!(
+            "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}); or, to keep what \
+             it did, set on_foreign_commit = \"report\" until the next change has been applied"
+        )))
+}
+
+/// Those commits that are not undone: a restore of our own version leaves none before it.
+fn standing(foreign: &[ForeignCommit], ours: Version) -> &[ForeignCommit] {
+    let undone = foreign.iter().rposition(|commit| commit.restores == Some(ours));
+    &foreign[undone.map_or(0, |last| last + 1)..]
+}
+
+fn refuse_keys(spec: &TableSpec, table: &LakeTable) -> Result<()> {
+    let Some(keys) = &table.ledger().keys else { return Ok(()) };
+    let configured = spec.lake_keys();
+    let as_set = |keys: &[String]| keys.iter().cloned().collect::<BTreeSet<_>>();
+    if table.ledger().is_untouched() || as_set(keys) == as_set(&configured) {
+        return Ok(());
+    }
+    let spelled = |keys: &[String]| if keys.is_empty() { "none".into() } else { keys.join(", ") };
+    Err(refused("the rows of the table were told apart by other keys than are configured")
+        .with("keys of the table", spelled(keys))
+        .with("keys configured", spelled(&configured))
+        .with_remedy(
+            "set keys back; or, if the new ones are right, move the table's folder away and \
+             apply again, for which its full load must be staged",
+        ))
+}
+
+/// Commits as messages name them.
+pub(super) fn named(commits: &[ForeignCommit]) -> String {
+    commits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn refused(message: &str) -> Error {
+    Error::new(ErrorKind::TableRefused, message)
+}

@@ -1,0 +1,10 @@
+//! What operators, other writers and expiry do to a table: it equals the source, or the report is
+//! not `ok` and names a remedy, which is carried out here and works.
+
+mod bad_rows;
+mod beginnings;
+mod keys;
+mod others;
+mod random;
+mod site;
+mod two_tasks;

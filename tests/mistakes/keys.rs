@@ -1,0 +1,61 @@
+//! Keys that are no keys, and keys that change.
+
+use dmslake::storage::StoreKind;
+
+use super::site::Site;
+
+#[tokio::test]
+async fn a_load_that_holds_a_key_in_rows_that_differ_is_held() {
+    for memory in ["", "memory"] {
+        let mut site = Site::on(StoreKind::S3);
+        site.keys = "[\"v\"]".into();
+        site.stage("LOAD00000001.csv", &["1,same", "2,other", "2,other"]).await;
+        if memory.is_empty() {
+            site.stage("LOAD00000002.csv", &["3,same"]).await;
+            site.expect_held(&["one key and differ", "keys: v", "rows that would be lost: 1"])
+                .await;
+        } else {
+            // A later commit of the same load meets it in the table.
+            site.expect_ok(&["1=same", "2=other"]).await;
+            site.stage("LOAD00000002.csv", &["3,same", "4,new"]).await;
+            site.expect_held(&["one key and differ", "rows that would be lost: 1"]).await;
+        }
+        site.keys = "[\"id\"]".into();
+        if !memory.is_empty() {
+            site.expect_held(&["other keys than are configured"]).await;
+            site.move_away().await;
+            site.expect_ok(&["1=same", "2=other", "3=same", "4=new"]).await;
+        } else {
+            site.expect_ok(&["1=same", "2=other", "3=same"]).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_a_load_copies_twice_is_one_row() {
+    let site = Site::on(StoreKind::S3);
+    site.stage("LOAD00000001.csv", &["1,a", "2,b", "1,a"]).await;
+    let report = site.expect_ok(&["1=a", "2=b"]).await;
+    assert_eq!((report.rows, report.superseded), (3, 1));
+    site.stage("LOAD00000002.csv", &["2,b", "3,c"]).await;
+    site.expect_ok(&["1=a", "2=b", "3=c"]).await;
+}
+
+#[tokio::test]
+async fn keys_that_are_edited_hold_the_table_until_it_is_made_anew() {
+    let mut site = Site::on(StoreKind::S3);
+    site.stage("LOAD00000001.csv", &["1,a", "2,b"]).await;
+    site.expect_ok(&["1=a", "2=b"]).await;
+    site.keys = "[\"id\", \"v\"]".into();
+    site.stage(&site.change(10), &["U,1,c"]).await;
+    site.expect_held(&["keys of the table: id", "keys configured: id, v", "set keys back"]).await;
+    site.keys = "[\"id\"]".into();
+    site.expect_ok(&["1=c", "2=b"]).await;
+    site.keys = "[\"v\", \"id\"]".into();
+    site.expect_held(&["other keys"]).await;
+    site.move_away().await;
+    // By these keys an update of `v` is another row.
+    site.expect_ok(&["1=a", "1=c", "2=b"]).await;
+    site.keys = "[\"id\", \"v\"]".into();
+    site.expect_ok(&["1=a", "1=c", "2=b"]).await;
+}

@@ -1,0 +1,157 @@
+//! Whatever is done to a table, in whatever order: a report that is `ok` means that it equals its
+//! source, as far as that was ever staged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dmslake::pipeline::{Status, TableReport};
+use dmslake::storage::StoreKind;
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::IteratorRandom;
+
+use super::site::Site;
+use crate::support::property;
+
+const LOAD: &str = "LOAD00000001.csv";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ok_means_equal_whatever_is_done_to_the_table() {
+    let name = "ok_means_equal_whatever_is_done_to_the_table";
+    property::check(name, 25, 12, live).await;
+}
+
+/// A source, and what is staged of it.
+struct Life {
+    site: Site,
+    source: BTreeMap<u32, u32>,
+    /// What the last load and all changes since it come to.
+    staged: BTreeSet<String>,
+    seconds: i64,
+    value: u32,
+}
+
+impl Life {
+    fn expected(&self) -> Vec<String> {
+        let mut rows: Vec<String> =
+            self.source.iter().map(|(id, value)| format!("{id}=v{value}")).collect();
+        rows.sort();
+        rows
+    }
+
+    async fn load(&mut self) {
+        self.seconds += 60;
+        let rows = self.source.iter().map(|(id, value)| format!("{id},v{value}"));
+        let rows: Vec<String> = rows.collect();
+        self.site.stage(LOAD, &rows.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        self.staged.insert(LOAD.to_owned());
+    }
+
+    async fn change(&mut self, rng: &mut StdRng) {
+        self.seconds += 10;
+        let mut rows = Vec::new();
+        for _ in 0..rng.random_range(1..5) {
+            self.value += 1;
+            let known = self.source.keys().copied().choose(rng);
+            match (rng.random_range(0..3), known) {
+                (0, Some(id)) => {
+                    let value = self.source.remove(&id).expect("it was chosen");
+                    rows.push(format!("D,{id},v{value}"));
+                }
+                (1, Some(id)) => {
+                    self.source.insert(id, self.value);
+                    rows.push(format!("U,{id},v{}", self.value));
+                }
+                _ => {
+                    let id = rng.random_range(0..12);
+                    let op = if self.source.insert(id, self.value).is_some() { "U" } else { "I" };
+                    rows.push(format!("{op},{id},v{}", self.value));
+                }
+            }
+        }
+        let name = self.site.change(self.seconds);
+        self.site.stage(&name, &rows.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        self.staged.insert(name);
+    }
+
+    async fn expire_some(&mut self, rng: &mut StdRng) {
+        // Staging expires what is oldest, and so the load first.
+        let mut oldest: Vec<String> = self.staged.iter().cloned().collect();
+        oldest.sort_by_key(|name| name != LOAD);
+        for name in oldest.into_iter().take(rng.random_range(1..4)) {
+            self.site.expire(&name).await;
+            self.staged.remove(&name);
+        }
+    }
+
+    /// The one invariant.
+    async fn judge(&self, report: &TableReport) {
+        if report.status == Status::Ok && report.pending == 0 {
+            assert_eq!(self.site.rows().await, self.expected(), "{report:?}");
+        }
+    }
+}
+
+async fn live(mut rng: StdRng) {
+    let kind = if rng.random() { StoreKind::S3 } else { StoreKind::File };
+    let mut life = Life {
+        site: Site::on(kind),
+        source: (0..rng.random_range(1..6)).map(|id| (id, id)).collect(),
+        staged: BTreeSet::new(),
+        seconds: 0,
+        value: 100,
+    };
+    life.load().await;
+    let mut unapplied = true;
+    for _ in 0..rng.random_range(4..16) {
+        match rng.random_range(0..12) {
+            0..6 => {
+                life.change(&mut rng).await;
+                unapplied = true;
+            }
+            // Objects that nobody applied must not expire: nothing tells that they were there.
+            6 | 7 if !unapplied => life.expire_some(&mut rng).await,
+            8 if has_table(&life.site).await => life.site.move_away().await,
+            // On a disk a reload must have been preceded by a run: times tell nothing there.
+            9 if kind == StoreKind::S3 || !unapplied => {
+                life.load().await;
+                unapplied = true;
+            }
+            10 if has_table(&life.site).await => restore(&mut rng, &life.site).await,
+            _ => {}
+        }
+        if rng.random_bool(0.6) {
+            let report = life.site.apply().await;
+            life.judge(&report).await;
+            unapplied = !(report.status == Status::Ok && report.pending == 0);
+        }
+    }
+    let report = life.site.apply().await;
+    life.judge(&report).await;
+    // Whatever was done, a load of now makes the table right again.
+    for name in std::mem::take(&mut life.staged) {
+        life.site.expire(&name).await;
+    }
+    life.load().await;
+    if has_table(&life.site).await {
+        life.site.move_away().await;
+    }
+    life.change(&mut rng).await;
+    let expected = life.expected();
+    life.site.expect_ok(&expected.iter().map(String::as_str).collect::<Vec<_>>()).await;
+}
+
+async fn has_table(site: &Site) -> bool {
+    let location = site.lake.folder(&["shop", "t"]).unwrap();
+    dmslake::table::load(&location).await.unwrap().is_some()
+}
+
+/// Somebody puts back the rows of an older version.
+async fn restore(rng: &mut StdRng, site: &Site) {
+    let table = site.delta().await;
+    let newest = table.version().unwrap_or_default();
+    if newest == 0 {
+        return;
+    }
+    let version = rng.random_range(0..newest);
+    table.restore().with_version_to_restore(version).await.unwrap();
+}

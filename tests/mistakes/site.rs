@@ -1,0 +1,155 @@
+//! One table, `shop.t (id int, v text)`, in memory: what is staged for it, and its folder.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use dmslake::clock::{Clock, SystemClock};
+use dmslake::config::Settings;
+use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
+use dmslake::storage::{Location, StoreKind};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+
+use crate::support::table::LakeTable;
+use crate::support::world::{in_memory, settings};
+
+/// The places, and what a person configured.
+pub(super) struct Site {
+    pub(super) staging: Location,
+    pub(super) lake: Location,
+    /// Keys of the table, and other keys of `[[table]]`.
+    pub(super) keys: String,
+    pub(super) extra: String,
+    pub(super) begun: DateTime<Utc>,
+}
+
+impl Site {
+    pub(super) fn on(kind: StoreKind) -> Self {
+        Self {
+            staging: in_memory("s3://staging/dms", kind),
+            lake: in_memory("s3://lake", StoreKind::S3),
+            keys: "[\"id\"]".into(),
+            extra: String::new(),
+            begun: SystemClock.now(),
+        }
+    }
+
+    pub(super) fn with(extra: &str) -> Self {
+        Self { extra: extra.into(), ..Self::on(StoreKind::S3) }
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        let Self { keys, extra, .. } = self;
+        settings(&format!(
+            "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n\
+             [dms]\nchange_seq_column = \"seq\"\n[[table]]\nsource = \"shop.t\"\nkeys = {keys}\n\
+             {extra}\ncolumns = [{{ name = \"id\", type = \"int\" }}, \
+             {{ name = \"v\", type = \"text\" }}, {{ name = \"seq\", type = \"varchar(35)\" }}]"
+        ))
+    }
+
+    /// The name of the change object that DMS makes so many seconds after the beginning.
+    pub(super) fn change(&self, seconds: i64) -> String {
+        let made = self.begun + TimeDelta::seconds(seconds);
+        format!("{}.csv", made.format("%Y%m%d-%H%M%S%3f"))
+    }
+
+    /// Stages an object; rows end without a sequence unless they have one.
+    pub(super) async fn stage(&self, name: &str, rows: &[&str]) {
+        let line = |row: &&str| match row.matches(',').count() + usize::from(name.contains("LOAD"))
+        {
+            3.. => format!("{row}\n"),
+            _ => format!("{row},\n"),
+        };
+        let text: String = rows.iter().map(line).collect();
+        let path = self.staged(name);
+        self.staging.store().put(&path, PutPayload::from(text.into_bytes())).await.unwrap();
+        // Times of objects are told apart by the millisecond.
+        tokio::time::sleep(std::time::Duration::from_millis(3)).await;
+    }
+
+    pub(super) async fn expire(&self, name: &str) {
+        self.staging.store().delete(&self.staged(name)).await.unwrap();
+    }
+
+    fn staged(&self, name: &str) -> Path {
+        Path::parse(format!("dms/shop/t/{name}")).unwrap()
+    }
+
+    pub(super) async fn apply(&self) -> TableReport {
+        self.apply_through(&self.pipeline()).await
+    }
+
+    pub(super) fn pipeline(&self) -> Pipeline {
+        let (staging, lake) = (self.staging.clone(), self.lake.clone());
+        Pipeline::new(self.settings(), staging, lake, Arc::new(SystemClock))
+    }
+
+    pub(super) async fn apply_through(&self, pipeline: &Pipeline) -> TableReport {
+        let spec = pipeline.settings().tables[0].clone();
+        pipeline.apply(&spec, &Scope::Everything, &Limits::default(), &Silent).await
+    }
+
+    /// Moves the table's folder away, as remedies say, but nothing beside it.
+    pub(super) async fn move_away(&self) {
+        self.remove("shop/t").await;
+    }
+
+    pub(super) async fn remove_state(&self) {
+        self.remove("_dmslake").await;
+    }
+
+    async fn remove(&self, folder: &str) {
+        let store = self.lake.store();
+        let found: Vec<_> = store.list(Some(&Path::from(folder))).try_collect().await.unwrap();
+        assert!(!found.is_empty(), "nothing stands in {folder}");
+        for object in found {
+            store.delete(&object.location).await.unwrap();
+        }
+    }
+
+    /// The Delta library's view of the table, for other writers.
+    pub(super) async fn delta(&self) -> deltalake::DeltaTable {
+        let location = self.lake.folder(&["shop", "t"]).unwrap();
+        dmslake::table::load(&location).await.unwrap().expect("a table")
+    }
+
+    /// `id=v` of every row, in order.
+    pub(super) async fn rows(&self) -> Vec<String> {
+        let table = LakeTable::at(&self.lake, &["shop", "t"]);
+        let Some(newest) = table.log().await.last().map(|commit| commit.version) else {
+            return Vec::new();
+        };
+        let mut rows = Vec::new();
+        for batch in table.batches(newest).await {
+            let text = |name: &str| {
+                let column = arrow::compute::cast(&batch[name], &arrow::datatypes::DataType::Utf8);
+                arrow::array::AsArray::as_string::<i32>(&column.unwrap()).clone()
+            };
+            let (ids, values) = (text("id"), text("v"));
+            let pairs = ids.iter().zip(values.iter());
+            rows.extend(pairs.map(|(id, v)| format!("{}={}", id.unwrap(), v.unwrap_or("NULL"))));
+        }
+        rows.sort();
+        rows
+    }
+
+    pub(super) async fn expect_ok(&self, rows: &[&str]) -> TableReport {
+        let report = self.apply().await;
+        assert_eq!((report.status, report.pending), (Status::Ok, 0), "{report:?}");
+        assert_eq!(self.rows().await, rows, "{report:?}");
+        report
+    }
+
+    /// The table is held, and its message holds all of that.
+    pub(super) async fn expect_held(&self, parts: &[&str]) -> TableReport {
+        let report = self.apply().await;
+        assert_eq!(report.status, Status::Held, "{report:?}");
+        let error = report.error.clone().unwrap();
+        for part in parts {
+            assert!(error.contains(part), "no {part:?} in: {error}");
+        }
+        report
+    }
+}
