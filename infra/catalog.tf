@@ -4,7 +4,7 @@ locals {
 
   # The example queries ask about the first table.
   example       = local.tables[sort(keys(local.tables))[0]]
-  example_table = "\"${local.databases[local.example.schema]}\".\"${replace(lower(local.example.table), "/[^a-z0-9]/", "_")}\""
+  example_table = "\"${local.databases[local.example.schema]}\".\"${coalesce(local.example.name, replace(lower(local.example.table), "/[^a-z0-9]/", "_"))}\""
 }
 
 # The tables in them are made by the function, which knows their columns.

@@ -6,6 +6,7 @@ variable "tables" {
     [[table]] in dmslake.toml:
       keys              = names of the key columns; required unless append_only
       append_only       = each insert is a new row, there are no keys
+      name              = the table's name in Glue, where the source's does not do
       merge             = "copy-on-write", "deletion-vectors" or "auto"
       on_bad_row        = "stop" or "quarantine"
       redshift_manifest = keep a manifest for Redshift; only with merge = "copy-on-write"
@@ -16,6 +17,7 @@ variable "tables" {
   type = map(object({
     keys              = optional(list(string))
     append_only       = optional(bool)
+    name              = optional(string)
     merge             = optional(string)
     on_bad_row        = optional(string)
     redshift_manifest = optional(bool)
@@ -68,6 +70,17 @@ variable "tables" {
       length(distinct([for source in keys(var.tables) : split(".", source)[0]]))
     )
     error_message = "tables: two schemas differ only in what a Glue database's name cannot hold, and would be one."
+  }
+  validation {
+    condition     = alltrue([for table in values(var.tables) : table.name == null || can(regex("^[a-z0-9_]{1,255}$", table.name))])
+    error_message = "tables: name is small letters, digits and '_' (its database is that of the schema)."
+  }
+  validation {
+    condition = !var.catalog.enabled || length(distinct([
+      for source, table in var.tables :
+      "${split(".", source)[0]} ${table.name == null ? replace(lower(join(".", slice(split(".", source), 1, length(split(".", source))))), "/[^a-z0-9]/", "_") : table.name}"
+    ])) == length(var.tables)
+    error_message = "tables: two tables of a schema differ only in what a name in Glue cannot hold; give one of them a name."
   }
 }
 

@@ -79,6 +79,13 @@ pub fn remedy_of(error: &Error) -> &str {
     error.own_remedy().unwrap_or(disposition(error.kind()).operator)
 }
 
+/// What is wrong, and what the operator does about it where this very case has a remedy.
+#[must_use]
+pub fn advice(error: &Error) -> String {
+    let remedy = error.own_remedy().map(|remedy| format!("; {remedy}"));
+    format!("{}{}", error.chain(), remedy.unwrap_or_default())
+}
+
 /// How a table stands after an application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -76,6 +76,7 @@ mod limits;
 pub mod maintenance;
 pub mod memory;
 pub mod merge;
+mod nearest;
 pub mod pipeline;
 pub mod progress;
 pub mod quarantine;

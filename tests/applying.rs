@@ -349,6 +349,36 @@ async fn foreign_and_empty_objects_are_named_or_applied_as_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_parallel_load_of_partitions_whose_names_begin_with_an_underscore_is_whole() {
+    let shop = Shop::new();
+    shop.stage("_p0/LOAD00000001.csv", "1,a\n");
+    shop.stage("p1/LOAD00000001.csv", "2,b\n");
+    shop.stage(".hidden/LOAD00000001.csv", "3,c\n");
+    shop.stage("20240101-000000001.csv", "U,1,A\n");
+    let report = shop.apply().await;
+    assert_eq!((report.inserted, report.updated), (2, 1), "{report:?}");
+    assert_eq!(report.foreign, [".hidden/LOAD00000001.csv"], "named, as it looks like DMS's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_arrives_is_said_of_every_table_but_those_that_miss_nothing() {
+    for (switch, said) in
+        [("cdc_inserts_only", "updates and deletes"), ("cdc_inserts_and_updates", "deletes at")]
+    {
+        let shop = Shop::with(Box::leak(format!("[dms]\n{switch} = true").into_boxed_str()));
+        shop.stage("20240101-000000001.csv", "I,1,a\n");
+        let report = shop.apply().await;
+        let [warning] = report.warnings.as_slice() else { panic!("one in {report:?}") };
+        assert!(warning.contains(switch) && warning.contains(said), "{warning}");
+        let mut settings = shop.settings();
+        assert_eq!(settings.warnings(), std::slice::from_ref(warning));
+        settings.tables[0].append_only = true;
+        assert_eq!(settings.warnings(), [""; 0]);
+    }
+    assert_eq!(Shop::new().settings().warnings(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn transaction_ordered_objects_are_refused_by_name() {
     let shop = Shop::new();
     shop.stage("20240101-000000001.csv", "I,1,a\n");

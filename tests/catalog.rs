@@ -326,18 +326,6 @@ fn manifests_are_refused_where_they_could_not_be_right() {
     assert!(refused("lake", "").contains("only for a lake on S3"));
 }
 
-#[test]
-fn two_tables_of_one_name_in_glue_are_refused() {
-    let text = |glue: bool| {
-        let table = |source: &str| format!("[[table]]\nsource = \"{source}\"\nkeys = [\"id\"]\n");
-        let tables = [table("shop.order-items"), table("shop.Order items")].concat();
-        format!("staging = \"a\"\nlake = \"b\"\n[catalog]\nglue = {glue}\n{tables}")
-    };
-    dmslake::config::load::parse(&text(false)).expect("names of a catalogue do not matter");
-    let error = dmslake::config::load::parse(&text(true)).expect_err("one name");
-    assert!(error.message().contains("would be shop.order_items in AWS Glue"), "{error}");
-}
-
 fn described<'a>(name: &'a CatalogName, uri: &'a str, schema: &'a TableSchema) -> Described<'a> {
     Described { name, uri, schema, may_mask: false, has_manifests: true, iam_role: "default" }
 }
@@ -426,6 +414,9 @@ fn an_engine_that_cannot_read_a_table_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Config);
     }
     let uri = "s3://lake/shop/orders";
+    let long = CatalogName { database: "s".repeat(120), table: "orders".into() };
+    let error = statements(Engine::Redshift, &described(&long, uri, &schema)).expect_err("long");
+    assert!(error.to_string().contains("at most 127 bytes"), "{error}");
     let without = Described { has_manifests: false, ..described(&name, uri, &schema) };
     let error = statements(Engine::Redshift, &without).expect_err("no manifests");
     assert!(error.to_string().contains("redshift_manifest = true"), "{error}");

@@ -1,10 +1,14 @@
 //! The command line as a user meets it: the real binary, its streams and its exit codes.
 
+mod catalog_names;
 mod demo;
 mod init;
 mod init_mysql;
 mod init_rules;
+mod init_shown;
 mod mariadb;
+mod names;
+mod reports;
 mod usage;
 
 use std::path::Path;

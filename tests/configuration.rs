@@ -199,7 +199,7 @@ fn every_violation_is_named_at_once() {
         "staging: 5 is not allowed; allowed: an s3://",
         "lake: \"gs://bucket\" is not allowed; allowed: an s3://",
         "dms.rfc_4180: \"maybe\" is not allowed; allowed: true, false",
-        "dms.csv_delimeter: no such setting; did you mean csv_delimiter? allowed: add_column_name,",
+        "dms.csv_delimeter: no such setting; did you mean csv_delimiter? allowed: csv_delimiter, add_column_name,",
         "defaults.source: a source belongs to one [[table]]",
         "defaults.on_bad_row: \"skip\" is not allowed; allowed: \"stop\", \"quarantine\"",
         "defaults.merge: \"merge-on-read\" is not allowed; allowed: \"copy-on-write\", \"deletion-vectors\", \"auto\"",
@@ -208,7 +208,7 @@ fn every_violation_is_named_at_once() {
         "table[0].columns[0].type (shop.orders): \"vector(3)\" is not a MySQL column type",
         "table[0].columns[0].nullable (shop.orders): \"no\" is not allowed; allowed: true, false",
         "table[0].columns[1].name (shop.orders): is missing; allowed: the column's name",
-        "table[0].colums (shop.orders): no such setting; did you mean columns? allowed: append_only,",
+        "table[0].colums (shop.orders): no such setting; did you mean columns? allowed: columns, append_only,",
         "table[1].source: is missing; allowed: \"schema.table\"",
         "table[1].keys: \"id\" is not allowed; allowed: a list of texts",
         "table[1].append_only: 1 is not allowed; allowed: true, false",
@@ -222,6 +222,89 @@ fn every_violation_is_named_at_once() {
         assert!(found.iter().any(|found| found.starts_with(line)), "{line}\nin {found:#?}");
     }
     assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+/// Every key that stands at a place, and none that is refused there.
+#[test]
+fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands_first() {
+    let offered = |text: &str, field: &str| {
+        let error = parse(&format!("{TOP}{text}")).expect_err(text);
+        let line = error.message().lines().find(|line| line.starts_with(field)).map(str::to_owned);
+        let line = line.unwrap_or_else(|| panic!("{field} in {error}"));
+        let (_, list) = line.split_once("allowed: ").expect("a list");
+        list.split(", ").map(str::to_owned).collect::<Vec<_>>()
+    };
+    let of_table = [
+        "append_only",
+        "cdc_only",
+        "columns",
+        "keys",
+        "layout",
+        "max_bad_rows",
+        "merge",
+        "name",
+        "on_bad_row",
+        "on_foreign_commit",
+        "redshift_manifest",
+        "rename",
+        "source",
+        "store",
+    ];
+    let sorted = |mut names: Vec<String>| {
+        names.sort_unstable();
+        names
+    };
+    for (typed, nearest) in
+        [("key", "keys"), ("column", "columns"), ("layouts", "layout"), ("KEYS", "keys")]
+    {
+        let text = format!("[[table]]\nsource = \"s.t\"\n{typed} = [\"id\"]");
+        let list = offered(&text, &format!("table[0].{typed} "));
+        assert_eq!(list[0], nearest);
+        let missing: Vec<_> =
+            of_table.iter().filter(|name| !list.contains(&(**name).to_owned())).collect();
+        assert!(missing.is_empty(), "{missing:?} not in {list:?}");
+        let list =
+            offered(&format!("[defaults]\n{typed} = [\"id\"]"), &format!("defaults.{typed}:"));
+        assert_eq!(list[0], nearest);
+        assert!(!list.iter().any(|name| name == "source" || name == "name"), "{list:?}");
+    }
+    let list = offered("[[tables]]\nsource = \"s.t\"", "tables:");
+    assert_eq!(list[0], "table");
+    let of_file = [
+        "catalog",
+        "defaults",
+        "dms",
+        "lake",
+        "look_back",
+        "maintain",
+        "memory_budget",
+        "staging",
+        "table",
+    ];
+    assert_eq!(sorted(list), of_file);
+    let layout =
+        "[[table]]\nsource = \"s.t\"\nkeys = [\"id\"]\n[[table.layout]]\nform = \"LOAD00000001\"";
+    let list = offered(layout, "table[0].layout[0].form ");
+    assert_eq!(list[0], "from");
+    assert!(list.contains(&"columns".to_owned()), "{list:?}");
+}
+
+#[test]
+fn a_long_list_of_what_is_allowed_is_said_once() {
+    let column = |n: usize| format!("{{ name = \"c{n}\", type = \"?\" }}");
+    let columns: Vec<String> = (0..17).map(column).collect();
+    let text = format!(
+        "{TOP}[[table]]\nsource = \"s.t\"\nkeys = [\"c0\"]\ncolumns = [{}]",
+        columns.join(", ")
+    );
+    let error = parse(&text).expect_err("no types");
+    assert_eq!(error.message().matches("tinyint, smallint").count(), 1, "{error}");
+    let last = error.message().lines().last().expect("lines");
+    assert_eq!(
+        last,
+        "table[0].columns[16].type (s.t): \"?\" is not a MySQL column type that can be read; \
+         allowed: as at table[0].columns[0].type (s.t)"
+    );
 }
 
 #[test]
@@ -329,7 +412,7 @@ fn column_names_are_checked_as_the_lake_will_have_them() {
         &table_of(&[id], "rename = { a = \"x\", b = \"X\", c = \"y z\", d = \"\" }"),
         &[
             ("table[0].rename.d (s.t)", "not empty"),
-            ("table[0].rename.b (s.t)", "new name of \"a\" already"),
+            ("table[0].rename.b (s.t)", "the new name of \"a\", would be one column"),
             ("table[0].rename.c (s.t)", "a space"),
         ],
     );
@@ -356,7 +439,7 @@ fn layouts_rise_and_agree_on_letter_case() {
     );
     assert_refused(
         &table(&layout(early, "Note")),
-        &[("table[0].layout (s.t)", "rename = { Note = \"note\" }")],
+        &[("table[0].layout (s.t)", "rename = { \"Note\" = \"note\" }")],
     );
     // A column that was renamed at the source goes on under one name.
     let renamed = format!("rename = {{ note = \"remark\" }}\n{}", layout(early, "remark"));

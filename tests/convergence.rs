@@ -94,7 +94,7 @@ impl<'w> Followed<'w> {
             let name = ["readme.txt", "LOADX.csv", "20221024-175902985.csv.tmp", "20221024-1.csv"];
             let name = *name.choose(rng).expect("a choice");
             foreign = Some(world.put_bytes(table, name, Bytes::from_static(b"?")).await);
-            for hidden in ["_SUCCESS", ".LOAD00000001.csv", "_tmp/LOAD00000002.csv"] {
+            for hidden in ["_SUCCESS", ".LOAD00000001.csv", "_tmp/part-0.csv"] {
                 world.put_bytes(table, hidden, Bytes::from_static(b"?")).await;
             }
         }

@@ -177,6 +177,7 @@ fn a_batch_whose_messages_cannot_be_named_fails_as_a_whole() {
 pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
     let table = |(schema, table): &(&str, &str)| TableSpec {
         source: TableName { schema: (*schema).to_owned(), table: (*table).to_owned() },
+        name: None,
         keys: vec!["id".into()],
         append_only: false,
         cdc_only: false,
@@ -224,6 +225,10 @@ fn objects_ring_for_the_table_of_their_folders() {
             object("dms/shop/refunds/a.csv"),
             object("dms/Shop/orders/a.csv"),
             object("dms/shop/awsdms_status/LOAD00000001.csv"),
+            object("dms/shop/_CategoryToPost/20261103-100000000.csv"),
+            object("dms/_app/.t/LOAD00000001.parquet"),
+            object("dms/shop/_temporary/0/part-00000.csv"),
+            object("dms/_quarantine/shop/LOAD00000001.csv"),
         ]),
         Ok(vec![
             elsewhere,
@@ -250,7 +255,7 @@ fn objects_ring_for_the_table_of_their_folders() {
         ]
     );
     let unconfigured: Vec<_> = found.unconfigured.iter().map(ToString::to_string).collect();
-    assert_eq!(unconfigured, ["Shop.orders", "shop.refunds"]);
+    assert_eq!(unconfigured, ["Shop.orders", "_app..t", "shop._CategoryToPost", "shop.refunds"]);
     assert_eq!(found.elsewhere, 4);
     assert_eq!(found.unreadable.keys().collect::<Vec<_>>(), [&4]);
     assert!(!found.is_sweep);

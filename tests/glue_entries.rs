@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dmslake::catalog::CatalogName;
 use dmslake::catalog::glue::{Glue, Registered};
 use dmslake::clock::SystemClock;
+use dmslake::error::ErrorKind;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status};
 use dmslake::storage::{Location, StoreKind};
 use dmslake::table::{self, LakeTable};
@@ -111,4 +112,26 @@ async fn whoever_is_overtaken_at_the_entry_does_not_put_its_older_columns_back()
         assert_eq!(outcome, Registered::Unchanged, "theirs says it already");
         assert_eq!(server.entry().0, ["c1", "c2", "c3"]);
     }
+}
+
+/// The entry stands for another place: another table's, or ours before the lake was moved.
+#[tokio::test]
+async fn an_entry_that_points_elsewhere_is_refused_and_left() {
+    let (here, elsewhere, server) = (Growing::new(), Growing::new(), GlueServer::start());
+    let elsewhere = Growing { lake: in_memory("s3://lake/other", StoreKind::S3), ..elsewhere };
+    let glue = Glue::new(server.client().await);
+    elsewhere.grow_to(1).await;
+    elsewhere.register(&glue, &elsewhere.table().await).await;
+    here.grow_to(2).await;
+    let name = CatalogName { database: "shop".into(), table: "t".into() };
+    let refused = glue.register(&name, &here.folder(), &here.table().await).await;
+    let refused = refused.expect_err("it is another table's");
+    assert_eq!(refused.kind(), ErrorKind::Config);
+    assert!(refused.to_string().contains("s3://lake/other/shop/t"), "{refused}");
+    assert_eq!(server.entry(), (vec!["c1".to_owned()], 1), "left as it was");
+    let remedy = refused.own_remedy().expect("one of its own");
+    assert!(remedy.contains("name = ") && remedy.contains("delete the entry"), "{remedy}");
+    // The remedy, carried out.
+    server.forget();
+    assert_eq!(here.register(&glue, &here.table().await).await, Registered::Created);
 }

@@ -261,6 +261,25 @@ fn a_sweep_names_staged_tables_that_are_not_configured() {
     assert_eq!(shop.notes("orders"), ["1|a"]);
 }
 
+#[test]
+fn a_sweep_says_once_what_the_endpoint_never_writes() {
+    let shop = Shop::new();
+    shop.configure(&["orders", "customers"]);
+    let path = shop.path().join("dmslake.toml");
+    let text = std::fs::read_to_string(path).expect("it is configured");
+    let text = text.replacen("[[table]]", "[dms]\ncdc_inserts_only = true\n[[table]]", 1);
+    shop.write_configuration(&text);
+    shop.stage("orders", "20261103-100000000.csv", "I,1,a\n");
+    let mut function = shop.start();
+    let outcome = function.invoke(&json!({"sweep": true}), MINUTE);
+    for table in summary(&outcome)["tables"].as_array().expect("a list") {
+        let warnings = table["warnings"].as_array().expect("a list");
+        assert!(warnings[0].as_str().expect("a text").contains("cdc_inserts_only"), "{table}");
+        let said = warnings[0].as_str().expect("a text");
+        assert_eq!(function.logged(said, 1).len(), 1, "of all tables at once");
+    }
+}
+
 /// What the library allows only as far as it was built for it: without DataFusion it commits to
 /// no table whose protocol names column invariants, as one with deletion vectors does.
 #[test]

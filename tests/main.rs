@@ -31,6 +31,7 @@ mod quarantine;
 mod races;
 mod read_ahead;
 mod reloads;
+mod remedies;
 mod round_trips;
 mod s3;
 mod support;

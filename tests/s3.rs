@@ -163,6 +163,7 @@ async fn a_table_is_registered_in_glue_and_again_when_its_columns_change() {
     let (code, text) = said(&shop.run(&["register"]));
     assert_eq!(code, 1, "the database is not there: {text}");
     assert!(text.contains("Glue has no database of that name"), "{text}");
+    assert!(text.contains("aws glue create-database --database-input Name=shop"), "{text}");
 
     glue.make_database("shop").await;
     let register = || said(&shop.run(&["register"]));

@@ -101,6 +101,22 @@ run "manifest_with_vectors_by_default" {
   expect_failures = [var.tables]
 }
 
+run "tables_of_one_name" {
+  command = plan
+  variables {
+    tables = { "shop.Orders" = { keys = ["id"] }, "shop.orders" = { keys = ["id"] } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "name_that_glue_does_not_know" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], name = "Orders" } }
+  }
+  expect_failures = [var.tables]
+}
+
 run "schemas_of_one_database" {
   command = plan
   variables {

@@ -87,6 +87,16 @@ run "redshift" {
   }
 }
 
+run "names_that_would_meet" {
+  variables {
+    tables = { "shop.Orders" = { keys = ["id"], name = "old_orders" }, "shop.orders" = { keys = ["id"] } }
+  }
+  assert {
+    condition     = length(split("name = \"old_orders\"", aws_s3_object.config.content)) == 2
+    error_message = "the one that was given a name has it"
+  }
+}
+
 run "paused" {
   variables {
     doorbell = { paused = true }

@@ -20,6 +20,34 @@ const PARAMETERS: [(&str, &str); 4] = [
 /// The parameter of a `SerDe` from which Spark takes a table's place.
 const PATH: &str = "path";
 
+/// What Spark writes as the place of a table whose place stands in its `SerDe`.
+const NO_PLACE: &str = "__PLACEHOLDER__";
+const VIEW: &str = "VIRTUAL_VIEW";
+
+/// What an entry is of, if not of the table at this place: a view, or a table elsewhere. An entry
+/// that names no place is nobody's yet.
+pub(super) fn is_of_others(found: &Table, uri: &str) -> Option<String> {
+    if found.table_type() == Some(VIEW) {
+        return Some("a view".to_owned());
+    }
+    let storage = found.storage_descriptor()?;
+    let path = storage.serde_info().and_then(SerDeInfo::parameters).and_then(|all| all.get(PATH));
+    let is_named = |place: &&str| !place.is_empty() && !place.ends_with(NO_PLACE);
+    let mut places =
+        path.map(String::as_str).into_iter().chain(storage.location()).filter(is_named);
+    places.find(|place| !is_same_place(place, uri)).map(str::to_owned)
+}
+
+/// Whether a place is the one that this URI names, however others spell it: Hadoop's schemes for
+/// S3, a slash at the end, percent-encoding.
+fn is_same_place(place: &str, uri: &str) -> bool {
+    let (scheme, path) = place.split_once(':').unwrap_or(("", place));
+    let scheme = if ["s3a", "s3n"].contains(&scheme) { "s3" } else { scheme };
+    let plain = |path: &str| format!("{scheme}:{}", path.trim_end_matches('/'));
+    let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
+    plain(path) == uri || decoded.is_ok_and(|decoded| plain(&decoded) == uri)
+}
+
 /// Whether an entry says all that ours would.
 pub(super) fn says(found: &Table, uri: &str, schema: &TableSchema) -> bool {
     let Some(storage) = found.storage_descriptor() else { return false };
@@ -195,6 +223,44 @@ mod tests {
         assert_eq!(changed.parameters().expect("some")["team"], "sales");
         let serde = storage.serde_info().and_then(SerDeInfo::parameters).expect("some");
         assert_eq!((serde["theirs"].as_str(), serde[PATH].as_str()), ("1", URI));
+    }
+
+    #[test]
+    fn an_entry_of_something_else_is_told_from_ours_however_its_place_is_spelled() {
+        let at = |location: Option<&str>, path: Option<&str>| {
+            let mut table = ours(&[("id", ColumnType::Int)], None);
+            let storage = table.storage_descriptor.as_mut().expect("a descriptor");
+            storage.location = location.map(str::to_owned);
+            let serde = storage.serde_info.as_mut().and_then(|serde| serde.parameters.as_mut());
+            let serde = serde.expect("parameters");
+            serde.remove(PATH);
+            serde.extend(path.map(|path| (PATH.to_owned(), path.to_owned())));
+            table
+        };
+        let placeholder = "s3://warehouse/shop.db/orders-__PLACEHOLDER__";
+        for same in [
+            at(Some(URI), None),
+            at(Some("s3a://lake/tables/shop/order items/"), None),
+            at(Some("s3n://lake/tables/shop/order%20items"), None),
+            at(Some(placeholder), Some(URI)),
+            at(Some(placeholder), None),
+            at(Some(""), None),
+            at(None, None),
+        ] {
+            assert_eq!(is_of_others(&same, URI), None, "{same:?}");
+        }
+        let elsewhere = "s3://lake/tables/shop/order-items";
+        for other in [
+            at(Some(elsewhere), None),
+            at(Some(URI), Some(elsewhere)),
+            at(Some(elsewhere), Some(URI)),
+            at(Some(placeholder), Some(elsewhere)),
+        ] {
+            assert_eq!(is_of_others(&other, URI).as_deref(), Some(elsewhere), "{other:?}");
+        }
+        let mut view = at(None, None);
+        view.table_type = Some(VIEW.to_owned());
+        assert_eq!(is_of_others(&view, URI).as_deref(), Some("a view"));
     }
 
     #[test]

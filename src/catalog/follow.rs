@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use crate::catalog::glue::Glue;
 use crate::catalog::manifest::{self, Manifest};
 use crate::config::{CatalogSettings, TableName, TableSpec};
+use crate::disposition::advice;
 use crate::error::Result;
 use crate::schema::TableSchema;
 use crate::storage::Location;
@@ -112,14 +113,14 @@ impl Followed {
         table: &LakeTable,
     ) -> bool {
         let glue = self.glue.get_or_init(Glue::open).await;
-        let name = catalog.name_of(&spec.source);
+        let name = catalog.name_of(spec);
         match Box::pin(glue.register(&name, location, table)).await {
             Ok(outcome) => {
                 tracing::info!(table = %spec.source, entry = %name, %outcome, "registered");
                 true
             }
             Err(error) => {
-                tracing::error!(table = %spec.source, "not registered in Glue: {}", error.chain());
+                tracing::error!(table = %spec.source, "not registered in Glue: {}", advice(&error));
                 false
             }
         }

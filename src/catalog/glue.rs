@@ -12,7 +12,7 @@ use aws_sdk_glue::operation::update_table::UpdateTableError;
 use aws_sdk_glue::types::{Table, TableInput};
 
 use crate::catalog::CatalogName;
-use crate::catalog::entry::{input, says};
+use crate::catalog::entry::{input, is_of_others, says};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Location;
 use crate::table::LakeTable;
@@ -28,7 +28,7 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(8);
 pub enum Registered {
     /// There was none.
     Created,
-    /// Its columns, its place or its kind were others.
+    /// Its columns or its kind were others, or it did not say its place in every way.
     Updated,
     /// It said so already.
     Unchanged,
@@ -76,7 +76,8 @@ impl Glue {
     /// at.
     ///
     /// # Errors
-    /// `Config` if the database does not exist, `Conflict` if others changed the entry first
+    /// `Config` if the database does not exist or the entry is that of something else, which is
+    /// left as it is, `Conflict` if others changed the entry first
     /// each time, `Unavailable` if the table cannot be read, and for everything else that Glue
     /// refuses.
     pub async fn register(
@@ -89,6 +90,9 @@ impl Glue {
         let mut newest = table.clone();
         for _ in 0..MOST_ATTEMPTS {
             let found = self.entry(name).await?;
+            if let Some(theirs) = found.as_ref().and_then(|found| is_of_others(found, &uri)) {
+                return Err(taken(name, &theirs, &uri));
+            }
             newest = newest.at_newest(location).await?;
             if found.as_ref().is_some_and(|found| says(found, &uri, newest.schema())) {
                 return Ok(Registered::Unchanged);
@@ -131,8 +135,13 @@ impl Glue {
             Err(SdkError::ServiceError(error)) => match error.err() {
                 CreateTableError::AlreadyExistsException(_) => Ok(false),
                 CreateTableError::EntityNotFoundException(_) => {
+                    let database = &name.database;
+                    let make = format!(
+                        "make it: aws glue create-database --database-input Name={database}"
+                    );
                     Err(Error::new(ErrorKind::Config, "Glue has no database of that name")
-                        .with("database", &name.database))
+                        .with("database", database)
+                        .with_remedy(make))
                 }
                 error => Err(refused(name, error)),
             },
@@ -163,6 +172,18 @@ impl Glue {
             Err(error) => Err(refused(name, &error)),
         }
     }
+}
+
+/// The entry of that name belongs to something else.
+fn taken(name: &CatalogName, theirs: &str, ours: &str) -> Error {
+    Error::new(ErrorKind::Config, "the Glue entry of that name is not this table's")
+        .with("entry", name)
+        .with("which is of", theirs)
+        .with("table", ours)
+        .with_remedy(
+            "give the table another name in catalogues (name = \"…\" in its [[table]]), or delete \
+             the entry in Glue if nobody needs it",
+        )
 }
 
 fn refused<E>(name: &CatalogName, error: &E) -> Error

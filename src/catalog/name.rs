@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::TableName;
+use crate::config::{ChosenName, TableName};
 
 /// A table's name where catalogues allow small letters, digits and `_` only, as Athena does.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,11 +14,22 @@ pub struct CatalogName {
 }
 
 impl CatalogName {
-    /// In small letters, with `_` for every other sign. Two tables may come to have one name.
+    /// What was chosen; else the source's name in small letters, with `_` for every other sign.
+    /// Two tables may come to have one name.
     #[must_use]
-    pub fn of(table: &TableName, database_prefix: &str) -> Self {
-        let database = format!("{database_prefix}{}", plain(&table.schema));
-        Self { database, table: plain(&table.table) }
+    pub fn of(table: &TableName, chosen: Option<&ChosenName>, database_prefix: &str) -> Self {
+        let database = chosen.and_then(|chosen| chosen.database.clone());
+        let database =
+            database.unwrap_or_else(|| format!("{database_prefix}{}", plain(&table.schema)));
+        let table = chosen.map_or_else(|| plain(&table.table), |chosen| chosen.table.clone());
+        Self { database, table }
+    }
+
+    /// The name in the database of Redshift's external tables: in AWS Glue, where they stand too,
+    /// a table over manifests is another one than the Delta table of that name.
+    #[must_use]
+    pub fn in_spectrum(&self) -> Self {
+        Self { database: format!("{}_spectrum", self.database), table: self.table.clone() }
     }
 }
 
@@ -41,9 +52,23 @@ mod tests {
     fn names_are_what_athena_allows() {
         let named = |schema: &str, table: &str| {
             let table = TableName { schema: schema.to_owned(), table: table.to_owned() };
-            CatalogName::of(&table, "lake_").to_string()
+            CatalogName::of(&table, None, "lake_").to_string()
         };
         assert_eq!(named("shop", "orders"), "lake_shop.orders");
         assert_eq!(named("My.Shop", "order items-2é"), "lake_my_shop.order_items_2_");
+    }
+
+    #[test]
+    fn a_chosen_name_stands_in_the_place_of_the_source() {
+        let table = TableName { schema: "shop".to_owned(), table: "Order-Items".to_owned() };
+        let named = |chosen: &str| {
+            let chosen = ChosenName::parse(chosen).expect("it is plain");
+            CatalogName::of(&table, Some(&chosen), "lake_").to_string()
+        };
+        assert_eq!(named("items"), "lake_shop.items");
+        assert_eq!(named("sales.items_2"), "sales.items_2", "with its database, and no prefix");
+        for refused in ["", "Items", "a.b.c", ".a", "a.", "a b", "\u{e9}"] {
+            assert_eq!(ChosenName::parse(refused), None, "{refused}");
+        }
     }
 }

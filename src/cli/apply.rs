@@ -21,7 +21,11 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
     let chosen = Chosen::open(&arguments.chosen, screen).await?;
     let lengths = chosen.tables.iter().map(|table| table.source.to_string().len());
     let width = lengths.max().unwrap_or(0);
-    let reports = Reports::begin(screen, arguments.json, width)?;
+    let said = chosen.pipeline.settings().warnings();
+    for warning in &said {
+        tracing::warn!("{warning}");
+    }
+    let reports = Reports::begin(screen, arguments.json, width, said)?;
 
     let mut exit = Exit::Done;
     for (position, table) in chosen.tables.iter().enumerate() {

@@ -16,7 +16,7 @@ use crate::catalog::statements::Engine;
 ///
 /// New here? `dmslake demo` shows the whole path on this machine, without an account.
 #[derive(Debug, Parser)]
-#[command(name = "dmslake", version, verbatim_doc_comment, disable_help_subcommand = true)]
+#[command(name = "dmslake", version, verbatim_doc_comment)]
 #[command(
     after_help = "Exit codes: 0 all tables are caught up, 1 one is held, failed or not caught \
 up,\n2 bad usage or configuration. Results go to standard output,\nlogs and progress to \
@@ -137,7 +137,8 @@ pub(super) struct InitArguments {
     ///
     /// What `aws dms describe-replication-tasks` (serverless: describe-replication-configs)
     /// printed of one task, or the JSON of its rules. Change sequence, before images and other
-    /// added columns are written; what a rule does that cannot be told is marked with CHECK.
+    /// added columns are written; what a rule does that cannot be told is marked with CHECK. Of a
+    /// task that loads nothing (cdc), cdc_only = true is written.
     #[arg(long, value_name = "FILE")]
     pub(super) table_mappings: Option<PathBuf>,
 }

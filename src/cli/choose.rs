@@ -9,6 +9,7 @@ use super::{configuration, signals};
 use crate::clock::SystemClock;
 use crate::config::{Settings, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
+use crate::nearest::nearest_first;
 use crate::pipeline::{Limits, Pipeline};
 use crate::storage::Location;
 use crate::table::{self, LakeTable};
@@ -72,7 +73,7 @@ fn choose(settings: &Settings, names: &[String]) -> Result<Vec<TableSpec>> {
     let unknown: Vec<&str> =
         names.iter().filter(|name| !configured.contains(*name)).map(String::as_str).collect();
     if !unknown.is_empty() {
-        let known: Vec<String> = configured.into_iter().collect();
+        let known = nearest_first(unknown[0], configured);
         return Err(Error::new(ErrorKind::Config, "no [[table]] has that source")
             .with("--table", unknown.join(", "))
             .with("configured", known.join(", ")));

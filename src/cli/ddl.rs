@@ -5,22 +5,24 @@ use super::choose::Chosen;
 use super::exit::Exit;
 use super::output::Screen;
 use crate::catalog::statements::{Described, Engine, remarks, script, statements};
+use crate::config::catalog_names;
 use crate::error::Result;
 
 /// Prints the statements of every chosen table, each once.
 ///
 /// # Errors
-/// `Config` for a configuration, a table name or a table that cannot be used, `Unavailable` if the
+/// `Config` for a configuration, a table name or a table that cannot be used, or two tables of one
+/// name, `Unavailable` if the
 /// lake cannot be read.
 pub(super) async fn run(arguments: &DdlArguments, screen: &Screen) -> Result<Exit> {
-    let named =
+    let chosen_arguments =
         ChosenArguments { config: arguments.config.clone(), tables: arguments.tables.clone() };
-    let chosen = Chosen::open(&named, screen).await?;
-    let catalog = &chosen.pipeline.settings().catalog;
+    let chosen = Chosen::open(&chosen_arguments, screen).await?;
+    let names = catalog_names(chosen.pipeline.settings(), &chosen.tables)?;
     let mut exit = Exit::Done;
     // Of several tables in one database, and in one session.
     let mut said: Vec<String> = Vec::new();
-    for spec in &chosen.tables {
+    for (spec, name) in chosen.tables.iter().zip(&names) {
         let Some((location, table)) = chosen.open_table(spec, screen).await? else {
             exit = Exit::Attention;
             continue;
@@ -31,9 +33,9 @@ pub(super) async fn run(arguments: &DdlArguments, screen: &Screen) -> Result<Exi
             exit = Exit::Attention;
             continue;
         }
-        let (name, uri) = (catalog.name_of(&spec.source), location.uri());
+        let uri = location.uri();
         let described = Described {
-            name: &name,
+            name,
             uri: &uri,
             schema: table.schema(),
             may_mask: table.may_mask(),

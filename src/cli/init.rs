@@ -8,6 +8,7 @@ mod proposal;
 mod propose;
 mod render;
 mod rules;
+mod shown;
 mod survey;
 
 use std::io::{ErrorKind as IoErrorKind, Write};
@@ -18,12 +19,17 @@ use super::configuration;
 use super::exit::Exit;
 use super::output::{Screen, plural};
 use crate::config::EndpointSettings;
+use crate::dms::table_mappings::Migration;
 use crate::dms::{S3Settings, TableMappings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Location;
 use proposal::Proposal;
-use render::{Draft, render};
+use propose::Task;
+use render::{Draft, LOAD_ONLY, render};
 use survey::survey;
+
+/// What is left to do of more tables than so many is said once.
+const MOST_NAMED: usize = 3;
 
 /// Writes the configuration and says on standard error what is left to fill in.
 ///
@@ -52,12 +58,13 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
         None => None,
     };
     let (source, rules) = (source.as_ref(), mappings.as_ref());
-    let proposals = propose::all(&staging, &staged.tables, source, rules, &dms).await?;
+    let task = Task { mappings: rules, dms: &dms, has_endpoint: endpoint.is_some() };
+    let proposals = propose::all(&staging, &staged.tables, source, &task).await?;
 
     let text = render(&Draft {
         staging: &configuration::as_named_in(&arguments.output, &arguments.staging)?,
         lake: &configuration::as_named_in(&arguments.output, &arguments.lake)?,
-        dms: endpoint.as_ref().map(|endpoint| &endpoint.section),
+        endpoint: endpoint.as_ref(),
         mappings: rules,
         proposals: &proposals,
     });
@@ -71,10 +78,19 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
             plural(u64::try_from(proposals.len()).unwrap_or(u64::MAX), "table")
         ));
     }
-    for member in endpoint.iter().flat_map(|endpoint| &endpoint.unknown) {
-        screen.note(format_args!(
-            "to check: the endpoint has a setting that dmslake does not know: {member}"
-        ));
+    if let Some(endpoint) = &endpoint {
+        for member in &endpoint.unknown {
+            screen.note(format_args!(
+                "to check: the endpoint has a setting that dmslake does not know: {member}"
+            ));
+        }
+        let missing = endpoint.settings.what_never_arrives();
+        for doubt in endpoint.doubts.iter().map(String::as_str).chain(missing) {
+            screen.note(format_args!("to check: {doubt}"));
+        }
+    }
+    if rules.and_then(TableMappings::migration) == Some(Migration::FullLoad) {
+        screen.note(format_args!("to check: {LOAD_ONLY}"));
     }
     if staged.transaction_ordered > 0 {
         screen.note(format_args!(
@@ -95,14 +111,24 @@ fn tell_what_is_left(screen: &Screen, proposals: &[Proposal], output: &Path) {
         );
         return;
     }
-    let mut is_complete = true;
-    for proposal in proposals {
-        for gap in proposal.gaps() {
-            is_complete = false;
-            screen.note(format_args!("to fill in: {}: {gap}", proposal.name));
+    let gaps = proposals.iter().flat_map(|proposal| {
+        proposal.gaps().into_iter().map(move |gap| ("to fill in", gap, &proposal.name))
+    });
+    let remarks = proposals.iter().flat_map(|proposal| {
+        proposal.remarks.iter().map(move |remark| ("to check", &**remark, &proposal.name))
+    });
+    let mut said: Vec<(&str, &str, Vec<String>)> = Vec::new();
+    for (what, sentence, table) in gaps.chain(remarks) {
+        let table = table.to_string();
+        match said.iter_mut().find(|said| (said.0, said.1) == (what, sentence)) {
+            Some((.., tables)) => tables.push(table),
+            None => said.push((what, sentence, vec![table])),
         }
-        for remark in &proposal.remarks {
-            screen.note(format_args!("to check: {}: {remark}", proposal.name));
+    }
+    let is_complete = said.iter().all(|(what, ..)| *what != "to fill in");
+    for (what, sentence, tables) in said {
+        for tables in named(&tables) {
+            screen.note(format_args!("{what}: {tables}: {sentence}"));
         }
     }
     if is_complete {
@@ -110,6 +136,15 @@ fn tell_what_is_left(screen: &Screen, proposals: &[Proposal], output: &Path) {
     } else {
         screen.note("it is not a valid configuration until that is filled in");
     }
+}
+
+/// The tables one by one, or many of them at once.
+fn named(tables: &[String]) -> Vec<String> {
+    if tables.len() <= MOST_NAMED {
+        return tables.to_vec();
+    }
+    let count = plural(u64::try_from(tables.len()).unwrap_or(u64::MAX), "table");
+    vec![format!("{count} ({}, …)", tables[..MOST_NAMED].join(", "))]
 }
 
 /// What the endpoint and the rules of the task say about objects, as far as they are known.

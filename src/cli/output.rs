@@ -9,6 +9,7 @@ use indicatif::MultiProgress;
 
 pub(super) use grid::{Align, Grid, Row};
 
+use crate::disposition::advice;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The two streams and the progress bars between them; clones share the bars.
@@ -82,7 +83,7 @@ impl Screen {
     /// An error, on standard error.
     pub(super) fn complain(&self, error: &Error) {
         let label = Palette(self.error_colour).bad("error:");
-        self.note(format_args!("{label} {}", error.chain()));
+        self.note(format_args!("{label} {}", advice(error)));
     }
 }
 

@@ -5,20 +5,22 @@ use super::choose::Chosen;
 use super::exit::Exit;
 use super::output::Screen;
 use crate::catalog::glue::Glue;
+use crate::config::catalog_names;
+use crate::disposition::advice;
 use crate::error::Result;
 
 /// Makes or changes the entry of every chosen table, and says which. One that Glue does not take
 /// keeps no other from being made.
 ///
 /// # Errors
-/// `Config` for a configuration or a table name that cannot be used, `Unavailable` if the lake
-/// does not answer.
+/// `Config` for a configuration or a table name that cannot be used, or two tables of one name,
+/// `Unavailable` if the lake does not answer.
 pub(super) async fn run(arguments: &RegisterArguments, screen: &Screen) -> Result<Exit> {
     let chosen = Chosen::open(&arguments.chosen, screen).await?;
-    let catalog = &chosen.pipeline.settings().catalog;
+    let names = catalog_names(chosen.pipeline.settings(), &chosen.tables)?;
     let glue = Glue::open().await;
     let mut exit = Exit::Done;
-    for (position, spec) in chosen.tables.iter().enumerate() {
+    for (position, (spec, name)) in chosen.tables.iter().zip(&names).enumerate() {
         if chosen.is_stopped(position, screen) {
             return Ok(Exit::Attention);
         }
@@ -26,11 +28,10 @@ pub(super) async fn run(arguments: &RegisterArguments, screen: &Screen) -> Resul
             exit = Exit::Attention;
             continue;
         };
-        let name = catalog.name_of(&spec.source);
-        match glue.register(&name, &location, &table).await {
+        match glue.register(name, &location, &table).await {
             Ok(outcome) => screen.line(format_args!("{}: {name} {outcome}", spec.source))?,
             Err(error) => {
-                screen.note(format_args!("{}: not registered: {}", spec.source, error.chain()));
+                screen.note(format_args!("{}: not registered: {}", spec.source, advice(&error)));
                 exit = Exit::Attention;
             }
         }

@@ -1,5 +1,7 @@
 //! From what `aws dms describe-endpoints` prints to a `[dms]` section.
 
+mod attributes;
+
 use serde_json::{Map, Value as Json};
 use toml::{Table, Value};
 
@@ -7,6 +9,7 @@ use crate::config::dms;
 use crate::config::fields::{Fields, Place, Violations};
 use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
+use attributes::Attributes;
 
 /// The settings of a DMS S3 target endpoint as AWS tells them.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,9 +18,11 @@ pub struct EndpointSettings {
     pub settings: S3Settings,
     /// The same as a `[dms]` section: only what differs from DMS's own defaults.
     pub section: Table,
-    /// Members of the S3Settings that this program does not know, as AWS spells them. Whether
-    /// they change bytes is for a person to find out.
+    /// Members of the S3Settings and extra connection attributes that this program does not know,
+    /// as AWS spells them. Whether they change bytes is for a person to find out.
     pub unknown: Vec<String>,
+    /// What else a person should look at, in sentences.
+    pub doubts: Vec<String>,
 }
 
 impl EndpointSettings {
@@ -42,15 +47,45 @@ impl EndpointSettings {
         let root: Json = serde_json::from_str(json).map_err(|error| {
             Error::new(ErrorKind::Config, "the endpoint settings are not valid JSON").because(error)
         })?;
-        let (known, unknown) = split(s3_settings(&root)?);
-        let settings = read(known.clone())?;
-        let section = without_defaults(known, &settings);
-        Ok(Self { settings, section, unknown })
+        let (members, attributes) = s3_settings(&root)?;
+        let (known, unknown) = split(members);
+        let attributes = attributes::read(attributes.unwrap_or_default());
+        let mut endpoint =
+            Self { settings: S3Settings::default(), section: known, unknown, doubts: Vec::new() };
+        endpoint.merge(attributes)?;
+        endpoint.settings = read(endpoint.section.clone())?;
+        endpoint.section = without_defaults(endpoint.section, &endpoint.settings);
+        Ok(endpoint)
+    }
+
+    /// Takes over what the attributes say. AWS tells every setting that has a default, set or not,
+    /// so an attribute stands above a default, and beside any other value it is a doubt.
+    fn merge(&mut self, attributes: Attributes) -> Result<()> {
+        let set = without_defaults(self.section.clone(), &read(self.section.clone())?);
+        for (name, value) in attributes.known {
+            match set.get(&name) {
+                Some(other) if spelled(other) != spelled(&value) => self.doubts.push(format!(
+                    "{name} is {other} in the S3Settings and {value} in ExtraConnectionAttributes: \
+                     which of them holds?"
+                )),
+                _ => {
+                    self.section.insert(name, value);
+                }
+            }
+        }
+        self.unknown.extend(attributes.unknown);
+        self.doubts.extend(attributes.doubts);
+        Ok(())
     }
 }
 
-/// The one S3Settings object in there.
-fn s3_settings(root: &Json) -> Result<&Map<String, Json>> {
+/// A value as attributes spell it.
+fn spelled(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The one S3Settings object in there, and the extra connection attributes beside it.
+fn s3_settings(root: &Json) -> Result<(&Map<String, Json>, Option<&str>)> {
     let refused = |sentence: String| Error::new(ErrorKind::Config, sentence);
     let Some(object) = root.get("Endpoint").unwrap_or(root).as_object() else {
         return Err(refused("the endpoint settings are no JSON object".to_owned()));
@@ -72,13 +107,17 @@ fn s3_settings(root: &Json) -> Result<&Map<String, Json>> {
         }));
     }
     match object.get("S3Settings") {
-        Some(settings) => settings
-            .as_object()
-            .ok_or_else(|| refused("S3Settings: allowed: a JSON object".to_owned())),
+        Some(settings) => {
+            let attributes = object.get("ExtraConnectionAttributes").and_then(Json::as_str);
+            let settings = settings.as_object();
+            settings
+                .map(|settings| (settings, attributes))
+                .ok_or_else(|| refused("S3Settings: allowed: a JSON object".to_owned()))
+        }
         None if object.contains_key("EndpointType") || object.contains_key("EngineName") => {
             Err(refused("the endpoint has no S3Settings: it is not an S3 endpoint".to_owned()))
         }
-        None => Ok(object),
+        None => Ok((object, None)),
     }
 }
 
@@ -193,6 +232,27 @@ mod tests {
     }
 
     #[test]
+    fn extra_connection_attributes_stand_above_defaults_and_beside_other_settings() {
+        let attributes = "csvDelimiter=|;addColumnName=TRUE; timestampColumnName=dms_ts;\
+                          rfc4180=false;cdcInsertsOnly=true;csvNullValue=;newSwitch=3";
+        let json = r#"{ "Endpoint": { "EndpointType": "TARGET",
+            "ExtraConnectionAttributes": "ATTRIBUTES",
+            "S3Settings": { "CsvDelimiter": ",", "Rfc4180": true, "TimestampColumnName": "ts",
+                "CdcInsertsOnly": false, "EnableStatistics": true } } }"#;
+        let endpoint = EndpointSettings::parse(&json.replace("ATTRIBUTES", attributes));
+        let endpoint = endpoint.expect("a target");
+        let settings = &endpoint.settings;
+        assert_eq!((settings.csv_delimiter.as_str(), settings.rfc_4180), ("|", false));
+        assert!(settings.add_column_name && settings.cdc_inserts_only);
+        assert_eq!(settings.timestamp_column_name.as_deref(), Some("ts"), "both are set");
+        assert_eq!(endpoint.unknown, ["newSwitch"]);
+        let [name, value] = endpoint.doubts.as_slice() else { panic!("two in {endpoint:?}") };
+        assert!(name.starts_with("timestamp_column_name is \"ts\""), "{name}");
+        assert!(value.starts_with("the attribute csvNullValue has no value"), "{value}");
+        assert_eq!(read(endpoint.section.clone()).expect("as written"), endpoint.settings);
+    }
+
+    #[test]
     fn one_endpoint_or_its_settings_alone_are_read_too() {
         for json in [
             r#"{ "Endpoint": { "EndpointType": "target", "S3Settings": { "AddColumnName": true } } }"#,
@@ -214,6 +274,10 @@ mod tests {
             (r#"{ "Endpoints": [] }"#.to_owned(), "no S3 target endpoint"),
             (format!(r#"{{ "Endpoints": [{target}, {target}] }}"#), "(a, a)"),
             (r#"{ "EngineName": "mysql" }"#.to_owned(), "not an S3 endpoint"),
+            (
+                r#"{ "S3Settings": {}, "ExtraConnectionAttributes": "rfc4180=maybe" }"#.to_owned(),
+                "dms.rfc_4180: \"maybe\" is not allowed",
+            ),
             (r#"{ "CsvDelimiter": "" }"#.to_owned(), "dms.csv_delimiter: \"\" is not allowed"),
         ];
         for (json, sentence) in cases {

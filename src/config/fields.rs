@@ -1,11 +1,18 @@
 //! Reads a TOML table key by key and remembers everything that is wrong with it.
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use toml::{Table, Value};
 
 use crate::error::{Error, ErrorKind};
+use crate::nearest::{is_near, nearest_first};
+
+/// What stands before the list of what is allowed, in every sentence.
+const ALLOWED: &str = "allowed: ";
+/// A list that is longer is said once.
+const LONG: usize = 80;
 
 /// Everything found wrong so far: fields, and a sentence for each.
 #[derive(Debug, Default)]
@@ -23,11 +30,23 @@ impl Violations {
     }
 
     /// One `Config` error with a line for each violation, in the order found; none if nothing
-    /// is wrong.
+    /// is wrong. A long list of what is allowed is said with the first of those that it is for.
     pub(super) fn into_error(self) -> Option<Error> {
-        let found = self.0.into_inner();
-        let lines: Vec<_> =
-            found.into_iter().map(|(field, sentence)| format!("{field}: {sentence}")).collect();
+        let mut said: BTreeMap<String, String> = BTreeMap::new();
+        let mut lines = Vec::new();
+        for (field, sentence) in self.0.into_inner() {
+            let sentence = match sentence.split_once(ALLOWED) {
+                Some((what, list)) if list.len() > LONG && said.contains_key(list) => {
+                    format!("{what}{ALLOWED}as at {}", said[list])
+                }
+                Some((_, list)) => {
+                    said.insert(list.to_owned(), field.clone());
+                    sentence
+                }
+                _ => sentence,
+            };
+            lines.push(format!("{field}: {sentence}"));
+        }
         (!lines.is_empty()).then(|| Error::new(ErrorKind::Config, lines.join("\n")))
     }
 }
@@ -98,8 +117,9 @@ impl<'a> Fields<'a> {
         self.violations.add(self.place.field(name), sentence);
     }
 
-    /// Whether a key is there that was not taken yet.
-    pub(super) fn has(&self, name: &str) -> bool {
+    /// Whether a key is there that was not taken yet; it may be, so it is offered.
+    pub(super) fn has(&mut self, name: &'static str) -> bool {
+        self.known.push(name);
         self.rest.contains_key(name)
     }
 
@@ -107,6 +127,13 @@ impl<'a> Fields<'a> {
     pub(super) fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
         self.rest.remove(name)
+    }
+
+    /// Refuses a key that another place knows, and does not offer it here.
+    pub(super) fn belongs_elsewhere(&mut self, name: &'static str, sentence: &str) {
+        if self.rest.remove(name).is_some() {
+            self.refuse(name, sentence);
+        }
     }
 
     /// Takes a key whose value `read` understands; `allowed` says which values those are.
@@ -196,37 +223,25 @@ impl<'a> Fields<'a> {
     }
 
     fn list(&mut self, name: &'static str, allowed: &str) -> Option<Vec<Value>> {
+        let value = self.take(name)?;
         // Unreadable is not absent: the default must not take its place.
-        self.rest.contains_key(name).then_some(())?;
-        Some(self.read(name, allowed, |value| value.as_array().cloned()).unwrap_or_default())
+        Some(value.as_array().cloned().unwrap_or_else(|| {
+            self.refuse(name, not_allowed(&value, allowed));
+            Vec::new()
+        }))
     }
 
-    /// Takes note of the keys that nobody took.
-    pub(super) fn finish(mut self) {
-        self.known.sort_unstable();
+    /// Takes note of the keys that nobody took, and of all that stand here, the nearest first.
+    pub(super) fn finish(self) {
         for name in self.rest.keys() {
-            let nearest = self.known.iter().min_by_key(|known| distance(name, known));
-            let near = nearest.filter(|known| distance(name, known) <= 2);
+            let known: BTreeSet<&str> = self.known.iter().copied().collect();
+            let known = nearest_first(name, known);
+            let near = known.first().filter(|known| is_near(name, known));
             let meant = near.map(|known| format!("did you mean {known}? ")).unwrap_or_default();
-            let allowed = self.known.join(", ");
-            self.refuse(name, format!("no such setting; {meant}allowed: {allowed}"));
+            let allowed = known.join(", ");
+            self.refuse(name, format!("no such setting; {meant}{ALLOWED}{allowed}"));
         }
     }
-}
-
-/// How many characters to insert, remove or replace to make one text of the other.
-fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
-    for (position, character) in left.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = position + 1;
-        for (column, other) in right.chars().enumerate() {
-            let replaced = diagonal + usize::from(character != other);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[right.chars().count()]
 }
 
 /// The sentence about a value that does not belong.

@@ -42,7 +42,7 @@ fn read(mut fields: Fields<'_>) -> Settings {
     let tables = tables(&mut fields);
     validate::tables(&tables, &dms, fields.violations());
     let catalog = catalog(fields.table("catalog"));
-    validate::catalog_names(&tables, &catalog, fields.violations());
+    validate::names_in_catalogs(&tables, &catalog, fields.violations());
     validate::manifests(&tables, &lake, fields.violations());
     let memory_budget = fields.read(
         "memory_budget",

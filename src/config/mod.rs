@@ -36,7 +36,7 @@
 //! change_seq_column = "cdc_seq"   # ours: the column of an AR_H_CHANGE_SEQ rule; default: none
 //! before_image_prefix = "BI_"     # ours: "" turns before images off
 //!
-//! [defaults]       # any key of a table but source; a table's own key replaces it whole
+//! [defaults]       # any key of a table but source and name; a table's own key replaces it whole
 //! on_bad_row = "stop"             # "stop" or "quarantine"; default "stop"
 //! max_bad_rows = { count = 1000, share = 0.5 }  # of one object, before it is held as misread;
 //!                                 # default: half of its rows, asked from ten bad rows on
@@ -47,6 +47,7 @@
 //! [[table]]
 //! source = "shop.orders"          # or { schema = "my.shop", table = "orders" }
 //! keys = ["id"]                   # names at the source; required unless append_only
+//! name = "orders"                 # in catalogues: "table" or "database.table"; default: the source's
 //! append_only = false             # true: every insert is a new row, there are no keys
 //! columns = [                     # default: none, types come from Parquet
 //!   { name = "id", type = "bigint unsigned", nullable = false },  # default: nullable = true
@@ -77,6 +78,7 @@
 //!
 //! The file is checked as a whole: an error names every field that is wrong, one a line.
 
+mod catalog_names;
 mod dms;
 mod endpoint;
 mod fields;
@@ -86,11 +88,15 @@ mod table;
 mod table_fields;
 mod validate;
 
+pub use catalog_names::catalog_names;
 pub use endpoint::EndpointSettings;
 pub use names::refused_column_name;
 pub use table::{
-    ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, TableName, TableSpec,
+    ChosenName, ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, TableName,
+    TableSpec,
 };
+
+use std::collections::BTreeSet;
 
 use crate::catalog::CatalogName;
 use crate::dms::S3Settings;
@@ -100,6 +106,9 @@ pub const QUARANTINE: &str = "_quarantine";
 
 /// Folder of the lake for what is known of tables beside their logs.
 pub const OWN: &str = "_dmslake";
+
+/// Folders of the lake's own, beside those of schemas.
+pub const LAKE_FOLDERS: [&str; 2] = [QUARANTINE, OWN];
 
 /// A whole, valid configuration.
 #[derive(Clone, Debug)]
@@ -122,6 +131,23 @@ pub struct Settings {
     pub catalog: CatalogSettings,
 }
 
+impl Settings {
+    /// What these settings keep from a table that its readers may expect to find. A table that
+    /// takes inserts alone misses nothing.
+    #[must_use]
+    pub fn warnings_of(&self, table: &TableSpec) -> Vec<String> {
+        let missing = self.dms.what_never_arrives().filter(|_| !table.append_only);
+        missing.map(str::to_owned).into_iter().collect()
+    }
+
+    /// The warnings of all tables, each once.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let all = self.tables.iter().flat_map(|table| self.warnings_of(table));
+        all.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
 /// Where tables are made known to readers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CatalogSettings {
@@ -134,8 +160,8 @@ pub struct CatalogSettings {
 impl CatalogSettings {
     /// What a table is called in catalogues.
     #[must_use]
-    pub fn name_of(&self, table: &TableName) -> CatalogName {
-        CatalogName::of(table, &self.database_prefix)
+    pub fn name_of(&self, table: &TableSpec) -> CatalogName {
+        CatalogName::of(&table.source, table.name.as_ref(), &self.database_prefix)
     }
 }
 

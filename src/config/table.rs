@@ -21,6 +21,34 @@ impl fmt::Display for TableName {
     }
 }
 
+/// What a table is called in catalogues, where its configuration says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenName {
+    /// The database; none is the one that follows from the source.
+    pub database: Option<String>,
+    /// The table.
+    pub table: String,
+}
+
+impl ChosenName {
+    /// Reads `table` or `database.table`, each of small letters, digits and `_`; none if it is
+    /// something else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_plain = |name: &str| {
+            let is_allowed =
+                |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '_';
+            !name.is_empty() && name.chars().all(is_allowed)
+        };
+        let (database, table) = match text.split_once('.') {
+            Some((database, table)) => (Some(database), table),
+            None => (None, text),
+        };
+        let is_read = is_plain(table) && database.is_none_or(is_plain);
+        is_read.then(|| Self { database: database.map(str::to_owned), table: table.to_owned() })
+    }
+}
+
 /// What happens to a table when a row cannot be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnBadRow {
@@ -122,6 +150,8 @@ pub struct Layout {
 pub struct TableSpec {
     /// DMS's schema and table folders.
     pub source: TableName,
+    /// What catalogues call it; none is what follows from the source.
+    pub name: Option<ChosenName>,
     /// Names of the key columns at the source; empty only if `append_only`.
     pub keys: Vec<String>,
     /// Every insert is a new row; there is no key.

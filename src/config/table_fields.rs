@@ -6,12 +6,14 @@ use toml::Value;
 
 use crate::config::fields::{Fields, Place};
 use crate::config::{
-    ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, TableName, TableSpec,
+    ChosenName, ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, TableName,
+    TableSpec,
 };
 use crate::dms::{MySqlType, Phase};
 
 const SOURCE: &str = "\"schema.table\", or { schema = \"…\", table = \"…\" } where the schema's \
                       name holds a dot";
+const NAME: &str = "\"table\" or \"database.table\", of small letters, digits and _";
 const MERGE: &str = "\"copy-on-write\", \"deletion-vectors\", \"auto\"";
 const FROM: &str = "an object's base name such as \"LOAD00000001\" or \"20221024-175902985\"";
 
@@ -34,9 +36,8 @@ pub(super) struct Section {
 
 /// Reads `[defaults]`.
 pub(super) fn defaults(mut fields: Fields<'_>) -> Section {
-    if fields.take("source").is_some() {
-        fields.refuse("source", "a source belongs to one [[table]]");
-    }
+    fields.belongs_elsewhere("source", "a source belongs to one [[table]]");
+    fields.belongs_elsewhere("name", "a name belongs to one [[table]]");
     section(fields)
 }
 
@@ -47,10 +48,11 @@ pub(super) fn table(mut fields: Fields<'_>, defaults: &Section) -> (Place, Table
         fields.about(name);
     }
     let place = fields.place().clone();
+    let name = fields.read("name", NAME, |value| ChosenName::parse(value.as_str()?));
     let own = section(fields);
     let source =
         source.unwrap_or_else(|| TableName { schema: String::new(), table: String::new() });
-    (place, over(own, source, defaults))
+    (place, TableSpec { name, ..over(own, source, defaults) })
 }
 
 fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
@@ -66,6 +68,7 @@ fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
     };
     TableSpec {
         source,
+        name: None,
         keys,
         append_only,
         cdc_only: own.cdc_only.or(defaults.cdc_only).unwrap_or_default(),

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::CatalogName;
+use crate::config::catalog_names::refused_names;
 use crate::config::fields::{Place, Violations};
-use crate::config::names::refused_column_name;
-use crate::config::{CatalogSettings, ColumnSpec, MergeMode, TableName, TableSpec};
+use crate::config::names::{refused_beside, refused_column_name};
+use crate::config::{CatalogSettings, ColumnSpec, LAKE_FOLDERS, MergeMode, TableName, TableSpec};
 use crate::dms::S3Settings;
 use crate::storage::is_on_s3;
+
+/// The folder of a Delta table's log.
+const LOG_FOLDER: &str = "_delta_log";
 
 /// Checks every table by itself and against the others.
 pub(super) fn tables(tables: &[(Place, TableSpec)], dms: &S3Settings, violations: &Violations) {
@@ -26,8 +29,8 @@ pub(super) fn tables(tables: &[(Place, TableSpec)], dms: &S3Settings, violations
     }
 }
 
-/// Checks that no two tables would have one name in a catalogue that dmslake writes to.
-pub(super) fn catalog_names(
+/// Checks the names of tables in a catalogue that dmslake writes to by itself.
+pub(super) fn names_in_catalogs(
     tables: &[(Place, TableSpec)],
     catalog: &CatalogSettings,
     violations: &Violations,
@@ -35,16 +38,11 @@ pub(super) fn catalog_names(
     if !catalog.glue {
         return;
     }
-    let mut seen: BTreeMap<CatalogName, &TableName> = BTreeMap::new();
-    for (place, spec) in tables {
-        let name = catalog.name_of(&spec.source);
-        if let Some(other) = seen.get(&name).filter(|other| **other != &spec.source) {
-            violations.add(
-                place.field("source"),
-                format!("would be {name} in AWS Glue, as {other} is; turn [catalog] glue off"),
-            );
-        }
-        seen.entry(name).or_insert(&spec.source);
+    let specs: Vec<&TableSpec> = tables.iter().map(|(_, spec)| spec).collect();
+    for refused in refused_names(&specs, catalog) {
+        let (place, spec) = &tables[refused.position];
+        let key = if spec.name.is_some() { "name" } else { "source" };
+        violations.add(place.field(key), refused.sentence);
     }
 }
 
@@ -90,12 +88,25 @@ impl Check<'_> {
         self.violations.add(self.place.field(name), sentence);
     }
 
+    /// Folders that mean something else in the lake.
     fn source(&self) {
-        let schema = &self.spec.source.schema;
-        if [crate::config::QUARANTINE, crate::config::OWN].contains(&schema.as_str()) {
+        let TableName { schema, table } = &self.spec.source;
+        if LAKE_FOLDERS.contains(&schema.as_str()) {
             self.refuse(
                 "source",
-                format!("{schema} is no schema: it is a folder of dmslake's own"),
+                format!(
+                    "{schema} is no schema but a folder of the lake's own; let a rule of the task \
+                     rename the schema"
+                ),
+            );
+        }
+        if [schema, table].into_iter().any(|name| name == LOG_FOLDER) {
+            self.refuse(
+                "source",
+                format!(
+                    "a folder {LOG_FOLDER} makes the one above it a Delta table to every reader; \
+                     let a rule of the task rename it"
+                ),
             );
         }
     }
@@ -205,7 +216,7 @@ impl Check<'_> {
                 let name = self.spec.lake_name(&column.name);
                 let first = *spelled.entry(name.to_lowercase()).or_insert(name);
                 if first != name && !columns.iter().any(|c| self.spec.lake_name(&c.name) == first) {
-                    let remedy = format!("rename = {{ {name} = \"{first}\" }}");
+                    let remedy = format!("rename = {{ {name:?} = {first:?} }}");
                     self.refuse(
                         "layout",
                         format!(
@@ -217,17 +228,24 @@ impl Check<'_> {
         }
     }
 
+    /// Several columns may go on as one, if no object has two of them: a column that was renamed at
+    /// the source more than once, or is spelled in several ways.
     fn rename(&self) {
-        let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+        let mut taken: BTreeMap<String, (&str, &str)> = BTreeMap::new();
         for (source, lake_name) in &self.spec.rename {
             let field = format!("rename.{source}");
             if let Some(why) = refused_column_name(lake_name) {
                 self.refuse(&field, why);
             }
-            if let Some(other) = taken.insert(lake_name.to_lowercase(), source) {
+            let first = *taken.entry(lake_name.to_lowercase()).or_insert((source, lake_name));
+            if first.1 != lake_name {
                 self.refuse(
                     &field,
-                    format!("\"{lake_name}\" is the new name of \"{other}\" already"),
+                    format!(
+                        "\"{lake_name}\" and \"{}\", the new name of \"{}\", would be one column \
+                         of the lake; spell both alike",
+                        first.1, first.0
+                    ),
                 );
             }
         }
@@ -272,8 +290,16 @@ impl Check<'_> {
 
     /// Why a column cannot be stored under its own name; a new name is checked where it stands.
     fn refused_lake_name(&self, source_column: &str) -> Option<String> {
-        let is_renamed = self.spec.rename.contains_key(source_column);
-        if is_renamed { None } else { refused_column_name(source_column) }
+        if self.spec.rename.contains_key(source_column) {
+            return None;
+        }
+        let later = self.spec.layouts.iter().flat_map(|layout| &layout.columns);
+        let columns = self.spec.columns.iter().chain(later);
+        let mut taken: Vec<&str> =
+            columns.map(|column| self.spec.lake_name(&column.name)).collect();
+        taken.extend(self.spec.keys.iter().map(|key| self.spec.lake_name(key)));
+        taken.extend(self.spec.rename.values().map(String::as_str));
+        refused_beside(source_column, |name| taken.iter().any(|other| same(other, name)))
     }
 }
 

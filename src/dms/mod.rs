@@ -8,7 +8,9 @@ pub mod settings;
 pub mod table_mappings;
 
 pub use mysql_type::MySqlType;
-pub use object_name::{Classified, Compression, Format, ObjectName, Phase, classify, is_skipped};
+pub use object_name::{
+    Classified, Compression, Format, ObjectName, Phase, classify, is_hidden, is_kept_by_dms,
+};
 pub use operation::Operation;
 pub use settings::S3Settings;
 pub use table_mappings::TableMappings;

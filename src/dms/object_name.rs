@@ -5,7 +5,7 @@
 //!
 //! - full load: `LOAD` and a hexadecimal counter of five digits or more, with the segment
 //!   before (`SEGMENT1_LOAD00000001`) or after it (`LOAD_1_00000001`) where DMS loads in
-//!   parallel, in the table's folder or one folder below it, named after a partition;
+//!   parallel, in the table's folder or one folder below it, named after a partition (`_p0` too);
 //! - ongoing replication: eight digits, a dash, nine digits or more, in the table's folder or
 //!   in folders of a date, in any sequence and with any delimiter;
 //!
@@ -114,7 +114,7 @@ pub struct ObjectName {
 pub enum Classified {
     /// Changes to apply.
     Changes(ObjectName),
-    /// Hidden files, control and validation objects, folder markers: skipped.
+    /// Hidden objects, control and validation objects, folder markers: skipped.
     Ignored,
     /// A transaction-ordered object (`CDC_TXN-…`): refused by name.
     TransactionOrdered,
@@ -128,27 +128,41 @@ pub enum Classified {
 pub fn classify(relative: &str) -> Classified {
     let base = relative.rsplit('/').next().unwrap_or_default();
     let is_marker = base.is_empty() || base.ends_with("_$folder$");
-    if is_marker || relative.split('/').any(is_skipped) {
+    if is_marker || is_hidden(base) || relative.split('/').any(is_kept_by_dms) {
         return Classified::Ignored;
     }
-    let Some((name, format)) = split_suffixes(relative) else { return Classified::Foreign };
-    if format == Format::Csv && is_transaction_ordered(name.rsplit('/').next().unwrap_or(name)) {
-        return Classified::TransactionOrdered;
+    let is_in_hidden_folder = relative.split('/').any(is_hidden);
+    let unknown = if is_in_hidden_folder { Classified::Ignored } else { Classified::Foreign };
+    let Some((name, format)) = split_suffixes(relative) else { return unknown };
+    let base = name.rsplit('/').next().unwrap_or(name);
+    if format == Format::Csv && is_transaction_ordered(base) {
+        let is_refused = !is_in_hidden_folder;
+        return if is_refused { Classified::TransactionOrdered } else { Classified::Foreign };
     }
     match Phase::parse(name) {
-        Some(phase) => Classified::Changes(ObjectName { phase, format }),
-        None => Classified::Foreign,
+        // A partition may be called `_p0`; no table has one whose name begins with a dot.
+        Some(phase) if !name.starts_with('.') => Classified::Changes(ObjectName { phase, format }),
+        // A name of DMS's is never passed over in silence, wherever it stands.
+        _ if Phase::parse(base).is_some() => Classified::Foreign,
+        _ => unknown,
     }
 }
 
-/// Whether the listing passes over a schema or table folder (or anything) of that name:
-/// hidden, or written by DMS for itself.
+/// Whether programs that list folders pass over an object or a folder of that name. No object of
+/// DMS has such a name; a schema, a table or a partition of MySQL may.
 #[must_use]
-pub fn is_skipped(name: &str) -> bool {
+pub fn is_hidden(name: &str) -> bool {
+    name.starts_with(['.', '_'])
+}
+
+/// Whether DMS writes a table, a folder or an object of that name for itself: its control tables,
+/// and what its validation found.
+#[must_use]
+pub fn is_kept_by_dms(name: &str) -> bool {
     let begins = |prefix: &str| {
         name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    name.starts_with(['.', '_']) || begins("awsdms_") || begins("s3_validation_failures")
+    begins("awsdms_") || begins("s3_validation_failures")
 }
 
 /// Takes `.csv` or `.parquet` off, and the `.gz` behind it.

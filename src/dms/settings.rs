@@ -57,3 +57,24 @@ impl Default for S3Settings {
         }
     }
 }
+
+impl S3Settings {
+    /// What the endpoint keeps DMS from writing, so that no object can show it; none if it writes
+    /// every change.
+    #[must_use]
+    pub fn what_never_arrives(&self) -> Option<&'static str> {
+        if self.cdc_inserts_only {
+            Some(
+                "the endpoint writes inserts only (cdc_inserts_only): updates and deletes at the \
+                 source never arrive, so rows stay as they were inserted",
+            )
+        } else if self.cdc_inserts_and_updates {
+            Some(
+                "the endpoint writes inserts and updates only (cdc_inserts_and_updates): deletes \
+                 at the source never arrive, so deleted rows stay",
+            )
+        } else {
+            None
+        }
+    }
+}

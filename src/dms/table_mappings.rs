@@ -5,6 +5,8 @@
 //! [`Action::Other`].
 
 mod data_type;
+mod migration;
+mod origin;
 mod pattern;
 mod read;
 mod rule;
@@ -14,6 +16,8 @@ use serde_json::Value as Json;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use data_type::{DataType, is_large_object};
+pub use migration::Migration;
+pub use origin::Origin;
 pub use pattern::{Locator, Pattern};
 pub use rule::{Action, AddedColumn, BeforeImages, Level, Renaming, Rule};
 
@@ -21,6 +25,7 @@ pub use rule::{Action, AddedColumn, BeforeImages, Level, Renaming, Rule};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableMappings {
     rules: Vec<Rule>,
+    migration: Option<Migration>,
 }
 
 impl TableMappings {
@@ -47,7 +52,9 @@ impl TableMappings {
     /// tables, or if rules lack members that decide: all of them, one a line.
     pub fn parse(json: &str) -> Result<Self> {
         let root = document(json)?;
-        let rules = match task(&root)? {
+        let task = task(&root)?;
+        let migration = task.and_then(Migration::of_task);
+        let rules = match task.map(mappings_of).transpose()? {
             Some(Json::String(text)) => written(&document(text)?)?.clone(),
             Some(mappings) => written(mappings)?.clone(),
             None => written(&root)?.clone(),
@@ -65,7 +72,13 @@ impl TableMappings {
         if !rules.iter().any(|rule| matches!(rule.action, Action::Include { .. })) {
             return Err(config("the table mappings have no selection rule that includes tables"));
         }
-        Ok(Self { rules })
+        Ok(Self { rules, migration })
+    }
+
+    /// What the task does with the tables, where more than its rules is known.
+    #[must_use]
+    pub fn migration(&self) -> Option<Migration> {
+        self.migration
     }
 
     /// The rules in the order in which they are written.
@@ -144,7 +157,7 @@ fn document(json: &str) -> Result<Json> {
         .map_err(|error| config("the table mappings are not valid JSON").because(error))
 }
 
-/// `TableMappings` of the one task in there; none if it is not about tasks.
+/// The one task in there; none if there are the mappings alone.
 fn task(root: &Json) -> Result<Option<&Json>> {
     if !root.is_object() {
         return Err(config("the table mappings are no JSON object"));
@@ -155,7 +168,7 @@ fn task(root: &Json) -> Result<Option<&Json>> {
     ] {
         let Some(tasks) = root.get(list).and_then(Json::as_array) else { continue };
         if let [task] = tasks.as_slice() {
-            return mappings_of(task).map(Some);
+            return Ok(Some(task));
         }
         let names = tasks.iter().filter_map(|task| task.get(identifier)?.as_str());
         let names = names.collect::<Vec<_>>().join(", ");
@@ -168,10 +181,10 @@ fn task(root: &Json) -> Result<Option<&Json>> {
     }
     for single in ["ReplicationTask", "ReplicationConfig"] {
         if let Some(task) = root.get(single) {
-            return mappings_of(task).map(Some);
+            return Ok(Some(task));
         }
     }
-    Ok(root.get("TableMappings"))
+    Ok(root.get("TableMappings").map(|_| root))
 }
 
 fn mappings_of(task: &Json) -> Result<&Json> {
@@ -233,7 +246,20 @@ mod tests {
         ] {
             let mappings = TableMappings::parse(&printed.to_string()).expect("one task");
             assert_eq!(mappings.rules().len(), 1, "{printed}");
+            assert_eq!(mappings.migration(), None, "{printed}");
         }
+        let of = |list: &str, kind: &str, spelled: &str| {
+            let task = json!({ "TableMappings": rules.to_string(), kind: spelled });
+            let printed = json!({ list: [task] }).to_string();
+            TableMappings::parse(&printed).expect("one task").migration()
+        };
+        let of_task = |spelled| of("ReplicationTasks", "MigrationType", spelled);
+        assert_eq!(of_task("full-load"), Some(Migration::FullLoad));
+        assert_eq!(of_task("cdc"), Some(Migration::Changes));
+        assert_eq!(of_task("full-load-and-cdc"), Some(Migration::Both));
+        assert_eq!(of_task("new"), None);
+        let serverless = of("ReplicationConfigs", "ReplicationType", "cdc");
+        assert_eq!(serverless, Some(Migration::Changes));
         for (printed, sentence) in [
             (json!({ "ReplicationTasks": [task.clone(), task] }), "several tasks"),
             (json!({ "ReplicationTasks": [] }), "no task"),

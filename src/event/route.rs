@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Content, Doorbell, Unreadable};
 use crate::config::{Settings, TableName, TableSpec};
-use crate::dms::object_name::is_skipped;
-use crate::source::Scope;
+use crate::nearest::nearest_first;
+use crate::source::{Scope, TableFolder, is_of_a_table};
 use crate::storage::{Location, StoreKind};
 
 /// One table that was rung for.
@@ -89,20 +89,23 @@ impl<'a> Switchboard<'a, '_> {
                 }
             },
             Doorbell::Object { bucket, key } => {
-                let Some(folder) = table_folder(self.staging, bucket, key) else {
+                let Some((folder, relative)) = table_folder(self.staging, bucket, key) else {
                     route.elsewhere += 1;
                     return;
                 };
-                match self.find(|source| *source == folder) {
-                    Some(index) => {
-                        if let Scope::Named(keys) = &mut self.work(index, message).scope {
-                            keys.push(key.clone());
-                        }
+                if let Some(index) = self.find(|source| *source == folder) {
+                    if let Scope::Named(keys) = &mut self.work(index, message).scope {
+                        keys.push(key.clone());
                     }
-                    None if is_skipped(&folder.schema) || is_skipped(&folder.table) => {}
-                    None => {
-                        route.unconfigured.insert(folder);
-                    }
+                    return;
+                }
+                let is_table = match TableFolder::of(&folder) {
+                    TableFolder::Table => true,
+                    TableFolder::IfStaged => is_of_a_table(relative),
+                    TableFolder::Never => false,
+                };
+                if is_table {
+                    route.unconfigured.insert(folder);
                 }
             }
         }
@@ -122,13 +125,18 @@ impl<'a> Switchboard<'a, '_> {
 
     fn not_configured(&self, name: &str) -> Unreadable {
         let names = self.settings.tables.iter().map(|table| table.source.to_string());
-        let names = names.collect::<Vec<_>>().join(", ");
+        let names = nearest_first(name, names).join(", ");
         Unreadable(format!("no table {name} is configured; configured: {names}"))
     }
 }
 
-/// The schema and table folders of an object that stands in such folders of staging.
-fn table_folder(staging: &Location, bucket: &str, key: &str) -> Option<TableName> {
+/// The schema and table folders of an object that stands in such folders of staging, and its name
+/// below them.
+fn table_folder<'k>(
+    staging: &Location,
+    bucket: &str,
+    key: &'k str,
+) -> Option<(TableName, &'k str)> {
     // A disk has no buckets: what an event says of one is not looked at.
     if staging.kind() == StoreKind::S3 && staging.url().host_str() != Some(bucket) {
         return None;
@@ -140,5 +148,5 @@ fn table_folder(staging: &Location, bucket: &str, key: &str) -> Option<TableName
     let (schema, rest) = below.split_once('/')?;
     let (table, name) = rest.split_once('/')?;
     let is_complete = [schema, table, name].iter().all(|part| !part.is_empty());
-    is_complete.then(|| TableName { schema: schema.to_owned(), table: table.to_owned() })
+    is_complete.then(|| (TableName { schema: schema.to_owned(), table: table.to_owned() }, name))
 }

@@ -176,12 +176,16 @@ fn write_log(report: &TableReport) {
                 deletes = report.requests.delete,
                 foreign = report.foreign.len(),
                 late = report.late.len(),
+                warnings = report.warnings.len(),
                 pending = report.pending,
                 oldest_pending_seconds = report.oldest_pending_seconds,
                 $($name = $value,)*
                 $message
             )
         };
+    }
+    for name in &report.foreign {
+        warn!(table = report.table, object = name, "foreign object: not a name of DMS");
     }
     let kind = report.error_kind.unwrap_or(ErrorKind::Internal);
     let reason = report.error.as_deref().unwrap_or_default();

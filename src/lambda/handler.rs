@@ -52,6 +52,11 @@ pub async fn answer(
     if let (Invocation::Direct(_), Some(reason)) = (&invocation, route.unreadable.get(&0)) {
         return Err(refuse(reason));
     }
+    if route.is_sweep {
+        for warning in tables.settings().warnings() {
+            warn!("{warning}");
+        }
+    }
     let reports = apply_all(tables, &route.work, deadline, clock).await;
     let unconfigured = unconfigured(tables, &route, deadline, clock).await;
     let maintenance =

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use futures::FutureExt;
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::apply::{LEAST_SHARE, from_anywhere};
 use super::{ApplyTables, Deadline};
@@ -47,7 +47,10 @@ async fn maintain_one(
 ) -> MaintenanceReport {
     let maintain = AssertUnwindSafe(tables.maintain(table, limits)).catch_unwind();
     let error = match tokio::time::timeout_at(drop.into(), maintain).await {
-        Ok(Ok(report)) => return report,
+        Ok(Ok(report)) => {
+            write_log(&report);
+            return report;
+        }
         Ok(Err(_panic)) => Error::new(ErrorKind::Internal, "the maintenance panicked"),
         Err(_elapsed) => {
             Error::new(ErrorKind::Deadline, "the maintenance took longer than the invocation")
@@ -55,5 +58,12 @@ async fn maintain_one(
     };
     let mut report = MaintenanceReport::of(&table.source);
     report.fail(&error);
+    write_log(&report);
     report
+}
+
+fn write_log(report: &MaintenanceReport) {
+    if let (Some(reason), Some(kind)) = (&report.error, report.error_kind) {
+        error!(table = report.table, kind = kind.as_str(), error = reason, "maintenance failed");
+    }
 }

@@ -130,17 +130,10 @@ impl MaintenanceReport {
         self.actions.push(action);
     }
 
-    /// The same, ended by an error.
+    /// The same, ended by an error. Whoever asked for the maintenance tells of it, once.
     pub(crate) fn fail(&mut self, error: &Error) {
         self.status = Status::after(error.kind());
         self.error = Some(error.chain());
         self.error_kind = Some(error.kind());
-        tracing::error!(
-            table = self.table,
-            kind = %error.kind(),
-            status = ?self.status,
-            "maintenance failed: {}",
-            error.chain()
-        );
     }
 }

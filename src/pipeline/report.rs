@@ -56,6 +56,8 @@ pub struct TableReport {
     /// Seconds since the oldest object that is not applied, pending or late, was staged; 0 if
     /// there is none.
     pub oldest_pending_seconds: u64,
+    /// What keeps the table from being what its readers may expect, although it is not held.
+    pub warnings: Vec<String>,
     /// Why the table is held or failed, and the remedy.
     pub error: Option<String>,
     /// The kind of that error, for the caller's next step.
@@ -77,7 +79,14 @@ impl TableReport {
     /// stands as the later one says.
     #[must_use]
     pub fn followed_by(self, next: Self) -> Self {
+        let mut warnings = self.warnings;
+        for warning in next.warnings {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
         Self {
+            warnings,
             objects: self.objects + next.objects,
             rows: self.rows + next.rows,
             inserted: self.inserted + next.inserted,

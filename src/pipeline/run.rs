@@ -49,7 +49,11 @@ pub(super) async fn run(
     let begun = clock.instant();
     let requests = pipeline.requests(&spec.source);
     let requests_before = requests.so_far();
-    let report = TableReport { table: spec.source.to_string(), ..TableReport::default() };
+    let report = TableReport {
+        table: spec.source.to_string(),
+        warnings: pipeline.settings.warnings_of(spec),
+        ..TableReport::default()
+    };
     let pace = Pace::new(limits);
     match scope {
         Scope::Everything => pipeline.followed.look_again(&spec.source),
@@ -75,14 +79,12 @@ pub(super) async fn run(
     if let Err(error) = outcome {
         report_error(&mut report, &error);
     }
-    for name in &report.foreign {
-        tracing::warn!(table = report.table, object = name, "foreign object: not a name of DMS");
-    }
     report.requests = requests.so_far().since(requests_before);
     report.seconds = (clock.instant() - begun).as_secs_f64();
     report
 }
 
+/// Whoever asked for the application tells of it, once.
 fn report_error(report: &mut TableReport, error: &Error) {
     report.status = Status::after(error.kind());
     report.error = Some(match report.status {
@@ -91,13 +93,6 @@ fn report_error(report: &mut TableReport, error: &Error) {
     });
     report.error_kind = Some(error.kind());
     report.remedy = Some(remedy_of(error).to_owned());
-    tracing::error!(
-        table = report.table,
-        kind = %error.kind(),
-        status = ?report.status,
-        "{}",
-        error.chain()
-    );
 }
 
 impl Run<'_> {

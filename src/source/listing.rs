@@ -38,7 +38,7 @@ impl Listing {
     fn from_metas(folder: &Location, metas: impl IntoIterator<Item = ObjectMeta>) -> Self {
         let mut listing = Self::default();
         for meta in metas {
-            let Some(relative) = relative(folder, &meta.location) else { continue };
+            let Some(relative) = relative(folder.prefix(), &meta.location) else { continue };
             match classify(&relative) {
                 Classified::Changes(name) => listing.objects.push(StagedObject {
                     location: meta.location,
@@ -60,9 +60,10 @@ impl Listing {
     }
 }
 
-fn relative(folder: &Location, location: &Path) -> Option<String> {
+/// An object's name below a folder.
+pub(super) fn relative(folder: &Path, location: &Path) -> Option<String> {
     let parts: Vec<String> =
-        location.prefix_match(folder.prefix())?.map(|part| part.as_ref().to_owned()).collect();
+        location.prefix_match(folder)?.map(|part| part.as_ref().to_owned()).collect();
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
@@ -121,7 +122,7 @@ async fn head(folder: &Location, location: Path) -> Result<Option<ObjectMeta>> {
 }
 
 fn is_load(folder: &Location, meta: &ObjectMeta) -> bool {
-    relative(folder, &meta.location).is_some_and(|relative| {
+    relative(folder.prefix(), &meta.location).is_some_and(|relative| {
         matches!(classify(&relative), Classified::Changes(name)
             if matches!(name.phase, Phase::FullLoad { .. }))
     })
@@ -135,7 +136,7 @@ async fn list(folder: &Location, offset: Option<&Path>) -> Result<Vec<ObjectMeta
         return Ok(folder.store().list(prefix).try_collect().await?);
     };
     let is_cdc = |meta: &ObjectMeta| {
-        let below = relative(folder, &meta.location);
+        let below = relative(folder.prefix(), &meta.location);
         below.is_some_and(|below| below.starts_with(|first: char| first.is_ascii_digit()))
     };
     let found = folder.store().list_with_offset(prefix, offset);

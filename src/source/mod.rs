@@ -30,6 +30,7 @@ mod scope;
 mod sequence;
 mod subject;
 mod survey;
+mod table_folder;
 mod text;
 
 pub use ahead::{OpenObject, ReadAhead, ReadSettings};
@@ -38,10 +39,11 @@ pub use listing::{Listing, list_everything, list_window};
 pub use object::{Identity, StagedObject};
 pub use open::{DecodeContext, ObjectReader, open};
 #[cfg(feature = "cli")]
-pub(crate) use peek::first_record;
+pub(crate) use peek::first_records;
 pub use scope::Scope;
 pub use sequence::ChangeSequence;
 pub use survey::{Survey, refused_order, survey};
+pub(crate) use table_folder::{TableFolder, is_of_a_table};
 
 use arrow::record_batch::RecordBatch;
 

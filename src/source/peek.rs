@@ -1,4 +1,4 @@
-//! The first record of a CSV object, from the bytes at its beginning.
+//! The first records of a CSV object, from the bytes at its beginning.
 
 use std::io::Read;
 
@@ -8,9 +8,14 @@ use super::csv_scan::{Dialect, Row, Scanner};
 use super::fetch::compression;
 use crate::dms::{Compression, S3Settings};
 
-/// The fields of the first record, without quotes; none if the record does not end in `head`.
+/// The fields of the first records, without quotes, so many at most: those that end in `head`.
 /// `is_whole` says that `head` is all of the object, whose last record may lack its delimiter.
-pub(crate) fn first_record(head: &[u8], is_whole: bool, dms: &S3Settings) -> Option<Vec<String>> {
+pub(crate) fn first_records(
+    head: &[u8],
+    is_whole: bool,
+    dms: &S3Settings,
+    most: usize,
+) -> Vec<Vec<String>> {
     let mut unwrapped = Vec::new();
     let (text, is_whole) = match compression(head) {
         Compression::None => (head, is_whole),
@@ -26,8 +31,13 @@ pub(crate) fn first_record(head: &[u8], is_whole: bool, dms: &S3Settings) -> Opt
     if is_whole {
         scanner.end();
     }
-    let row = scanner.next_row().ok()??;
-    Some(fields(&row))
+    let mut records = Vec::new();
+    while records.len() < most
+        && let Ok(Some(row)) = scanner.next_row()
+    {
+        records.push(fields(&row));
+    }
+    records
 }
 
 fn fields(row: &Row<'_>) -> Vec<String> {
@@ -42,7 +52,7 @@ mod tests {
     use super::*;
 
     fn record(text: &str, is_whole: bool) -> Option<Vec<String>> {
-        first_record(text.as_bytes(), is_whole, &S3Settings::default())
+        first_records(text.as_bytes(), is_whole, &S3Settings::default(), 1).pop()
     }
 
     #[test]

@@ -2,13 +2,21 @@
 
 use std::collections::HashSet;
 
-use object_store::ObjectStore;
+use futures::future::ready;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore};
 
 use crate::config::{TableName, TableSpec};
-use crate::dms::{Classified, classify, is_skipped};
+use crate::dms::{Classified, classify};
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::listing::relative;
+use crate::source::table_folder::{TableFolder, is_of_a_table, is_schema_passed_over};
 use crate::storage::Location;
+
+/// So many objects of a folder are looked at to tell whether DMS writes into it: what one request
+/// to S3 answers.
+const MOST_LOOKED_AT: usize = 1_000;
 
 /// What a staging folder holds beside the objects of configured tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,18 +27,26 @@ pub struct Survey {
     pub transaction_ordered: Vec<String>,
 }
 
-/// Looks at the folders of staging: `<schema>/<table>` each, control tables of DMS and hidden
-/// folders aside.
+/// Looks at the folders of staging: `<schema>/<table>` each, control tables of DMS aside. One whose
+/// name begins like that of a hidden folder is a table if DMS has written into it.
 ///
 /// # Errors
 /// `Unavailable` if staging cannot be listed.
 pub async fn survey(staging: &Location, configured: &[TableSpec]) -> Result<Survey> {
     let known: HashSet<&TableName> = configured.iter().map(|table| &table.source).collect();
     let mut found = Survey::default();
-    for schema in folders(staging, staging.prefix(), &mut found).await? {
+    let mut schemas = folders(staging, staging.prefix(), &mut found).await?;
+    schemas.retain(|schema| !is_schema_passed_over(&last_part(schema)));
+    for schema in schemas {
         for table in folders(staging, &schema, &mut found).await? {
             let name = TableName { schema: last_part(&schema), table: last_part(&table) };
-            if !known.contains(&name) {
+            let is_table = match TableFolder::of(&name) {
+                _ if known.contains(&name) => false,
+                TableFolder::Table => true,
+                TableFolder::IfStaged => holds_objects_of_dms(staging, &table).await?,
+                TableFolder::Never => false,
+            };
+            if is_table {
                 found.unconfigured.push(name);
             }
         }
@@ -59,9 +75,16 @@ async fn folders(staging: &Location, path: &Path, found: &mut Survey) -> Result<
             found.transaction_ordered.push(object.location.to_string());
         }
     }
-    let mut folders = below.common_prefixes;
-    folders.retain(|folder| !is_skipped(&last_part(folder)));
-    Ok(folders)
+    Ok(below.common_prefixes)
+}
+
+/// Whether DMS has written into a folder, as far as one look tells.
+async fn holds_objects_of_dms(staging: &Location, folder: &Path) -> Result<bool> {
+    let looked_at = staging.store().list(Some(folder)).take(MOST_LOOKED_AT);
+    let is_of_dms = |meta: ObjectMeta| {
+        ready(relative(folder, &meta.location).is_some_and(|below| is_of_a_table(&below)))
+    };
+    Ok(looked_at.try_any(is_of_dms).await?)
 }
 
 fn last_part(path: &Path) -> String {

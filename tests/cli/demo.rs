@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
+    "warnings",
     "table",
     "status",
     "objects",

@@ -60,7 +60,7 @@ fn parquet_brings_columns_but_no_keys() {
         text.contains("# shop.orders: Parquet, 1 full-load object and 2 CDC objects"),
         "{text}"
     );
-    for control in ["#   Op: ", "#   dms_ts: ", "#   BI_id: ", "# keys = [\"id\"]"] {
+    for control in ["Op (the ", "dms_ts (the ", "BI_id (a ", "# keys = [\"id\"]"] {
         assert!(text.contains(control), "{control} in {text}");
     }
     load::parse(&text).expect_err("keys are to be filled in");
@@ -69,8 +69,7 @@ fn parquet_brings_columns_but_no_keys() {
     assert_eq!(settings.lake, "s3://shop-lake/tables");
     assert_eq!(settings.dms.timestamp_column_name.as_deref(), Some("dms_ts"), "a good guess");
     let [table] = settings.tables.as_slice() else { panic!("one table in {text}") };
-    let names: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
-    assert_eq!(names, ["id", "total", "late"], "as the newest object that has columns");
+    assert!(table.columns.is_empty(), "the objects tell them: {text}");
 }
 
 #[test]
@@ -84,7 +83,7 @@ fn the_endpoint_names_the_control_columns() {
     let arguments = [&INIT[..], &["--endpoint-settings", "endpoint.json", "-o", "-"]].concat();
     let done = run(home.path(), &arguments);
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.out.contains("#   dms_ts: the timestamp column"), "{done:?}");
+    assert!(done.out.contains("dms_ts (the timestamp column)"), "{done:?}");
     let settings = load::parse(&done.out.replace("# keys = [\"id\"]", "keys = [\"id\"]"));
     let settings = settings.expect(&done.out);
     assert_eq!(settings.dms.timestamp_column_name.as_deref(), Some("dms_ts"));

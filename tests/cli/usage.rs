@@ -18,7 +18,14 @@ keys = [\"id\"]
 #[test]
 fn help_is_a_result_and_bad_usage_is_not() {
     let home = tempfile::tempdir().expect("a temporary folder");
-    for arguments in [&["--help"][..], &["apply", "--help"], &["init", "-h"], &["--version"]] {
+    for arguments in [
+        &["--help"][..],
+        &["help"],
+        &["help", "apply"],
+        &["apply", "--help"],
+        &["init", "-h"],
+        &["--version"],
+    ] {
         let help = run(home.path(), arguments);
         assert_eq!(help.code, Some(0), "{help:?}");
         assert!(!help.out.is_empty() && help.err.is_empty(), "{help:?}");
@@ -55,6 +62,6 @@ fn an_unknown_table_is_refused_with_those_there_are() {
     let refused = run(home.path(), &arguments);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.err.contains("--table: shop.order,"), "{refused:?}");
-    assert!(refused.err.contains("shop.customers, shop.orders"), "{refused:?}");
+    assert!(refused.err.contains("configured: shop.orders, shop.customers"), "{refused:?}");
     assert!(refused.out.is_empty() && !home.path().join("lake").exists(), "{refused:?}");
 }

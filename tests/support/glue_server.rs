@@ -56,6 +56,11 @@ impl GlueServer {
         self.kept.lock().expect("not poisoned").meanwhile = Some(Box::new(meanwhile));
     }
 
+    /// Somebody deletes the entry.
+    pub(crate) fn forget(&self) {
+        self.kept.lock().expect("not poisoned").entry = None;
+    }
+
     /// Names of the entry's columns, and how often it was written.
     pub(crate) fn entry(&self) -> (Vec<String>, u64) {
         let kept = self.kept.lock().expect("not poisoned");

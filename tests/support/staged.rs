@@ -55,6 +55,7 @@ impl Staged {
         let columns = columns.iter().map(|(name, mysql_type)| column(name, mysql_type));
         let table = TableSpec {
             source: TableName { schema: "shop".into(), table: "t".into() },
+            name: None,
             keys: vec!["id".into()],
             append_only: false,
             cdc_only: false,

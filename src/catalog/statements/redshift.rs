@@ -9,6 +9,8 @@ use crate::catalog::manifest::FOLDER;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, ColumnType, TableSchema};
 
+/// Bytes of the longest name of a schema, a table or a database.
+const LONGEST_NAME: usize = 127;
 /// Bytes of the longest text that an external table has.
 const LONGEST_TEXT: u32 = 65_535;
 /// Bytes of the longest binary value.
@@ -26,6 +28,17 @@ pub(super) fn statements(table: &Described<'_>) -> Result<Vec<String>> {
         .with("table", table.name));
     }
     let database = &table.name.database;
+    let external = table.name.in_spectrum();
+    for name in [&external.database, &external.table] {
+        if name.len() > LONGEST_NAME {
+            return Err(Error::new(
+                ErrorKind::Config,
+                format!("a name in Redshift has at most {LONGEST_NAME} bytes"),
+            )
+            .with("name", name)
+            .with_remedy("choose a shorter one: name = \"database.table\" in its [[table]]"));
+        }
+    }
     let role = match table.iam_role {
         "default" => "default".to_owned(),
         arn => text(arn),
@@ -33,12 +46,10 @@ pub(super) fn statements(table: &Described<'_>) -> Result<Vec<String>> {
     let schema = quoted(database);
     let name = quoted(&table.name.table);
     Ok(vec![
-        // A database of its own: in Glue, a table over manifests is another one than the Delta
-        // table of that name.
         format!(
             "CREATE EXTERNAL SCHEMA IF NOT EXISTS {schema}\nFROM DATA CATALOG\nDATABASE {}\n\
              IAM_ROLE {role}\nCREATE EXTERNAL DATABASE IF NOT EXISTS",
-            text(format!("{database}_spectrum"))
+            text(external.database)
         ),
         // An external table cannot be given columns, only be defined anew; no row is dropped.
         format!("DROP TABLE IF EXISTS {schema}.{name}"),

@@ -30,6 +30,8 @@ const TIME_WIDTH: usize = 11;
 pub(super) struct Reports<'a> {
     screen: &'a Screen,
     form: Form,
+    /// Warnings that are about no one table, and are said already.
+    said: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -45,9 +47,15 @@ struct Unconfigured {
 
 impl<'a> Reports<'a> {
     /// Reports as JSON lines or under the headings of a table; names are at most `width` long.
-    pub(super) fn begin(screen: &'a Screen, json: bool, width: usize) -> Result<Self> {
+    /// People are not told again what is `said` already.
+    pub(super) fn begin(
+        screen: &'a Screen,
+        json: bool,
+        width: usize,
+        said: Vec<String>,
+    ) -> Result<Self> {
         if json {
-            return Ok(Self { screen, form: Form::Json });
+            return Ok(Self { screen, form: Form::Json, said });
         }
         let mut grid = Grid::new(&HEADINGS);
         grid.widen(0, width);
@@ -56,7 +64,7 @@ impl<'a> Reports<'a> {
         }
         grid.widen(HEADINGS.len() - 1, TIME_WIDTH);
         screen.line(grid.header(screen.palette()))?;
-        Ok(Self { screen, form: Form::Human(grid) })
+        Ok(Self { screen, form: Form::Human(grid), said })
     }
 
     /// One table.
@@ -104,7 +112,7 @@ impl<'a> Reports<'a> {
         ]);
         let is_fine = report.status == Status::Ok;
         self.screen.line(if is_fine { line } else { palette.bad(line) })?;
-        for remark in remarks(report) {
+        for remark in remarks(report, &self.said) {
             self.screen.line(format_args!("  {remark}"))?;
         }
         Ok(())
@@ -120,8 +128,10 @@ fn status(status: Status) -> &'static str {
 }
 
 /// What the columns do not say, in the order of importance.
-fn remarks(report: &TableReport) -> Vec<String> {
+fn remarks(report: &TableReport, said: &[String]) -> Vec<String> {
     let mut remarks: Vec<String> = report.error.iter().cloned().collect();
+    let warnings = report.warnings.iter().filter(|warning| !said.contains(warning));
+    remarks.extend(warnings.map(|warning| format!("warning: {warning}")));
     if report.pending > 0 {
         remarks.push(format!("{} not applied yet", plural(report.pending, "object")));
     }
@@ -164,8 +174,8 @@ mod tests {
              \"inserted\":0,\"updated\":0,\"deleted\":0,\"superseded\":0,\"ignored\":0,\
              \"quarantined\":0,\"in_quarantine\":0,\"before_load\":0,\"replayed\":0,\"version\":null,\"seconds\":0.0,\
              \"requests\":{\"get\":0,\"head\":0,\"list\":0,\"put\":0,\"delete\":0},\
-             \"foreign\":[],\"late\":[],\"foreign_commits\":[],\"pending\":0,\"oldest_pending_seconds\":0,\
-             \"error\":null,\"kind\":null}"
+             \"foreign\":[],\"late\":[],\"foreign_commits\":[],\"pending\":0,\
+             \"oldest_pending_seconds\":0,\"warnings\":[],\"error\":null,\"kind\":null}"
         );
     }
 
@@ -178,6 +188,14 @@ mod tests {
             late: vec!["a.csv".into()],
             ..TableReport::default()
         };
-        assert_eq!(remarks(&report), ["late object", "2 objects not applied yet", "late: a.csv"]);
+        let shown = remarks(&report, &[]);
+        assert_eq!(shown, ["late object", "2 objects not applied yet", "late: a.csv"]);
+    }
+
+    #[test]
+    fn a_warning_that_was_said_of_all_tables_is_not_said_of_each() {
+        let warnings = vec!["of all".to_owned(), "of this one".to_owned()];
+        let report = TableReport { warnings, ..TableReport::default() };
+        assert_eq!(remarks(&report, &["of all".to_owned()]), ["warning: of this one"]);
     }
 }

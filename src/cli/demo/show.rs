@@ -209,7 +209,9 @@ pub(super) fn how_to_go_on(screen: &Screen, outcome: &Outcome, folder: &Folder) 
     ))?;
     screen.line(format_args!(
         "  {}   pip install deltalake pandas pyarrow
-           python3 -c \"import deltalake; print(deltalake.DeltaTable('{root}').to_pandas())\"",
+           python3 -c \"import deltalake; print(deltalake.DeltaTable('{root}').to_pandas())\"
+           refuses tables that are merged by deletion vectors, which these are not; deltalake's
+           QueryBuilder reads them",
         strong("pandas")
     ))?;
     screen.line(format_args!(

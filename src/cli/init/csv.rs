@@ -1,4 +1,4 @@
-//! The first record of a CSV object: how many fields there are, and their names if it has a
+//! The first records of a CSV object: how many fields there are, and their names if it has a
 //! header.
 
 use object_store::ObjectStoreExt;
@@ -9,19 +9,23 @@ use crate::error::Result;
 use crate::source;
 use crate::storage::Location;
 
-/// So much of an object holds its first record.
+/// So much of an object holds its first records.
 const HEAD_BYTES: u64 = 256 << 10;
 
-/// The fields of an object's first record, as text; none if there is no whole record.
+/// So many records tell a header from rows.
+const RECORDS: usize = 2;
+
+/// The fields of an object's first records, as text: the first one and the one behind it, as far
+/// as they are whole.
 ///
 /// # Errors
 /// `Unavailable` if the object cannot be read.
-pub(super) async fn first_record(
+pub(super) async fn first_records(
     staging: &Location,
     sample: &Sample,
     dms: &S3Settings,
-) -> Result<Option<Vec<String>>> {
+) -> Result<Vec<Vec<String>>> {
     let end = sample.meta.size.min(HEAD_BYTES);
     let head = staging.store().get_range(&sample.meta.location, 0..end).await?;
-    Ok(source::first_record(&head, end == sample.meta.size, dms))
+    Ok(source::first_records(&head, end == sample.meta.size, dms, RECORDS))
 }

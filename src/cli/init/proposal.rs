@@ -13,12 +13,28 @@ pub(super) struct Proposal {
     pub(super) keys: Keys,
     /// Its columns.
     pub(super) columns: Vec<Column>,
+    /// Whether the objects tell these columns and their types by themselves, so that nothing need
+    /// be written of one but what is to be looked at.
+    pub(super) is_told_by_objects: bool,
     /// Columns of the object that are DMS's own, with what they are.
     pub(super) control: Vec<String>,
     /// A column that looks like DMS's timestamp column, where the endpoint's settings are unknown.
     pub(super) timestamp: Option<String>,
+    /// Whether its CSV objects begin with the names of their columns.
+    pub(super) header: Header,
     /// What a person should look at.
     pub(super) remarks: Vec<String>,
+}
+
+/// Whether CSV objects begin with the names of their columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Header {
+    /// No, as far as can be seen.
+    None,
+    /// Yes, as the endpoint's settings say.
+    Configured,
+    /// Yes, as the first record shows, though no setting says so.
+    Found,
 }
 
 /// How sure the keys are.
@@ -26,8 +42,8 @@ pub(super) struct Proposal {
 pub(super) enum Keys {
     /// The source's primary key.
     Known(Vec<String>),
-    /// A guess by name.
-    Guess(String),
+    /// A guess, and what it is made from.
+    Guess(Vec<String>, &'static str),
     /// Nothing is known.
     Unknown,
     /// The source has no primary key.
@@ -55,8 +71,10 @@ impl Proposal {
             about,
             keys: Keys::Unknown,
             columns: Vec::new(),
+            is_told_by_objects: false,
             control: Vec::new(),
             timestamp: None,
+            header: Header::None,
             remarks: Vec::new(),
         }
     }
@@ -65,12 +83,15 @@ impl Proposal {
     pub(super) fn gaps(&self) -> Vec<&'static str> {
         let mut gaps = Vec::new();
         if self.columns.iter().any(|column| column.mysql_type.is_none()) {
-            gaps.push("columns: names and MySQL types, in the order of the CSV fields");
+            gaps.push(match self.header {
+                Header::None => "columns: names and MySQL types, in the order of the CSV fields",
+                Header::Configured | Header::Found => "columns: MySQL types",
+            });
         }
         match self.keys {
             Keys::Known(_) => {}
-            Keys::Guess(_) => {
-                gaps.push("keys: the one written is a guess, uncomment or correct it");
+            Keys::Guess(..) => {
+                gaps.push("keys: those written are a guess, uncomment or correct them");
             }
             Keys::Unknown => gaps.push("keys: the columns that identify a row"),
             Keys::None => {

@@ -1,11 +1,16 @@
 //! The text of a commented `dmslake.toml`.
 
-use std::collections::BTreeSet;
+mod common;
+mod table;
+
 use std::fmt::Write;
 
-use super::proposal::{Column, Keys, Proposal};
-use crate::config::{TableName, refused_column_name};
+use super::proposal::{Header, Proposal};
+use crate::config::EndpointSettings;
 use crate::dms::TableMappings;
+use crate::dms::table_mappings::Migration;
+use common::Common;
+use table::table;
 
 /// All that goes into the file.
 #[derive(Debug)]
@@ -14,20 +19,44 @@ pub(super) struct Draft<'a> {
     pub(super) staging: &'a str,
     /// `lake`
     pub(super) lake: &'a str,
-    /// `[dms]` as the endpoint has it, if that is known.
-    pub(super) dms: Option<&'a toml::Table>,
+    /// The endpoint, if it is known.
+    pub(super) endpoint: Option<&'a EndpointSettings>,
     /// The rules of the task, if they are known.
     pub(super) mappings: Option<&'a TableMappings>,
     /// The tables.
     pub(super) proposals: &'a [Proposal],
 }
 
-/// Marks what must be filled in; no MySQL type is spelled so.
-const PLACEHOLDER: &str = "?";
-
 const HEAD: &str = "\
 # Configuration of dmslake, written by `dmslake init`.
 # Read it through, then: dmslake apply --config <this file>
+";
+
+const NOT_COMPLETE: &str = "\
+#
+# NOT COMPLETE: it is not accepted before what is marked FILL IN has been filled in.
+";
+
+const KEYS_TO_FILL_IN: &str = "\
+# keys: the columns that identify a row (the primary key). A source without one may have others that
+#   do; where rows are only ever inserted: append_only = true, without keys.
+";
+
+const COLUMNS_TO_FILL_IN: &str = "\
+# columns: those of the source in the order of the CSV fields with their MySQL types (as in SHOW
+#   CREATE TABLE), then those that rules add. `dmslake init` does it for you, with --mysql for the
+#   former and --table-mappings for the latter.
+";
+
+const TOLD_BY_OBJECTS: &str = "\
+#
+# Columns of Parquet objects are not listed where the object tells their types; columns = […] may
+# give another one, such as { name = \"paid\", type = \"tinyint(1)\", boolean = true }.
+";
+
+const HEADER_FOUND: &str = "\
+# CHECK: the first record of CSV objects begins with Op, so it is a header.
+add_column_name = true
 ";
 
 const DMS_UNKNOWN: &str = "
@@ -67,40 +96,92 @@ const DEFAULTS: &str = "
 # merge = \"copy-on-write\"          # or \"deletion-vectors\" or \"auto\": readers must know them
 ";
 
+const CHANGES_ONLY: &str = "\
+cdc_only = true                    # the task loads nothing: tables begin with their changes
+";
+
+/// What is to be known of a task that writes no changes.
+pub(super) const LOAD_ONLY: &str =
+    "the task only loads (full-load): no changes will come, and tables stay as they were loaded";
+
 /// Writes the draft out.
 pub(super) fn render(draft: &Draft<'_>) -> String {
+    let common = Common::of(draft.proposals);
     let mut text = String::from(HEAD);
-    if draft.proposals.iter().any(|proposal| !proposal.gaps().is_empty()) {
-        text.push_str("#\n# NOT COMPLETE: it is not accepted before what is marked FILL IN has been filled in.\n");
+    to_fill_in(&mut text, draft.proposals);
+    if draft.proposals.iter().any(|proposal| proposal.is_told_by_objects) {
+        text.push_str(TOLD_BY_OBJECTS);
     }
     add(
         &mut text,
         format_args!("\nstaging = {}\nlake = {}\n", quoted(draft.staging), quoted(draft.lake)),
     );
-    match draft.dms {
+    match draft.endpoint {
         None => unknown_endpoint(&mut text, draft.proposals),
-        Some(table) => {
-            text.push_str(DMS_KNOWN);
-            for (name, value) in table {
-                add(&mut text, format_args!("{name} = {value}\n"));
-            }
-        }
+        Some(endpoint) => known_endpoint(&mut text, endpoint),
     }
     rules(&mut text, draft.mappings);
     text.push_str(DEFAULTS);
+    match draft.mappings.and_then(TableMappings::migration) {
+        Some(Migration::Changes) => text.push_str(CHANGES_ONLY),
+        Some(Migration::FullLoad) => add(&mut text, format_args!("# CHECK: {LOAD_ONLY}\n")),
+        Some(Migration::Both) | None => {}
+    }
+    let said_once = common.lines();
+    if !said_once.is_empty() {
+        text.push('\n');
+    }
+    for line in said_once {
+        add(&mut text, format_args!("# {}\n", one_line(&line)));
+    }
     for proposal in draft.proposals {
-        table(&mut text, proposal);
+        table(&mut text, proposal, &common);
     }
     text
 }
 
+fn to_fill_in(text: &mut String, proposals: &[Proposal]) {
+    let is_open = |of: &str| {
+        let mut gaps = proposals.iter().flat_map(Proposal::gaps);
+        gaps.any(|gap| gap.starts_with(of))
+    };
+    let (keys, columns) = (is_open("keys"), is_open("columns"));
+    if keys || columns {
+        text.push_str(NOT_COMPLETE);
+    }
+    if keys {
+        text.push_str(KEYS_TO_FILL_IN);
+    }
+    if columns {
+        text.push_str(COLUMNS_TO_FILL_IN);
+    }
+}
+
+fn known_endpoint(text: &mut String, endpoint: &EndpointSettings) {
+    text.push_str(DMS_KNOWN);
+    for member in &endpoint.unknown {
+        let member = one_line(member);
+        add(text, format_args!("# CHECK: a setting that dmslake does not know: {member}\n"));
+    }
+    let missing = endpoint.settings.what_never_arrives();
+    for doubt in endpoint.doubts.iter().map(String::as_str).chain(missing) {
+        add(text, format_args!("# CHECK: {}\n", one_line(doubt)));
+    }
+    for (name, value) in &endpoint.section {
+        add(text, format_args!("{name} = {value}\n"));
+    }
+}
+
 fn unknown_endpoint(text: &mut String, proposals: &[Proposal]) {
     text.push_str(DMS_UNKNOWN);
+    if proposals.iter().any(|proposal| proposal.header == Header::Found) {
+        text.push_str(HEADER_FOUND);
+    }
     match proposals.iter().find_map(|proposal| proposal.timestamp.as_ref()) {
         Some(name) => add(
             text,
             format_args!(
-                "# CHECK: it stands in front, required, as only DMS's own timestamp column does.\n\
+                "# CHECK: it stands in front, as DMS's own timestamp column does.\n\
                  timestamp_column_name = {}\n",
                 quoted(name)
             ),
@@ -127,109 +208,6 @@ fn add(text: &mut String, part: std::fmt::Arguments<'_>) {
     text.write_fmt(part).expect("a String takes all");
 }
 
-fn table(text: &mut String, proposal: &Proposal) {
-    add(text, format_args!("\n# {}: {}\n", one_line(&proposal.name.to_string()), proposal.about));
-    for remark in &proposal.remarks {
-        add(text, format_args!("# CHECK: {}\n", one_line(remark)));
-    }
-    add(text, format_args!("[[table]]\nsource = {}\n", source(&proposal.name)));
-    keys(text, &proposal.keys);
-    if !proposal.control.is_empty() {
-        text.push_str("# read, but not stored unless named in store = […]:\n");
-        for column in &proposal.control {
-            add(text, format_args!("#   {}\n", one_line(column)));
-        }
-    }
-    renames(text, &proposal.columns);
-    columns(text, proposal);
-}
-
-/// `schema.table`, or both apart where a dot in the schema would be taken for the one between.
-fn source(name: &TableName) -> String {
-    if name.schema.contains('.') {
-        let (schema, table) = (quoted(&name.schema), quoted(&name.table));
-        return format!("{{ schema = {schema}, table = {table} }}");
-    }
-    quoted(&name.to_string())
-}
-
-fn keys(text: &mut String, keys: &Keys) {
-    match keys {
-        Keys::Known(names) => {
-            let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
-            add(text, format_args!("keys = [{}]\n", names.join(", ")));
-        }
-        Keys::Guess(name) => add(
-            text,
-            format_args!(
-                "# FILL IN: the key; this is only a guess by the column's name:\n# keys = [{}]\n",
-                quoted(name)
-            ),
-        ),
-        Keys::Unknown => text.push_str(
-            "# FILL IN: the columns that identify a row (the primary key):\n# keys = []\n",
-        ),
-        Keys::None => text.push_str(
-            "# FILL IN: the source has no primary key. Name columns that identify a row:\n\
-             # keys = []\n# or, if rows are only ever inserted:\n# append_only = true\n",
-        ),
-    }
-}
-
-/// Spark refuses some characters in names that MySQL allows.
-fn renames(text: &mut String, columns: &[Column]) {
-    let stored = || columns.iter().filter(|column| !column.is_set_apart);
-    let mut taken: BTreeSet<String> = stored().map(|column| column.name.to_lowercase()).collect();
-    let mut renames = Vec::new();
-    for column in stored() {
-        if column.mysql_type.is_none() || refused_column_name(&column.name).is_none() {
-            continue;
-        }
-        let mut target: String = column.name.chars().map(allowed).collect();
-        while !taken.insert(target.to_lowercase()) {
-            target.push('_');
-        }
-        renames.push(format!("{} = {}", quoted(&column.name), quoted(&target)));
-    }
-    if !renames.is_empty() {
-        add(text, format_args!("rename = {{ {} }}\n", renames.join(", ")));
-    }
-}
-
-fn allowed(character: char) -> char {
-    if refused_column_name(character.encode_utf8(&mut [0; 4])).is_some() { '_' } else { character }
-}
-
-fn columns(text: &mut String, proposal: &Proposal) {
-    if proposal.columns.is_empty() {
-        return;
-    }
-    if proposal.columns.iter().any(|column| column.mysql_type.is_none()) {
-        text.push_str(
-            "# FILL IN: the source's columns in the order of the CSV fields with their MySQL types \
-             (as in\n# SHOW CREATE TABLE), then the columns that rules add. `dmslake init` does it \
-             for you with\n# --mysql for the former and --table-mappings for the latter.\n",
-        );
-    }
-    text.push_str("columns = [\n");
-    for column in &proposal.columns {
-        add(text, format_args!("    {}\n", line(column, &proposal.keys)));
-    }
-    text.push_str("]\n");
-}
-
-fn line(column: &Column, keys: &Keys) -> String {
-    let is_key = matches!(keys, Keys::Known(names) if names.contains(&column.name));
-    let nullable = if is_key { ", nullable = false" } else { "" };
-    let mysql_type = quoted(column.mysql_type.as_deref().unwrap_or(PLACEHOLDER));
-    let name = quoted(&column.name);
-    let remark = match &column.remark {
-        Some(remark) => format!("  # {}", one_line(remark)),
-        None => String::new(),
-    };
-    format!("{{ name = {name}, type = {mysql_type}{nullable} }},{remark}")
-}
-
 /// A comment ends with its line, and names may hold anything.
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
@@ -242,7 +220,8 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::load;
+    use crate::cli::init::proposal::{Column, Keys};
+    use crate::config::{TableName, load};
 
     fn column(name: &str, mysql_type: Option<&str>) -> Column {
         Column {
@@ -253,23 +232,25 @@ mod tests {
         }
     }
 
-    fn text(keys: Keys, columns: Vec<Column>) -> String {
-        let proposal = Proposal {
-            name: TableName { schema: "my.shop".into(), table: "order\nlines".into() },
-            about: "CSV".into(),
+    fn proposal(keys: Keys, columns: Vec<Column>) -> Proposal {
+        let name = TableName { schema: "my.shop".into(), table: "order\nlines".into() };
+        Proposal {
             keys,
             columns,
-            control: vec!["Op: the\noperation".into()],
-            timestamp: None,
+            control: vec!["Op (the\noperation)".into()],
             remarks: vec!["line\nbreak".into()],
-        };
-        let section = toml::Table::from_iter([("csv_delimiter".to_owned(), "\t".into())]);
+            ..Proposal::blank(name, "CSV".into())
+        }
+    }
+
+    fn text(proposals: &[Proposal]) -> String {
+        let endpoint = EndpointSettings::parse(r#"{ "CsvDelimiter": "\t", "New\nSwitch": 1 }"#);
         render(&Draft {
             staging: "s3://bucket/\"dms\"",
             lake: "lake",
-            dms: Some(&section),
+            endpoint: Some(&endpoint.expect("settings")),
             mappings: None,
-            proposals: &[proposal],
+            proposals,
         })
     }
 
@@ -280,7 +261,7 @@ mod tests {
             column("unit price", Some("decimal(10,2)")),
             column("unit_price", Some("enum('a''b','\"')")),
         ];
-        let text = text(Keys::Known(vec!["id".into()]), columns);
+        let text = text(&[proposal(Keys::Known(vec!["id".into()]), columns)]);
         let settings = load::parse(&text).expect(&text);
         let table = &settings.tables[0];
         assert_eq!(settings.staging, "s3://bucket/\"dms\"");
@@ -295,13 +276,39 @@ mod tests {
     fn what_is_not_complete_says_so_and_is_refused() {
         for (keys, mysql_type) in [
             (Keys::Known(vec!["id".into()]), None),
-            (Keys::Guess("id".into()), Some("int")),
+            (Keys::Guess(vec!["id".into()], "why"), Some("int")),
             (Keys::Unknown, Some("int")),
             (Keys::None, Some("int")),
         ] {
-            let text = text(keys, vec![column("id", mysql_type)]);
-            assert!(text.contains("NOT COMPLETE") && text.contains("# FILL IN:"), "{text}");
+            let text = text(&[proposal(keys, vec![column("id", mysql_type)])]);
+            assert!(text.contains("NOT COMPLETE") && text.contains("# FILL IN"), "{text}");
             load::parse(&text).expect_err(&text);
         }
+    }
+
+    #[test]
+    fn what_many_tables_have_in_common_is_said_once() {
+        let tables: Vec<Proposal> = (0..300)
+            .map(|number| {
+                let mut columns: Vec<Column> =
+                    (0..9).map(|n| column(&format!("c{n}"), Some("varchar(80)"))).collect();
+                columns.push(Column {
+                    remark: Some("a rule adds it".into()),
+                    ..column("seq", Some("varchar(35)"))
+                });
+                let mut table = proposal(Keys::Known(vec!["c0".into()]), columns);
+                table.name.table = format!("t{number}");
+                table
+            })
+            .collect();
+        let text = text(&tables);
+        for once in ["line break", "Op (the operation)", "a rule adds it"] {
+            assert_eq!(text.matches(once).count(), 1, "{once}");
+        }
+        let lines = text.lines().count();
+        assert!(lines < 300 * 13, "{lines} lines, more than twelve for a table of ten columns");
+        let settings = load::parse(&text).expect("it is complete");
+        assert!(settings.tables.iter().all(|table| table.columns.len() == 10));
+        assert!(text.contains("# CHECK: [1]"), "at each table that it is about");
     }
 }

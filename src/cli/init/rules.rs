@@ -40,6 +40,8 @@ impl Added {
 pub(super) struct Sight {
     /// The source: they are those of the proposal.
     pub(super) is_declared: bool,
+    /// Whether it is known which table of the source it is.
+    pub(super) is_named: bool,
     /// A staged object, as they are after the rules.
     pub(super) is_shown: bool,
 }
@@ -74,6 +76,34 @@ pub(super) fn apply(
     proposal.remarks.append(&mut table.remarks);
     proposal.columns = table.own.into_iter().map(|own| own.column).collect();
     table.added
+}
+
+/// Names of before images that only key columns have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyImages {
+    /// The rule's id.
+    pub(super) id: String,
+    /// What stands before a column's name.
+    pub(super) prefix: String,
+    /// What stands behind it.
+    pub(super) suffix: String,
+}
+
+/// The rule that adds before images of the key to a table, if none adds those of other columns.
+pub(super) fn key_images(source: &TableName, mappings: &TableMappings) -> Option<KeyImages> {
+    let mut found = None;
+    for rule in mappings.of_table(&source.schema, &source.table) {
+        let Action::AddBeforeImages(images) = &rule.action else { continue };
+        if !images.keys_only {
+            return None;
+        }
+        found.get_or_insert_with(|| KeyImages {
+            id: rule.id.clone(),
+            prefix: images.prefix.clone(),
+            suffix: images.suffix.clone(),
+        });
+    }
+    found
 }
 
 /// A column of the source.
@@ -117,7 +147,7 @@ impl Ruled<'_> {
                 self.remark(rule, format!("({what}): compare with an object what it changes"));
             }
             Action::Rename { level: Level::Schema | Level::Table, .. } => {
-                if !self.sight.is_declared {
+                if !self.sight.is_named {
                     self.remark(
                         rule,
                         "changes names of folders: what rules make of a table is known by its \
@@ -244,7 +274,7 @@ mod tests {
             let (name, mysql_type) = (name.to_owned(), Some(mysql_type.to_owned()));
             proposal.columns.push(Column { name, mysql_type, remark: None, is_set_apart: false });
         }
-        let sight = Sight { is_declared: true, is_shown: false };
+        let sight = Sight { is_declared: true, is_named: true, is_shown: false };
         let added = apply(&mut proposal, &source, &mappings.expect("valid rules"), sight);
         let columns = proposal.columns.iter().chain(added.iter().filter_map(Added::column));
         let columns = columns

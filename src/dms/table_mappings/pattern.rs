@@ -59,6 +59,19 @@ impl Pattern {
         Self(vec![Part::Text])
     }
 
+    /// The one name that fits, if only one does.
+    #[must_use]
+    pub fn only_name(&self) -> Option<String> {
+        let only = |part: &Part| match part {
+            Part::Ranges(ranges) => match ranges.as_slice() {
+                [(first, last)] if first == last => Some(*first),
+                _ => None,
+            },
+            Part::Text => None,
+        };
+        self.0.iter().map(only).collect()
+    }
+
     /// Whether a name fits.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
@@ -170,6 +183,11 @@ mod tests {
         ];
         for (pattern, name, expected) in cases {
             assert_eq!(Pattern::parse(pattern).matches(name), expected, "{pattern} on {name}");
+        }
+        assert_eq!(Pattern::parse("a[_]b").only_name().as_deref(), Some("a_b"));
+        assert_eq!(Pattern::exact("a%").only_name().as_deref(), Some("a%"));
+        for several in ["a_b", "a%", "[ab]"] {
+            assert_eq!(Pattern::parse(several).only_name(), None, "{several}");
         }
     }
 }

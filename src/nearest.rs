@@ -1,0 +1,51 @@
+//! Which of the names that there are a person may have meant.
+
+/// So many characters may be wrong in a name that is taken for another.
+const NEAR: usize = 2;
+
+/// All the names that there are: those that are near first, the nearest before the others, then
+/// the rest in the order of the alphabet.
+pub(crate) fn nearest_first<T: AsRef<str> + Ord>(
+    wanted: &str,
+    names: impl IntoIterator<Item = T>,
+) -> Vec<T> {
+    let mut names: Vec<T> = names.into_iter().collect();
+    names.sort_unstable();
+    // Stable, so that what is equally near stays in the order of the alphabet.
+    names.sort_by_cached_key(|name| distance(wanted, name.as_ref()).min(NEAR + 1));
+    names
+}
+
+/// Whether one of two names is likely to be the other, misspelled.
+pub(crate) fn is_near(wanted: &str, name: &str) -> bool {
+    distance(wanted, name) <= NEAR
+}
+
+/// How many characters to insert, remove or replace to make one text of the other; letter case
+/// aside.
+fn distance(left: &str, right: &str) -> usize {
+    let (left, right) = (left.to_lowercase(), right.to_lowercase());
+    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
+    for (position, character) in left.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = position + 1;
+        for (column, other) in right.chars().enumerate() {
+            let replaced = diagonal + usize::from(character != other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[right.chars().count()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_stands_first_and_none_is_left_out() {
+        let names = ["columns", "append_only", "keys", "source"];
+        assert_eq!(nearest_first("key", names), ["keys", "append_only", "columns", "source"]);
+        assert!(is_near("key", "keys") && is_near("KEYS", "keys") && !is_near("key", "source"));
+    }
+}

@@ -1,0 +1,96 @@
+//! Tables whose names begin like those of hidden folders, through every command that looks for
+//! tables.
+
+use std::path::Path;
+
+use dmslake::config::load;
+use serde_json::{Value, json};
+
+use super::{read, run, write};
+
+const JOIN: &str = "message dms { OPTIONAL INT64 A; OPTIONAL INT64 B; }";
+
+/// What Prisma, a partition and MySQL's freedom bring, and what is nobody's table.
+fn stage(home: &Path) {
+    let staging = home.join("staging");
+    for table in ["_CategoryToPost", "_prisma_migrations", ".dotted", "orders"] {
+        let folder = staging.join("shop").join(table);
+        write(&folder.join("LOAD00000001.csv"), "1,a\n2,b\n");
+    }
+    write(&staging.join("_app/_p/_p0/LOAD00000001.csv"), "1,a\n");
+    for nobodys in [
+        "_temporary/0/part-00000.csv",
+        "shop/_temporary/0/_SUCCESS",
+        ".git/objects/ab",
+        "shop/awsdms_status/LOAD00000001.csv",
+        "_quarantine/shop/LOAD00000001.csv",
+        "_dmslake/shop/LOAD00000001.csv",
+        "s3_validation_failures_v1/shop/LOAD00000001.csv",
+    ] {
+        write(&staging.join(nobodys), "?");
+    }
+}
+
+const TABLES: [&str; 5] =
+    ["_app._p", "shop..dotted", "shop._CategoryToPost", "shop._prisma_migrations", "shop.orders"];
+
+#[test]
+fn init_proposes_them() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    stage(home.path());
+    let folder = home.path().join("staging/shop/_CategoryToPost");
+    std::fs::remove_file(folder.join("LOAD00000001.csv")).expect("it is there");
+    write(&folder.join("LOAD00000001.parquet"), super::init::parquet(JOIN));
+    let done = run(home.path(), &super::init::INIT);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let text = read(&home.path().join("dmslake.toml"));
+    let sources: Vec<&str> = text.lines().filter(|line| line.starts_with("source = ")).collect();
+    let expected: Vec<String> =
+        TABLES.iter().map(|table| format!("source = \"{table}\"")).collect();
+    assert_eq!(sources, expected, "{text}");
+}
+
+/// Names every table as staged, applies them, and says what the lines of JSON said.
+fn apply(home: &Path, tables: &[&str]) -> Vec<Value> {
+    let mut text =
+        "staging = \"staging\"\nlake = \"lake\"\n[defaults]\nkeys = [\"id\"]\ncolumns = [\
+        { name = \"id\", type = \"int\" }, { name = \"v\", type = \"text\" }]\n"
+            .to_owned();
+    for table in tables {
+        text.extend(["[[table]]\nsource = \"", table, "\"\n"]);
+    }
+    load::parse(&text).expect(&text);
+    write(&home.join("dmslake.toml"), text);
+    let done = run(home, &["apply", "--json"]);
+    done.out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+#[test]
+fn apply_names_and_applies_them() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    stage(home.path());
+    let lines = apply(home.path(), &["shop.orders"]);
+    assert_eq!(lines[1], json!({ "unconfigured": &TABLES[..4] }), "{lines:?}");
+
+    let lines = apply(home.path(), &TABLES);
+    assert_eq!(lines[5], json!({ "unconfigured": [] }), "{lines:?}");
+    let inserted: Vec<&Value> = lines[..5].iter().map(|line| &line["inserted"]).collect();
+    assert_eq!(inserted, [1, 2, 2, 2, 0], "{lines:?}");
+    assert!(home.path().join("lake/shop/_CategoryToPost/_delta_log").is_dir(), "as it is called");
+}
+
+#[test]
+fn schemas_that_mean_something_else_in_the_lake_are_refused() {
+    for (source, told) in [
+        ("_quarantine.orders", "_quarantine is no schema"),
+        ("_dmslake.orders", "_dmslake is no schema"),
+        ("shop._delta_log", "a folder _delta_log makes"),
+        ("_delta_log.orders", "a folder _delta_log makes"),
+    ] {
+        let text = format!(
+            "staging = \"a\"\nlake = \"b\"\n[[table]]\nsource = \"{source}\"\nkeys = [\"id\"]"
+        );
+        let error = load::parse(&text).expect_err(source);
+        assert!(error.message().contains(told), "{error}");
+    }
+}

@@ -1,0 +1,3 @@
+//! Each message says what to do, and what it says is carried out here, and works.
+
+mod configuration;
