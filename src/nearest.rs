@@ -21,6 +21,11 @@ pub(crate) fn is_near(wanted: &str, name: &str) -> bool {
     distance(wanted, name) <= NEAR
 }
 
+/// The name that is likely to be the wanted one, misspelled.
+pub(crate) fn nearest<'a, T: AsRef<str> + Ord>(wanted: &str, names: &'a [T]) -> Option<&'a T> {
+    nearest_first(wanted, names).into_iter().find(|name| is_near(wanted, name.as_ref()))
+}
+
 /// How many characters to insert, remove or replace to make one text of the other; letter case
 /// aside.
 fn distance(left: &str, right: &str) -> usize {

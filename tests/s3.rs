@@ -90,7 +90,7 @@ async fn a_table_with_a_space_in_its_name_is_loaded_changed_and_held_on_s3() {
     shop.moto.put("dms/shop/other/LOAD00000001.csv", "1\n").await;
     let (code, table, last) = shop.apply();
     assert_eq!((code, &table["status"]), (0, &json!("ok")), "{table}");
-    assert_eq!(last, json!({"unconfigured": ["shop.other"]}));
+    assert_eq!(last, json!({"absent": [], "unconfigured": ["shop.other"]}));
     assert_eq!(shop.rows().await, [row(1, "A"), row(3, "c")]);
 
     let (code, again, _) = shop.apply();

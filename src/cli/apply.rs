@@ -28,6 +28,7 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
     let reports = Reports::begin(screen, arguments.json, width, said)?;
 
     let mut exit = Exit::Done;
+    let mut absent = Vec::new();
     for (position, table) in chosen.tables.iter().enumerate() {
         if chosen.is_stopped(position, screen) {
             return Ok(Exit::Attention);
@@ -37,7 +38,10 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
             chosen.pipeline.apply(table, &Scope::Everything, &chosen.limits, &progress).await;
         drop(progress);
         reports.table(&report)?;
-        if !report.is_caught_up() {
+        if report.absent {
+            absent.push(report.table.clone());
+        }
+        if report.absent || !report.is_caught_up() {
             exit = Exit::Attention;
         }
     }
@@ -46,6 +50,6 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
         screen.complain(&refused_order(object));
         exit = Exit::Attention;
     }
-    reports.unconfigured(&staged.unconfigured)?;
+    reports.rest(&absent, &staged.unconfigured)?;
     Ok(exit)
 }

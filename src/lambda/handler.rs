@@ -12,6 +12,7 @@ use super::{Answer, ApplyTables, Deadline, Warm};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::event::{self, Content, Invocation, Route};
+use crate::nearest::nearest;
 
 /// Handles an event with the configuration as it stands now.
 ///
@@ -59,6 +60,10 @@ pub async fn answer(
     }
     let reports = apply_all(tables, &route.work, deadline, clock).await;
     let unconfigured = unconfigured(tables, &route, deadline, clock).await;
+    for report in reports.iter().filter(|report| report.absent && route.is_sweep) {
+        let nearest = nearest(&report.table, &unconfigured);
+        warn!(table = report.table, nearest, "nothing is staged, and there is no table");
+    }
     let maintenance =
         if route.is_sweep { maintain_all(tables, deadline, clock).await } else { Vec::new() };
     match invocation {

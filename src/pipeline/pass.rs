@@ -60,6 +60,7 @@ impl Run<'_> {
             None => self.list(&staging, ledger, scope).await?,
         };
         let beginning = self.begin(opened.as_ref(), &staging, &listing).await?;
+        self.report.absent = opened.is_none() && listing.objects.is_empty();
         let opened = opened.map(|table| match &beginning {
             Some(beginning) => table.beginning_with(&beginning.ledger),
             None => table,

@@ -53,6 +53,8 @@ pub struct TableReport {
     pub foreign_commits: Vec<ForeignCommit>,
     /// Objects not applied yet.
     pub pending: u64,
+    /// Whether there is neither a table nor an object that is staged for it.
+    pub absent: bool,
     /// Seconds since the oldest object that is not applied, pending or late, was staged; 0 if
     /// there is none.
     pub oldest_pending_seconds: u64,

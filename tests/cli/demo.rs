@@ -54,7 +54,7 @@ fn nothing_is_left_to_apply(home: &Path) {
     let again = run(home, &["apply", "--config", CONFIGURATION, "--json"]);
     assert_eq!(again.code, Some(0), "{again:?}");
     let lines: Vec<&str> = again.out.lines().collect();
-    assert_eq!(lines.last(), Some(&"{\"unconfigured\":[]}"));
+    assert_eq!(lines.last(), Some(&"{\"absent\":[],\"unconfigured\":[]}"));
     for (line, table) in lines.iter().zip(["shop.customers", "shop.orders", "shop.order_items"]) {
         let report: Value = serde_json::from_str(line).expect("JSON");
         let mut keys = KEYS.to_vec();
@@ -93,7 +93,7 @@ fn strangers_are_named(home: &Path) {
     write(&staging.join("orders/copy of LOAD00000001.parquet"), "?");
     let named = run(home, &["apply", "--config", CONFIGURATION, "--json"]);
     assert_eq!(named.code, Some(0), "neither is an error: {named:?}");
-    assert!(named.out.ends_with("{\"unconfigured\":[\"shop.invoices\"]}\n"), "{named:?}");
+    assert!(named.out.ends_with("{\"absent\":[],\"unconfigured\":[\"shop.invoices\"]}\n"), "{named:?}");
     let foreign = "\"foreign\":[\"copy of LOAD00000001.parquet\"]";
     let has_foreign = named.out.contains("copy of LOAD00000001.parquet\"]");
     assert!(has_foreign, "{foreign} in {named:?}");

@@ -70,10 +70,10 @@ fn apply_names_and_applies_them() {
     let home = tempfile::tempdir().expect("a temporary folder");
     stage(home.path());
     let lines = apply(home.path(), &["shop.orders"]);
-    assert_eq!(lines[1], json!({ "unconfigured": &TABLES[..4] }), "{lines:?}");
+    assert_eq!(lines[1], json!({ "absent": [], "unconfigured": &TABLES[..4] }), "{lines:?}");
 
     let lines = apply(home.path(), &TABLES);
-    assert_eq!(lines[5], json!({ "unconfigured": [] }), "{lines:?}");
+    assert_eq!(lines[5], json!({ "absent": [], "unconfigured": [] }), "{lines:?}");
     let inserted: Vec<&Value> = lines[..5].iter().map(|line| &line["inserted"]).collect();
     assert_eq!(inserted, [1, 2, 2, 2, 0], "{lines:?}");
     assert!(home.path().join("lake/shop/_CategoryToPost/_delta_log").is_dir(), "as it is called");

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::cli::output::{Align, Grid, Screen, count, plural, seconds};
 use crate::config::TableName;
 use crate::error::{Error, ErrorKind, Result};
+use crate::nearest::nearest;
 use crate::pipeline::{Status, TableReport};
 
 const HEADINGS: [(&str, Align); 11] = [
@@ -40,9 +41,18 @@ enum Form {
     Human(Grid),
 }
 
+/// The last line of JSON.
 #[derive(Serialize)]
-struct Unconfigured {
+struct Rest {
+    absent: Vec<Absent>,
     unconfigured: Vec<String>,
+}
+
+/// A table of which there is nothing, and the staged one that may be meant.
+#[derive(Serialize)]
+struct Absent {
+    table: String,
+    nearest: Option<String>,
 }
 
 impl<'a> Reports<'a> {
@@ -75,16 +85,30 @@ impl<'a> Reports<'a> {
         }
     }
 
-    /// The last line: staged tables that no `[[table]]` takes.
-    pub(super) fn unconfigured(&self, tables: &[TableName]) -> Result<()> {
-        let names: Vec<String> = tables.iter().map(TableName::to_string).collect();
-        match &self.form {
-            Form::Json => self.json(&Unconfigured { unconfigured: names }),
-            Form::Human(_) if names.is_empty() => Ok(()),
-            Form::Human(_) => {
-                self.screen.line(format_args!("staged, but in no [[table]]: {}", names.join(", ")))
-            }
+    /// What is known of all tables together: those of which there is nothing, and staged tables that
+    /// no `[[table]]` takes.
+    pub(super) fn rest(&self, absent: &[String], unconfigured: &[TableName]) -> Result<()> {
+        let names: Vec<String> = unconfigured.iter().map(TableName::to_string).collect();
+        if let Form::Json = &self.form {
+            let absent = absent.iter().map(|table| {
+                let nearest = nearest(table, &names).cloned();
+                Absent { table: table.clone(), nearest }
+            });
+            return self.json(&Rest { absent: absent.collect(), unconfigured: names });
         }
+        for table in absent {
+            let meant = match nearest(table, &names) {
+                Some(name) => format!("did you mean {name}, which is staged?"),
+                None => "if it is empty at the source, it comes with its first row".to_owned(),
+            };
+            self.screen.line(format_args!(
+                "{table}: nothing is staged for it, and there is no table; {meant}"
+            ))?;
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.screen.line(format_args!("staged, but in no [[table]]: {}", names.join(", ")))
     }
 
     fn json(&self, value: &impl Serialize) -> Result<()> {
