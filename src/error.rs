@@ -4,11 +4,16 @@
 //! in [`crate::disposition`]. Expected outcomes (nothing to do, already applied, lost the
 //! race) are values and never appear here.
 
+mod store;
+
 use std::error::Error as StdError;
 use std::fmt;
 
 use datafusion::error::DataFusionError;
 use serde::Serialize;
+
+pub(crate) use store::{NoCredentials, is_missing};
+use store::{Refusal, began_in_store, causes};
 
 /// Result of every fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -117,6 +122,18 @@ impl Error {
         self
     }
 
+    /// The same without its cause, which stays with whoever has it.
+    fn told_again(&self) -> Self {
+        let Self { kind, message, context, remedy, source: _ } = self;
+        Self {
+            kind: *kind,
+            message: message.clone(),
+            context: context.clone(),
+            remedy: remedy.clone(),
+            source: None,
+        }
+    }
+
     /// What the caller does next.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -174,30 +191,57 @@ impl StdError for Error {
 }
 
 impl From<object_store::Error> for Error {
-    /// Not-found, precondition and everything else of a store are transient to its caller:
-    /// whoever expects one of them as an outcome matches it before converting.
+    /// [`ErrorKind::StoreRefused`] for what no repetition mends. Not-found, precondition and
+    /// everything else of a store are transient to its caller: whoever expects one of them as an
+    /// outcome matches it before converting.
     fn from(source: object_store::Error) -> Self {
-        Self::new(ErrorKind::Unavailable, "the object store did not answer as expected")
-            .because(source)
+        let outage = "the object store did not answer as expected";
+        of_library(source, outage, (ErrorKind::Unavailable, outage))
     }
 }
 
-/// Whether a failure of a library began in the store: such a failure may pass later, whatever
-/// the library calls it.
-fn began_in_store(error: &(dyn StdError + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        let of_kernel = error.downcast_ref::<buoyant_kernel::Error>();
-        if error.is::<object_store::Error>()
-            || error.is::<std::io::Error>()
-            // It does not tell its source.
-            || matches!(of_kernel, Some(buoyant_kernel::Error::ObjectStore(_)))
-        {
-            return true;
-        }
-        cause = error.source();
+/// The refusal of a store that stands among the causes of an error, if one does. Its own text is
+/// not kept: it is long, and may hold what no log should.
+pub(crate) fn refusal(error: &(dyn StdError + 'static)) -> Option<Error> {
+    Refusal::of(error).map(refused)
+}
+
+/// The refusal of a service of AWS that answered with this code.
+pub(crate) fn refusal_of_code(code: &str) -> Option<Error> {
+    Refusal::of_code(code).map(refused)
+}
+
+/// The refusal where nobody listens, or where there are no credentials to ask with.
+pub(crate) fn refusal_without_answer(has_credentials: bool) -> Error {
+    refused(Refusal::without_answer(has_credentials))
+}
+
+fn refused(refusal: Refusal) -> Error {
+    let Refusal { sentence, remedy, address, answer } = refusal;
+    let circumstances = [("address", address), ("answer", answer)];
+    let error = Error::new(ErrorKind::StoreRefused, sentence).with_remedy(remedy);
+    circumstances.into_iter().fold(error, |error, (name, value)| match value {
+        Some(value) => error.with(name, value),
+        None => error,
+    })
+}
+
+/// What a failure of a library is: a refusal or an outage of the store where it began there, else
+/// what the library makes of it.
+fn of_library<E>(source: E, outage: &str, otherwise: (ErrorKind, &str)) -> Error
+where
+    E: StdError + Send + Sync + 'static,
+{
+    let ours = causes(&source).find_map(|cause| cause.downcast_ref::<Error>());
+    if let Some(ours) = ours {
+        return ours.told_again();
     }
-    false
+    if let Some(refused) = refusal(&source) {
+        return refused;
+    }
+    let (kind, message) =
+        if began_in_store(&source) { (ErrorKind::Unavailable, outage) } else { otherwise };
+    Error::new(kind, message).because(source)
 }
 
 impl From<tokio::task::JoinError> for Error {
@@ -215,27 +259,25 @@ impl From<buoyant_kernel::Error> for Error {
 }
 
 impl From<arrow::error::ArrowError> for Error {
-    /// [`ErrorKind::Unavailable`] if it began in the store, else [`ErrorKind::Internal`].
+    /// As the store failed if it began there, else [`ErrorKind::Internal`].
     fn from(source: arrow::error::ArrowError) -> Self {
-        let kind =
-            if began_in_store(&source) { ErrorKind::Unavailable } else { ErrorKind::Internal };
-        Self::new(kind, "an Arrow computation failed").because(source)
+        let message = "an Arrow computation failed";
+        of_library(source, message, (ErrorKind::Internal, message))
     }
 }
 
 impl From<parquet::errors::ParquetError> for Error {
-    /// A data file that cannot be read: [`ErrorKind::Unavailable`] if it began in the store, else
-    /// [`ErrorKind::TableCorrupt`].
+    /// A data file that cannot be read: an error of ours as it went in, as the store failed if it
+    /// began there, else [`ErrorKind::TableCorrupt`].
     fn from(source: parquet::errors::ParquetError) -> Self {
-        let kind =
-            if began_in_store(&source) { ErrorKind::Unavailable } else { ErrorKind::TableCorrupt };
-        Self::new(kind, "a data file could not be read as Parquet").because(source)
+        let message = "a data file could not be read as Parquet";
+        of_library(source, message, (ErrorKind::TableCorrupt, message))
     }
 }
 
 impl From<DataFusionError> for Error {
-    /// An error of ours comes out of a plan as it went in. Else [`ErrorKind::Unavailable`] if it
-    /// began in the store, and [`ErrorKind::Internal`].
+    /// An error of ours comes out of a plan as it went in. Else as the store failed if it began
+    /// there, and [`ErrorKind::Internal`].
     fn from(source: DataFusionError) -> Self {
         let source = match source {
             DataFusionError::External(inner) => match inner.downcast::<Self>() {
@@ -244,27 +286,24 @@ impl From<DataFusionError> for Error {
             },
             other => other,
         };
-        let kind =
-            if began_in_store(&source) { ErrorKind::Unavailable } else { ErrorKind::Internal };
-        Self::new(kind, "a query plan failed").because(source)
+        let message = "a query plan failed";
+        of_library(source, message, (ErrorKind::Internal, message))
     }
 }
 
 impl From<deltalake::DeltaTableError> for Error {
-    /// Commit conflicts become [`ErrorKind::Conflict`], what began in the store
-    /// [`ErrorKind::Unavailable`], everything else [`ErrorKind::TableCorrupt`].
+    /// Commit conflicts become [`ErrorKind::Conflict`], what began in the store is as the store
+    /// failed, everything else [`ErrorKind::TableCorrupt`].
     fn from(source: deltalake::DeltaTableError) -> Self {
         use deltalake::DeltaTableError as Delta;
-        let (kind, message) = match &source {
-            Delta::Transaction { .. } | Delta::VersionAlreadyExists(_) => {
-                (ErrorKind::Conflict, "another commit came first")
-            }
-            error if began_in_store(error) => {
-                (ErrorKind::Unavailable, "the lake did not answer as expected")
-            }
-            _ => (ErrorKind::TableCorrupt, "the Delta table could not be read or written"),
-        };
-        Self::new(kind, message).because(source)
+        if let Delta::Transaction { .. } | Delta::VersionAlreadyExists(_) = &source {
+            return Self::new(ErrorKind::Conflict, "another commit came first").because(source);
+        }
+        of_library(
+            source,
+            "the lake did not answer as expected",
+            (ErrorKind::TableCorrupt, "the Delta table could not be read or written"),
+        )
     }
 }
 

@@ -29,7 +29,7 @@ use crate::error::Result;
 use crate::maintenance::{Maintenance, MaintenanceReport, maintain};
 use crate::pipeline::budget::memory_budget;
 use crate::source::{Survey, survey};
-use crate::storage::{Location, RequestCounter, encode_segment};
+use crate::storage::{Location, RequestCounter, encode_segment, probe};
 use crate::table::{self, LakeTable, StateObject};
 
 /// The components that apply tables: where objects come from, where tables stand, and time.
@@ -71,9 +71,25 @@ impl Pipeline {
     /// # Errors
     /// `Config` if one of them cannot be opened.
     pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self> {
-        let staging = Location::open(&settings.staging).await?;
-        let lake = Location::open(&settings.lake).await?;
+        let staging = Location::open_staging(&settings.staging).await?;
+        let lake = Location::open_lake(&settings.lake).await?;
         Ok(Self::new(Arc::new(settings), staging, lake, clock))
+    }
+
+    /// Whether staging can be used at all; see [`probe`].
+    ///
+    /// # Errors
+    /// `StoreRefused` if it cannot.
+    pub async fn probe_staging(&self) -> Result<()> {
+        probe(&self.settings.staging).await
+    }
+
+    /// Whether the lake can be used at all; see [`probe`].
+    ///
+    /// # Errors
+    /// `StoreRefused` if it cannot.
+    pub async fn probe_lake(&self) -> Result<()> {
+        probe(&self.settings.lake).await
     }
 
     /// The configuration.

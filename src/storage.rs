@@ -7,20 +7,25 @@
 mod requests;
 
 use std::fmt::{self, Write as _};
+use std::path::{Component, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use futures::StreamExt as _;
 use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{CredentialProvider, ObjectStore};
+use object_store::{BackoffConfig, CredentialProvider, ObjectStore, RetryConfig};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 pub(crate) use requests::RequestCounter;
 pub use requests::Requests;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, NoCredentials, Result};
 
 /// The kind of a store decides what identifies an object: an ETag on S3, content on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +34,18 @@ pub enum StoreKind {
     S3,
     /// A local file system.
     File,
+}
+
+impl StoreKind {
+    /// A path of such a store as a person writes it: the key on S3, with the slash before it on a
+    /// disk.
+    #[must_use]
+    pub fn shown(self, path: &Path) -> String {
+        match self {
+            Self::S3 => path.to_string(),
+            Self::File => format!("/{path}"),
+        }
+    }
 }
 
 /// A folder in a store.
@@ -42,20 +59,61 @@ pub struct Location {
 
 impl Location {
     /// Opens `s3://bucket/prefix`, `file:///folder` or a plain path, which is created if absent.
+    /// Only the second is a URL, in which signs may be encoded: what stands behind the bucket is
+    /// the prefix as S3 has it, sign by sign.
     ///
     /// # Errors
     /// `Config` if the URI is not understood or the folder cannot be made.
     pub async fn open(uri: &str) -> Result<Self> {
-        match Url::parse(uri) {
-            Ok(url) if matches!(url.scheme(), "s3" | "s3a") => Self::open_s3(&url).await,
-            Ok(url) if url.scheme() == "file" => {
-                let path = url.to_file_path().map_err(|()| unusable(uri))?;
-                Self::open_folder(&path)
-            }
-            // A scheme of one letter is a drive, not a scheme.
-            Ok(url) if url.scheme().len() > 1 => Err(unusable(uri)),
-            _ => Self::open_folder(std::path::Path::new(uri)),
+        if is_on_s3(uri) {
+            return Self::open_s3(uri, RetryConfig::default()).await;
         }
+        Self::open_folder(&folder_of(uri)?)
+    }
+
+    /// The same for a folder that DMS writes to, which is never made: where it is missing, its name
+    /// is wrong.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `StoreRefused` if there is no such folder.
+    pub async fn open_staging(uri: &str) -> Result<Self> {
+        if !is_on_s3(uri) && !folder_of(uri)?.is_dir() {
+            return Err(Error::new(
+                ErrorKind::StoreRefused,
+                "there is no staging folder of that name",
+            )
+            .with("location", uri)
+            .with_remedy("name the folder that DMS writes to in staging, and run again"));
+        }
+        Self::open(uri).await
+    }
+
+    /// The same for a folder of tables. The library decodes the path of a table once too often and
+    /// takes a backslash for a slash: it would write a table to one place and look for it in
+    /// another.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; `Config` if a table would not be found again.
+    pub async fn open_lake(uri: &str) -> Result<Self> {
+        let refused = |name: &str| {
+            let message =
+                "a table below a folder with % or \\ in its name would not be found again";
+            Error::new(ErrorKind::Config, message)
+                .with("location", name)
+                .with_remedy("name another folder in lake")
+        };
+        let named = match behind_s3(uri) {
+            Some(rest) => rest.to_owned(),
+            None => absolute(&folder_of(uri)?)?.to_string_lossy().into_owned(),
+        };
+        if named.contains(['%', '\\']) {
+            return Err(refused(uri));
+        }
+        let location = Self::open(uri).await?;
+        if location.prefix.as_ref().contains(['%', '\\']) {
+            return Err(refused(&location.uri())); // where `..` led to
+        }
+        Ok(location)
     }
 
     /// A location in a store that is already open; `url` must name the same place.
@@ -80,15 +138,22 @@ impl Location {
     fn open_folder(path: &std::path::Path) -> Result<Self> {
         let shown = path.display().to_string();
         std::fs::create_dir_all(path).map_err(|error| unusable(&shown).because(error))?;
-        let absolute = path.canonicalize().map_err(|error| unusable(&shown).because(error))?;
-        let url = Url::from_directory_path(&absolute).map_err(|()| unusable(&shown))?;
+        // What a person typed stays as it is, links too, but for `..`, which no URL can hold.
+        let has_parents = path.components().any(|part| part == Component::ParentDir);
+        let whole = if has_parents {
+            path.canonicalize().map_err(|error| unusable(&shown).because(error))?
+        } else {
+            absolute(path)?
+        };
+        let url = Url::from_directory_path(&whole).map_err(|()| unusable(&shown))?;
         Self::with_store(&url, StoreKind::File, Arc::new(LocalFileSystem::new()))
     }
 
-    async fn open_s3(url: &Url) -> Result<Self> {
-        let bucket = url.host_str().ok_or_else(|| unusable(url.as_str()))?;
+    async fn open_s3(uri: &str, retries: RetryConfig) -> Result<Self> {
+        let url = s3_url(uri).ok_or_else(|| unusable(uri))?;
+        let bucket = url.host_str().unwrap_or_default();
         let chain = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
+        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(retries);
         if let Some(region) = chain.region() {
             builder = builder.with_region(region.as_ref());
         }
@@ -102,8 +167,8 @@ impl Location {
         if let Some(provider) = chain.credentials_provider() {
             builder = builder.with_credentials(Arc::new(AwsChain { provider }));
         }
-        let store = builder.build().map_err(|error| unusable(url.as_str()).because(error))?;
-        Self::with_store(url, StoreKind::S3, Arc::new(store))
+        let store = builder.build().map_err(|error| unusable(uri).because(error))?;
+        Self::with_store(&url, StoreKind::S3, Arc::new(store))
     }
 
     /// The folder's URL; always ends with a slash.
@@ -157,10 +222,91 @@ impl Location {
     }
 }
 
+/// The folder that a `file://` URI or a plain path names.
+fn folder_of(uri: &str) -> Result<PathBuf> {
+    match Url::parse(uri) {
+        Ok(url) if url.scheme() == "file" => {
+            if url.query().is_some() || url.fragment().is_some() {
+                return Err(unusable(uri).with_remedy("write %3F for ? and %23 for # in it"));
+            }
+            url.to_file_path().map_err(|()| unusable(uri))
+        }
+        // A scheme of one letter is a drive, not a scheme.
+        Ok(url) if url.scheme().len() > 1 => Err(unusable(uri)),
+        _ => Ok(PathBuf::from(uri)),
+    }
+}
+
+fn absolute(path: &std::path::Path) -> Result<PathBuf> {
+    let shown = path.display().to_string();
+    std::path::absolute(path).map_err(|error| unusable(&shown).because(error))
+}
+
 /// Whether a URI names a place on S3.
 #[must_use]
 pub fn is_on_s3(uri: &str) -> bool {
-    Url::parse(uri).is_ok_and(|url| matches!(url.scheme(), "s3" | "s3a"))
+    behind_s3(uri).is_some()
+}
+
+fn behind_s3(uri: &str) -> Option<&str> {
+    ["s3://", "s3a://"].iter().find_map(|scheme| uri.strip_prefix(scheme))
+}
+
+/// The URL of `s3://bucket/prefix`, in which a prefix is encoded.
+fn s3_url(uri: &str) -> Option<Url> {
+    let (bucket, prefix) = behind_s3(uri).map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
+    let mut url = Url::parse(&format!("s3://{bucket}/")).ok()?;
+    let is_bucket = url.host_str() == Some(bucket) && url.path() == "/" && url.port().is_none();
+    let mut segments: Vec<&str> = prefix.trim_end_matches('/').split('/').collect();
+    if prefix.is_empty() {
+        segments.clear();
+    }
+    // They would be left out without a word.
+    if !is_bucket || segments.iter().any(|segment| ["", ".", ".."].contains(segment)) {
+        return None;
+    }
+    url.path_segments_mut().ok()?.pop_if_empty().extend(segments);
+    Some(url)
+}
+
+/// Looks once whether a place can be used at all. An outage is no matter of this: it may be over
+/// when a table is looked at. Nor is a folder: it was made when it was opened.
+///
+/// # Errors
+/// `StoreRefused` if the place cannot be used as it is named or as it lets us in, `Config` if it
+/// cannot be opened.
+pub async fn probe(uri: &str) -> Result<()> {
+    if !is_on_s3(uri) {
+        return Ok(());
+    }
+    let place = Location::open_s3(uri, few_retries()).await?;
+    let first = place.store.list(Some(&place.prefix)).next().await;
+    match first.map(|listed| listed.map_err(Error::from)) {
+        Some(Err(error)) if error.kind() == ErrorKind::StoreRefused => {
+            Err(error.with("location", uri))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// For seconds, where an application bears with an outage for minutes.
+fn few_retries() -> RetryConfig {
+    let (init_backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(1));
+    RetryConfig {
+        backoff: BackoffConfig { init_backoff, max_backoff, base: 2. },
+        max_retries: 3,
+        retry_timeout: Duration::from_secs(5),
+    }
+}
+
+/// A URL as a person writes it: a folder's path, or `s3://` with nothing encoded.
+#[must_use]
+pub fn shown_url(url: &Url) -> String {
+    let path = percent_decode_str(url.path().trim_end_matches('/')).decode_utf8_lossy();
+    match url.scheme() {
+        "file" => path.into_owned(),
+        scheme => format!("{scheme}://{}{path}", url.host_str().unwrap_or_default()),
+    }
 }
 
 impl fmt::Debug for Location {
@@ -202,6 +348,21 @@ fn unusable(uri: &str) -> Error {
         .with("location", uri)
 }
 
+/// What keeps the chain from giving credentials: there are none, or whoever has them did not
+/// answer, which may pass. Its own errors show whole structures.
+fn unprovided(error: CredentialsError) -> object_store::Error {
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
+            let source = Box::new(NoCredentials);
+            object_store::Error::Unauthenticated { path: String::new(), source }
+        }
+        other => object_store::Error::Generic {
+            store: "credentials of AWS",
+            source: other.to_string().into(),
+        },
+    }
+}
+
 /// The AWS credential chain as `object_store` asks for credentials.
 #[derive(Debug)]
 struct AwsChain {
@@ -214,9 +375,7 @@ impl CredentialProvider for AwsChain {
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
         // The chain of aws-config caches and refreshes by itself.
-        let found = self.provider.provide_credentials().await.map_err(|error| {
-            object_store::Error::Unauthenticated { path: String::new(), source: Box::new(error) }
-        })?;
+        let found = self.provider.provide_credentials().await.map_err(unprovided)?;
         Ok(Arc::new(AwsCredential {
             key_id: found.access_key_id().to_owned(),
             secret_key: found.secret_access_key().to_owned(),

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::{Settings, TableName, TableSpec};
-use dmslake::error::{ErrorKind, Result};
+use dmslake::error::{Error, ErrorKind, Result};
 use dmslake::lambda::{Answer, ApplyTables, Deadline, answer};
 use dmslake::maintenance::MaintenanceReport;
 use dmslake::pipeline::{Limits, Scope, Status, TableReport};
@@ -103,6 +103,8 @@ struct Scripted {
     seen: Mutex<Vec<(String, Scope, u64)>>,
     /// The table whose maintenance panics.
     broken: Option<&'static str>,
+    /// Why staging and lake cannot be used at all.
+    refused: Option<&'static str>,
 }
 
 impl Scripted {
@@ -116,6 +118,7 @@ impl Scripted {
             scripts: Mutex::new(scripts.into()),
             seen: Mutex::default(),
             broken: None,
+            refused: None,
         }
     }
 
@@ -193,6 +196,13 @@ impl ApplyTables for Scripted {
     async fn survey(&self) -> Result<Survey> {
         let unconfigured = vec![TableName { schema: "shop".into(), table: "staged".into() }];
         Ok(Survey { unconfigured, transaction_ordered: vec![] })
+    }
+
+    async fn probe(&self) -> Result<()> {
+        match self.refused {
+            Some(sentence) => Err(Error::new(ErrorKind::StoreRefused, sentence)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -359,4 +369,26 @@ fn a_part_of_the_time_is_kept_for_the_answer() {
     }
     let over = Deadline::of_invocation(4_000_000, clock.as_ref());
     assert_eq!(over.commit, clock.instant());
+}
+
+/// Of one table's folder it is that table's matter; of the whole place nobody else gets further.
+#[tokio::test]
+async fn a_store_that_refuses_all_ends_the_invocation_and_one_folder_does_not() {
+    let messages = ["a", "b", "c"].map(|table| object(table, "20240101-000000001"));
+    let messages: Vec<(&str, &Value)> = ["1", "2", "3"].into_iter().zip(&messages).collect();
+    let refused = [Play::Fails(ErrorKind::StoreRefused)];
+
+    let of_folder = Scripted::new([("a", &refused)]);
+    assert_eq!(of_folder.failures(&messages).await, ["1"]);
+    assert_eq!(of_folder.seen().len(), 3);
+
+    let of_place =
+        Scripted { refused: Some("there is no such bucket"), ..Scripted::new([("a", &refused)]) };
+    assert_eq!(of_place.failures(&messages).await, ["1", "2", "3"]);
+    assert_eq!(of_place.seen().len(), 1, "the others are not begun");
+    let again = Scripted { refused: of_place.refused, ..Scripted::new([("a", &refused)]) };
+    let error = again.answer(&json!({ "tables": ["shop.a", "shop.b"] })).await;
+    let error = error.expect_err("they are not finished");
+    assert_eq!(error.kind(), ErrorKind::StoreRefused);
+    assert!(error.message().contains("there is no such bucket"), "{error}");
 }

@@ -1,5 +1,6 @@
 //! The command line as a user meets it: the real binary, its streams and its exit codes.
 
+mod absent;
 mod catalog_names;
 mod demo;
 mod init;

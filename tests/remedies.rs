@@ -1,3 +1,4 @@
 //! Each message says what to do, and what it says is carried out here, and works.
 
 mod configuration;
+mod stores;

@@ -1,11 +1,13 @@
 //! A table's entry in AWS Glue's Data Catalog, from which Athena, Spark and Lake Formation know it.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_glue::Client;
-use aws_sdk_glue::error::{DisplayErrorContext, SdkError};
+use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::operation::create_table::CreateTableError;
 use aws_sdk_glue::operation::get_table::GetTableError;
 use aws_sdk_glue::operation::update_table::UpdateTableError;
@@ -13,7 +15,7 @@ use aws_sdk_glue::types::{Table, TableInput};
 
 use crate::catalog::CatalogName;
 use crate::catalog::entry::{input, is_of_others, says};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, refusal_of_code, refusal_without_answer};
 use crate::storage::Location;
 use crate::table::LakeTable;
 
@@ -22,6 +24,9 @@ const MOST_ATTEMPTS: u32 = 5;
 /// An answer takes a few hundred milliseconds; the client by itself would wait for ever.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(3);
 const LONGEST_REQUEST: Duration = Duration::from_secs(8);
+
+const PERMIT: &str = "permit glue:GetTable, glue:CreateTable and glue:UpdateTable to the role or \
+                      user that runs dmslake, and run again";
 
 /// What became of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +70,22 @@ impl Glue {
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    /// Whether Glue can be reached at all. What it permits differs from entry to entry.
+    ///
+    /// # Errors
+    /// `StoreRefused` if it cannot: nobody listens, or there are no credentials.
+    pub async fn probe(&self) -> Result<()> {
+        match Box::pin(self.client.get_databases().max_results(1).send()).await {
+            Err(error) if error.as_service_error().is_none() => match unanswered(&error) {
+                refused if refused.kind() == ErrorKind::StoreRefused => {
+                    Err(refused.with("service", "Glue"))
+                }
+                _ => Ok(()),
+            },
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Makes or changes the entry of a table, so that it names the columns and the place of its
@@ -143,7 +164,7 @@ impl Glue {
                         .with("database", database)
                         .with_remedy(make))
                 }
-                error => Err(refused(name, error)),
+                error => Err(refused_by_service(name, error)),
             },
             Err(error) => Err(refused(name, &error)),
         }
@@ -186,11 +207,46 @@ fn taken(name: &CatalogName, theirs: &str, ours: &str) -> Error {
         )
 }
 
-fn refused<E>(name: &CatalogName, error: &E) -> Error
+/// What keeps Glue from taking an entry. Its client's own errors show whole structures.
+fn refused<E>(name: &CatalogName, error: &SdkError<E>) -> Error
 where
-    E: std::error::Error,
+    E: ProvideErrorMetadata + StdError + 'static,
 {
-    Error::new(ErrorKind::Unavailable, "Glue did not take the table's entry")
-        .with("entry", name)
-        .with("answer", DisplayErrorContext(error))
+    match error {
+        SdkError::ServiceError(answer) => refused_by_service(name, answer.err()),
+        error => unanswered(error).with("entry", name),
+    }
+}
+
+fn refused_by_service(name: &CatalogName, answer: &dyn ProvideErrorMetadata) -> Error {
+    let code = answer.code().unwrap_or_default();
+    let error = match refusal_of_code(code) {
+        Some(refused) if code == "AccessDeniedException" => refused.with_remedy(PERMIT),
+        Some(refused) => refused,
+        None => Error::new(ErrorKind::Unavailable, "Glue did not take the table's entry")
+            .with("answer", code),
+    };
+    let error = error.with("entry", name);
+    match answer.message() {
+        Some(message) => error.with("message", message),
+        None => error,
+    }
+}
+
+/// No answer came: because nobody was reached, which stays, or for another reason, which passes.
+fn unanswered<E>(error: &SdkError<E>) -> Error {
+    let unsent = match error {
+        SdkError::DispatchFailure(unsent) => unsent.as_connector_error(),
+        _ => None,
+    };
+    match unsent {
+        Some(unsent) if lacks_credentials(unsent) => refusal_without_answer(false),
+        Some(unsent) if unsent.is_io() => refusal_without_answer(true),
+        _ => Error::new(ErrorKind::Unavailable, "Glue did not answer"),
+    }
+}
+
+fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
+    let is_it = matches!(error.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_)));
+    is_it || error.source().is_some_and(lacks_credentials)
 }

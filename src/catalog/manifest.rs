@@ -15,7 +15,7 @@ use object_store::{
 };
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::Location;
+use crate::storage::{Location, shown_url};
 use crate::table::{LakeTable, Standing};
 
 /// The folder that an external table is defined over.
@@ -66,7 +66,7 @@ pub(super) async fn follow(location: &Location, table: &LakeTable) -> Result<Man
         }
     }
     Err(Error::new(ErrorKind::Conflict, "others wrote the manifest or the table each time")
-        .with("table", location.url()))
+        .with("table", shown_url(location.url())))
 }
 
 /// The manifest that stands there, and what tells it from every other.

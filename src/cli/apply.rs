@@ -7,7 +7,7 @@ use super::choose::Chosen;
 use super::exit::Exit;
 use super::output::Screen;
 use super::progress::TableProgress;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::pipeline::Scope;
 use crate::source::refused_order;
 use report::Reports;
@@ -15,10 +15,11 @@ use report::Reports;
 /// Applies what is pending for the chosen tables and says how each stands.
 ///
 /// # Errors
-/// `Config` for a configuration or a table name that cannot be used, `Unavailable` if staging
-/// cannot be listed or the result not be written.
+/// `Config` for a configuration or a table name that cannot be used, `StoreRefused` if staging or
+/// the lake cannot, `Unavailable` if staging cannot be listed or the result not be written.
 pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<Exit> {
     let chosen = Chosen::open(&arguments.chosen, screen).await?;
+    chosen.pipeline.probe_staging().await?;
     let lengths = chosen.tables.iter().map(|table| table.source.to_string().len());
     let width = lengths.max().unwrap_or(0);
     let said = chosen.pipeline.settings().warnings();
@@ -43,6 +44,11 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
         }
         if report.absent || !report.is_caught_up() {
             exit = Exit::Attention;
+        }
+        if report.error_kind == Some(ErrorKind::StoreRefused) {
+            // Of one table's folder, or of the whole place.
+            chosen.pipeline.probe_lake().await?;
+            chosen.pipeline.probe_staging().await?;
         }
     }
     let staged = chosen.pipeline.survey().await?;

@@ -8,6 +8,7 @@ use super::output::{Screen, plural};
 use super::{configuration, signals};
 use crate::clock::SystemClock;
 use crate::config::{Settings, TableSpec};
+use crate::disposition::{Action, disposition, remedy_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest_first;
 use crate::pipeline::{Limits, Pipeline};
@@ -23,33 +24,44 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// Reads the configuration and opens its places.
+    /// Reads the configuration, opens its places and sees whether the lake can be used.
     ///
     /// # Errors
-    /// `Config` for a configuration or a table name that cannot be used.
+    /// `Config` for a configuration or a table name that cannot be used, `StoreRefused` if the lake
+    /// cannot.
     pub(super) async fn open(arguments: &ChosenArguments, screen: &Screen) -> Result<Self> {
         let settings = configuration::read(&arguments.config)?;
         let tables = choose(&settings, &arguments.tables)?;
         let limits = Limits { deadline: None, stop: signals::stop_on_signal(screen)? };
         let pipeline = Pipeline::open(settings, Arc::new(SystemClock)).await?;
+        pipeline.probe_lake().await?;
         Ok(Self { tables, pipeline, limits })
     }
 
-    /// A table's folder and the table as it is now; says so if there is none yet.
+    /// A table's folder and the table as it is now; says so if there is none yet, or if it is held.
     ///
     /// # Errors
-    /// As [`table::open`].
+    /// As [`table::open`] for what is no hold.
     pub(super) async fn open_table(
         &self,
         spec: &TableSpec,
         screen: &Screen,
     ) -> Result<Option<(Location, LakeTable)>> {
         let location = self.pipeline.lake_folder(&spec.source)?;
-        let table = table::open(&location, None).await?;
-        if table.is_none() {
+        let opened = match table::open(&location, None).await {
+            Ok(opened) => opened,
+            // It is held, and keeps no other table from being looked at.
+            Err(error) if disposition(error.kind()).action == Action::Hold => {
+                let (chain, remedy) = (error.chain(), remedy_of(&error));
+                screen.note(format_args!("{}: held: {chain}; {remedy}", spec.source));
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        if opened.is_none() {
             screen.note(format_args!("{}: there is no table yet", spec.source));
         }
-        Ok(table.map(|table| (location, table)))
+        Ok(opened.map(|table| (location, table)))
     }
 
     /// Whether a signal came before the table at this position; says then what is left.

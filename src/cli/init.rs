@@ -22,7 +22,7 @@ use crate::config::EndpointSettings;
 use crate::dms::table_mappings::Migration;
 use crate::dms::{S3Settings, TableMappings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::storage::Location;
+use crate::storage::{Location, probe};
 use proposal::Proposal;
 use propose::Task;
 use render::{Draft, LOAD_ONLY, render};
@@ -51,7 +51,8 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
     };
     let dms = settings(endpoint.as_ref(), mappings.as_ref());
 
-    let staging = Location::open(&arguments.staging).await?;
+    let staging = Location::open_staging(&arguments.staging).await?;
+    probe(&arguments.staging).await?;
     let staged = survey(&staging).await?;
     let source = match &arguments.mysql {
         Some(url) => Some(mysql::read(url, &staged.tables, mappings.is_some()).await?),

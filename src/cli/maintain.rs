@@ -6,7 +6,7 @@ use super::args::MaintainArguments;
 use super::choose::Chosen;
 use super::exit::Exit;
 use super::output::Screen;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::maintenance::Outcome;
 use crate::pipeline::Status;
 use report::Reports;
@@ -30,6 +30,10 @@ pub(super) async fn run(arguments: &MaintainArguments, screen: &Screen) -> Resul
         let is_done = |outcome| outcome == Outcome::Done;
         if report.status != Status::Ok || !report.actions.iter().all(|it| is_done(it.outcome)) {
             exit = Exit::Attention;
+        }
+        if report.error_kind == Some(ErrorKind::StoreRefused) {
+            // Of one table's folder, or of the whole place.
+            chosen.pipeline.probe_lake().await?;
         }
     }
     Ok(exit)

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::output::Screen;
 use crate::catalog::glue::Glue;
 use crate::config::catalog_names;
-use crate::disposition::advice;
+use crate::disposition::remedy_of;
 use crate::error::Result;
 
 /// Makes or changes the entry of every chosen table, and says which. One that Glue does not take
@@ -14,11 +14,12 @@ use crate::error::Result;
 ///
 /// # Errors
 /// `Config` for a configuration or a table name that cannot be used, or two tables of one name,
-/// `Unavailable` if the lake does not answer.
+/// `StoreRefused` if the lake or Glue cannot be used, `Unavailable` if the lake does not answer.
 pub(super) async fn run(arguments: &RegisterArguments, screen: &Screen) -> Result<Exit> {
     let chosen = Chosen::open(&arguments.chosen, screen).await?;
     let names = catalog_names(chosen.pipeline.settings(), &chosen.tables)?;
     let glue = Glue::open().await;
+    glue.probe().await?;
     let mut exit = Exit::Done;
     for (position, (spec, name)) in chosen.tables.iter().zip(&names).enumerate() {
         if chosen.is_stopped(position, screen) {
@@ -31,7 +32,8 @@ pub(super) async fn run(arguments: &RegisterArguments, screen: &Screen) -> Resul
         match glue.register(name, &location, &table).await {
             Ok(outcome) => screen.line(format_args!("{}: {name} {outcome}", spec.source))?,
             Err(error) => {
-                screen.note(format_args!("{}: not registered: {}", spec.source, advice(&error)));
+                let (chain, remedy) = (error.chain(), remedy_of(&error));
+                screen.note(format_args!("{}: not registered: {chain}; {remedy}", spec.source));
                 exit = Exit::Attention;
             }
         }

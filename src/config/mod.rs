@@ -115,7 +115,7 @@ pub const LAKE_FOLDERS: [&str; 2] = [QUARANTINE, OWN];
 pub struct Settings {
     /// URI or path of the DMS bucket folder.
     pub staging: String,
-    /// URI or path under which tables stand as `<schema>/<table>`.
+    /// URI or path under which tables stand as `<schema>/<table>`; no name in it may hold `%` or `\`.
     pub lake: String,
     /// The DMS endpoint's settings that change bytes or names.
     pub dms: S3Settings,

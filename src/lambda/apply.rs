@@ -15,7 +15,7 @@ use super::Deadline;
 use crate::clock::Clock;
 use crate::config::{Settings, TableSpec};
 use crate::disposition::disposition;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::Work;
 use crate::maintenance::MaintenanceReport;
 use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, Stop, TableReport};
@@ -40,6 +40,8 @@ pub trait ApplyTables: Send + Sync {
     async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport;
     /// As [`Pipeline::survey`].
     async fn survey(&self) -> Result<Survey>;
+    /// Whether staging and lake can be used at all.
+    async fn probe(&self) -> Result<()>;
 }
 
 #[async_trait]
@@ -63,6 +65,11 @@ impl ApplyTables for Pipeline {
     async fn survey(&self) -> Result<Survey> {
         Pipeline::survey(self).await
     }
+
+    async fn probe(&self) -> Result<()> {
+        self.probe_lake().await?;
+        self.probe_staging().await
+    }
 }
 
 /// Applies each table at least once, as far as time allows; one report each, in the same order.
@@ -74,7 +81,8 @@ pub(super) async fn apply_all(
 ) -> Vec<TableReport> {
     let mut reports: Vec<Option<TableReport>> = vec![None; work.len()];
     let mut waiting = from_anywhere(work.len(), clock);
-    while !waiting.is_empty() {
+    let mut refused = None;
+    while !waiting.is_empty() && refused.is_none() {
         let mut cut_short = Vec::new();
         for (position, &index) in waiting.iter().enumerate() {
             let now = clock.instant();
@@ -90,20 +98,31 @@ pub(super) async fn apply_all(
             if share < deadline.commit && is_short_of_time(&report) {
                 cut_short.push(index);
             }
+            let is_refused = report.error_kind == Some(ErrorKind::StoreRefused);
             let earlier = reports[index].take();
             reports[index] = Some(match earlier {
                 Some(earlier) => earlier.followed_by(report),
                 None => report,
             });
+            // Of one table's folder, or of the whole place: then no other table gets further.
+            refused = if is_refused { tables.probe().await.err() } else { None };
+            if refused.is_some() {
+                break;
+            }
         }
         // Whoever was given all the time that was left does not come back, so this ends.
         waiting = cut_short;
     }
     let left_out = reports.iter().filter(|report| report.is_none()).count();
+    let why = match &refused {
+        Some(error) => error.chain(),
+        None => "too little time was left to begin".to_owned(),
+    };
     if left_out > 0 {
-        warn!(tables = left_out, "tables were not begun, too little time was left");
+        warn!(tables = left_out, "tables were not begun: {why}");
     }
-    let not_begun = |work: &Work<'_>| stopped(work.table, "too little time was left to begin");
+    let kind = refused.as_ref().map_or(ErrorKind::Deadline, Error::kind);
+    let not_begun = |work: &Work<'_>| failed(work.table, kind, &why);
     reports.into_iter().zip(work).map(|(it, work)| it.unwrap_or_else(|| not_begun(work))).collect()
 }
 

@@ -34,7 +34,14 @@ pub(super) async fn maintain_all(
         let sharers = u32::try_from(order.len() - position).unwrap_or(u32::MAX);
         let share = now + (left / sharers).max(LEAST_SHARE);
         let limits = Limits { deadline: Some(share.min(deadline.commit)), stop: Stop::default() };
-        reports.push(maintain_one(tables, &configured[index], &limits, deadline.drop).await);
+        let report = maintain_one(tables, &configured[index], &limits, deadline.drop).await;
+        let is_refused = report.error_kind == Some(ErrorKind::StoreRefused);
+        reports.push(report);
+        if is_refused && let Err(error) = tables.probe().await {
+            let left = order.len() - position - 1;
+            warn!(tables = left, "tables are not maintained: {}", error.chain());
+            break;
+        }
     }
     reports
 }

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::maintenance::log::with_log;
 use crate::maintenance::policy::DELETION_SLACK;
 use crate::table::LakeTable;
+use crate::table::features::{has_protected_checkpoints, log_retention};
 
 /// Writes a checkpoint if the commits since a version passed a multiple of
 /// `delta.checkpointInterval`. It is no part of a commit, whose answer would wait for it: where
@@ -48,14 +49,17 @@ pub(super) async fn commits_since(table: &LakeTable) -> Result<u64> {
 }
 
 /// Deletes entries of the log that are older than `delta.logRetentionDuration` and that a
-/// checkpoint replaces, up to our newest commit, which stays since it holds the ledger. Gives
-/// their number.
+/// checkpoint replaces, up to our newest commit, which stays since it holds the ledger; none where
+/// checkpoints are protected. Gives their number.
 ///
 /// # Errors
 /// `Unavailable` if the lake does not let them be deleted.
 pub(super) async fn clean_log(table: &LakeTable, now: DateTime<Utc>) -> Result<u64> {
     let snapshot = table.delta().snapshot()?;
-    let retention = snapshot.table_config().log_retention_duration();
+    if has_protected_checkpoints(snapshot.protocol()) {
+        return Ok(0);
+    }
+    let retention = log_retention(snapshot.metadata());
     let log_store = table.delta().log_store();
     let cutoff = before(now, retention).timestamp_millis();
     let keep = table.newest().0;

@@ -102,11 +102,15 @@ impl Maintenance<'_> {
             let layout = Arc::new(FileLayout::of(&table, &keys, self.clock)?);
             let Some(due) = self.due(files, &layout, &mut too_large) else { break };
             let (action, reason) = (due.action(), due.reason().to_owned());
-            let replacement = match due {
+            let rewritten = match due {
                 Rewrite::Compact(compaction) => {
-                    rewrite::compacted(&table, &layout, compaction, self.memory_budget).await?
+                    rewrite::compacted(&table, &layout, compaction, self.memory_budget).await
                 }
-                Rewrite::Purge(purge) => rewrite::purged(&table, &layout, purge.files).await?,
+                Rewrite::Purge(purge) => rewrite::purged(&table, &layout, purge.files).await,
+            };
+            let replacement = match rewritten {
+                Ok(replacement) => replacement,
+                Err(error) => return Err(table.judge(error).await),
             };
             table = match replace(self.location, table, &replacement, self.clock).await? {
                 Replaced::Committed(newer) => {

@@ -1,11 +1,9 @@
 //! Deleting files that no version within the retention needs.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use deltalake::kernel::StorageType;
-use deltalake::table::config::TablePropertiesExt as _;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore as _};
@@ -16,6 +14,7 @@ use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::tombstones::{removed_since, vector_path};
 use crate::table::LakeTable;
 use crate::table::data_file_bytes::path_of;
+use crate::table::features::file_retention;
 
 /// Files that are to go.
 #[derive(Debug)]
@@ -38,8 +37,7 @@ pub(super) async fn choose(
     files: &[LiveFile],
     now: DateTime<Utc>,
 ) -> Result<Option<Vacuum>> {
-    let retention: Duration =
-        table.delta().snapshot()?.table_config().deleted_file_retention_duration();
+    let retention = file_retention(table.delta().snapshot()?.metadata());
     let cutoff = before(now, retention);
     let live: HashSet<Path> = files.iter().flat_map(paths).collect();
     let store = table.delta().log_store().object_store(None);

@@ -31,6 +31,7 @@ use crate::merge::vectors::{self, is_masked};
 use crate::merge::written::Written;
 use crate::merge::{MergePlan, row_count};
 use crate::progress::CommitRecord;
+use crate::table::features::{is_append_only, refuse_change};
 use crate::table::{self, LakeTable, Standing, commit_properties, metrics_alone, unknown_outcome};
 
 /// For so long an answer holds that the table is still there: longer writing asks again before the
@@ -87,6 +88,9 @@ async fn carry_out(
     properties: impl FnOnce(Value) -> Result<CommitProperties>,
     clock: &Arc<dyn Clock>,
 ) -> Result<CommitOutcome> {
+    if !plan.only_inserts() && is_append_only(table.delta().snapshot()?.metadata()) {
+        return Err(refuse_change(table.delta().table_url()));
+    }
     let begun = clock.instant();
     let merge_predicate = (!plan.keys.is_empty()).then(|| plan.keys.join(", "));
     let mut metrics = Metrics::of(&plan);
@@ -94,7 +98,10 @@ async fn carry_out(
     // first, by the commit call at the latest.
     let (actions, standing) =
         tokio::join!(write(table, plan, &mut metrics, clock), table.standing());
-    let (actions, written) = actions?;
+    let (actions, written) = match actions {
+        Ok(written) => written,
+        Err(error) => return Err(table.judge(error).await),
+    };
     let mut standing = standing?;
     if standing == Standing::Newest && clock.instant() - begun > FRESH {
         standing = table.standing().await?;

@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
 use deltalake::kernel::{Add, LogicalFileView};
-use deltalake::table::config::TablePropertiesExt as _;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::change::memory_size;
@@ -28,6 +27,7 @@ use crate::merge::data_file::{FileLayout, PartitionKey, ROW_GROUP_BYTES, ROW_GRO
 use crate::merge::live::{live_rows, rows_without};
 use crate::merge::touched::Touched;
 use crate::table::LakeTable;
+use crate::table::features::is_append_only;
 
 /// Files of a tier.
 const MOST_IN_TIER: usize = 8;
@@ -82,7 +82,7 @@ fn choose(
 ) -> Result<Vec<Chosen>> {
     let snapshot = table.delta().snapshot()?;
     let new_rows = rows_by_partition(layout, new)?;
-    if new_rows.is_empty() || snapshot.table_config().append_only() {
+    if new_rows.is_empty() || is_append_only(snapshot.metadata()) {
         return Ok(Vec::new());
     }
     let touched: HashMap<&str, &Touched> =

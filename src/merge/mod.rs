@@ -191,7 +191,10 @@ async fn plan_knowing(
         Vec::new()
     } else {
         let changed = KeySet::new(keys, net.upserts.iter().chain(&net.deletes))?;
-        locate::locate(table, changed, known).await?
+        match locate::locate(table, changed, known).await {
+            Ok(touched) => touched,
+            Err(error) => return Err(table.judge(error).await),
+        }
     };
     let matches = touched.iter().flat_map(|file| &file.matches);
     let updated = matches.clone().filter(|found| (found.change as usize) < upserted).count();

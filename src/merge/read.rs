@@ -31,8 +31,12 @@ pub async fn rows_of(
     if table.rows() == 0 || asked.iter().all(|batch| batch.num_rows() == 0) {
         return Ok(Vec::new());
     }
-    let touched = locate(table, KeySet::new(keys, asked)?, Known::default()).await?;
-    read(table, &touched, keys, columns).await
+    let keyed = KeySet::new(keys, asked)?;
+    let found = async {
+        let touched = locate(table, keyed, Known::default()).await?;
+        read(table, &touched, keys, columns).await
+    };
+    judged(table, found.await).await
 }
 
 /// The same by columns that are no key: many rows may carry the values of one row of `asked`,
@@ -49,8 +53,19 @@ pub async fn rows_with(
     if table.rows() == 0 || asked.num_rows() == 0 {
         return Ok(Vec::new());
     }
-    let touched = find(table, KeySet::new(by, [asked])?, Known::default()).await?;
-    read(table, &touched, by, columns).await
+    let keyed = KeySet::new(by, [asked])?;
+    let found = async {
+        let touched = find(table, keyed, Known::default()).await?;
+        read(table, &touched, by, columns).await
+    };
+    judged(table, found.await).await
+}
+
+async fn judged<T>(table: &LakeTable, read: Result<T>) -> Result<T> {
+    match read {
+        Ok(read) => Ok(read),
+        Err(error) => Err(table.judge(error).await),
+    }
 }
 
 async fn read(

@@ -13,8 +13,9 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::config::MergeMode;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, is_missing};
 use crate::merge::touched::Touched;
+use crate::table::damage::{blamed, damaged};
 
 /// The physical rows of a file that are masked already, rising.
 ///
@@ -22,7 +23,14 @@ use crate::merge::touched::Touched;
 /// `Unavailable` if the vector cannot be read, `TableCorrupt` if it is none.
 pub(crate) async fn masked(log_store: &LogStoreRef, root: &Url, add: &Add) -> Result<Vec<u64>> {
     let Some(vector) = add.deletion_vector.clone() else { return Ok(Vec::new()) };
-    let unreadable = |error: buoyant_kernel::Error| Error::from(error).with("file", &add.path);
+    let unreadable = |error: buoyant_kernel::Error| {
+        let error = if is_missing(&error) {
+            damaged("the file of a deletion vector is missing").because(error)
+        } else {
+            blamed(Error::from(error))
+        };
+        error.with("file", &add.path)
+    };
     let vector = KernelDescriptor::try_from(vector).map_err(unreadable)?;
     let storage = log_store.engine(None).storage_handler();
     let root = root.clone();

@@ -87,9 +87,11 @@ pub(super) async fn run(
 /// Whoever asked for the application tells of it, once.
 fn report_error(report: &mut TableReport, error: &Error) {
     report.status = Status::after(error.kind());
-    report.error = Some(match report.status {
-        Status::Held => format!("{}; {}", error.chain(), remedy_of(error)),
-        Status::Ok | Status::Failed => error.chain(),
+    let has_remedy = report.status == Status::Held || error.own_remedy().is_some();
+    report.error = Some(if has_remedy {
+        format!("{}; {}", error.chain(), remedy_of(error))
+    } else {
+        error.chain()
     });
     report.error_kind = Some(error.kind());
     report.remedy = Some(remedy_of(error).to_owned());

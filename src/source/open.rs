@@ -73,8 +73,10 @@ pub(super) async fn open_content(
     skip_rows: u64,
     whole: Option<Bytes>,
 ) -> Result<ObjectReader> {
-    let subject =
-        Subject { table: context.table.source.to_string(), object: object.location.to_string() };
+    let subject = Subject {
+        table: context.table.source.to_string(),
+        object: context.kind.shown(&object.location),
+    };
     if object.size == 0 {
         return Ok(ObjectReader { columns: Vec::new(), body: Body::Empty });
     }

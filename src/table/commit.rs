@@ -6,10 +6,10 @@ use deltalake::kernel::{Action, EagerSnapshot, Metadata, Protocol};
 use deltalake::protocol::DeltaOperation;
 use deltalake::table::state::DeltaTableState;
 use deltalake::{DeltaResult, DeltaTable};
-use serde_json::Value;
 
 use crate::error::Result;
 use crate::table::commit_log::CommitLog;
+use crate::table::features::without_judged;
 use crate::table::{LakeTable, unknown_outcome};
 
 /// Commits actions on top of exactly this snapshot of a table, and gives the table after them.
@@ -48,9 +48,7 @@ pub(crate) async fn commit_where_it_stands(
 }
 
 /// A snapshot as the library looks at it before it commits: whether it knows all that the
-/// protocol asks of a writer. Without DataFusion it takes column invariants for a thing that it
-/// cannot keep, though no column has one: a protocol with deletion vectors names them
-/// because it rose from writer 2, which implies them.
+/// protocol asks of a writer. That was judged when the table was opened.
 struct Base<'a> {
     state: &'a DeltaTableState,
     protocol: Protocol,
@@ -58,12 +56,7 @@ struct Base<'a> {
 
 impl<'a> Base<'a> {
     fn of(state: &'a DeltaTableState) -> DeltaResult<Self> {
-        let protocol = if has_invariants(state) {
-            state.protocol().clone()
-        } else {
-            without_invariants(state.protocol())?
-        };
-        Ok(Self { state, protocol })
+        Ok(Self { state, protocol: without_judged(state.protocol())? })
     }
 }
 
@@ -83,16 +76,4 @@ impl TableReference for Base<'_> {
     fn eager_snapshot(&self) -> &EagerSnapshot {
         self.state.eager_snapshot()
     }
-}
-
-fn has_invariants(state: &DeltaTableState) -> bool {
-    state.schema().fields().any(|field| field.metadata().contains_key("delta.invariants"))
-}
-
-fn without_invariants(protocol: &Protocol) -> DeltaResult<Protocol> {
-    let mut json = serde_json::to_value(protocol)?;
-    if let Some(features) = json.get_mut("writerFeatures").and_then(Value::as_array_mut) {
-        features.retain(|feature| feature != "invariants");
-    }
-    Ok(serde_json::from_value(json)?)
 }

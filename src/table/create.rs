@@ -11,6 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::CommitRecord;
 use crate::schema::Column;
 use crate::storage::Location;
+use crate::table::features::with_feature;
 use crate::table::schema::to_delta;
 use crate::table::{
     LakeTable, commit_properties, commit_where_it_stands, log_store, unknown_outcome,
@@ -81,16 +82,17 @@ pub async fn add_columns(
 /// # Errors
 /// `Conflict` if the table is another one by now or the outcome is unknown.
 pub async fn allow_vectors(table: &LakeTable, record: &CommitRecord) -> Result<DeltaTable> {
+    let snapshot = table.delta().snapshot()?;
     let property = TableProperty::EnableDeletionVectors.as_ref().to_owned();
-    table.must_be_newest().await?;
-    table
-        .delta()
-        .clone()
-        .set_tbl_properties()
-        .with_properties(HashMap::from([(property, "true".to_owned())]))
-        .with_commit_properties(commit_properties(record, table.next_transaction(), None)?)
-        .await
-        .map_err(unknown_outcome)
+    let on = "true".to_owned();
+    let metadata = snapshot.metadata().clone().add_config_key(property.clone(), on.clone());
+    let metadata = metadata.map_err(DeltaTableError::from)?;
+    let protocol = with_feature(snapshot.protocol(), "deletionVectors")?;
+    let actions = vec![Action::Metadata(metadata), Action::Protocol(protocol)];
+    let properties = commit_properties(record, table.next_transaction(), None)?;
+    let operation =
+        DeltaOperation::SetTableProperties { properties: HashMap::from([(property, on)]) };
+    commit_where_it_stands(table, actions, operation, properties).await
 }
 
 /// Reader 1 and writer 2 are what Athena, Redshift and every other reader are sure to know.

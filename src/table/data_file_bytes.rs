@@ -15,12 +15,14 @@ use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, is_missing};
+use crate::table::damage::{blamed, damaged};
 
 /// Read from the end of a file at first: what holds footer and page indexes of a file of ours.
 const TAIL_BYTES: usize = 64 << 10;
 
 /// A data file of the table, by ranges.
+#[derive(Clone)]
 pub(crate) struct DataFileBytes {
     store: ObjectStoreRef,
     path: Path,
@@ -40,11 +42,37 @@ impl DataFileBytes {
         })?;
         Ok(Self { store: Arc::clone(store), path: path_of(add), size })
     }
+
+    /// The bytes of a range.
+    ///
+    /// # Errors
+    /// `TableCorrupt` if the file is gone or has another size than the log says, `Unavailable` if
+    /// the store does not answer.
+    pub(crate) async fn range(&self, range: Range<u64>) -> Result<Bytes> {
+        match self.store.get_range(&self.path, range).await {
+            Ok(bytes) => Ok(bytes),
+            Err(error) => Err(self.unread(error).await),
+        }
+    }
+
+    /// What keeps a file from being read. What a store says of a range beyond the end differs from
+    /// store to store, so it is asked how long the file is.
+    async fn unread(&self, error: object_store::Error) -> Error {
+        match self.store.head(&self.path).await {
+            Ok(found) if found.size != self.size => {
+                damaged("a data file has another size than the log says")
+                    .with("found", found.size)
+                    .with("expected", self.size)
+            }
+            Err(gone) if is_missing(&gone) => damaged("a data file is missing").because(gone),
+            Ok(_) | Err(_) => error.into(),
+        }
+    }
 }
 
 impl AsyncFileReader for DataFileBytes {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        async move { self.store.get_range(&self.path, range).await.map_err(external) }.boxed()
+        async move { self.range(range).await.map_err(carried) }.boxed()
     }
 
     /// Ranges that lie close together come in one request.
@@ -52,7 +80,13 @@ impl AsyncFileReader for DataFileBytes {
         &mut self,
         ranges: Vec<Range<u64>>,
     ) -> BoxFuture<'_, ParquetResult<Vec<Bytes>>> {
-        async move { self.store.get_ranges(&self.path, &ranges).await.map_err(external) }.boxed()
+        async move {
+            match self.store.get_ranges(&self.path, &ranges).await {
+                Ok(bytes) => Ok(bytes),
+                Err(error) => Err(carried(self.unread(error).await)),
+            }
+        }
+        .boxed()
     }
 
     fn get_metadata<'a>(
@@ -70,7 +104,7 @@ impl AsyncFileReader for DataFileBytes {
     }
 }
 
-fn external(error: object_store::Error) -> ParquetError {
+fn carried(error: Error) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
@@ -81,5 +115,5 @@ pub(crate) fn path_of(add: &Add) -> Path {
 
 /// The error of a data file that cannot be read.
 pub(crate) fn unreadable(error: ParquetError, add: &Add) -> Error {
-    Error::from(error).with("file", &add.path)
+    blamed(Error::from(error)).with("file", &add.path)
 }

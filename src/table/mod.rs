@@ -4,9 +4,12 @@
 mod commit;
 mod commit_log;
 mod create;
+pub(crate) mod damage;
 pub(crate) mod data_file_bytes;
+pub(crate) mod features;
 pub(crate) mod filter;
 pub(crate) mod footer;
+mod judge;
 mod kept;
 mod log;
 mod open;
@@ -29,7 +32,7 @@ use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::CommitProperties;
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, refusal};
 use crate::progress::{APP_ID, CommitRecord, KEY};
 
 /// Under which the log holds what an operation counted.
@@ -37,7 +40,12 @@ const METRICS: &str = "operationMetrics";
 
 /// Whatever a commit call reports, its effect is unknown: another commit may have won, or ours
 /// may stand and its answer be lost. The caller looks at the table again.
+///
+/// What the store refuses it refuses again.
 pub fn unknown_outcome(error: DeltaTableError) -> Error {
+    if let Some(refused) = refusal(&error) {
+        return refused;
+    }
     Error::new(ErrorKind::Conflict, "a commit did not go through, or its answer was lost")
         .because(error)
 }

@@ -13,7 +13,8 @@ use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{APP_ID, CommitRecord, Ledger};
 use crate::schema::TableSchema;
-use crate::storage::Location;
+use crate::storage::{Location, shown_url};
+use crate::table::features::{refuse_unwritable, unread};
 use crate::table::footer::Footers;
 use crate::table::log::{
     ForeignCommit, Newest, OurCommit, commit_at, goes_on_above, newest_commit,
@@ -51,9 +52,10 @@ impl LakeTable {
     /// A table that keeps no progress: nothing that commits to it says what it has taken in.
     ///
     /// # Errors
-    /// `TableCorrupt` if the log does not count its rows, `SchemaRefused` if a column has a type
-    /// that no table of ours has.
+    /// `TableCorrupt` if the log does not count its rows, `TableRefused` if it asks of its writers
+    /// what dmslake does not do.
     pub fn without_progress(delta: DeltaTable) -> Result<Self> {
+        refuse_unwritable(&delta)?;
         let rows = count_rows(&delta)?;
         let schema = from_delta(&delta.snapshot()?.schema())?;
         let newest = (delta.version().unwrap_or_default(), Uuid::nil());
@@ -84,7 +86,7 @@ impl LakeTable {
                 ErrorKind::TableCorrupt,
                 "the table's rows differ from what its newest commit counted",
             )
-            .with("table", delta.table_url())
+            .with("table", shown_url(delta.table_url()))
             .with("version", delta.version().unwrap_or_default())
             .with("counted", ledger.rows)
             .with("found", rows));
@@ -208,7 +210,8 @@ impl LakeTable {
                 let reads = read_once(&self.delta.log_store())?;
                 let mut refreshing = DeltaTable::new(Arc::clone(&reads));
                 refreshing.state = self.delta.state.take();
-                refreshing.update_state().await?;
+                let refreshed = refreshing.update_state().await;
+                refreshed.map_err(|error| unread(error, reads.root_url()))?;
                 self.delta.state = refreshing.state.take();
                 read_progress(self.delta, &reads, self.footers).await.map(Some)
             }
@@ -222,7 +225,7 @@ impl LakeTable {
     /// As [`open`]; `Conflict` if there is no table any more.
     pub(crate) async fn at_newest(self, location: &Location) -> Result<Self> {
         let newest = open(location, Some(self)).await?;
-        newest.ok_or_else(|| gone().with("table", location.url()))
+        newest.ok_or_else(|| gone().with("table", shown_url(location.url())))
     }
 
     /// Commits of others that changed rows since our newest one, in order.
@@ -322,7 +325,7 @@ async fn load_through(reads: &LogStoreRef, log_store: LogStoreRef) -> Result<Opt
         // The library tells an absent table by several errors, so the log itself is asked.
         Err(_) if !loading.verify_deltatable_existence().await? => return Ok(None),
         // It may have been made between the two looks.
-        Err(_) => loading.load().await?,
+        Err(_) => loading.load().await.map_err(|error| unread(error, reads.root_url()))?,
     }
     let mut table = DeltaTable::new(log_store);
     table.state = loading.state.take();
@@ -333,7 +336,8 @@ async fn load_through(reads: &LogStoreRef, log_store: LogStoreRef) -> Result<Opt
 ///
 /// # Errors
 /// `Unavailable` if the log cannot be read; `TableCorrupt` if it holds no record of ours
-/// (the ledger is lost, or somebody else made the table) or contradicts it.
+/// (the ledger is lost, or somebody else made the table) or contradicts it; `TableRefused` if it
+/// asks of its writers what dmslake does not do.
 pub async fn open(location: &Location, warm: Option<LakeTable>) -> Result<Option<LakeTable>> {
     if let Some(warm) = warm
         && let Some(table) = warm.refreshed().await?
@@ -356,7 +360,7 @@ async fn read_progress(
     let snapshot = delta.snapshot()?;
     let version = snapshot.version();
     let corrupt = |message: &str| {
-        Error::new(ErrorKind::TableCorrupt, message).with("table", delta.table_url())
+        Error::new(ErrorKind::TableCorrupt, message).with("table", shown_url(delta.table_url()))
     };
     let (found_at, commit, foreign) = match newest_commit(reads, version).await? {
         Newest::Found(found_at, commit, foreign) => (found_at, *commit, foreign),
@@ -369,6 +373,7 @@ async fn read_progress(
         }
         Newest::Cut(_) => return Err(corrupt(LOST)),
     };
+    refuse_unwritable(&delta)?;
     let OurCommit { record, transaction } = commit;
     if found_at == version {
         return LakeTable::counted(delta, record, transaction, footers);

@@ -59,7 +59,7 @@ pub(super) fn from_delta(schema: &StructType) -> Result<TableSchema> {
     Ok(TableSchema::new(columns?))
 }
 
-fn column_type(data_type: &DataType) -> Option<ColumnType> {
+pub(super) fn column_type(data_type: &DataType) -> Option<ColumnType> {
     let DataType::Primitive(primitive) = data_type else { return None };
     Some(match primitive {
         PrimitiveType::Byte => ColumnType::Byte,

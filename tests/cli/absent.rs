@@ -57,7 +57,7 @@ fn a_staging_folder_that_is_not_there_is_not_made() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write(&home.path().join("dmslake.toml"), configuration("shop.orders"));
     let refused = run(home.path(), &["apply"]);
-    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.err.contains("there is no staging folder"), "{refused:?}");
     assert!(!home.path().join("staging").exists());
     write(&home.path().join("staging/shop/orders/LOAD00000001.csv"), "1\n");

@@ -93,7 +93,10 @@ fn strangers_are_named(home: &Path) {
     write(&staging.join("orders/copy of LOAD00000001.parquet"), "?");
     let named = run(home, &["apply", "--config", CONFIGURATION, "--json"]);
     assert_eq!(named.code, Some(0), "neither is an error: {named:?}");
-    assert!(named.out.ends_with("{\"absent\":[],\"unconfigured\":[\"shop.invoices\"]}\n"), "{named:?}");
+    assert!(
+        named.out.ends_with("{\"absent\":[],\"unconfigured\":[\"shop.invoices\"]}\n"),
+        "{named:?}"
+    );
     let foreign = "\"foreign\":[\"copy of LOAD00000001.parquet\"]";
     let has_foreign = named.out.contains("copy of LOAD00000001.parquet\"]");
     assert!(has_foreign, "{foreign} in {named:?}");

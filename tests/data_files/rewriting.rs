@@ -10,6 +10,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use bytes::Bytes;
 use deltalake::kernel::Add;
+use deltalake::logstore::ObjectStoreRef;
 use dmslake::error::ErrorKind;
 use dmslake::merge::{FileLayout, Match, Rewritten, Touched, rewrite};
 use dmslake::schema::{Column, ColumnType};
@@ -25,6 +26,7 @@ use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
 use super::{column, footer, new_table, store};
+use crate::support::faulty_store::{Fault, FaultyStore, Side};
 use crate::support::lake;
 use crate::support::parquet_file::{Values, file, numbers, texts};
 
@@ -323,14 +325,19 @@ async fn a_file_that_is_not_what_its_footer_says_is_told_from_one_that_does_not_
     let bytes = encoded(&batch(&table, &old), 10_000);
     let touched = touch(&table, bytes.clone(), &[(0, 0)]).await;
     let path = Path::parse(&touched.add.path).unwrap();
-    let kind = async |touched: &Touched| {
-        rewrite(&store(&table), &layout, touched, &[]).await.unwrap_err().kind()
+    let kind_from = async |store: ObjectStoreRef, touched: &Touched| {
+        rewrite(&store, &layout, touched, &[]).await.unwrap_err().kind()
     };
+    let kind = async |touched: &Touched| kind_from(store(&table), touched).await;
 
     store(&table).put(&path, vec![0xff; bytes.len()].into()).await.unwrap();
     assert_eq!(kind(&touched).await, ErrorKind::TableCorrupt);
     store(&table).delete(&path).await.unwrap();
-    assert_eq!(kind(&touched).await, ErrorKind::Unavailable);
+    assert_eq!(kind(&touched).await, ErrorKind::TableCorrupt, "it is missing");
+    let fault = Fault { write: 1, side: Side::Before, died: true };
+    let silent: ObjectStoreRef = Arc::new(FaultyStore::new(store(&table), Some(fault)));
+    silent.put(&path, "".into()).await.unwrap_err();
+    assert_eq!(kind_from(silent, &touched).await, ErrorKind::Unavailable);
 
     for positions in [[5, 5], [7, 6_000]] {
         let touched = touch(&table, bytes.clone(), &positions.map(|at| (at, 0))).await;

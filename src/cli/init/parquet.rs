@@ -38,7 +38,7 @@ pub(super) async fn columns(staging: &Location, sample: &Sample) -> Result<Vec<F
     let reader = ParquetMetaDataReader::new();
     let metadata = reader.load_and_finish(object, sample.meta.size).await.map_err(|error| {
         Error::new(ErrorKind::MalformedObject, "the object has no Parquet footer")
-            .with("object", &sample.meta.location)
+            .with("object", staging.kind().shown(&sample.meta.location))
             .because(error)
     })?;
     Ok(found(metadata.file_metadata().schema_descr()))

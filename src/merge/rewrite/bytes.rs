@@ -4,13 +4,11 @@ use std::ops::Range;
 
 use bytes::buf::Reader;
 use bytes::{Buf as _, Bytes};
-use deltalake::logstore::ObjectStoreRef;
-use object_store::ObjectStoreExt as _;
-use object_store::path::Path;
 use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::reader::{ChunkReader, Length};
 
 use crate::error::Result;
+use crate::table::data_file_bytes::DataFileBytes;
 
 /// One range of a file.
 #[derive(Clone)]
@@ -20,13 +18,9 @@ pub(super) struct FileRange {
 }
 
 impl FileRange {
-    pub(super) async fn fetch(
-        store: &ObjectStoreRef,
-        path: &Path,
-        range: Range<u64>,
-    ) -> Result<Self> {
+    pub(super) async fn fetch(file: &DataFileBytes, range: Range<u64>) -> Result<Self> {
         let start = range.start;
-        let bytes = store.get_range(path, range).await?;
+        let bytes = file.range(range).await?;
         Ok(Self { start, bytes })
     }
 

@@ -3,9 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use deltalake::logstore::ObjectStoreRef;
-use object_store::ObjectStoreExt as _;
-use object_store::path::Path;
 use parquet::bloom_filter::Sbbf;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData};
@@ -13,6 +10,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use crate::error::Result;
 use crate::merge::data_file::{FileLayout, has_bounds};
+use crate::table::data_file_bytes::DataFileBytes;
 
 /// The row groups of a file, and how the replacement's columns stand in them.
 pub(super) struct Copier {
@@ -65,8 +63,7 @@ impl Copier {
     /// their part of the page index, and their bloom filters.
     pub(super) async fn columns(
         &self,
-        store: &ObjectStoreRef,
-        path: &Path,
+        file: &DataFileBytes,
         group: usize,
     ) -> Result<Vec<ColumnCloseResult>> {
         let metadata = self.footer.row_group(group);
@@ -79,7 +76,7 @@ impl Copier {
                 bytes_written: u64::try_from(chunk.compressed_size()).unwrap_or_default(),
                 rows_written: u64::try_from(metadata.num_rows()).unwrap_or_default(),
                 metadata: chunk.clone(),
-                bloom_filter: bloom_filter(store, path, chunk).await?,
+                bloom_filter: bloom_filter(file, chunk).await?,
                 column_index: column_index
                     .filter(|index| !matches!(index, ColumnIndexMetaData::NONE))
                     .cloned(),
@@ -96,14 +93,10 @@ fn end(chunk: &ColumnChunkMetaData) -> u64 {
 }
 
 /// Some writers do not tell the length of a filter; such a filter is left behind.
-async fn bloom_filter(
-    store: &ObjectStoreRef,
-    path: &Path,
-    chunk: &ColumnChunkMetaData,
-) -> Result<Option<Sbbf>> {
+async fn bloom_filter(file: &DataFileBytes, chunk: &ColumnChunkMetaData) -> Result<Option<Sbbf>> {
     let offset = chunk.bloom_filter_offset().and_then(|offset| u64::try_from(offset).ok());
     let length = chunk.bloom_filter_length().and_then(|length| u64::try_from(length).ok());
     let (Some(offset), Some(length)) = (offset, length) else { return Ok(None) };
-    let bytes = store.get_range(path, offset..offset + length).await?;
+    let bytes = file.range(offset..offset + length).await?;
     Ok(Some(Sbbf::from_bytes(&bytes)?))
 }

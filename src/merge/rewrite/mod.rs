@@ -14,7 +14,6 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use deltalake::kernel::Add;
 use deltalake::logstore::ObjectStoreRef;
-use object_store::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::data_file::{DataFile, FileLayout};
@@ -23,7 +22,8 @@ use crate::merge::rewrite::copy::Copier;
 use crate::merge::rewrite::edited::{EditedRows, Images, Source};
 use crate::merge::rewrite::steps::{Step, plan};
 use crate::merge::touched::Touched;
-use crate::table::data_file_bytes::path_of;
+use crate::table::damage::blamed;
+use crate::table::data_file_bytes::DataFileBytes;
 
 /// What became of a touched file.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +56,7 @@ pub async fn rewrite(
     upserts: &[RecordBatch],
 ) -> Result<Rewritten> {
     let images = Arc::new(Images::of(layout, upserts)?);
-    let path = path_of(&touched.add);
+    let before = DataFileBytes::of(store, &touched.add)?;
     let copier = Copier::of(layout, &touched.footer);
     let planned = plan(touched, images.len(), &copier)?;
     let mut rewritten = planned.rewritten;
@@ -65,8 +65,7 @@ pub async fn rewrite(
     }
     let source = Arc::new(Source::open(layout, Arc::clone(copier.footer()))?);
     let mut replacement = Replacement {
-        store,
-        path: &path,
+        before: &before,
         copier: &copier,
         source,
         images,
@@ -80,15 +79,14 @@ pub async fn rewrite(
         }
         Err(error) => {
             replacement.file.abort().await;
-            Err(error.with("file", &touched.add.path))
+            Err(blamed(error).with("file", &touched.add.path))
         }
     }
 }
 
 /// A replacement that is being written.
 struct Replacement<'a> {
-    store: &'a ObjectStoreRef,
-    path: &'a Path,
+    before: &'a DataFileBytes,
     copier: &'a Copier,
     source: Arc<Source>,
     images: Arc<Images>,
@@ -98,11 +96,11 @@ struct Replacement<'a> {
 impl Replacement<'_> {
     /// Takes the steps in order and fetches the bytes of the next one meanwhile.
     async fn fill(&mut self, steps: Vec<Step>) -> Result<()> {
-        let (store, path, copier) = (self.store, self.path, self.copier);
+        let (before, copier) = (self.before, self.copier);
         let fetch = async |step: Option<&Step>| match step {
             Some(step) => {
                 let range = copier.byte_range(step.row_groups());
-                FileRange::fetch(store, path, range).await.map(Some)
+                FileRange::fetch(before, range).await.map(Some)
             }
             None => Ok(None),
         };
@@ -119,7 +117,7 @@ impl Replacement<'_> {
     async fn take(&mut self, step: Step, bytes: FileRange) -> Result<()> {
         match step {
             Step::Copy(group) => {
-                let columns = self.copier.columns(self.store, self.path, group).await?;
+                let columns = self.copier.columns(self.before, group).await?;
                 self.file.append_encoded(&bytes, columns).await
             }
             Step::Encode(run) => {
