@@ -309,6 +309,7 @@ fn a_table_that_is_not_configured_cannot_be_asked_for() {
 async fn on_a_disk_keys_are_absolute_paths_and_buckets_mean_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let staging = folder.path().join("dms").display().to_string();
+    std::fs::create_dir(&staging).expect("a folder");
     let settings = settings(&staging, &[("shop", "orders")]);
     let settings = Settings { lake: folder.path().join("lake").display().to_string(), ..settings };
     let pipeline = Pipeline::open(settings, Arc::new(SystemClock)).await.expect("a pipeline");

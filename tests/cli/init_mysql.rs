@@ -73,6 +73,7 @@ fn staged_tables_only(server: &MariaDb) {
 
 fn all_tables_of_a_schema(server: &MariaDb) {
     let home = tempfile::tempdir().expect("a temporary folder");
+    std::fs::create_dir(home.path().join("staging")).expect("a folder");
     let tables = |rest: &str| {
         let url = server.url("dms", rest);
         let arguments = [&INIT[..], &["--mysql", &url]].concat();

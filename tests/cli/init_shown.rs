@@ -80,7 +80,7 @@ fn a_header_that_can_be_seen_gives_the_names() {
     assert_eq!(names, ["tenant", "number", "note"]);
 
     // What it proposes is what reads the object.
-    let filled = filled.replace("s3://shop-lake/tables", "lake");
+    let filled = filled.replace("s3://shop-lake/tables", "lake") + "cdc_only = true\n";
     write(&home.path().join("dmslake.toml"), filled);
     let applied = run(home.path(), &["apply", "--json"]);
     assert!(applied.out.contains("\"inserted\":1"), "{applied:?}");

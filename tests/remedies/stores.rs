@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
 use crate::refused_stores::{configured, dmslake, refused};
-use crate::support::http_server::{NO_OBJECTS, Server, http, s3_error};
+use crate::support::http_server::{Server, empty_bucket, s3_error};
 
 /// An application with these variables.
 fn apply(home: &TempDir, variables: &BTreeMap<&str, String>) -> Output {
@@ -27,13 +27,12 @@ fn with_keys(endpoint: &str) -> BTreeMap<&'static str, String> {
     .into()
 }
 
-fn nothing() -> String {
-    http("200 OK", "", NO_OBJECTS)
-}
-
+/// The store is there, with nothing in it.
 fn ends_well(output: &Output) {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let (out, errors) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(out.contains("nothing is staged for it, and there is no table"), "{out}{errors}");
+    assert_eq!(errors, "");
 }
 
 fn home() -> TempDir {
@@ -44,7 +43,11 @@ fn home() -> TempDir {
 fn another_region() {
     let server = Server::start(|_, head| {
         let is_there = head.contains("/eu-west-1/s3/aws4_request");
-        Some(if is_there { nothing() } else { s3_error("400", "AuthorizationHeaderMalformed") })
+        Some(if is_there {
+            empty_bucket(head)
+        } else {
+            s3_error("400", "AuthorizationHeaderMalformed")
+        })
     });
     let (home, mut variables) = (home(), with_keys(&server.endpoint));
     refused(
@@ -60,7 +63,7 @@ fn other_credentials() {
     for code in ["InvalidAccessKeyId", "ExpiredToken"] {
         let server = Server::start(move |_, head| {
             let is_valid = head.contains("Credential=new/");
-            Some(if is_valid { nothing() } else { s3_error("403 Forbidden", code) })
+            Some(if is_valid { empty_bucket(head) } else { s3_error("403 Forbidden", code) })
         });
         let (home, mut variables) = (home(), with_keys(&server.endpoint));
         refused(&apply(&home, &variables), &["renew the credentials"]);
@@ -73,7 +76,7 @@ fn other_credentials() {
 fn credentials_or_a_profile_where_there_were_none() {
     let server = Server::start(|_, head| {
         let is_signed = head.contains("Credential=");
-        Some(if is_signed { nothing() } else { s3_error("403 Forbidden", "AccessDenied") })
+        Some(if is_signed { empty_bucket(head) } else { s3_error("403 Forbidden", "AccessDenied") })
     });
     let (home, complete) = (home(), with_keys(&server.endpoint));
     let mut variables = complete.clone();
@@ -92,7 +95,7 @@ fn credentials_or_a_profile_where_there_were_none() {
 
 #[test]
 fn the_address_of_a_store_that_is_there() {
-    let server = Server::start(|_, _| Some(nothing()));
+    let server = Server::start(|_, head| Some(empty_bucket(head)));
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (home, mut variables) = (home(), with_keys(&format!("http://{unused}")));
     refused(&apply(&home, &variables), &["mend AWS_ENDPOINT_URL, AWS_REGION or the network"]);
@@ -106,7 +109,11 @@ fn the_permission_that_was_missing() {
     let policy = Arc::clone(&is_permitted);
     let server = Server::start(move |_, _| {
         let is_permitted = policy.load(Ordering::SeqCst);
-        Some(if is_permitted { nothing() } else { s3_error("403 Forbidden", "AccessDenied") })
+        Some(if is_permitted {
+            empty_bucket(head)
+        } else {
+            s3_error("403 Forbidden", "AccessDenied")
+        })
     });
     let (home, variables) = (home(), with_keys(&server.endpoint));
     refused(&apply(&home, &variables), &["permit s3:ListBucket and s3:GetObject"]);
@@ -118,7 +125,7 @@ fn the_permission_that_was_missing() {
 fn the_bucket_that_was_meant() {
     let server = Server::start(|_, head| {
         let is_there = head.starts_with("GET /meant?");
-        Some(if is_there { nothing() } else { s3_error("404 Not Found", "NoSuchBucket") })
+        Some(if is_there { empty_bucket(head) } else { s3_error("404 Not Found", "NoSuchBucket") })
     });
     let (misspelt, variables) = (home(), with_keys(&server.endpoint));
     refused(&apply(&misspelt, &variables), &["mend the bucket's name in staging or lake"]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A listing of nothing.
-pub(crate) const NO_OBJECTS: &str = "<?xml version=\"1.0\"?><ListBucketResult><Name>b</Name><Prefix></Prefix>\
+const NO_OBJECTS: &str = "<?xml version=\"1.0\"?><ListBucketResult><Name>b</Name><Prefix></Prefix>\
                           <KeyCount>0</KeyCount><MaxKeys>1000</MaxKeys>\
                           <IsTruncated>false</IsTruncated></ListBucketResult>";
 
@@ -60,6 +60,16 @@ pub(crate) fn http(status: &str, headers: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
     )
+}
+
+/// What a bucket answers in which there is nothing.
+pub(crate) fn empty_bucket(head: &str) -> String {
+    let request = head.lines().next().unwrap_or_default();
+    if request.contains("list-type") {
+        http("200 OK", "", NO_OBJECTS)
+    } else {
+        s3_error("404 Not Found", "NoSuchKey")
+    }
 }
 
 /// A refusal as S3 spells it.
