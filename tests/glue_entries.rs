@@ -42,7 +42,7 @@ impl Growing {
         ));
         let values: Vec<String> = (1..=columns).map(|n| n.to_string()).collect();
         let path = Path::from(format!("dms/shop/t/20260101-00000000{columns}.csv"));
-        let row = PutPayload::from(format!("U,{}\n", values.join(",")).into_bytes());
+        let row = PutPayload::from(format!("I,{}\n", values.join(",")).into_bytes());
         self.staging.store().put(&path, row).await.expect("memory takes it");
         let (staging, lake) = (self.staging.clone(), self.lake.clone());
         let pipeline = Pipeline::new(Arc::clone(&settings), staging, lake, Arc::new(SystemClock));

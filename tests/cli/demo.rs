@@ -9,7 +9,10 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 24] = [
+    "before_load",
+    "foreign_commits",
+    "in_quarantine",
     "warnings",
     "table",
     "status",

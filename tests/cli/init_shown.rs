@@ -12,7 +12,7 @@ const IMAGES: &str = "message dms { OPTIONAL BYTE_ARRAY Op (UTF8); OPTIONAL INT6
     OPTIONAL INT64 number; OPTIONAL BYTE_ARRAY note (UTF8); OPTIONAL INT64 BI_tenant;
     OPTIONAL INT64 BI_number; }";
 const HEADER: &str = "Op,dms_ts,tenant,number,note,BI_tenant,BI_number\n\
-    U,2026-03-01 12:00:00.000000,1,2,a,1,2\n";
+    I,2026-03-01 12:00:00.000000,1,2,a,,\n";
 
 /// The rules of a task that takes the schema `shop`.
 fn rules(filter: &str, more: &str) -> String {
