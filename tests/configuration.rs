@@ -402,6 +402,11 @@ fn column_names_are_checked_as_the_lake_will_have_them() {
     );
     assert_refused(
         &table_of(&[id, "\"ID\""], ""),
+        &[("table[0].columns[1].name (s.t)", "rename = { \"ID\" = \"ID_2\" }")],
+    );
+    settings(&table_of(&[id, "\"ID\""], "rename = { \"ID\" = \"ID_2\" }"));
+    assert_refused(
+        &table_of(&[id, id], ""),
         &[("table[0].columns[1].name (s.t)", "stands in columns already")],
     );
     assert_refused(
@@ -415,6 +420,69 @@ fn column_names_are_checked_as_the_lake_will_have_them() {
             ("table[0].rename.b (s.t)", "the new name of \"a\", would be one column"),
             ("table[0].rename.c (s.t)", "a space"),
         ],
+    );
+    // Renamed twice at the source, a column goes on as one.
+    settings(&table_of(&[id], "rename = { a = \"x\", b = \"x\" }"));
+}
+
+#[test]
+fn keys_of_a_layout_are_those_of_the_table_under_other_names() {
+    let columns = |key: &str| format!("columns = [{{ name = \"{key}\", type = \"int\" }}]");
+    let table = |more: &str| format!("[[table]]\nsource = \"s.t\"\nkeys = [\"id\"]\n{more}");
+    let layout = |from: &str, more: &str| format!("[[table.layout]]\nfrom = \"{from}\"\n{more}\n");
+    let rename = "rename = { no = \"id\", number = \"id\" }\n";
+    let (second, third) = ("20240101-000000002", "20240101-000000003.parquet");
+    let named = settings(&table(&format!(
+        "{rename}{}{}",
+        layout(second, "keys = [\"no\"]"),
+        layout(third, "keys = [\"number\"]")
+    )));
+    for (name, key) in [
+        ("LOAD00000001.parquet", "id"),
+        ("20240101-000000001.csv", "id"),
+        ("20240101-000000002.csv", "no"),
+        ("20240101-0000000021.csv", "no"),
+        ("20240101-000000003.parquet", "number"),
+    ] {
+        assert_eq!(named.tables[0].keys_for(&object(name)), [key], "{name}");
+    }
+    assert_eq!(named.tables[0].lake_keys(), ["id"]);
+    let keys = |name: &str| format!("keys = [\"{name}\"]\n{}", columns(name));
+    settings(&table(&format!("{rename}{}\n{}", columns("id"), layout(second, &keys("no")))));
+
+    let field = "table[0].layout[0].keys (s.t)";
+    let item = "table[0].layout[0].keys[0] (s.t)";
+    let refusals = [
+        (
+            layout(second, "keys = [\"no\"]"),
+            field,
+            "would be no in the lake, where the keys are id",
+        ),
+        (format!("{rename}{}", layout(second, "keys = []")), field, "the keys are id"),
+        (
+            format!(
+                "{rename}{}\n{}",
+                columns("id"),
+                layout(second, &format!("keys = [\"no\"]\n{}", columns("number")))
+            ),
+            item,
+            "missing in columns or in a layout",
+        ),
+        (layout(second, ""), "table[0].layout[0].columns (s.t)", "or keys alone"),
+    ];
+    for (more, field, words) in &refusals {
+        assert_refused(&table(more), &[(field, words)]);
+    }
+    // Columns before the layout need not have the later name, nor those behind it the earlier.
+    let forgotten = format!("{rename}{}\n{}", columns("id"), layout(second, &columns("no")));
+    assert_refused(
+        &table(&forgotten),
+        &[("table[0].keys[0] (s.t)", "missing in columns or in a layout")],
+    );
+    let keyless = "[[table]]\nsource = \"s.t\"\nappend_only = true\n";
+    assert_refused(
+        &format!("{keyless}{}", layout(second, "keys = [\"no\"]")),
+        &[(field, "contradicts append_only")],
     );
 }
 
@@ -504,6 +572,7 @@ fn settings_of_the_endpoint_that_change_bytes_are_kept() {
         csv_no_sup_value = "?"
         rfc_4180 = false
         add_column_name = true
+        include_op_for_full_load = false
         timestamp_column_name = "dms_ts"
         change_seq_column = "cdc_seq"
         before_image_prefix = "before_"
@@ -514,10 +583,13 @@ fn settings_of_the_endpoint_that_change_bytes_are_kept() {
     let expected = S3Settings {
         csv_delimiter: "\t".into(),
         csv_row_delimiter: "\r\n".into(),
+        csv_row_delimiter_stated: true,
         csv_null_value: r"\N".into(),
         csv_no_sup_value: Some("?".into()),
         rfc_4180: false,
         add_column_name: true,
+        add_column_name_stated: true,
+        include_op_for_full_load: Some(false),
         timestamp_column_name: Some("dms_ts".into()),
         change_seq_column: Some("cdc_seq".into()),
         before_image_prefix: Some("before_".into()),
@@ -562,7 +634,6 @@ fn every_other_setting_of_the_endpoint_is_accepted_and_changes_nothing() {
         external_table_definition = ""
         glue_catalog_generation = false
         ignore_header_rows = 0
-        include_op_for_full_load = true
         kms_key_arn = ""
         max_file_size = 1048576
         parquet_timestamp_in_millisecond = true

@@ -163,7 +163,7 @@ async fn a_later_layout_holds_from_its_object_on() {
     let mut columns = staged.table.columns.clone();
     columns.insert(1, column("late", "tinyint unsigned"));
     let Some(from) = dmslake_phase("20221024-175902985.csv") else { panic!("an object") };
-    staged.table.layouts.push(Layout { from, columns });
+    staged.table.layouts.push(Layout { from, columns, keys: None });
     let before = staged.read("20221024-175902984.csv", "I,1,a,5\n").await.unwrap();
     assert_eq!(before.brought(), ["id integer", "name string", "qty integer"]);
     let after = staged.read(CDC_CSV, "I,1,7,a,5\n").await.unwrap();

@@ -33,7 +33,6 @@ const IGNORED: &[(&str, Kind)] = &[
     ("external_table_definition", Kind::Text),
     ("glue_catalog_generation", Kind::Flag),
     ("ignore_header_rows", Kind::Number),
-    ("include_op_for_full_load", Kind::Flag),
     ("kms_key_arn", Kind::Text),
     ("max_file_size", Kind::Number),
     ("parquet_timestamp_in_millisecond", Kind::Flag),
@@ -60,6 +59,7 @@ const READ: &[&str] = &[
     "csv_null_value",
     "csv_row_delimiter",
     "date_partition_enabled",
+    "include_op_for_full_load",
     "preserve_transactions",
     "rfc_4180",
     "timestamp_column_name",
@@ -89,15 +89,19 @@ pub(super) fn read(mut fields: Fields<'_>) -> S3Settings {
     let rfc_4180 = flag(&mut fields, "rfc_4180").unwrap_or(default.rfc_4180);
     let use_csv_no_sup_value = flag(&mut fields, "use_csv_no_sup_value").unwrap_or(false);
     let csv_no_sup_value = text(&mut fields, "csv_no_sup_value").filter(|_| use_csv_no_sup_value);
+    let csv_row_delimiter = delimiter(&mut fields, "csv_row_delimiter");
+    let add_column_name = flag(&mut fields, "add_column_name");
     let settings = S3Settings {
         csv_delimiter: delimiter(&mut fields, "csv_delimiter").unwrap_or(default.csv_delimiter),
-        csv_row_delimiter: delimiter(&mut fields, "csv_row_delimiter")
-            .unwrap_or(default.csv_row_delimiter),
+        csv_row_delimiter_stated: csv_row_delimiter.is_some(),
+        csv_row_delimiter: csv_row_delimiter.unwrap_or(default.csv_row_delimiter),
         csv_null_value: text(&mut fields, "csv_null_value").unwrap_or(default.csv_null_value),
         // Without a value, or with an empty one, DMS writes the null marker.
         csv_no_sup_value: csv_no_sup_value.filter(|marker| !marker.is_empty()),
         rfc_4180,
-        add_column_name: flag(&mut fields, "add_column_name").unwrap_or(default.add_column_name),
+        add_column_name_stated: add_column_name.is_some(),
+        add_column_name: add_column_name.unwrap_or(default.add_column_name),
+        include_op_for_full_load: flag(&mut fields, "include_op_for_full_load"),
         timestamp_column_name: column(&mut fields, "timestamp_column_name"),
         change_seq_column: column(&mut fields, "change_seq_column"),
         before_image_prefix: text(&mut fields, "before_image_prefix")

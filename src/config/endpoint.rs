@@ -16,7 +16,8 @@ use attributes::Attributes;
 pub struct EndpointSettings {
     /// What of them changes bytes or names of objects.
     pub settings: S3Settings,
-    /// The same as a `[dms]` section: only what differs from DMS's own defaults.
+    /// The same as a `[dms]` section: what differs from DMS's own defaults, and of those what
+    /// settles how an object is read if it is known.
     pub section: Table,
     /// Members of the S3Settings and extra connection attributes that this program does not know,
     /// as AWS spells them. Whether they change bytes is for a person to find out.
@@ -36,7 +37,11 @@ impl EndpointSettings {
     /// } } ] }"#;
     /// let endpoint = EndpointSettings::parse(json)?;
     /// assert_eq!(endpoint.settings.csv_delimiter, "|");
-    /// assert_eq!(endpoint.section.to_string(), "csv_delimiter = \"|\"\n");
+    /// // That the default is not merely assumed may settle how an object is read.
+    /// assert_eq!(
+    ///     endpoint.section.to_string(),
+    ///     "csv_delimiter = \"|\"\ncsv_row_delimiter = '\\n'\n"
+    /// );
     /// # Ok::<(), dmslake::error::Error>(())
     /// ```
     ///
@@ -221,7 +226,8 @@ mod tests {
             } } ] }"#;
         let endpoint = EndpointSettings::parse(json).expect("one S3 target");
         let section = "csv_delimiter = \"\\\\t\"\ncsv_no_sup_value = \"?\"\ncsv_null_value = \
-                       '\\N'\ndate_partition_enabled = true\ntimestamp_column_name = \"dms_ts\"\n\
+                       '\\N'\ncsv_row_delimiter = '\\n'\ndate_partition_enabled = true\n\
+                       include_op_for_full_load = true\ntimestamp_column_name = \"dms_ts\"\n\
                        use_csv_no_sup_value = true\n";
         let expected: Table = section.parse().expect("valid TOML");
         assert_eq!(endpoint.section, expected);

@@ -21,12 +21,15 @@
 //!
 //! [dms]            # the endpoint's S3Settings as Terraform spells them, with DMS's defaults
 //! csv_delimiter = ","             # \n, \t, \x01 and the like may be spelled
-//! csv_row_delimiter = "\n"
+//! csv_row_delimiter = "\n"         # stated, it means just that; else objects whose rows all
+//!                                 # end in a carriage return too are refused as ambiguous
 //! csv_null_value = "NULL"
 //! use_csv_no_sup_value = true     # default false: csv_no_sup_value has no effect
 //! csv_no_sup_value = "?"          # default: none
 //! rfc_4180 = true
-//! add_column_name = false         # CSV objects start with a header
+//! add_column_name = false         # CSV objects start with a header; stated, a first row that
+//!                                 # equals the columns' names is data where it can be
+//! include_op_for_full_load = true # default: not known, each object shows whether it has `Op`
 //! timestamp_column_name = "dms_ts"  # default: none
 //! cdc_inserts_only = false
 //! cdc_inserts_and_updates = false
@@ -55,7 +58,7 @@
 //!   { name = "paid", type = "tinyint(1)", boolean = true },       # only tinyint; default false
 //!   { name = "token", type = "binary(16)", hex = true },          # bytes as text in Parquet
 //! ]
-//! rename = { "unit price" = "unit_price" }  # source column = column in the lake
+//! rename = { "unit price" = "unit_price", order_id = "id" }  # source column = column in the lake
 //! store = ["dms_ts"]              # control and before-image columns to keep; default: none
 //! redshift_manifest = false       # keep symlink manifests for Redshift Spectrum: copy-on-write only
 //!
@@ -63,6 +66,16 @@
 //! from = "20221024-175902985"     # base name of the first object, or LOAD00000001
 //! columns = [
 //!   { name = "id", type = "bigint unsigned", nullable = false },
+//!   { name = "unit price", type = "decimal(12,2)" },
+//!   { name = "paid", type = "tinyint(1)", boolean = true },
+//!   { name = "note", type = "text" },
+//! ]
+//!
+//! [[table.layout]]                # a key column renamed at the source, in CSV or Parquet
+//! from = "20230118-093000000"
+//! keys = ["order_id"]             # the keys' names from that object on; columns as before if
+//! columns = [                     # they are left out, for objects that name them
+//!   { name = "order_id", type = "bigint unsigned", nullable = false },
 //!   { name = "unit price", type = "decimal(12,2)" },
 //!   { name = "paid", type = "tinyint(1)", boolean = true },
 //!   { name = "note", type = "text" },

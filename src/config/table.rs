@@ -136,13 +136,15 @@ impl ColumnSpec {
     }
 }
 
-/// The CSV columns from an object on.
+/// What holds from an object on: the CSV columns, the names of the keys, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The first object of this layout, in order of application.
     pub from: Phase,
-    /// All columns in file order, control columns that rules add included.
+    /// All columns in file order, control columns that rules add included; empty = as before.
     pub columns: Vec<ColumnSpec>,
+    /// Names of the key columns at the source from here on; none = as before.
+    pub keys: Option<Vec<String>>,
 }
 
 /// One `[[table]]` with the defaults filled in.
@@ -152,7 +154,8 @@ pub struct TableSpec {
     pub source: TableName,
     /// What catalogues call it; none is what follows from the source.
     pub name: Option<ChosenName>,
-    /// Names of the key columns at the source; empty only if `append_only`.
+    /// Names of the key columns at the source, until a layout names others; empty only if
+    /// `append_only`.
     pub keys: Vec<String>,
     /// Every insert is a new row; there is no key.
     pub append_only: bool,
@@ -193,11 +196,29 @@ impl TableSpec {
     }
 
     /// The columns of that object, if names do not travel with it: those of the last layout
-    /// that does not begin after it.
+    /// with columns that does not begin after it.
     #[must_use]
     pub fn layout_for(&self, object: &ObjectName) -> &[ColumnSpec] {
-        let begun = self.layouts.iter().rev().find(|layout| layout.from <= object.phase);
-        begun.map_or(&self.columns, |layout| &layout.columns)
+        let mut begun = self.layouts_until(&object.phase);
+        begun
+            .find(|layout| !layout.columns.is_empty())
+            .map_or(&self.columns, |found| &found.columns)
+    }
+
+    /// The key columns' names at the source in that object.
+    #[must_use]
+    pub fn keys_for(&self, object: &ObjectName) -> &[String] {
+        self.keys_from(&object.phase)
+    }
+
+    /// The key columns' names at the source from an object on.
+    pub(crate) fn keys_from(&self, phase: &Phase) -> &[String] {
+        self.layouts_until(phase).find_map(|layout| layout.keys.as_deref()).unwrap_or(&self.keys)
+    }
+
+    /// The layouts that do not begin after an object, the latest first.
+    fn layouts_until(&self, phase: &Phase) -> impl Iterator<Item = &Layout> {
+        self.layouts.iter().rev().filter(move |layout| layout.from <= *phase)
     }
 
     /// The configured column of that source name, whatever layout names it.

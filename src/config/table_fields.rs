@@ -192,14 +192,18 @@ fn layout(mut fields: Fields<'_>) -> Option<Layout> {
     let from = fields.required("from", FROM, |value| {
         let text = value.as_str()?;
         let plain = text.strip_suffix(".gz").unwrap_or(text);
-        Phase::parse(plain.strip_suffix(".csv").unwrap_or(plain))
+        let base = plain.strip_suffix(".csv").or_else(|| plain.strip_suffix(".parquet"));
+        Phase::parse(base.unwrap_or(plain))
     });
+    let keys = fields.texts("keys");
     let columns = fields.tables("columns");
     let is_empty = columns.as_ref().is_none_or(Vec::is_empty);
     let columns: Vec<_> = columns.unwrap_or_default().into_iter().filter_map(column).collect();
-    if is_empty && !fields.violations().has(&fields.place().field("columns")) {
-        fields.refuse("columns", "is missing; allowed: all columns of the layout in file order");
+    if is_empty && keys.is_none() && !fields.violations().has(&fields.place().field("columns")) {
+        let allowed = "all columns of the layout in file order, or keys alone where objects name \
+                       their columns";
+        fields.refuse("columns", format!("is missing; allowed: {allowed}"));
     }
     fields.finish();
-    Some(Layout { from: from?, columns })
+    Some(Layout { from: from?, columns, keys })
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use crate::config::catalog_names::refused_names;
 use crate::config::fields::{Place, Violations};
 use crate::config::names::{refused_beside, refused_column_name};
-use crate::config::{CatalogSettings, ColumnSpec, LAKE_FOLDERS, MergeMode, TableName, TableSpec};
+use crate::config::{
+    CatalogSettings, ColumnSpec, LAKE_FOLDERS, Layout, MergeMode, TableName, TableSpec,
+};
 use crate::dms::S3Settings;
 use crate::storage::is_on_s3;
 
@@ -124,8 +126,56 @@ impl Check<'_> {
             self.refuse("keys", "contradicts append_only = true; allowed: one of the two");
             return;
         }
+        self.key_list("keys", keys, &self.columns_until(self.spec.layouts.iter()));
+        let lake_keys = self.spec.lake_keys();
+        for (position, layout) in self.spec.layouts.iter().enumerate() {
+            let Some(keys) = &layout.keys else { continue };
+            let field = format!("layout[{position}].keys");
+            if self.spec.append_only {
+                self.refuse(&field, "contradicts append_only = true; allowed: one of the two");
+                continue;
+            }
+            let mut columns = self.columns_until(self.spec.layouts[position + 1..].iter());
+            columns[0] = self.columns_at(position);
+            self.key_list(&field, keys, &columns);
+            let mut names: Vec<&str> = keys.iter().map(|key| self.spec.lake_name(key)).collect();
+            let mut expected: Vec<&str> = lake_keys.iter().map(String::as_str).collect();
+            names.sort_unstable();
+            expected.sort_unstable();
+            if names != expected {
+                let (names, expected) = (names.join(", "), expected.join(", "));
+                self.refuse(
+                    &field,
+                    format!(
+                        "would be {names} in the lake, where the keys are {expected}; give each \
+                         key one name there: rename = {{ new = \"old\" }}"
+                    ),
+                );
+            }
+        }
+    }
+
+    /// The columns in force at a layout.
+    fn columns_at(&self, position: usize) -> &[ColumnSpec] {
+        let mut until = self.spec.layouts[..=position].iter().rev();
+        let latest = until.find(|layout| !layout.columns.is_empty());
+        latest.map_or(&self.spec.columns, |layout| &layout.columns)
+    }
+
+    /// The columns of the table, and those of layouts until one has keys of its own.
+    fn columns_until<'b>(
+        &'b self,
+        layouts: impl Iterator<Item = &'b Layout>,
+    ) -> Vec<&'b [ColumnSpec]> {
+        let same_keys = layouts.take_while(|layout| layout.keys.is_none());
+        let columns = same_keys.map(|layout| layout.columns.as_slice());
+        [self.spec.columns.as_slice()].into_iter().chain(columns).collect()
+    }
+
+    /// One list of keys, and the lists of columns that hold with it.
+    fn key_list(&self, list: &str, keys: &[String], columns: &[&[ColumnSpec]]) {
         for (position, key) in keys.iter().enumerate() {
-            let field = format!("keys[{position}]");
+            let field = format!("{list}[{position}]");
             let lake_name = self.spec.lake_name(key);
             let mut earlier = keys[..position].iter();
             if earlier.any(|other| same(other, key) || same(self.spec.lake_name(other), lake_name))
@@ -137,25 +187,29 @@ impl Check<'_> {
                     format!("\"{key}\" is a control column, not one of the source"),
                 );
             } else {
-                self.key_column(&field, key);
+                self.key_column(&field, key, columns);
             }
         }
     }
 
     /// A key spells its column as the columns do. A layout has every key; other columns need
     /// not be all of the table's.
-    fn key_column(&self, field: &str, key: &str) {
-        let layouts = self.spec.layouts.iter().map(|layout| layout.columns.as_slice());
-        for columns in layouts.chain([self.spec.columns.as_slice()]) {
+    fn key_column(&self, field: &str, key: &str, lists: &[&[ColumnSpec]]) {
+        let has_layouts = self.spec.layouts.iter().any(|layout| !layout.columns.is_empty());
+        for columns in lists.iter().rev() {
             if columns.iter().any(|column| column.name == key) {
                 continue;
             }
-            if let Some(column) = columns.iter().find(|column| same(&column.name, key)) {
+            let other_spelling = |column: &&ColumnSpec| {
+                let is_renamed = self.spec.lake_name(&column.name) == self.spec.lake_name(key);
+                same(&column.name, key) && !is_renamed
+            };
+            if let Some(column) = columns.iter().find(other_spelling) {
                 let spelled = &column.name;
                 self.refuse(field, format!("\"{key}\" is spelled \"{spelled}\" in columns"));
                 return;
             }
-            if !self.spec.layouts.is_empty() && !columns.is_empty() {
+            if has_layouts && !columns.is_empty() {
                 self.refuse(field, format!("\"{key}\" is missing in columns or in a layout"));
                 return;
             }
@@ -171,7 +225,7 @@ impl Check<'_> {
         for (position, column) in columns.iter().enumerate() {
             let field = format!("{list}[{position}].name");
             let name = &column.name;
-            if columns[..position].iter().any(|earlier| same(&earlier.name, name)) {
+            if columns[..position].iter().any(|earlier| earlier.name == *name) {
                 self.refuse(&field, format!("\"{name}\" stands in {list} already"));
                 continue;
             }
@@ -186,7 +240,8 @@ impl Check<'_> {
                     self.refuse(
                         &field,
                         format!(
-                            "\"{name}\" and \"{other}\" would both be \"{lake_name}\" in the lake"
+                            "\"{name}\" and \"{other}\" would both be \"{lake_name}\" in the lake; \
+                             give one another name there: rename = {{ {name:?} = \"{lake_name}_2\" }}"
                         ),
                     );
                 }

@@ -9,6 +9,9 @@ pub struct S3Settings {
     pub csv_delimiter: String,
     /// `csv_row_delimiter`; default a newline.
     pub csv_row_delimiter: String,
+    /// Whether `csv_row_delimiter` was stated: what is merely assumed does not settle what else
+    /// an object could mean.
+    pub csv_row_delimiter_stated: bool,
     /// `csv_null_value`; default `NULL`.
     pub csv_null_value: String,
     /// `csv_no_sup_value` if `use_csv_no_sup_value`: the marker of a value that the log did not
@@ -18,6 +21,11 @@ pub struct S3Settings {
     pub rfc_4180: bool,
     /// `add_column_name`: CSV objects start with a header; default false.
     pub add_column_name: bool,
+    /// Whether `add_column_name` was stated.
+    pub add_column_name_stated: bool,
+    /// `include_op_for_full_load`, if stated: whether objects of the full load carry `Op`, and
+    /// objects of changes too where the endpoint writes inserts (and updates) only.
+    pub include_op_for_full_load: Option<bool>,
     /// `timestamp_column_name`, if set and not empty.
     pub timestamp_column_name: Option<String>,
     /// Ours: the column that an `AR_H_CHANGE_SEQ` rule adds, if any.
@@ -42,10 +50,13 @@ impl Default for S3Settings {
         Self {
             csv_delimiter: ",".into(),
             csv_row_delimiter: "\n".into(),
+            csv_row_delimiter_stated: false,
             csv_null_value: "NULL".into(),
             csv_no_sup_value: None,
             rfc_4180: true,
             add_column_name: false,
+            add_column_name_stated: false,
+            include_op_for_full_load: None,
             timestamp_column_name: None,
             change_seq_column: None,
             before_image_prefix: Some("BI_".into()),
