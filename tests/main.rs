@@ -15,6 +15,7 @@ mod data_files;
 mod decoded_histories;
 mod decoding;
 mod decoding_parquet;
+mod dialects;
 mod differential;
 mod events;
 mod features;

@@ -94,7 +94,7 @@ impl Aside {
 }
 
 fn bad_row(row: u64, reason: &str) -> BadRow {
-    BadRow { row, column: None, reason: reason.into(), content: format!("row {row}") }
+    BadRow { row, column: None, reason: reason.into(), remedy: None, content: format!("row {row}") }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,5 @@
 //! Each message says what to do, and what it says is carried out here, and works.
 
 mod configuration;
+mod decoding;
 mod stores;

@@ -1,5 +1,7 @@
 //! Every MySQL type in CSV and in Parquet: extremes, NULL, what is out of range, zero dates.
 
+mod physical;
+
 use dmslake::error::ErrorKind;
 use dmslake::schema::ColumnType;
 
@@ -201,6 +203,8 @@ async fn booleans_and_bits_in_csv() {
     let mut staged = Staged::new(&[("id", "int"), ("v", "tinyint(1)")]);
     csv_of(&staged, "tinyint(1)", "byte", &[("2", Is("2")), ("1", Is("1"))]).await;
     staged.table.columns[1].boolean = true;
+    let reason = Bad("boolean = true takes 0 and 1 only");
+    let cases = cases.map(|(text, fate)| (text, if fate == NO { reason } else { fate }));
     csv_of(&staged, "tinyint(1) as boolean", "boolean", &cases).await;
 
     let cases = [
@@ -241,7 +245,11 @@ async fn dates_and_times_in_csv() {
         ("2023-02-29", RANGE),
         ("2023-13-01", RANGE),
         ("2023-04-31", RANGE),
-        ("0000-01-01", RANGE),
+        // A day of the year 0 is a zero date, as it must be in Parquet.
+        ("0000-12-19", Null),
+        ("0000-02-29", Null),
+        ("0000-02-30", RANGE),
+        ("0000-13-01", RANGE),
         ("2023-04-30 00:00:00.000000", Is("2023-04-30")),
         ("2023-04-30 00:00:01", RANGE),
         ("2023-4-30", NO),
@@ -263,6 +271,7 @@ async fn dates_and_times_in_csv() {
         ("9999-12-31 23:59:59.999999", Is("9999-12-31T23:59:59.999999Z")),
         ("1969-12-31 23:59:59.999999", Is("1969-12-31T23:59:59.999999Z")),
         ("0000-00-00 00:00:00", Null),
+        ("0000-12-19 10:00:00", Null),
         ("0000-00-00 00:00:00.000000", Null),
         ("2022-00-24 17:59:02", Null),
         ("2022-10-24 24:00:00", RANGE),
@@ -490,7 +499,7 @@ async fn floating_point_and_booleans_in_parquet() {
     parquet_of(&staged, "binary v (UTF8)", "boolean", values, &fates).await;
     let mut staged = Staged::new(&[("id", "bigint"), ("v", "tinyint")]);
     staged.table.columns[1].boolean = true;
-    let fates = [Is("true"), Is("false"), RANGE, Null];
+    let fates = [Is("true"), Is("false"), Bad("boolean = true takes 0 and 1 only"), Null];
     parquet_of(&staged, "int32 v (INT_8)", "boolean", i32s(&[1, 0, 2]), &fates).await;
 
     let fates = [Is("1023"), RANGE, RANGE, Null];
@@ -507,8 +516,10 @@ async fn floating_point_and_booleans_in_parquet() {
 
 #[tokio::test]
 async fn dates_and_times_in_parquet() {
-    let days = i32s(&[0, -719_162, 2_932_896, -719_163, -719_500, 2_932_897]);
-    let fates = [Is("1970-01-01"), Is("0001-01-01"), Is("9999-12-31"), Null, Null, RANGE, Null];
+    // -719175 is 0000-12-19, a zero date in CSV too.
+    let days = i32s(&[0, -719_162, 2_932_896, -719_163, -719_175, -719_500, 2_932_897]);
+    let fates =
+        [Is("1970-01-01"), Is("0001-01-01"), Is("9999-12-31"), Null, Null, Null, RANGE, Null];
     parquet(None, "int32 v (DATE)", "date", days.clone(), &fates).await;
     parquet(Some("date"), "int32 v (DATE)", "date", days, &fates).await;
     let fates = [Is("1970-01-02T00:00:00Z"), Null];

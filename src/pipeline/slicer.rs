@@ -218,8 +218,11 @@ impl<'a> Slicer<'a> {
 }
 
 fn refused(object: &StagedObject, bad: &BadRow) -> Error {
-    let why = format!("a row cannot be decoded: {}", bad.reason);
-    at_row(why, object, bad)
+    let error = at_row(format!("a row cannot be decoded: {}", bad.reason), object, bad);
+    match bad.remedy {
+        Some(remedy) => error.with_remedy(remedy),
+        None => error,
+    }
 }
 
 fn at_row(why: String, object: &StagedObject, bad: &BadRow) -> Error {

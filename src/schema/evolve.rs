@@ -11,7 +11,8 @@ use crate::schema::{Column, ColumnType, TableSchema};
 /// none for types that DMS never writes.
 ///
 /// Unsigned integers take the next wider signed type, times of day are text because MySQL's
-/// `time` reaches beyond a day, and a decimal beyond Delta's 38 digits is text.
+/// `time` reaches beyond a day, and a decimal beyond Delta's 38 digits is text, up to the 76 that
+/// Arrow holds.
 #[must_use]
 pub fn natural(arrow: &DataType) -> Option<ColumnType> {
     Some(match arrow {
@@ -25,11 +26,11 @@ pub fn natural(arrow: &DataType) -> Option<ColumnType> {
                 Ok(scale) if *precision <= 38 => {
                     ColumnType::Decimal { precision: *precision, scale }
                 }
-                Ok(_) => ColumnType::String,
-                Err(_) => return None,
+                Ok(_) if *precision <= 76 => ColumnType::String,
+                _ => return None,
             }
         }
-        DataType::Float32 | DataType::Float64 => ColumnType::Double,
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => ColumnType::Double,
         DataType::Boolean => ColumnType::Boolean,
         DataType::Date32 => ColumnType::Date,
         DataType::Timestamp(_, _) => ColumnType::Timestamp,

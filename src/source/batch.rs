@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::error::Result;
 use crate::source::columns::Plan;
+use crate::source::flaw::Flaw;
 use crate::source::sequence::SequenceTrack;
 use crate::source::{BadRow, DecodedBatch};
 
@@ -20,13 +21,13 @@ pub(super) const NULL_IN_REQUIRED: &str = "NULL in a column that is configured a
 /// What is wrong with the rows of a batch, by position in it; the first finding of a row counts.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
-    rows: BTreeMap<usize, (Option<String>, String)>,
+    rows: BTreeMap<usize, Flaw>,
 }
 
 impl Findings {
     /// Notes that a row cannot be decoded.
-    pub(super) fn add(&mut self, position: usize, column: Option<&str>, reason: String) {
-        self.rows.entry(position).or_insert_with(|| (column.map(str::to_owned), reason));
+    pub(super) fn add(&mut self, position: usize, flaw: impl FnOnce() -> Flaw) {
+        self.rows.entry(position).or_insert_with(flaw);
     }
 
     /// Whether something was noted about a row.
@@ -40,10 +41,11 @@ impl Findings {
         rows: &[u64],
         mut content: impl FnMut(usize) -> String,
     ) -> Vec<BadRow> {
-        let bad_row = |(position, (column, reason))| BadRow {
+        let bad_row = |(position, flaw): (usize, Flaw)| BadRow {
             row: rows[position],
-            column,
-            reason,
+            column: flaw.column,
+            reason: flaw.reason,
+            remedy: flaw.remedy,
             content: content(position),
         };
         self.rows.into_iter().map(bad_row).collect()

@@ -9,11 +9,12 @@ use arrow::array::{
 };
 use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{CastOptions, and, cast, cast_with_options, is_not_null};
-use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int32Type, Int64Type};
 
 use crate::error::Result;
 use crate::schema::ColumnType;
 use crate::source::appender::Appender;
+use crate::source::cast_decimal::{MOST_DIGITS, decimals};
 use crate::source::cast_time::{days, instants, times_of_day};
 use crate::source::faults::{Faults, flag, flag_lost};
 use crate::source::reading::{Domain, Reading, is_year};
@@ -37,7 +38,7 @@ pub(super) fn is_readable(domain: Domain, physical: &DataType) -> bool {
         Domain::Decimal { .. } => is_integer || is_decimal(physical),
         Domain::Double => {
             let is_exact = is_integer && !matches!(physical, T::Int64 | T::UInt64);
-            is_exact || matches!(physical, T::Float32 | T::Float64)
+            is_exact || matches!(physical, T::Float16 | T::Float32 | T::Float64)
         }
         Domain::Bit { .. } | Domain::Boolean => {
             is_integer || *physical == T::Boolean || is_binary(physical)
@@ -47,18 +48,24 @@ pub(super) fn is_readable(domain: Domain, physical: &DataType) -> bool {
         }
         Domain::Text { .. } => {
             is_binary(physical)
-                || matches!(physical, T::Time32(_) | T::Time64(_) | T::Decimal256(_, _))
+                || matches!(physical, T::Time32(_) | T::Time64(_))
+                || matches!(physical, T::Decimal256(precision, _) if *precision <= MOST_DIGITS)
         }
         Domain::Bytes { .. } => is_binary(physical),
     }
 }
 
 fn is_decimal(physical: &DataType) -> bool {
-    matches!(physical, DataType::Decimal128(_, _) | DataType::Decimal256(_, _))
+    match physical {
+        DataType::Decimal128(_, _) => true,
+        DataType::Decimal256(precision, _) => *precision <= MOST_DIGITS,
+        _ => false,
+    }
 }
 
 fn is_whole_decimal(physical: &DataType) -> bool {
-    matches!(physical, DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0))
+    let is_whole = matches!(physical, DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0));
+    is_whole && is_decimal(physical)
 }
 
 fn is_binary(physical: &DataType) -> bool {
@@ -73,6 +80,7 @@ pub(super) fn read(
     reading: &Reading,
     faults: &mut Faults,
 ) -> Result<ArrayRef> {
+    let input = &annotated(input, physical, faults)?;
     let target = reading.target.arrow();
     let bytes = || -> Result<BinaryArray> {
         Ok(cast(input, &DataType::Binary)?.as_binary::<i32>().clone())
@@ -131,6 +139,23 @@ pub(super) fn read(
         Domain::Text { .. } | Domain::Bytes { .. } => times_of_day(input)?,
     };
     Ok(read)
+}
+
+/// The values that an annotation allows of those that stand in the object.
+fn annotated(input: &ArrayRef, physical: &DataType, faults: &mut Faults) -> Result<ArrayRef> {
+    let (least, most) = match physical {
+        DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+            return decimals(input, *precision, *scale, faults);
+        }
+        DataType::Int8 => (i8::MIN.into(), i8::MAX.into()),
+        DataType::Int16 => (i16::MIN.into(), i16::MAX.into()),
+        DataType::UInt8 => (0, u8::MAX.into()),
+        DataType::UInt16 => (0, u16::MAX.into()),
+        _ => return Ok(Arc::clone(input)),
+    };
+    let is_allowed = |value: i32| least <= value && value <= most;
+    flag(input.as_primitive::<Int32Type>().iter(), is_allowed, faults);
+    Ok(Arc::clone(input))
 }
 
 /// Values by their text, as in CSV.

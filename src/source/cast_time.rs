@@ -1,18 +1,21 @@
 //! Days, instants and times of day as Parquet holds them. What a zero date becomes in day
-//! arithmetic, a day before the year 1, is NULL.
+//! arithmetic, a day before the year 1, is NULL; a day of the year 0 cannot be told from it.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, Int64Array, StringArray, StringBuilder,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Date32Array, FixedSizeBinaryArray, Int64Array, StringArray,
+    StringBuilder, TimestampMicrosecondArray,
 };
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
+};
+use chrono::{DateTime, TimeDelta};
 
 use crate::error::Result;
-use crate::source::faults::{Faults, flag, flag_lost};
-use crate::source::text::MICROS_PER_DAY;
+use crate::source::faults::{Faults, flag, flag_as, flag_lost};
+use crate::source::text::{Fault, MICROS_PER_DAY};
 
 /// Days from 1970-01-01 to 0001-01-01.
 const FIRST_DAY: i64 = -719_162;
@@ -21,9 +24,12 @@ const LAST_DAY: i64 = 2_932_896;
 /// Days from 1970-01-01 to a day before 0000-00-00 in any reckoning of months and days.
 const ZERO_DAY: i64 = FIRST_DAY - 2 * 366;
 
+/// The Julian day of 1970-01-01.
+const JULIAN_DAY_OF_1970: i64 = 2_440_588;
+
 /// `Date32` from days or from instants, which must be at midnight.
 pub(super) fn days(input: &ArrayRef, faults: &mut Faults) -> Result<ArrayRef> {
-    if let DataType::Timestamp(_, _) = input.data_type() {
+    if *input.data_type() != DataType::Date32 {
         let instants = instants(input, faults)?;
         let instants = instants.as_primitive::<TimestampMicrosecondType>();
         flag(instants.iter(), |micros| micros % MICROS_PER_DAY == 0, faults);
@@ -40,20 +46,63 @@ pub(super) fn days(input: &ArrayRef, faults: &mut Faults) -> Result<ArrayRef> {
     Ok(Arc::new(values.into_iter().map(day).collect::<Date32Array>()))
 }
 
-/// `Timestamp(µs, "UTC")` from instants of any unit, or from days.
+/// `Timestamp(µs, "UTC")` from instants of any unit, as bytes of an INT96 too, or from days.
 pub(super) fn instants(input: &ArrayRef, faults: &mut Faults) -> Result<ArrayRef> {
-    let zone = match input.data_type() {
-        DataType::Timestamp(_, zone) => zone.clone(),
-        _ => None,
+    let micros = match input.data_type() {
+        DataType::FixedSizeBinary(_) => of_int96(input.as_fixed_size_binary(), faults),
+        other => {
+            if let DataType::Timestamp(TimeUnit::Nanosecond, _) = other {
+                let nanos = input.as_primitive::<TimestampNanosecondType>();
+                flag_as(Fault::Fraction, nanos.iter(), |nanos| nanos % 1000 == 0, faults);
+            }
+            let zone = match other {
+                DataType::Timestamp(_, zone) => zone.clone(),
+                _ => None,
+            };
+            let options = CastOptions { safe: true, ..CastOptions::default() };
+            let unit = DataType::Timestamp(TimeUnit::Microsecond, zone);
+            let micros = cast_with_options(input, &unit, &options)?;
+            flag_lost(input, &micros, faults);
+            micros.as_primitive::<TimestampMicrosecondType>().clone()
+        }
     };
-    let options = CastOptions { safe: true, ..CastOptions::default() };
-    let unit = DataType::Timestamp(TimeUnit::Microsecond, zone);
-    let micros = cast_with_options(input, &unit, &options)?;
-    flag_lost(input, &micros, faults);
-    let micros = micros.as_primitive::<TimestampMicrosecondType>();
     let (values, changed) = checked(micros.iter(), MICROS_PER_DAY, faults);
-    let micros = if changed { TimestampMicrosecondArray::from(values) } else { micros.clone() };
+    let micros = if changed { TimestampMicrosecondArray::from(values) } else { micros };
     Ok(Arc::new(micros.with_timezone("UTC")))
+}
+
+fn of_int96(instants: &FixedSizeBinaryArray, faults: &mut Faults) -> TimestampMicrosecondArray {
+    let micros = |bytes: &[u8]| {
+        let (day, nanos) = day_and_nanos(bytes).ok_or(Fault::Unreadable)?;
+        if nanos % 1000 != 0 {
+            return Err(Fault::Fraction);
+        }
+        let midnight = day.checked_mul(MICROS_PER_DAY).ok_or(Fault::OutOfRange)?;
+        midnight.checked_add(nanos / 1000).ok_or(Fault::OutOfRange)
+    };
+    let read = |(position, bytes): (usize, Option<&[u8]>)| match micros(bytes?) {
+        Ok(micros) => Some(micros),
+        Err(fault) => {
+            faults.push((position, fault));
+            None
+        }
+    };
+    instants.iter().enumerate().map(read).collect()
+}
+
+/// The day since 1970-01-01 and the nanoseconds of an INT96.
+fn day_and_nanos(bytes: &[u8]) -> Option<(i64, i64)> {
+    let (nanos, day) = bytes.split_first_chunk::<8>()?;
+    let day = i32::from_le_bytes(day.try_into().ok()?);
+    Some((i64::from(day) - JULIAN_DAY_OF_1970, i64::from_le_bytes(*nanos)))
+}
+
+/// An INT96 as text, whatever its digits; none beyond the calendar.
+pub(super) fn int96_text(bytes: &[u8]) -> Option<String> {
+    let (day, nanos) = day_and_nanos(bytes)?;
+    let midnight = DateTime::from_timestamp(day.checked_mul(86_400)?, 0)?;
+    let instant = midnight.checked_add_signed(TimeDelta::nanoseconds(nanos))?;
+    Some(instant.format("%Y-%m-%d %H:%M:%S%.9f").to_string())
 }
 
 /// Looks at days, or at instants in units of `day`: zero dates become none, other values beyond

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::config::{ColumnSpec, TableSpec, refused_column_name};
 use crate::dms::S3Settings;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::schema::{Column, ColumnType, TableSchema};
 use crate::source::reading::{Reading, Refusal};
 use crate::source::subject::Subject;
@@ -17,8 +17,9 @@ use crate::source::{BEFORE, OPERATION, ROW, UNSET};
 pub(super) const OP: &str = "Op";
 
 /// The fields of an object as it names them, or as a layout does.
-pub(super) struct Fields<'a> {
-    pub(super) names: Vec<&'a str>,
+#[derive(Debug)]
+pub(super) struct Fields {
+    pub(super) names: Vec<String>,
     /// The Arrow types that Parquet's annotations stand for, one a field; empty for CSV.
     pub(super) physical: Vec<DataType>,
     /// Where the operation stands, if the object has it.
@@ -32,6 +33,8 @@ pub(super) struct Expected<'a> {
     pub(super) lake: Option<&'a TableSchema>,
     /// The columns configured from this object on.
     pub(super) layout: &'a [ColumnSpec],
+    /// The key columns' names at the source from this object on.
+    pub(super) keys: &'a [String],
 }
 
 /// What a field that is decoded is to its table.
@@ -82,26 +85,26 @@ impl Plan {
     /// `SchemaRefused` if a type is not known or does not fit, a name is not allowed or not
     /// unique, or a key column is missing.
     pub(super) fn new(
-        fields: &Fields<'_>,
+        fields: &Fields,
         expected: &Expected<'_>,
         marks: bool,
         subject: &Subject,
     ) -> Result<Self> {
         let controls = Controls::find(fields, expected.dms, subject)?;
+        check_keys(fields, expected, subject)?;
         let mut outputs = Vec::new();
         let mut untyped = Vec::new();
-        for (field, name) in fields.names.iter().copied().enumerate() {
+        for (field, name) in fields.names.iter().map(String::as_str).enumerate() {
             let control = controls.is_control(field);
             let before = controls.before.get(&field).copied();
             let stored = expected.table.store.iter().any(|stored| stored == name);
-            let key_before =
-                before.filter(|of| expected.table.keys.iter().any(|key| key == fields.names[*of]));
+            let key_before = before.filter(|of| expected.is_key(&fields.names[*of]));
             if let Some(of) = key_before {
                 match resolve(fields, of, of, expected, subject)? {
                     Some(reading) => outputs.push(Output {
                         field,
                         source: name.to_owned(),
-                        name: format!("{BEFORE}{}", expected.table.lake_name(fields.names[of])),
+                        name: format!("{BEFORE}{}", expected.table.lake_name(&fields.names[of])),
                         role: Role::Before,
                         reading,
                     }),
@@ -125,7 +128,7 @@ impl Plan {
             };
             let role = if control || before.is_some() {
                 Role::Added
-            } else if expected.table.keys.iter().any(|key| key == name) {
+            } else if expected.is_key(name) {
                 Role::Key
             } else {
                 Role::Value { nullable: expected.spec(name).is_none_or(|spec| spec.nullable) }
@@ -140,14 +143,10 @@ impl Plan {
             });
         }
         if !untyped.is_empty() {
-            return Err(subject.refused(format!(
-                "no type is configured for {}: name them in `columns`",
-                listed(&untyped)
-            )));
+            return Err(refused_untyped(&untyped, expected, subject));
         }
         outputs.sort_by_key(|output| output.role != Role::Before);
         check_names(&outputs, expected.lake, subject)?;
-        check_keys(&outputs, expected.table, subject)?;
         let is_value = |output: &Output| matches!(output.role, Role::Value { .. });
         let markable: Vec<usize> =
             (0..outputs.len()).filter(|index| marks && is_value(&outputs[*index])).collect();
@@ -180,9 +179,27 @@ impl Plan {
 
 impl Expected<'_> {
     /// What is configured about a column: in the layout in force, else in any.
-    fn spec(&self, name: &str) -> Option<&ColumnSpec> {
+    pub(super) fn spec(&self, name: &str) -> Option<&ColumnSpec> {
         let in_force = self.layout.iter().find(|column| column.name == name);
         in_force.or_else(|| self.table.column(name))
+    }
+
+    /// The type in the lake of the column that a source column goes into, if it is there.
+    pub(super) fn lake_type(&self, name: &str) -> Option<ColumnType> {
+        let column = self.lake?.column(self.table.lake_name(name))?;
+        Some(column.column_type)
+    }
+
+    /// A configured column whose name differs from that one by letter case only.
+    fn other_spelling(&self, name: &str) -> Option<&str> {
+        let folded = name.to_lowercase();
+        let later = self.table.layouts.iter().flat_map(|layout| &layout.columns);
+        let mut names = self.table.columns.iter().chain(later).map(|column| column.name.as_str());
+        names.find(|other| *other != name && other.to_lowercase() == folded)
+    }
+
+    fn is_key(&self, name: &str) -> bool {
+        self.keys.iter().any(|key| key == name)
     }
 }
 
@@ -196,9 +213,9 @@ struct Controls {
 }
 
 impl Controls {
-    fn find(fields: &Fields<'_>, dms: &S3Settings, subject: &Subject) -> Result<Self> {
+    fn find(fields: &Fields, dms: &S3Settings, subject: &Subject) -> Result<Self> {
         let mut positions: HashMap<&str, usize> = HashMap::new();
-        for (field, name) in fields.names.iter().copied().enumerate() {
+        for (field, name) in fields.names.iter().map(String::as_str).enumerate() {
             if Some(field) == fields.operation {
                 continue;
             }
@@ -228,37 +245,51 @@ impl Controls {
 
 /// How the field `field` is read, if it is typed as the column of another field (or its own).
 fn resolve(
-    fields: &Fields<'_>,
+    fields: &Fields,
     typed_as: usize,
     field: usize,
     expected: &Expected<'_>,
     subject: &Subject,
 ) -> Result<Option<Reading>> {
-    let name = fields.names[typed_as];
-    let lake_name = expected.table.lake_name(name);
-    let lake = expected.lake.and_then(|schema| schema.column(lake_name));
-    let lake_type = lake.map(|column| column.column_type);
+    let name = &fields.names[typed_as];
+    let lake_type = expected.lake_type(name);
     let physical = fields.physical.get(typed_as);
     let padded = expected.dms.add_trailing_padding_character;
     match Reading::resolve(expected.spec(name), lake_type, physical, padded) {
         Ok(reading) => Ok(Some(reading)),
         Err(Refusal::Untyped) => Ok(None),
         Err(Refusal::Unfit { from, to }) => {
-            Err(refused_type(subject, fields.names[field], &from, to))
+            Err(refused_type(subject, &fields.names[field], &from, to))
         }
     }
 }
 
 /// The error for a column whose values cannot be read into the lake's.
-pub(super) fn refused_type(
-    subject: &Subject,
-    column: &str,
-    from: &str,
-    to: ColumnType,
-) -> crate::error::Error {
+pub(super) fn refused_type(subject: &Subject, column: &str, from: &str, to: ColumnType) -> Error {
     subject
         .refused(format!("{from} cannot be read into the column, which is {to}"))
         .with("column", column)
+        .with_remedy(
+            "if the column's type was changed at the source: name its new type in `columns`, move \
+             the table folder away and apply again, while everything since the load is staged; \
+             where older objects cannot be read as that type, reload the table in DMS first",
+        )
+}
+
+/// The error for columns whose types nothing tells.
+fn refused_untyped(untyped: &[&str], expected: &Expected<'_>, subject: &Subject) -> Error {
+    let respelled = untyped.iter().find_map(|name| Some((*name, expected.other_spelling(name)?)));
+    if let Some((name, other)) = respelled {
+        return subject
+            .refused(format!("the object spells `{name}` what is `{other}` in `columns`"))
+            .with_remedy(format!(
+                "spell it {name:?} in `columns`, as the objects do; or, where earlier objects \
+                 spell it the other way and the table has it, add rename = {{ {name:?} = \"{}\" }}",
+                expected.table.lake_name(other),
+            ));
+    }
+    subject
+        .refused(format!("no type is configured for {}: name them in `columns`", listed(untyped)))
 }
 
 fn check_names(outputs: &[Output], lake: Option<&TableSchema>, subject: &Subject) -> Result<()> {
@@ -279,23 +310,45 @@ fn check_names(outputs: &[Output], lake: Option<&TableSchema>, subject: &Subject
         }
         let other = folded.insert(name.to_lowercase(), name);
         if let Some(other) = other.filter(|other| *other != name) {
-            return Err(subject.refused(format!(
-                "the columns `{other}` and `{name}` differ only by letter case: give one another name in `rename`"
-            )));
+            let source = &output.source;
+            let as_one = if brought.contains(other) {
+                String::new()
+            } else {
+                format!("to go on as one column, add rename = {{ {source:?} = {other:?} }}; ")
+            };
+            return Err(subject
+                .refused(format!("the columns `{other}` and `{name}` differ only by letter case"))
+                .with_remedy(format!(
+                    "{as_one}to be another column, add rename = {{ {source:?} = \"{name}_2\" }}"
+                )));
         }
     }
     Ok(())
 }
 
-fn check_keys(outputs: &[Output], table: &TableSpec, subject: &Subject) -> Result<()> {
-    let is_there =
-        |key: &str| outputs.iter().any(|output| output.role == Role::Key && output.source == key);
+fn check_keys(fields: &Fields, expected: &Expected<'_>, subject: &Subject) -> Result<()> {
+    let has = |key: &String| fields.names.contains(key);
     let missing: Vec<&str> =
-        table.keys.iter().map(String::as_str).filter(|key| !is_there(key)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(subject.refused(format!("the object lacks the key column {}", listed(&missing))))
+        expected.keys.iter().filter(|key| !has(key)).map(String::as_str).collect();
+    let Some(first) = missing.first() else { return Ok(()) };
+    let from = &subject.from;
+    let lake_name = expected.table.lake_name(first);
+    let folded = first.to_lowercase();
+    let respelled = fields.names.iter().find(|name| name.to_lowercase() == folded);
+    let remedy = match respelled {
+        Some(name) => format!(
+            "the object spells it {name:?}: if all objects do, spell it so in `keys` and \
+             `columns`; if earlier ones do not, add rename = {{ {name:?} = {lake_name:?} }} and a \
+             [[table.layout]] with from = {from:?} and `keys` that spell it so"
+        ),
+        None => format!(
+            "if it was renamed at the source, add rename = {{ \"its new name\" = {lake_name:?} }} \
+             and a [[table.layout]] with from = {from:?} and `keys` that hold its new name"
+        ),
+    };
+    Err(subject
+        .refused(format!("the object lacks the key column {}", listed(&missing)))
+        .with_remedy(remedy))
 }
 
 fn schema(outputs: &[Output], markable: &[usize]) -> SchemaRef {

@@ -1,10 +1,13 @@
 //! A Parquet row as text, for quarantine.
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Decimal256Type, DecimalType};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde_json::{Map, Value};
+
+use crate::source::cast_decimal::unscaled;
+use crate::source::cast_time::int96_text;
 
 /// A row as a JSON object in column order: numbers and booleans as such, bytes in hexadecimal,
 /// everything else as text. Where a name repeats, the last value stands.
@@ -27,6 +30,9 @@ fn value(column: &dyn Array, physical: &DataType, position: usize) -> Value {
         let text = String::from_utf8_lossy(column.as_binary::<i32>().value(position));
         return Value::String(text.into_owned());
     }
+    if let Some(text) = standing(column, physical, position) {
+        return Value::String(text);
+    }
     let options = FormatOptions::new();
     let text = match ArrayFormatter::try_new(column, &options) {
         Ok(formatter) => formatter.value(position).to_string(),
@@ -36,5 +42,22 @@ fn value(column: &dyn Array, physical: &DataType, position: usize) -> Value {
     match serde_json::from_str(&text) {
         Ok(literal) if is_literal => literal,
         _ => Value::String(text),
+    }
+}
+
+/// The text of a value that is read as its bytes.
+fn standing(column: &dyn Array, physical: &DataType, position: usize) -> Option<String> {
+    match (physical, column.data_type()) {
+        (
+            DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale),
+            DataType::Binary,
+        ) => {
+            let value = unscaled(column.as_binary::<i32>().value(position)).ok()?;
+            Some(Decimal256Type::format_decimal(value, *precision, *scale))
+        }
+        (DataType::Timestamp(_, _), DataType::FixedSizeBinary(_)) => {
+            int96_text(column.as_fixed_size_binary().value(position))
+        }
+        _ => None,
     }
 }

@@ -12,9 +12,17 @@ use crate::source::appender::Appender;
 use crate::source::batch::{Decoded, Findings, NULL_IN_KEY, NULL_IN_REQUIRED};
 use crate::source::columns::{Output, Plan, Role};
 use crate::source::csv_scan::{CsvField, Dialect, Row};
-use crate::source::rules::{Flaw, RowRules};
+use crate::source::flaw::Flaw;
+use crate::source::rules::RowRules;
 use crate::source::sequence::SequenceTrack;
 use crate::source::subject::Subject;
+
+/// What helps where columns changed within an object: layouts hold for whole objects.
+const OTHER_WIDTH: &str = "if columns were added or dropped at the source within the object, stage \
+    it again as two, cut before that row: the second under the first's name with a digit more \
+    (20240101-000000001 and 20240101-0000000011) and, if objects have no header, with a \
+    [[table.layout]] from that name on; or reload the table in DMS, move the table folder away and \
+    apply again";
 
 /// Rows for which there is room from the start: most objects of changes are small.
 const FIRST_ROWS: usize = 256;
@@ -128,9 +136,9 @@ impl Decoder {
                 self.operations.push(operation.code());
                 self.append(row, operation, position);
             }
-            Err((column, reason)) => {
+            Err(flaw) => {
                 self.operations.push(Operation::Insert.code());
-                self.findings.add(position, column.as_deref(), reason);
+                self.findings.add(position, || flaw);
                 self.appenders.iter_mut().for_each(Appender::append_null);
                 self.unset.iter_mut().for_each(|marks| marks.push(false));
             }
@@ -163,15 +171,16 @@ impl Decoder {
     /// The row's operation, or what is wrong with the row as a whole.
     fn operation(&mut self, row: &Row<'_>, number: u64) -> Result<Result<Operation, Flaw>> {
         if row.broken {
-            return Ok(Err((None, "text follows a closing quote".to_owned())));
+            return Ok(Err(Flaw::of_row("text follows a closing quote")));
         }
         let (width, expected) = (row.width(), self.plan.width);
         if width != expected {
             let reason = format!("the row has {width} fields where the object has {expected}");
             if self.strict_width {
-                return Err(self.subject.refused(reason).with("row", number));
+                let error = self.subject.refused(reason).with("row", number);
+                return Err(error.with_remedy(OTHER_WIDTH));
             }
-            return Ok(Err((None, reason)));
+            return Ok(Err(Flaw::of_row(reason)));
         }
         if let Some(sequence) = self.plan.sequence {
             let field = row.field(sequence, &mut self.scratch);
@@ -212,18 +221,17 @@ impl Decoder {
                     }
                     _ => continue,
                 };
-                self.findings.add(position, Some(&output.source), flaw.to_owned());
+                self.findings.add(position, || Flaw::of(&output.source, flaw));
                 continue;
             }
             match appender.append(field.text) {
                 Ok(false) if output.role == Role::Key => {
-                    self.findings.add(position, Some(&output.source), NULL_IN_KEY.to_owned());
+                    self.findings.add(position, || Flaw::of(&output.source, NULL_IN_KEY));
                 }
                 Ok(_) => {}
                 Err(fault) => {
                     appender.append_null();
-                    let reason = fault.reason(&output.reading.label);
-                    self.findings.add(position, Some(&output.source), reason);
+                    self.findings.add(position, || Flaw::of_value(output, fault));
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! Rows and fields of CSV text that arrives in chunks, as slices of the text.
 
+use std::ops::ControlFlow;
+
 use memchr::{memchr, memchr2};
 
 use crate::dms::S3Settings;
@@ -92,6 +94,30 @@ pub(super) struct Row<'a> {
     spans: &'a [Span],
     /// Text follows a closing quote.
     pub(super) broken: bool,
+    /// A row delimiter ended it, not the end of the text.
+    pub(super) delimited: bool,
+}
+
+/// What stands at the end of a row's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Anything but a carriage return.
+    Plain,
+    /// A carriage return, as the last byte of the last value.
+    Return,
+    /// A carriage return behind a closing quote, where no value can hold it.
+    QuotedReturn,
+}
+
+/// Whether every quote is followed by its double.
+fn has_pairs_only(mut text: &[u8]) -> bool {
+    while let Some(quote) = memchr(b'"', text) {
+        if text.get(quote + 1) != Some(&b'"') {
+            return false;
+        }
+        text = &text[quote + 2..];
+    }
+    true
 }
 
 /// One field's text, and whether it was quoted.
@@ -110,6 +136,18 @@ impl<'a> Row<'a> {
     /// The row's text without its delimiter.
     pub(super) fn text(&self) -> &'a [u8] {
         self.text
+    }
+
+    /// What the row's text ends in.
+    pub(super) fn ending(&self) -> Ending {
+        let Some(before) = self.text.strip_suffix(b"\r") else { return Ending::Plain };
+        let last = self.spans.last().map_or(&before[..0], |span| &before[span.start..]);
+        // As the field of a broken row, a quoted value stands with its quotes.
+        let inner = last.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+        match inner {
+            Some(inner) if self.broken && has_pairs_only(inner) => Ending::QuotedReturn,
+            _ => Ending::Return,
+        }
     }
 
     /// The field at a position below the width; `scratch` holds its text if quotes had to be
@@ -147,22 +185,21 @@ pub(super) struct Scanner {
     start: usize,
     ended: bool,
     spans: Vec<Span>,
-    /// With newlines as row delimiters: whether the first row ended in a carriage return too,
-    /// and so every row does.
-    carriage_returns: Option<bool>,
 }
 
 impl Scanner {
     pub(super) fn new(dialect: Dialect) -> Self {
-        let carriage_returns = if dialect.row_delimiter == b"\n" { None } else { Some(false) };
-        Self {
-            dialect,
-            buffer: Vec::new(),
-            start: 0,
-            ended: false,
-            spans: Vec::new(),
-            carriage_returns,
-        }
+        Self { dialect, buffer: Vec::new(), start: 0, ended: false, spans: Vec::new() }
+    }
+
+    /// How rows and fields are cut.
+    pub(super) fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// Cuts rows at another delimiter from here on.
+    pub(super) fn delimit_rows_by(&mut self, row_delimiter: &str) {
+        self.dialect.row_delimiter = row_delimiter.as_bytes().to_vec();
     }
 
     /// Takes in more text.
@@ -196,17 +233,17 @@ impl Scanner {
         }
     }
 
-    /// Calls `look` on up to `rows` of the rows that are there, without taking them.
+    /// Calls `look` on the rows that are there, without taking them, until it breaks off.
     pub(super) fn peek(
         &mut self,
-        rows: usize,
-        mut look: impl FnMut(&Row<'_>),
+        mut look: impl FnMut(&Row<'_>) -> ControlFlow<()>,
     ) -> Result<(), EndlessQuote> {
         let start = self.start;
         let mut outcome = Ok(());
-        for _ in 0..rows {
+        loop {
             match self.next_row() {
-                Ok(Some(row)) => look(&row),
+                Ok(Some(row)) if look(&row).is_break() => break,
+                Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(endless) => {
                     outcome = Err(endless);
@@ -251,27 +288,9 @@ impl Scanner {
                 None => position = cut.next,
             }
         };
-        let end = self.without_carriage_return(end, next);
         let text = &self.buffer[self.start..self.start + end];
         self.start += next;
-        Ok(Some(Row { text, spans: &self.spans, broken }))
-    }
-
-    /// The end of a row that ended at `end` and is followed by the text at `next`.
-    fn without_carriage_return(&mut self, end: usize, next: usize) -> usize {
-        let Some(last) = self.spans.last_mut() else { return end };
-        if end == next || self.carriage_returns == Some(false) {
-            return end;
-        }
-        // A carriage return after a closing quote is known as part of the delimiter already.
-        let is_plain = !last.quoted && last.end == end && last.end > last.start;
-        let returns = is_plain && self.buffer[self.start + end - 1] == b'\r';
-        let has_returns = *self.carriage_returns.get_or_insert(returns || next - end == 2);
-        if has_returns && returns {
-            last.end -= 1;
-            return end - 1;
-        }
-        end
+        Ok(Some(Row { text, spans: &self.spans, broken, delimited: end < next }))
     }
 }
 
@@ -337,15 +356,6 @@ fn quoted(dialect: &Dialect, text: &[u8], open: usize, ended: bool) -> Quoted {
     if rest.is_empty() {
         return Quoted::Cut(Cut { span, next: after, row_end: Some(after) });
     }
-    if rest[0] == b'\r' && dialect.row_delimiter == b"\n" {
-        match rest.get(1) {
-            Some(b'\n') => {
-                return Quoted::Cut(Cut { span, next: after + 2, row_end: Some(after) });
-            }
-            None if !ended => return Quoted::NeedsMore,
-            _ => {}
-        }
-    }
     match dialect.mark(rest, ended) {
         Mark::Field(length) => Quoted::Cut(Cut { span, next: after + length, row_end: None }),
         Mark::Row(length) => Quoted::Cut(Cut { span, next: after + length, row_end: Some(after) }),
@@ -391,7 +401,7 @@ mod tests {
     fn pieces_cut_anywhere_give_the_same_rows() {
         let texts = [
             (
-                dialect(",", "\n", true),
+                dialect(",", "\r\n", true),
                 "1,a,\"x\"\"y\n,z\"\r\n2,,\"\"\r\n\"3\",\"\r\n\",b\r\n4,a,b",
             ),
             (dialect(",", "\n", true), "1,a\n\"2\",\"\"\"\"\n,\n"),
@@ -424,11 +434,46 @@ mod tests {
         let mut scanner = Scanner::new(dialect(",", "\n", true));
         scanner.push(b"1,2\n3,4\n5");
         let mut seen = 0;
-        scanner.peek(10, |_| seen += 1).expect("no quotes");
+        let mut look = |_: &Row<'_>| {
+            seen += 1;
+            ControlFlow::Continue(())
+        };
+        scanner.peek(&mut look).expect("no quotes");
+        assert_eq!(scanner.peek(|_| ControlFlow::Break(())), Ok(()));
         assert_eq!((seen, scanner.pending()), (2, 9));
         scanner.push(b",\"");
         scanner.end();
-        assert_eq!(scanner.peek(10, |_| seen += 1), Err(EndlessQuote));
+        assert_eq!(scanner.peek(|_| ControlFlow::Continue(())), Err(EndlessQuote));
         assert_eq!(scanner.pending(), 11);
+    }
+
+    #[test]
+    fn what_a_row_ends_in() {
+        use Ending::{Plain, QuotedReturn, Return};
+        let endings = |text: &str| {
+            let mut scanner = Scanner::new(dialect(",", "\n", true));
+            scanner.push(text.as_bytes());
+            scanner.end();
+            let mut endings = Vec::new();
+            while let Some(row) = scanner.next_row().expect("every quote is closed") {
+                endings.push((row.ending(), row.delimited));
+            }
+            endings
+        };
+        let cases = [
+            ("1,a\n", (Plain, true)),
+            ("1,a\r\n", (Return, true)),
+            ("1,a\r", (Return, false)),
+            ("1,\r\n", (Return, true)),
+            ("1,\"a\"\r\n", (QuotedReturn, true)),
+            ("1,\"\"\r\n", (QuotedReturn, true)),
+            ("1,\"a\"\"b\"\r\n", (QuotedReturn, true)),
+            ("1,\"a\r\n\"\n", (Plain, true)),
+            ("1,\"a\"b\"\r\n", (Return, true)),
+            ("\"1\"x,a\r\n", (Return, true)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(endings(text), [expected], "{text:?}");
+        }
     }
 }

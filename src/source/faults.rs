@@ -13,9 +13,19 @@ pub(super) fn flag<T>(
     good: impl Fn(T) -> bool,
     faults: &mut Faults,
 ) {
+    flag_as(Fault::OutOfRange, values, good, faults);
+}
+
+/// Notes every value that is not `good` as that fault.
+pub(super) fn flag_as<T>(
+    fault: Fault,
+    values: impl Iterator<Item = Option<T>>,
+    good: impl Fn(T) -> bool,
+    faults: &mut Faults,
+) {
     for (position, value) in values.enumerate() {
         if value.is_some_and(|value| !good(value)) {
-            faults.push((position, Fault::OutOfRange));
+            faults.push((position, fault));
         }
     }
 }

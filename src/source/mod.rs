@@ -5,21 +5,27 @@ mod ahead;
 mod appender;
 mod batch;
 mod cast;
+mod cast_decimal;
 mod cast_time;
 mod columns;
 mod content;
 mod csv_decode;
+mod csv_dialect;
+mod csv_header;
 mod csv_read;
 mod csv_scan;
 mod csv_shape;
 mod faults;
 mod feed;
 mod fetch;
+mod flaw;
 mod identify;
 mod listing;
 mod object;
+mod op_column;
 mod open;
 mod parquet_read;
+mod parquet_schema;
 mod passage;
 #[cfg(feature = "cli")]
 mod peek;
@@ -81,6 +87,8 @@ pub struct BadRow {
     pub column: Option<String>,
     /// Why, without the value.
     pub reason: String,
+    /// What helps in this very case, where that is more than to mend the row.
+    pub remedy: Option<&'static str>,
     /// The row as staged: CSV text, or JSON of a Parquet row. Only ever written to quarantine.
     pub content: String,
 }

@@ -73,10 +73,8 @@ pub(super) async fn open_content(
     skip_rows: u64,
     whole: Option<Bytes>,
 ) -> Result<ObjectReader> {
-    let subject = Subject {
-        table: context.table.source.to_string(),
-        object: context.kind.shown(&object.location),
-    };
+    let shown = context.kind.shown(&object.location);
+    let subject = Subject::new(&context.table.source, object, shown);
     if object.size == 0 {
         return Ok(ObjectReader { columns: Vec::new(), body: Body::Empty });
     }
@@ -85,6 +83,7 @@ pub(super) async fn open_content(
         dms: context.dms,
         lake: context.lake,
         layout: context.table.layout_for(&object.name),
+        keys: context.table.keys_for(&object.name),
     };
     let passage = Passage {
         skip_rows,

@@ -13,20 +13,20 @@ use parquet::arrow::async_reader::{
     AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
 };
 use parquet::arrow::parquet_to_arrow_schema;
-use parquet::basic::Type as PhysicalType;
-use parquet::errors::ParquetError;
-use parquet::file::metadata::{FileMetaData, ParquetMetaData, RowGroupMetaData};
-use parquet::schema::types::{SchemaDescriptor, Type};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use crate::dms::{Compression, Operation, Phase};
 use crate::error::{Error, Result};
 use crate::source::DecodedBatch;
 use crate::source::batch::{Decoded, Findings, NULL_IN_KEY, NULL_IN_REQUIRED};
 use crate::source::cast;
-use crate::source::columns::{Expected, Fields, OP, Output, Plan, Role, refused_type};
+use crate::source::columns::{Expected, Fields, Output, Plan, Role, refused_type};
 use crate::source::content::row_as_json;
 use crate::source::faults::Faults;
 use crate::source::fetch::{Gunzip, ObjectBytes, compression};
+use crate::source::flaw::Flaw;
+use crate::source::op_column::{self, OpValues, check_there};
+use crate::source::parquet_schema::as_it_stands;
 use crate::source::passage::Passage;
 use crate::source::ranges::{Ranges, uncarried};
 use crate::source::rules::RowRules;
@@ -70,7 +70,7 @@ impl ParquetReader {
         let descriptor = metadata.file_metadata().schema_descr();
         let schema = parquet_to_arrow_schema(descriptor, None).map_err(unread)?;
         check_flat(&schema, &subject)?;
-        let metadata = with_text_as_bytes(&metadata, &schema).map_err(unread)?;
+        let metadata = as_it_stands(&metadata, &schema).map_err(unread)?;
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let batch_rows = batch_rows(&metadata, rows, passage);
         let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(unread)?;
@@ -81,9 +81,9 @@ impl ParquetReader {
             .build()
             .map_err(unread)?;
         let waiting = stream.next().await.transpose().map_err(unread)?;
-        let fields = fields(&schema, waiting.as_ref(), phase);
-        let rules = RowRules::new(expected.table, expected.dms);
-        rules.check(fields.operation.is_some(), phase, &subject)?;
+        let fields = fields(&schema, waiting.as_ref(), expected, phase, &subject)?;
+        check_there(fields.operation.is_some(), phase, expected.dms, &subject)?;
+        let rules = RowRules::new(expected.table, phase);
         let plan = Plan::new(&fields, expected, false, &subject)?;
         let physical = fields.physical;
         check_types(&plan, &physical, &subject)?;
@@ -141,8 +141,8 @@ impl ParquetReader {
         let code = |(position, text): (usize, Option<&[u8]>)| {
             match self.rules.operation(Some(text.unwrap_or_default())) {
                 Ok(operation) => operation.code(),
-                Err((column, reason)) => {
-                    findings.add(position, column.as_deref(), reason);
+                Err(flaw) => {
+                    findings.add(position, || flaw);
                     // Nothing more is checked about the row.
                     Operation::Delete.code()
                 }
@@ -160,7 +160,7 @@ impl ParquetReader {
         deletes: Option<&BooleanArray>,
         findings: &mut Findings,
     ) -> Result<ArrayRef> {
-        let source = Some(output.source.as_str());
+        let source = output.source.as_str();
         let physical = &self.physical[output.field];
         let mut input = Arc::clone(batch.column(output.field));
         if matches!(output.role, Role::Value { .. } | Role::Added)
@@ -173,17 +173,17 @@ impl ParquetReader {
         }
         if output.role == (Role::Value { nullable: false }) && input.null_count() > 0 {
             for position in nulls(&input).filter(|position| !is_delete.value(*position)) {
-                findings.add(position, source, NULL_IN_REQUIRED.to_owned());
+                findings.add(position, || Flaw::of(source, NULL_IN_REQUIRED));
             }
         }
         let mut faults = Faults::new();
         let column = cast::read(&input, physical, &output.reading, &mut faults)?;
         for (position, fault) in faults {
-            findings.add(position, source, fault.reason(&output.reading.label));
+            findings.add(position, || Flaw::of_value(output, fault));
         }
         if output.role == Role::Key && column.null_count() > 0 {
             for position in nulls(&column) {
-                findings.add(position, source, NULL_IN_KEY.to_owned());
+                findings.add(position, || Flaw::of(source, NULL_IN_KEY));
             }
         }
         Ok(column)
@@ -227,36 +227,6 @@ fn check_flat(schema: &Schema, subject: &Subject) -> Result<()> {
     }
 }
 
-/// The same object, its text read as bytes: Parquet's reader would fail a whole batch for one
-/// value of invalid UTF-8.
-fn with_text_as_bytes(
-    metadata: &ParquetMetaData,
-    schema: &Schema,
-) -> Result<ParquetMetaData, ParquetError> {
-    let file = metadata.file_metadata();
-    let mut columns = Vec::new();
-    for (column, field) in file.schema().get_fields().iter().zip(schema.fields()) {
-        columns.push(match field.data_type() {
-            DataType::Utf8 => {
-                let builder = Type::primitive_type_builder(column.name(), PhysicalType::BYTE_ARRAY)
-                    .with_repetition(column.get_basic_info().repetition());
-                Arc::new(builder.build()?)
-            }
-            _ => Arc::clone(column),
-        });
-    }
-    let root = Type::group_type_builder(file.schema().name()).with_fields(columns).build()?;
-    let file = FileMetaData::new(
-        file.version(),
-        file.num_rows(),
-        file.created_by().map(str::to_owned),
-        None,
-        Arc::new(SchemaDescriptor::new(Arc::new(root))),
-        None,
-    );
-    Ok(ParquetMetaData::new(file, metadata.row_groups().to_vec()))
-}
-
 /// Rows a batch, fewer than asked for where rows are long.
 fn batch_rows(metadata: &ParquetMetaData, rows: u64, passage: Passage) -> usize {
     let sizes = metadata.row_groups().iter().map(RowGroupMetaData::total_byte_size);
@@ -265,24 +235,25 @@ fn batch_rows(metadata: &ParquetMetaData, rows: u64, passage: Passage) -> usize 
     usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, passage.batch_rows)
 }
 
-/// The fields of the object; whether the first is the operation depends on its values where
-/// a full load may do without.
-fn fields<'a>(schema: &'a Schema, first: Option<&RecordBatch>, phase: &Phase) -> Fields<'a> {
-    let is_named = schema
-        .fields()
-        .first()
-        .is_some_and(|field| field.name() == OP && field.data_type() == &DataType::Utf8);
-    let holds_operations = |batch: &RecordBatch| {
-        let mut texts = batch.column(0).as_binary::<i32>().iter().flatten();
-        texts.any(|text| Operation::parse(text).is_some())
-    };
-    let is_operation =
-        is_named && (matches!(phase, Phase::Cdc { .. }) || first.is_none_or(holds_operations));
-    Fields {
-        names: schema.fields().iter().map(|field| field.name().as_str()).collect(),
-        physical: schema.fields().iter().map(|field| field.data_type().clone()).collect(),
-        operation: is_operation.then_some(0),
-    }
+/// The fields of the object.
+fn fields(
+    schema: &Schema,
+    first: Option<&RecordBatch>,
+    expected: &Expected<'_>,
+    phase: &Phase,
+    subject: &Subject,
+) -> Result<Fields> {
+    let physical: Vec<DataType> =
+        schema.fields().iter().map(|field| field.data_type().clone()).collect();
+    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let is_text = physical.first() == Some(&DataType::Utf8);
+    let values = first.filter(|_| is_text).map(|batch| {
+        let mut values = OpValues::default();
+        batch.column(0).as_binary::<i32>().iter().for_each(|value| values.add(value));
+        values
+    });
+    let operation = op_column::find(&names, values, expected, phase, subject)?;
+    Ok(Fields { names, physical, operation })
 }
 
 fn check_types(plan: &Plan, physical: &[DataType], subject: &Subject) -> Result<()> {

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
+use super::csv_dialect::RowEnds;
 use super::csv_scan::{Dialect, Row, Scanner};
 use super::fetch::compression;
 use crate::dms::{Compression, S3Settings};
@@ -30,6 +31,9 @@ pub(crate) fn first_records(
     scanner.skip_byte_order_mark();
     if is_whole {
         scanner.end();
+    }
+    if RowEnds::of(&mut scanner, dms, dms.add_column_name) != RowEnds::Configured {
+        scanner.delimit_rows_by("\r\n");
     }
     let mut records = Vec::new();
     while records.len() < most

@@ -27,9 +27,9 @@ pub(super) enum Domain {
     Boolean,
     /// `bit(2)` to `bit(63)`; `hex` where its text is hexadecimal even without letters.
     Bit { width: u8, hex: bool },
-    /// A day of the years 1 to 9999; a zero date is NULL.
+    /// A day of the years 1 to 9999; a zero date, any of the year 0 too, is NULL.
     Date,
-    /// An instant of the years 1 to 9999; a zero date is NULL.
+    /// An instant of the years 1 to 9999; a zero date, any of the year 0 too, is NULL.
     Timestamp,
     /// UTF-8 text; with `padded`, one trailing space is the endpoint's padding character.
     Text { padded: bool },
@@ -46,6 +46,8 @@ pub(super) struct Reading {
     pub(super) target: ColumnType,
     /// The type's name in messages.
     pub(super) label: String,
+    /// Whether `boolean = true` makes it boolean.
+    pub(super) switched: bool,
 }
 
 /// Why a column cannot be read.
@@ -84,7 +86,7 @@ impl Reading {
             if !fits(asked, target) {
                 return Err(Refusal::Unfit { from: format!("{asked} (of {label})"), to: target });
             }
-            Self { domain: Domain::of_spec(spec), target, label }
+            Self { domain: Domain::of_spec(spec), target, label, switched: spec.boolean }
         } else if let Some(physical) = physical {
             let asked = natural(physical).ok_or(Refusal::Untyped)?;
             match lake {
@@ -108,7 +110,8 @@ impl Reading {
     }
 
     fn of_type(asked: ColumnType, target: ColumnType) -> Self {
-        Self { domain: Domain::of_type(asked), target, label: asked.to_string() }
+        let label = asked.to_string();
+        Self { domain: Domain::of_type(asked), target, label, switched: false }
     }
 }
 

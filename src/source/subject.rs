@@ -1,15 +1,25 @@
 //! What the errors of decoding name: the table and the object.
 
+use crate::config::TableName;
 use crate::error::{Error, ErrorKind};
+use crate::source::object::StagedObject;
 
 /// The table and the object that are being read, for messages.
 #[derive(Clone, Debug)]
 pub(super) struct Subject {
     pub(super) table: String,
     pub(super) object: String,
+    /// What names the object in a layout's `from`.
+    pub(super) from: String,
 }
 
 impl Subject {
+    pub(super) fn new(table: &TableName, object: &StagedObject, shown: String) -> Self {
+        let plain = object.relative.strip_suffix(".gz").unwrap_or(&object.relative);
+        let from = plain.strip_suffix(".csv").or_else(|| plain.strip_suffix(".parquet"));
+        Self { table: table.to_string(), object: shown, from: from.unwrap_or(plain).to_owned() }
+    }
+
     /// The object's columns or types cannot be read into the table.
     pub(super) fn refused(&self, message: impl Into<String>) -> Error {
         self.error(ErrorKind::SchemaRefused, message)

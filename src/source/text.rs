@@ -259,7 +259,7 @@ fn number(digits: &[u8]) -> Result<u32, Fault> {
     })
 }
 
-/// Days since 1970-01-01 of `YYYY-MM-DD`; none where month or day is zero.
+/// Days since 1970-01-01 of `YYYY-MM-DD`; none where year, month or day is zero.
 fn day_number(text: &[u8]) -> Result<Option<i32>, Fault> {
     if text[4] != b'-' || text[7] != b'-' {
         return Err(Fault::Unreadable);
@@ -268,8 +268,11 @@ fn day_number(text: &[u8]) -> Result<Option<i32>, Fault> {
     if month == 0 || day == 0 {
         return within(month <= 12 && day <= 31, None);
     }
-    if year == 0 || month > 12 || day > days_of(year, month) {
+    if month > 12 || day > days_of(year, month) {
         return Err(Fault::OutOfRange);
+    }
+    if year == 0 {
+        return Ok(None);
     }
     // Counted from 1 March, so that a leap day is the last day of its year.
     let shifted_year = if month > 2 { year } else { year - 1 };

@@ -107,7 +107,7 @@ fn the_address_of_a_store_that_is_there() {
 fn the_permission_that_was_missing() {
     let is_permitted = Arc::new(AtomicBool::new(false));
     let policy = Arc::clone(&is_permitted);
-    let server = Server::start(move |_, _| {
+    let server = Server::start(move |_, head| {
         let is_permitted = policy.load(Ordering::SeqCst);
         Some(if is_permitted {
             empty_bucket(head)

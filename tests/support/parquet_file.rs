@@ -18,6 +18,8 @@ pub(crate) enum Values {
     I64(Vec<Option<i64>>),
     /// Microseconds since 1970, as the nanoseconds and Julian days that Spark writes.
     I96(Vec<Option<i64>>),
+    /// Julian days, and nanoseconds of the day.
+    Julian(Vec<Option<(i32, i64)>>),
     F32(Vec<Option<f32>>),
     F64(Vec<Option<f64>>),
     Bytes(Vec<Option<Vec<u8>>>),
@@ -69,6 +71,9 @@ fn write(column: &mut SerializedColumnWriter<'_>, values: &Values) {
         Values::I32(values) => typed::<Int32Type, _>(column, values, |value| *value),
         Values::I64(values) => typed::<Int64Type, _>(column, values, |value| *value),
         Values::I96(values) => typed::<Int96Type, _>(column, values, |value| int96(*value)),
+        Values::Julian(values) => {
+            typed::<Int96Type, _>(column, values, |(day, nanoseconds)| julian(*day, *nanoseconds));
+        }
         Values::F32(values) => typed::<FloatType, _>(column, values, |value| *value),
         Values::F64(values) => typed::<DoubleType, _>(column, values, |value| *value),
         Values::Bytes(values) => {
@@ -98,10 +103,14 @@ pub(crate) fn unscaled(value: i128, width: usize) -> Vec<u8> {
 fn int96(microseconds: i64) -> Int96 {
     const DAY: i64 = 86_400_000_000;
     const JULIAN_DAY_OF_1970: i64 = 2_440_588;
-    let nanoseconds = u64::try_from(microseconds.rem_euclid(DAY) * 1000).unwrap();
-    let day = u32::try_from(microseconds.div_euclid(DAY) + JULIAN_DAY_OF_1970).unwrap();
-    let half = |shift: u32| u32::try_from(nanoseconds >> shift & 0xFFFF_FFFF).unwrap();
+    let day = i32::try_from(microseconds.div_euclid(DAY) + JULIAN_DAY_OF_1970).unwrap();
+    julian(day, microseconds.rem_euclid(DAY) * 1000)
+}
+
+fn julian(day: i32, nanoseconds: i64) -> Int96 {
+    let bits = nanoseconds.cast_unsigned();
+    let half = |shift: u32| u32::try_from(bits >> shift & 0xFFFF_FFFF).unwrap();
     let mut value = Int96::new();
-    value.set_data(half(0), half(32), day);
+    value.set_data(half(0), half(32), day.cast_unsigned());
     value
 }
