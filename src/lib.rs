@@ -55,6 +55,9 @@
 //! - **Nothing is guessed.** A late object, a reload, a refused schema or a bad row holds its
 //!   table at the last good commit and names the remedy; the other tables go on. A hold is
 //!   never stored: each run derives it anew.
+//! - **`ok` means complete.** No table is begun from part of it, by wrong keys, or gone on with
+//!   where another writer has put its rows back: [`table::StateObject`] remembers what goes away
+//!   with a table's folder.
 //! - **The books balance.** `rows = inserted + updated + deleted + superseded + ignored +
 //!   quarantined` is checked before a commit; that the table grew by `inserted - deleted`, after
 //!   it, against the record counts of the log.
