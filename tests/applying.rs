@@ -388,6 +388,7 @@ async fn transaction_ordered_objects_are_refused_by_name() {
     assert!(held.error.unwrap().contains("CDC_TXN-20201117153046033.csv"));
 
     let shop = Shop::with("[dms]\npreserve_transactions = true");
+    shop.stage("20240101-000000001.csv", "I,1,a\n");
     let held = shop.apply().await;
     assert_eq!(held.status, Status::Held);
     assert!(held.error.unwrap().contains("preserve_transactions"));

@@ -42,7 +42,7 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
         if report.absent {
             absent.push(report.table.clone());
         }
-        if report.absent || !report.is_caught_up() {
+        if !report.is_caught_up() {
             exit = Exit::Attention;
         }
         if report.error_kind == Some(ErrorKind::StoreRefused) {
@@ -56,6 +56,10 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
         screen.complain(&refused_order(object));
         exit = Exit::Attention;
     }
-    reports.rest(&absent, &staged.unconfigured)?;
+    // One table may be empty at the source; not all of them, and not one that is misspelled.
+    let is_misspelled = reports.rest(&absent, &staged.unconfigured)?;
+    if is_misspelled || (!absent.is_empty() && absent.len() == chosen.tables.len()) {
+        exit = Exit::Attention;
+    }
     Ok(exit)
 }

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
+    "absent",
     "before_load",
     "foreign_commits",
     "in_quarantine",

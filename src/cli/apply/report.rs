@@ -86,18 +86,21 @@ impl<'a> Reports<'a> {
     }
 
     /// What is known of all tables together: those of which there is nothing, and staged tables that
-    /// no `[[table]]` takes.
-    pub(super) fn rest(&self, absent: &[String], unconfigured: &[TableName]) -> Result<()> {
+    /// no `[[table]]` takes. Says whether one of the former is likely to be one of the latter.
+    pub(super) fn rest(&self, absent: &[String], unconfigured: &[TableName]) -> Result<bool> {
         let names: Vec<String> = unconfigured.iter().map(TableName::to_string).collect();
+        let absent = absent.iter().map(|table| {
+            let nearest = nearest(table, &names).cloned();
+            Absent { table: table.clone(), nearest }
+        });
+        let absent: Vec<Absent> = absent.collect();
+        let is_misspelled = absent.iter().any(|absent| absent.nearest.is_some());
         if let Form::Json = &self.form {
-            let absent = absent.iter().map(|table| {
-                let nearest = nearest(table, &names).cloned();
-                Absent { table: table.clone(), nearest }
-            });
-            return self.json(&Rest { absent: absent.collect(), unconfigured: names });
+            self.json(&Rest { absent, unconfigured: names })?;
+            return Ok(is_misspelled);
         }
-        for table in absent {
-            let meant = match nearest(table, &names) {
+        for Absent { table, nearest } in &absent {
+            let meant = match nearest {
                 Some(name) => format!("did you mean {name}, which is staged?"),
                 None => "if it is empty at the source, it comes with its first row".to_owned(),
             };
@@ -105,10 +108,11 @@ impl<'a> Reports<'a> {
                 "{table}: nothing is staged for it, and there is no table; {meant}"
             ))?;
         }
-        if names.is_empty() {
-            return Ok(());
+        if !names.is_empty() {
+            let names = names.join(", ");
+            self.screen.line(format_args!("staged, but in no [[table]]: {names}"))?;
         }
-        self.screen.line(format_args!("staged, but in no [[table]]: {}", names.join(", ")))
+        Ok(is_misspelled)
     }
 
     fn json(&self, value: &impl Serialize) -> Result<()> {
