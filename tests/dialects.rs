@@ -99,9 +99,9 @@ async fn what_the_last_column_cannot_hold_settles_where_rows_end() {
         assert_eq!(values(&staged, LOAD_CSV, text, "v").await, ["∅", "∅"], "{last}");
         assert_eq!(values(&staged, CDC_CSV, "U,a,1,NULL\r\n", "v").await, ["∅"], "{last}");
         // The configuration says otherwise: not even that is gone against in silence.
-        let mut stated = staged;
-        stated.dms.csv_row_delimiter_stated = true;
-        is_refused(&stated, LOAD_CSV, text, &["does not say", "\"\\r\\n\""]).await;
+        let mut explicit = staged;
+        explicit.dms.csv_row_delimiter_stated = true;
+        is_refused(&explicit, LOAD_CSV, text, &["does not say", "\"\\r\\n\""]).await;
     }
     // A quoted value ends before it, a header's name never has one.
     let mut staged = names();
@@ -257,8 +257,8 @@ fn with_op(values: &[Option<&str>]) -> Vec<u8> {
 /// The same as CSV with a header.
 fn with_op_in_csv(values: &[Option<&str>]) -> String {
     let row =
-        |(at, value): (usize, &Option<&str>)| format!("{},{}\n", value.unwrap_or("NULL"), at + 1);
-    let rows: String = values.iter().enumerate().map(row).collect();
+        |(at, value): (usize, Option<&str>)| format!("{},{}\n", value.unwrap_or("NULL"), at + 1);
+    let rows: String = values.iter().copied().enumerate().map(row).collect();
     format!("Op,id\n{rows}")
 }
 

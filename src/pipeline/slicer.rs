@@ -197,10 +197,10 @@ impl<'a> Slicer<'a> {
              {}",
             portion.rows, first.reason
         );
-        Err(at_row(why, &portion.object, first).with_remedy(
-            "bring columns, layouts and [dms] in line with the object; if so many rows are bad \
-             indeed, raise max_bad_rows",
-        ))
+        let remedy = "bring columns, layouts and [dms] in line with the object; if so many rows \
+                      are bad indeed, raise max_bad_rows";
+        let own = first.remedy.map(|own| format!("; or, {own}")).unwrap_or_default();
+        Err(at_row(why, &portion.object, first).with_remedy(format!("{remedy}{own}")))
     }
 
     /// On a file system nothing pins an object while it is read; on S3 each read is conditional.
