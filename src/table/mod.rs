@@ -15,14 +15,15 @@ mod log;
 mod open;
 mod read_once;
 mod schema;
+mod standing;
 mod state;
 
 pub(crate) use commit::{commit, commit_where_it_stands};
 pub use create::{CreateOutcome, add_columns, allow_vectors, create};
 pub use log::{ForeignCommit, Newest, OurCommit, find_attempt, newest_commit};
-pub(crate) use open::Standing;
 pub use open::{LakeTable, load, log_store, open};
 pub use schema::to_delta;
+pub(crate) use standing::Standing;
 pub use state::{StateObject, TableState};
 
 use std::collections::HashMap;
