@@ -27,7 +27,9 @@ struct Shop(TempDir);
 
 impl Shop {
     fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("staging")).expect("a folder");
+        Self(folder)
     }
 
     fn path(&self) -> &Path {
