@@ -50,6 +50,7 @@ async fn decode(mut rng: StdRng) {
             kind: StoreKind::S3,
             batch_rows: *[1, 3, 8192].choose(&mut rng).expect("a choice"),
             batch_bytes: *[1, 1000, 16 << 20].choose(&mut rng).expect("a choice"),
+            memory_budget: 512 << 20,
         };
         let reader = open(&context, &listed, skipped as u64).await;
         let mut reader = reader.unwrap_or_else(|error| panic!("{}\n{text}", error.chain()));

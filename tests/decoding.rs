@@ -197,7 +197,8 @@ async fn a_header_maps_by_name() {
         assert!(decoded.changes.is_none() && decoded.columns.is_empty(), "{empty:?}");
     }
     let sentence = refusal(&staged, LOAD_CSV, "id,colour,size\n1,red,5\n").await;
-    assert!(sentence.contains("`colour`, `size`"), "{sentence}");
+    // The names may be values: nothing says that this is a header.
+    assert!(sentence.contains("fields 2, 3") && !sentence.contains("colour"), "{sentence}");
     // What the lake knows need not be configured.
     staged.in_lake(&[("id", ColumnType::Int), ("colour", ColumnType::String)]);
     let decoded = staged.read(LOAD_CSV, "id,colour\n1,red\n").await.unwrap();

@@ -5,6 +5,7 @@
 mod acknowledgement;
 mod applying;
 mod bloom_filters;
+mod bombs;
 mod catalog;
 mod cli;
 mod configuration;
@@ -29,6 +30,7 @@ mod maintenance;
 mod merging;
 mod mistakes;
 mod net_changes;
+mod no_values;
 mod object_names;
 mod places;
 mod quarantine;

@@ -2,4 +2,6 @@
 
 mod configuration;
 mod decoding;
+mod objects;
+mod shop;
 mod stores;

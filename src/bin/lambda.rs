@@ -5,6 +5,7 @@ use std::sync::Arc;
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::lambda::{Warm, handle, log};
 use dmslake::memory::return_freed_memory;
+use dmslake::panics::log_places;
 use lambda_runtime::{LambdaEvent, run, service_fn};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -12,6 +13,7 @@ use tokio::sync::Mutex;
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     return_freed_memory();
+    log_places();
     log::start();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let uri = std::env::var("DMSLAKE_CONFIG").unwrap_or_default();

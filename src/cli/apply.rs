@@ -2,13 +2,17 @@
 
 mod report;
 
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+
 use super::args::ApplyArguments;
 use super::choose::Chosen;
 use super::exit::Exit;
 use super::output::Screen;
 use super::progress::TableProgress;
 use crate::error::{ErrorKind, Result};
-use crate::pipeline::Scope;
+use crate::pipeline::{Scope, TableReport};
 use crate::source::refused_order;
 use report::Reports;
 
@@ -35,8 +39,14 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
             return Ok(Exit::Attention);
         }
         let progress = TableProgress::begin(screen, &table.source.to_string(), width);
-        let report =
-            chosen.pipeline.apply(table, &Scope::Everything, &chosen.limits, &progress).await;
+        let apply = chosen.pipeline.apply(table, &Scope::Everything, &chosen.limits, &progress);
+        // A panic is a defect met by this table's objects, and must not fail the other tables.
+        let report = match AssertUnwindSafe(apply).catch_unwind().await {
+            Ok(report) => report,
+            Err(_panic) => {
+                TableReport::failed(table, ErrorKind::Internal, "the application panicked")
+            }
+        };
         drop(progress);
         reports.table(&report)?;
         if report.absent {

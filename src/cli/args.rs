@@ -25,7 +25,7 @@ standard error."
 pub(super) struct Arguments {
     /// Log more to standard error: once for each commit, twice for details, thrice for all.
     ///
-    /// RUST_LOG, if set, decides instead (for example RUST_LOG=dmslake=debug,deltalake=info).
+    /// RUST_LOG, if set, decides instead (for example RUST_LOG=dmslake=debug,deltalake=warn).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 

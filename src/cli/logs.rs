@@ -2,10 +2,13 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{fmt, registry};
 
 use super::output::Screen;
+use crate::log_filter::{asked_for, without_values};
 
 /// Starts logging: `RUST_LOG` decides if set, else how often `-v` was given.
 pub(super) fn start(verbose: u8, screen: &Screen) {
@@ -14,16 +17,19 @@ pub(super) fn start(verbose: u8, screen: &Screen) {
         0 => "dmslake=warn",
         1 => "dmslake=info",
         2 => "warn,dmslake=debug",
-        _ => "debug,dmslake=trace",
+        _ => "info,dmslake=trace",
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(by_flag));
-    let format = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let format = fmt::layer()
         .with_writer(AboveProgress(screen.clone()))
         .with_ansi(screen.error_colour())
         .with_target(false);
+    let log = registry().with(without_values()).with(asked_for(by_flag));
     // A person at a terminal knows the time; a log file does not.
-    if io::stderr().is_terminal() { format.without_time().init() } else { format.init() }
+    if io::stderr().is_terminal() {
+        log.with(format.without_time()).init();
+    } else {
+        log.with(format).init();
+    }
 }
 
 /// Writes each event whole, above the progress bar.

@@ -6,7 +6,8 @@
 //! # let settings = dmslake::config::load::parse(r##"
 //! staging = "s3://shop-dms-staging/dms"  # or file:// or a plain path: the DMS bucket folder
 //! lake = "s3://shop-lake/tables"         # a table's root is <lake>/<schema>/<table>
-//! memory_budget = "512MB"  # decoded rows at once, KB to GB or KiB to GiB; default: by machine
+//! memory_budget = "512MB"  # decoded rows at once, KB to GB or KiB to GiB; default: by machine;
+//!                          # a process may take eight times that, and objects are held to it
 //!
 //! [look_back]      # single objects that are remembered below a table's watermark
 //! objects = 64     # 1 to 64; default 64

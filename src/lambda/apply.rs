@@ -122,7 +122,7 @@ pub(super) async fn apply_all(
         warn!(tables = left_out, "tables were not begun: {why}");
     }
     let kind = refused.as_ref().map_or(ErrorKind::Deadline, Error::kind);
-    let not_begun = |work: &Work<'_>| failed(work.table, kind, &why);
+    let not_begun = |work: &Work<'_>| TableReport::failed(work.table, kind, &why);
     reports.into_iter().zip(work).map(|(it, work)| it.unwrap_or_else(|| not_begun(work))).collect()
 }
 
@@ -145,7 +145,9 @@ async fn apply_one(
     let apply = AssertUnwindSafe(tables.apply(work.table, &work.scope, limits)).catch_unwind();
     let report = match tokio::time::timeout_at(drop.into(), apply).await {
         Ok(Ok(report)) => report,
-        Ok(Err(_panic)) => failed(work.table, ErrorKind::Internal, "the application panicked"),
+        Ok(Err(_panic)) => {
+            TableReport::failed(work.table, ErrorKind::Internal, "the application panicked")
+        }
         Err(_elapsed) => stopped(work.table, "the application took longer than the invocation"),
     };
     write_log(&report);
@@ -159,17 +161,7 @@ fn is_short_of_time(report: &TableReport) -> bool {
 }
 
 fn stopped(table: &TableSpec, why: &str) -> TableReport {
-    failed(table, ErrorKind::Deadline, why)
-}
-
-fn failed(table: &TableSpec, kind: ErrorKind, why: &str) -> TableReport {
-    TableReport {
-        table: table.source.to_string(),
-        status: Status::Failed,
-        error: Some(why.to_owned()),
-        error_kind: Some(kind),
-        ..TableReport::default()
-    }
+    TableReport::failed(table, ErrorKind::Deadline, why)
 }
 
 /// One line an application, which alarms can count.

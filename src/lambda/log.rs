@@ -1,6 +1,10 @@
 //! Logs as Lambda wants them: one JSON object a line, on standard output.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{fmt, registry};
+
+use crate::log_filter::{asked_for, without_values};
 
 /// What is logged if `RUST_LOG` does not say otherwise. The runtime's own lines carry the
 /// request id into ours.
@@ -8,12 +12,7 @@ const DEFAULT: &str = "warn,dmslake=info,bootstrap=info,lambda_runtime=info";
 
 /// Starts logging for the whole process; to be called once, first of all.
 pub fn start() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT));
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_env_filter(filter)
-        .init();
+    let format =
+        fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    registry().with(without_values()).with(asked_for(DEFAULT)).with(format).init();
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::config::TableSpec;
 use crate::disposition::Status;
 use crate::error::ErrorKind;
 use crate::storage::Requests;
@@ -71,6 +72,17 @@ pub struct TableReport {
 }
 
 impl TableReport {
+    /// That of an application that ended without one.
+    pub(crate) fn failed(table: &TableSpec, kind: ErrorKind, why: &str) -> Self {
+        Self {
+            table: table.source.to_string(),
+            status: Status::Failed,
+            error: Some(why.to_owned()),
+            error_kind: Some(kind),
+            ..Self::default()
+        }
+    }
+
     /// Whether nothing is left to apply.
     #[must_use]
     pub fn is_caught_up(&self) -> bool {

@@ -13,9 +13,10 @@ use datafusion::common::runtime::SpawnedTask;
 use crate::change::memory_size;
 use crate::config::TableSpec;
 use crate::dms::S3Settings;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::schema::evolve::extended;
 use crate::schema::{Column, TableSchema};
+use crate::source::bounds::Bounds;
 use crate::source::open::open_content;
 use crate::source::{DecodeContext, DecodedBatch, Identify, Identity, ObjectReader, StagedObject};
 use crate::storage::Location;
@@ -110,10 +111,14 @@ impl ReadAhead {
     pub async fn next(&mut self) -> Result<Option<OpenObject>> {
         self.read_ahead();
         let opened = if let Some(started) = self.started.pop_front() {
-            started.task.join_unwind().await??
+            match started.task.join_unwind().await? {
+                Ok(opened) => opened,
+                // What is read ahead has narrower bounds; and whatever else it met is told in turn.
+                Err(_) => self.read_in_turn(started.turn).await?,
+            }
         } else {
             let Some(turn) = self.queue.pop_front() else { return Ok(None) };
-            turn.read(Arc::clone(&self.settings), Arc::clone(&self.schema), 0).await?
+            self.read_in_turn(turn).await?
         };
         if let Some(wider) = extended(&self.schema, &opened.columns) {
             self.schema = Arc::new(wider);
@@ -123,6 +128,10 @@ impl ReadAhead {
         }
         self.read_ahead();
         Ok(Some(opened))
+    }
+
+    async fn read_in_turn(&self, turn: Turn) -> Result<OpenObject> {
+        turn.read(Arc::clone(&self.settings), Arc::clone(&self.schema), 0).await
     }
 
     /// Starts as many of the next objects as may be read ahead. There is no sense in it while the
@@ -165,8 +174,13 @@ impl Turn {
             kind: settings.staging.kind(),
             batch_rows: BATCH_ROWS,
             batch_bytes: (settings.memory_budget / BATCH_SHARE).min(BATCH_BYTES),
+            memory_budget: settings.memory_budget,
         };
-        let reader = open_content(&context, &object, skip_rows, whole).await?;
+        let bounds = match ahead {
+            0 => Bounds::of_budget(settings.memory_budget),
+            charge => Bounds::ahead(charge),
+        };
+        let reader = open_content(&context, &object, skip_rows, whole, bounds).await?;
         let columns = reader.columns().to_vec();
         let (decoded, rest) = (VecDeque::new(), Rest::Unread(reader));
         let mut opened = OpenObject { object, identity, skip_rows, columns, decoded, rest };
@@ -174,13 +188,11 @@ impl Turn {
         while bytes < ahead
             && let Rest::Unread(reader) = &mut opened.rest
         {
-            match reader.next().await {
-                Ok(Some(batch)) => {
-                    bytes += memory_size(&batch.changes);
-                    opened.decoded.push_back(batch);
-                }
-                Ok(None) => opened.rest = Rest::End,
-                Err(error) => opened.rest = Rest::Failed(error),
+            if let Some(batch) = reader.next().await? {
+                bytes += memory_size(&batch.changes);
+                opened.decoded.push_back(batch);
+            } else {
+                opened.rest = Rest::End;
             }
         }
         Ok(opened)
@@ -205,8 +217,6 @@ pub struct OpenObject {
 enum Rest {
     Unread(ObjectReader),
     End,
-    /// What reading on met.
-    Failed(Error),
 }
 
 impl OpenObject {
@@ -225,7 +235,6 @@ impl OpenObject {
                 Ok(batch)
             }
             Rest::End => Ok(None),
-            Rest::Failed(error) => Err(error),
         }
     }
 }

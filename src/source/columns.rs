@@ -26,6 +26,14 @@ pub(super) struct Fields {
     pub(super) operation: Option<usize>,
 }
 
+impl Fields {
+    /// Whether the names are names. Those of a CSV object may be the values of its first row,
+    /// which was taken for a header; no message may repeat them.
+    fn are_certain(&self) -> bool {
+        !self.physical.is_empty()
+    }
+}
+
 /// What decides how fields are read.
 pub(super) struct Expected<'a> {
     pub(super) table: &'a TableSpec,
@@ -90,7 +98,7 @@ impl Plan {
         marks: bool,
         subject: &Subject,
     ) -> Result<Self> {
-        let controls = Controls::find(fields, expected.dms, subject)?;
+        let controls = Controls::find(fields, expected, subject)?;
         check_keys(fields, expected, subject)?;
         let mut outputs = Vec::new();
         let mut untyped = Vec::new();
@@ -123,7 +131,7 @@ impl Plan {
                 resolve(fields, before.unwrap_or(field), field, expected, subject)?
             };
             let Some(reading) = reading else {
-                untyped.push(name);
+                untyped.push(field);
                 continue;
             };
             let role = if control || before.is_some() {
@@ -143,7 +151,7 @@ impl Plan {
             });
         }
         if !untyped.is_empty() {
-            return Err(refused_untyped(&untyped, expected, subject));
+            return Err(refused_untyped(&untyped, fields, expected, subject));
         }
         outputs.sort_by_key(|output| output.role != Role::Before);
         check_names(&outputs, expected.lake, subject)?;
@@ -213,14 +221,20 @@ struct Controls {
 }
 
 impl Controls {
-    fn find(fields: &Fields, dms: &S3Settings, subject: &Subject) -> Result<Self> {
+    fn find(fields: &Fields, expected: &Expected<'_>, subject: &Subject) -> Result<Self> {
+        let dms = expected.dms;
         let mut positions: HashMap<&str, usize> = HashMap::new();
         for (field, name) in fields.names.iter().map(String::as_str).enumerate() {
             if Some(field) == fields.operation {
                 continue;
             }
-            if positions.insert(name, field).is_some() {
-                return Err(subject.refused(format!("two columns are named `{name}`")));
+            if let Some(other) = positions.insert(name, field) {
+                return Err(if fields.are_certain() || expected.spec(name).is_some() {
+                    subject.refused(format!("two columns are named `{name}`"))
+                } else {
+                    let (first, second) = (other + 1, field + 1);
+                    subject.refused(format!("fields {first} and {second} have one name"))
+                });
             }
         }
         let named = |name: &Option<String>| positions.get(name.as_deref()?).copied();
@@ -276,9 +290,15 @@ pub(super) fn refused_type(subject: &Subject, column: &str, from: &str, to: Colu
         )
 }
 
-/// The error for columns whose types nothing tells.
-fn refused_untyped(untyped: &[&str], expected: &Expected<'_>, subject: &Subject) -> Error {
-    let respelled = untyped.iter().find_map(|name| Some((*name, expected.other_spelling(name)?)));
+/// The error for fields of which nothing tells a type.
+fn refused_untyped(
+    untyped: &[usize],
+    fields: &Fields,
+    expected: &Expected<'_>,
+    subject: &Subject,
+) -> Error {
+    let names: Vec<&str> = untyped.iter().map(|field| fields.names[*field].as_str()).collect();
+    let respelled = names.iter().find_map(|name| Some((*name, expected.other_spelling(name)?)));
     if let Some((name, other)) = respelled {
         return subject
             .refused(format!("the object spells `{name}` what is `{other}` in `columns`"))
@@ -288,8 +308,19 @@ fn refused_untyped(untyped: &[&str], expected: &Expected<'_>, subject: &Subject)
                 expected.table.lake_name(other),
             ));
     }
-    subject
-        .refused(format!("no type is configured for {}: name them in `columns`", listed(untyped)))
+    if fields.are_certain() {
+        return subject.refused(format!(
+            "no type is configured for {}: name them in `columns`",
+            listed(&names)
+        ));
+    }
+    let positions: Vec<String> = untyped.iter().map(|field| (field + 1).to_string()).collect();
+    let message =
+        format!("no type is configured for the header's names of fields {}", positions.join(", "));
+    subject.refused(message).with_remedy(
+        "name every column of the object in `columns`, as its header spells them; if it has no \
+         header, set add_column_name = false",
+    )
 }
 
 fn check_names(outputs: &[Output], lake: Option<&TableSchema>, subject: &Subject) -> Result<()> {

@@ -8,9 +8,10 @@ use std::ops::ControlFlow;
 use crate::dms::{MySqlType, Phase, S3Settings};
 use crate::error::{Error, Result};
 use crate::schema::ColumnType;
+use crate::source::bounds::MOST_FIELDS;
 use crate::source::columns::{Expected, Fields, OP};
 use crate::source::csv_header::check_header;
-use crate::source::csv_scan::{Ending, EndlessQuote, Row, Scanner};
+use crate::source::csv_scan::{Ending, Row, Scanner, Uncut};
 use crate::source::csv_shape::{self, Glimpse};
 use crate::source::feed::Feed;
 use crate::source::op_column::{self, OpValues, check_there};
@@ -204,7 +205,7 @@ impl First {
 
 /// The header's fields; none if there is no row at all.
 fn take_header(scanner: &mut Scanner, subject: &Subject) -> Result<Option<Vec<Vec<u8>>>> {
-    let row = scanner.next_row().map_err(|endless| endless_quote(endless, 0, subject))?;
+    let row = scanner.next_row().map_err(|uncut| not_cut(uncut, 0, subject))?;
     Ok(row.map(|row| texts(&row)))
 }
 
@@ -221,7 +222,7 @@ async fn wait_for_row(
             has_row = true;
             ControlFlow::Break(())
         });
-        peeked.map_err(|endless| endless_quote(endless, row, subject))?;
+        peeked.map_err(|uncut| not_cut(uncut, row, subject))?;
         if has_row || scanner.has_ended() {
             return Ok(());
         }
@@ -235,6 +236,17 @@ fn texts(row: &Row<'_>) -> Vec<Vec<u8>> {
 }
 
 /// The error for a quoted value that never ends.
-pub(super) fn endless_quote(_: EndlessQuote, row: u64, subject: &Subject) -> Error {
-    subject.malformed("a quoted value never ends").with("row", row)
+pub(super) fn not_cut(uncut: Uncut, row: u64, subject: &Subject) -> Error {
+    let error = match uncut {
+        Uncut::EndlessQuote => subject.malformed("a quoted value never ends").with_remedy(
+            "stage the object again if it is cut off, or bring rfc_4180 in line with the endpoint",
+        ),
+        Uncut::TooManyFields(fields) => subject
+            .refused(format!("a row has {fields} fields; at most {MOST_FIELDS} are read"))
+            .with_remedy(
+                "bring csv_delimiter and csv_row_delimiter in line with the endpoint, or stage \
+                 the object again if it is damaged",
+            ),
+    };
+    error.with("row", row)
 }

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::source::DecodedBatch;
 use crate::source::columns::{Expected, Plan};
 use crate::source::csv_decode::{Decoder, Markers};
-use crate::source::csv_dialect::{self, endless_quote};
+use crate::source::csv_dialect::{self, not_cut};
 use crate::source::csv_scan::{Dialect, Scanner};
 use crate::source::feed::Feed;
 use crate::source::fetch::ObjectBytes;
@@ -35,7 +35,7 @@ impl CsvReader {
     ) -> Result<Option<Self>> {
         let subject = &bytes.subject;
         let mut scanner = Scanner::new(Dialect::new(expected.dms));
-        let mut feed = Feed::open(bytes).await?;
+        let mut feed = Feed::open(bytes, passage.bounds).await?;
         feed.fill(&mut scanner).await?;
         scanner.skip_byte_order_mark();
         let settled =
@@ -73,7 +73,7 @@ impl CsvReader {
             while self.decoder.len() < self.passage.batch_rows && text < self.passage.batch_bytes {
                 let row = self.scanner.next_row();
                 let Some(row) =
-                    row.map_err(|endless| endless_quote(endless, self.passed + 1, &self.subject))?
+                    row.map_err(|uncut| not_cut(uncut, self.passed + 1, &self.subject))?
                 else {
                     break;
                 };

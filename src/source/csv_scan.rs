@@ -5,6 +5,9 @@ use std::ops::ControlFlow;
 use memchr::{memchr, memchr2};
 
 use crate::dms::S3Settings;
+use crate::error::Result;
+use crate::source::bounds::MOST_FIELDS;
+use crate::source::room::{extend, reserve};
 
 /// How rows and fields are delimited.
 #[derive(Clone, Debug)]
@@ -173,9 +176,14 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A quoted value that never ends.
+/// Why text cannot be cut into rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct EndlessQuote;
+pub(super) enum Uncut {
+    /// A quoted value never ends.
+    EndlessQuote,
+    /// A row has so many fields.
+    TooManyFields(usize),
+}
 
 /// Cuts text into rows. Feed it until it has a row, take rows until it has none.
 #[derive(Debug)]
@@ -203,12 +211,29 @@ impl Scanner {
     }
 
     /// Takes in more text.
-    pub(super) fn push(&mut self, text: &[u8]) {
+    ///
+    /// # Errors
+    /// `Deadline` if there is no memory for it.
+    pub(super) fn push(&mut self, text: &[u8]) -> Result<()> {
+        self.drop_taken();
+        extend(&mut self.buffer, text, usize::MAX)
+    }
+
+    /// Makes room for so much text more.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub(super) fn reserve(&mut self, text: usize) -> Result<()> {
+        self.drop_taken();
+        reserve(&mut self.buffer, text)
+    }
+
+    /// Drops the text of the rows that were taken.
+    fn drop_taken(&mut self) {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             self.start = 0;
         }
-        self.buffer.extend_from_slice(text);
     }
 
     /// Says that no text follows: the last row may lack its delimiter.
@@ -237,7 +262,7 @@ impl Scanner {
     pub(super) fn peek(
         &mut self,
         mut look: impl FnMut(&Row<'_>) -> ControlFlow<()>,
-    ) -> Result<(), EndlessQuote> {
+    ) -> Result<(), Uncut> {
         let start = self.start;
         let mut outcome = Ok(());
         loop {
@@ -256,12 +281,13 @@ impl Scanner {
     }
 
     /// The next whole row; none if more text is needed, or at the end.
-    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, EndlessQuote> {
+    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, Uncut> {
         let text = &self.buffer[self.start..];
         if text.is_empty() {
             return Ok(None);
         }
         self.spans.clear();
+        let mut fields = 0;
         let mut broken = false;
         let mut position = 0;
         let (end, next) = loop {
@@ -274,7 +300,7 @@ impl Scanner {
                             cut
                         }
                         Quoted::NeedsMore => return Ok(None),
-                        Quoted::Endless => return Err(EndlessQuote),
+                        Quoted::Endless => return Err(Uncut::EndlessQuote),
                     }
                 }
                 _ => match plain(&self.dialect, text, position, position, self.ended) {
@@ -282,12 +308,18 @@ impl Scanner {
                     None => return Ok(None),
                 },
             };
-            self.spans.push(cut.span);
+            fields += 1;
+            if fields <= MOST_FIELDS {
+                self.spans.push(cut.span);
+            }
             match cut.row_end {
                 Some(end) => break (end, cut.next),
                 None => position = cut.next,
             }
         };
+        if fields > MOST_FIELDS {
+            return Err(Uncut::TooManyFields(fields));
+        }
         let text = &self.buffer[self.start..self.start + end];
         self.start += next;
         Ok(Some(Row { text, spans: &self.spans, broken, delimited: end < next }))
@@ -389,7 +421,7 @@ mod tests {
             }
         };
         for piece in pieces {
-            scanner.push(piece);
+            scanner.push(piece).expect("memory");
             take(&mut scanner);
         }
         scanner.end();
@@ -432,7 +464,7 @@ mod tests {
     #[test]
     fn peeking_takes_nothing() {
         let mut scanner = Scanner::new(dialect(",", "\n", true));
-        scanner.push(b"1,2\n3,4\n5");
+        scanner.push(b"1,2\n3,4\n5").expect("memory");
         let mut seen = 0;
         let mut look = |_: &Row<'_>| {
             seen += 1;
@@ -441,9 +473,9 @@ mod tests {
         scanner.peek(&mut look).expect("no quotes");
         assert_eq!(scanner.peek(|_| ControlFlow::Break(())), Ok(()));
         assert_eq!((seen, scanner.pending()), (2, 9));
-        scanner.push(b",\"");
+        scanner.push(b",\"").expect("memory");
         scanner.end();
-        assert_eq!(scanner.peek(|_| ControlFlow::Continue(())), Err(EndlessQuote));
+        assert_eq!(scanner.peek(|_| ControlFlow::Continue(())), Err(Uncut::EndlessQuote));
         assert_eq!(scanner.pending(), 11);
     }
 
@@ -452,7 +484,7 @@ mod tests {
         use Ending::{Plain, QuotedReturn, Return};
         let endings = |text: &str| {
             let mut scanner = Scanner::new(dialect(",", "\n", true));
-            scanner.push(text.as_bytes());
+            scanner.push(text.as_bytes()).expect("memory");
             scanner.end();
             let mut endings = Vec::new();
             while let Some(row) = scanner.next_row().expect("every quote is closed") {

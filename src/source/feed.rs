@@ -8,28 +8,31 @@ use futures::stream::BoxStream;
 
 use crate::dms::Compression;
 use crate::error::Result;
+use crate::source::bounds::{Bound, Bounds};
 use crate::source::csv_scan::Scanner;
-use crate::source::fetch::{Gunzip, ObjectBytes, compression};
+use crate::source::fetch::{GZIP_STEP, Gunzip, ObjectBytes, compression};
 use crate::source::subject::Subject;
 
 /// Bytes as staged that go into the scanner at once.
 const PIECE: usize = 64 * 1024;
 /// The least growth of the scanner's text by one feeding: many small chunks cost one move.
 const GROWTH: usize = 256 * 1024;
-/// No row is longer; more text without a row delimiter is not the CSV it is said to be.
-const LONGEST_ROW: usize = 128 * 1024 * 1024;
+/// What helps where text goes on without a row delimiter.
+const NO_ROW: &str = "bring csv_row_delimiter and rfc_4180 in line with the endpoint, or stage the \
+     object again if it is damaged";
 
 /// Feeds a scanner.
 pub(super) struct Feed {
     stream: BoxStream<'static, Result<Bytes>>,
     waiting: VecDeque<Bytes>,
     gunzip: Option<Gunzip>,
+    longest_row: Bound,
     subject: Subject,
 }
 
 impl Feed {
     /// Opens an object's bytes and looks at the first of them.
-    pub(super) async fn open(bytes: &ObjectBytes) -> Result<Self> {
+    pub(super) async fn open(bytes: &ObjectBytes, bounds: Bounds) -> Result<Self> {
         let mut stream = bytes.stream().await?;
         let mut waiting = VecDeque::new();
         let mut head = Vec::new();
@@ -42,18 +45,19 @@ impl Feed {
             Compression::Gzip => Some(Gunzip::new()),
             Compression::None => None,
         };
-        Ok(Self { stream, waiting, gunzip, subject: bytes.subject.clone() })
+        let (longest_row, subject) = (bounds.row(), bytes.subject.clone());
+        Ok(Self { stream, waiting, gunzip, longest_row, subject })
     }
 
     /// Adds to a scanner at least as much text as it already waits with, so that a long row is
     /// looked at a few times only; or says that there is no more.
     pub(super) async fn fill(&mut self, scanner: &mut Scanner) -> Result<()> {
-        let wanted = scanner.pending() + scanner.pending().max(GROWTH);
-        if wanted > 2 * LONGEST_ROW {
-            return Err(self.subject.malformed(
-                "the object holds more text without a row delimiter than a row can have",
-            ));
-        }
+        let (pending, longest) = (scanner.pending(), self.longest_row);
+        let what = "a row, or text without a row delimiter,";
+        longest.check(what, pending as u64, NO_ROW, &self.subject)?;
+        // Just more than a row may have, so that a longer one is noticed.
+        let wanted = (pending + pending.max(GROWTH)).min(longest.bytes() + GROWTH);
+        scanner.reserve(wanted - pending)?;
         while scanner.pending() < wanted {
             if !self.step(scanner).await? {
                 scanner.end();
@@ -75,13 +79,14 @@ impl Feed {
             }
             return Ok(false);
         };
-        let piece = chunk.split_to(chunk.len().min(PIECE));
+        let most = if self.gunzip.is_some() { GZIP_STEP } else { PIECE };
+        let piece = chunk.split_to(chunk.len().min(most));
         if !chunk.is_empty() {
             self.waiting.push_front(chunk);
         }
         match &mut self.gunzip {
             Some(gunzip) => gunzip.push(&piece, &self.subject, |text| scanner.push(text))?,
-            None => scanner.push(&piece),
+            None => scanner.push(&piece)?,
         }
         Ok(true)
     }

@@ -10,16 +10,17 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, GetResultPayload, ObjectStore};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 
 use crate::dms::Compression;
 use crate::error::{Error, Result};
 use crate::source::StagedObject;
+use crate::source::room::reserve;
 use crate::source::subject::Subject;
 use crate::storage::StoreKind;
 
-/// How much compressed input is unwrapped at once: bounds what a bomb can yield in one step.
-const GZIP_STEP: usize = 4 * 1024;
+/// How much compressed input is unwrapped at once: a bomb yields a thousand times that in one step.
+pub(super) const GZIP_STEP: usize = 1024;
 
 /// Bytes of a file that are read at once.
 const FILE_CHUNK: u64 = 4 << 20;
@@ -70,47 +71,72 @@ impl ObjectBytes {
         if let Some(content) = self.content.clone() {
             return Ok(content);
         }
-        self.get(None).await?.bytes().await.map_err(|error| self.subject.unread(error))
+        self.gather(self.get(None).await?).await
     }
 
     /// The bytes of a range.
     pub(super) async fn range(&self, range: Range<u64>) -> Result<Bytes> {
-        let found = self.get(Some(GetRange::Bounded(range))).await?;
-        found.bytes().await.map_err(|error| self.subject.unread(error))
+        self.gather(self.get(Some(GetRange::Bounded(range))).await?).await
+    }
+
+    /// All of what was found, in one piece.
+    async fn gather(&self, found: GetResult) -> Result<Bytes> {
+        let length = usize::try_from(found.range.end - found.range.start).unwrap_or(usize::MAX);
+        let mut chunks = chunks(found);
+        let mut gathered = Vec::new();
+        while let Some(chunk) =
+            chunks.try_next().await.map_err(|error| self.subject.unread(error))?
+        {
+            if chunk.len() == length {
+                return Ok(chunk);
+            }
+            if gathered.is_empty() {
+                reserve(&mut gathered, length)?;
+            }
+            gathered.extend_from_slice(&chunk);
+        }
+        Ok(Bytes::from(gathered))
     }
 
     async fn get(&self, range: Option<GetRange>) -> Result<GetResult> {
         let options =
             GetOptions { if_match: self.if_match.clone(), range, ..GetOptions::default() };
         let got = self.store.get_opts(&self.location, options).await;
-        got.map_err(|error| self.subject.unread(error))
+        let found = got.map_err(|error| self.subject.unread(error))?;
+        // What is to be read was bounded by the size that was listed.
+        if found.meta.size == self.size { Ok(found) } else { Err(self.subject.changed()) }
     }
 }
 
 /// All bytes of what was found, in chunks. Files are read in larger pieces than the store's own
 /// stream does, which leaves the task for each.
 pub(super) fn chunks(found: GetResult) -> BoxStream<'static, object_store::Result<Bytes>> {
-    let size = found.range.end - found.range.start;
+    let range = found.range;
     let file = match found.payload {
         GetResultPayload::File(file, _) => file,
         GetResultPayload::Stream(stream) => return stream,
     };
-    let next = |(file, left): (File, u64)| async move {
-        let read = tokio::task::spawn_blocking(move || read_chunk(file, left)).await?;
+    let next = |(file, range): Rest| async move {
+        let read = tokio::task::spawn_blocking(move || read_chunk(file, range)).await?;
         read.map_err(|source| object_store::Error::Generic {
             store: "file",
             source: Box::new(source),
         })
     };
-    futures::stream::try_unfold((file, size), next).boxed()
+    futures::stream::try_unfold((file, range), next).boxed()
 }
 
-/// The next chunk of the `left` bytes, and what is left behind it.
-fn read_chunk(file: File, left: u64) -> std::io::Result<Option<(Bytes, (File, u64))>> {
-    let wanted = left.min(FILE_CHUNK);
+/// What is left to be read of a file.
+type Rest = (File, Range<u64>);
+
+/// The first chunk of a range, and what is left behind it.
+fn read_chunk(mut file: File, range: Range<u64>) -> std::io::Result<Option<(Bytes, Rest)>> {
+    let wanted = (range.end - range.start).min(FILE_CHUNK);
     let mut chunk = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
+    file.seek(SeekFrom::Start(range.start))?;
     let read = (&file).take(wanted).read_to_end(&mut chunk)?;
-    Ok((read > 0).then(|| (Bytes::from(chunk), (file, left - read as u64))))
+    let rest = range.start + read as u64..range.end;
+    Ok((read > 0).then(|| (Bytes::from(chunk), (file, rest))))
 }
 
 /// What the first bytes say; at least two are needed to tell.
@@ -133,28 +159,32 @@ impl Gunzip {
         &mut self,
         chunk: &[u8],
         subject: &Subject,
-        mut sink: impl FnMut(&[u8]),
+        mut sink: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         for step in chunk.chunks(GZIP_STEP) {
             self.decoder.write_all(step).map_err(|error| broken(subject, error))?;
-            self.drain(&mut sink);
+            self.drain(&mut sink)?;
         }
         Ok(())
     }
 
     /// Passes on the rest; a stream that stops in the middle is malformed.
-    pub(super) fn finish(&mut self, subject: &Subject, mut sink: impl FnMut(&[u8])) -> Result<()> {
+    pub(super) fn finish(
+        &mut self,
+        subject: &Subject,
+        mut sink: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
         self.decoder.try_finish().map_err(|error| broken(subject, error))?;
-        self.drain(&mut sink);
-        Ok(())
+        self.drain(&mut sink)
     }
 
-    fn drain(&mut self, sink: &mut impl FnMut(&[u8])) {
+    fn drain(&mut self, sink: &mut impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         let unwrapped = self.decoder.get_mut();
         if !unwrapped.is_empty() {
-            sink(unwrapped);
+            sink(unwrapped)?;
             unwrapped.clear();
         }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 use object_store::{GetOptions, ObjectStore};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::source::bounds::LARGEST_OBJECT;
 use crate::source::fetch::chunks;
 use crate::source::{Identity, StagedObject};
 use crate::storage::{Location, StoreKind};
@@ -14,6 +15,9 @@ use crate::storage::{Location, StoreKind};
 /// Digits of a content hash that are kept, as many as an MD5 sum has: it tells contents apart
 /// that nobody made to collide, and every commit lists it.
 const CONTENT_DIGITS: usize = 32;
+
+const SMALLER_OBJECTS: &str =
+    "stage it again in smaller objects (max_file_size of the endpoint is 1 GB at most)";
 
 /// Tells the identity of staged objects.
 #[derive(Clone, Debug)]
@@ -38,7 +42,8 @@ impl Identify {
     /// On S3 the listed `ETag`; on a file system a hash of the content, which is read.
     ///
     /// # Errors
-    /// `Unavailable` if the content cannot be read; `Conflict` if the object is gone.
+    /// `Unavailable` if the content cannot be read; `Conflict` if the object is gone;
+    /// `MalformedObject` if it is larger than any that DMS writes.
     pub async fn identity(&self, object: &StagedObject) -> Result<Identity> {
         self.identity_and_content(object).await.map(|(identity, _)| identity)
     }
@@ -48,6 +53,13 @@ impl Identify {
         &self,
         object: &StagedObject,
     ) -> Result<(Identity, Option<Bytes>)> {
+        if object.size > LARGEST_OBJECT {
+            let (size, most) = (object.size, LARGEST_OBJECT);
+            let message = format!("the object has {size} bytes; at most {most} are read");
+            return Err(Error::new(ErrorKind::MalformedObject, message)
+                .with("object", &object.relative)
+                .with_remedy(SMALLER_OBJECTS));
+        }
         if let (StoreKind::S3, Some(tag)) = (self.kind, &object.e_tag) {
             return Ok((Identity::ETag(tag.clone()), None));
         }

@@ -9,6 +9,7 @@ use crate::config::TableSpec;
 use crate::dms::{Format, S3Settings};
 use crate::error::Result;
 use crate::schema::{Column, TableSchema};
+use crate::source::bounds::Bounds;
 use crate::source::columns::Expected;
 use crate::source::csv_read::CsvReader;
 use crate::source::fetch::ObjectBytes;
@@ -36,6 +37,8 @@ pub struct DecodeContext<'a> {
     pub batch_rows: usize,
     /// A batch ends once so many bytes are read for it; it then holds one row at least.
     pub batch_bytes: usize,
+    /// Bytes of decoded rows that may be in memory at once: bounds what the object may ask for.
+    pub memory_budget: usize,
 }
 
 /// The changes of one staged object, in row order, in bounded memory.
@@ -63,7 +66,8 @@ pub async fn open(
     object: &StagedObject,
     skip_rows: u64,
 ) -> Result<ObjectReader> {
-    open_content(context, object, skip_rows, None).await
+    let bounds = Bounds::of_budget(context.memory_budget);
+    open_content(context, object, skip_rows, None, bounds).await
 }
 
 /// The same, of an object whose bytes may have been read already.
@@ -72,9 +76,10 @@ pub(super) async fn open_content(
     object: &StagedObject,
     skip_rows: u64,
     whole: Option<Bytes>,
+    bounds: Bounds,
 ) -> Result<ObjectReader> {
     let shown = context.kind.shown(&object.location);
-    let subject = Subject::new(&context.table.source, object, shown);
+    let subject = Subject::new(context.table.source.to_string(), object, shown);
     if object.size == 0 {
         return Ok(ObjectReader { columns: Vec::new(), body: Body::Empty });
     }
@@ -89,6 +94,7 @@ pub(super) async fn open_content(
         skip_rows,
         batch_rows: context.batch_rows.max(1),
         batch_bytes: context.batch_bytes.max(1),
+        bounds,
     };
     let bytes = ObjectBytes::new(context.store, context.kind, object, whole, subject);
     let phase = &object.name.phase;

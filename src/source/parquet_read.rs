@@ -6,16 +6,8 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::nullif;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
-use bytes::Bytes;
-use futures::StreamExt;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::arrow::async_reader::{
-    AsyncFileReader, ParquetRecordBatchStream, ParquetRecordBatchStreamBuilder,
-};
-use parquet::arrow::parquet_to_arrow_schema;
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
-use crate::dms::{Compression, Operation, Phase};
+use crate::dms::{Operation, Phase};
 use crate::error::{Error, Result};
 use crate::source::DecodedBatch;
 use crate::source::batch::{Decoded, Findings, NULL_IN_KEY, NULL_IN_REQUIRED};
@@ -23,22 +15,18 @@ use crate::source::cast;
 use crate::source::columns::{Expected, Fields, Output, Plan, Role, refused_type};
 use crate::source::content::row_as_json;
 use crate::source::faults::Faults;
-use crate::source::fetch::{Gunzip, ObjectBytes, compression};
+use crate::source::fetch::ObjectBytes;
 use crate::source::flaw::Flaw;
 use crate::source::op_column::{self, OpValues, check_there};
-use crate::source::parquet_schema::as_it_stands;
+use crate::source::parquet_rows::ParquetRows;
 use crate::source::passage::Passage;
-use crate::source::ranges::{Ranges, uncarried};
 use crate::source::rules::RowRules;
 use crate::source::sequence::SequenceTrack;
 use crate::source::subject::Subject;
 
-/// Objects up to this size are fetched by one request; as large as DMS lets changes grow.
-const WHOLE: u64 = 32 * 1024 * 1024;
-
 /// A Parquet object that has rows.
 pub(super) struct ParquetReader {
-    stream: ParquetRecordBatchStream<Ranges>,
+    stream: ParquetRows,
     /// A batch that was looked at to find out what the fields are.
     waiting: Option<RecordBatch>,
     /// The annotated types of the fields.
@@ -60,27 +48,10 @@ impl ParquetReader {
         passage: Passage,
     ) -> Result<Option<Self>> {
         let subject = bytes.subject.clone();
-        let Some(mut ranges) = ranges(bytes).await? else { return Ok(None) };
-        let unread = |error| uncarried(error, &subject);
-        let metadata = ranges.get_metadata(None).await.map_err(unread)?;
-        let rows = u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0);
-        if rows == 0 {
+        let Some((mut stream, schema)) = ParquetRows::open(bytes, passage).await? else {
             return Ok(None);
-        }
-        let descriptor = metadata.file_metadata().schema_descr();
-        let schema = parquet_to_arrow_schema(descriptor, None).map_err(unread)?;
-        check_flat(&schema, &subject)?;
-        let metadata = as_it_stands(&metadata, &schema).map_err(unread)?;
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let batch_rows = batch_rows(&metadata, rows, passage);
-        let metadata = ArrowReaderMetadata::try_new(Arc::new(metadata), options).map_err(unread)?;
-        let skip_rows = passage.skip_rows.min(rows);
-        let mut stream = ParquetRecordBatchStreamBuilder::new_with_metadata(ranges, metadata)
-            .with_batch_size(batch_rows)
-            .with_offset(usize::try_from(skip_rows).unwrap_or(usize::MAX))
-            .build()
-            .map_err(unread)?;
-        let waiting = stream.next().await.transpose().map_err(unread)?;
+        };
+        let waiting = stream.next().await?;
         let fields = fields(&schema, waiting.as_ref(), expected, phase, &subject)?;
         check_there(fields.operation.is_some(), phase, expected.dms, &subject)?;
         let rules = RowRules::new(expected.table, phase);
@@ -88,7 +59,7 @@ impl ParquetReader {
         let physical = fields.physical;
         check_types(&plan, &physical, &subject)?;
         let sequence = SequenceTrack::default();
-        let passed = skip_rows;
+        let passed = passage.skip_rows;
         Ok(Some(Self { stream, waiting, physical, plan, rules, sequence, subject, passed }))
     }
 
@@ -105,9 +76,8 @@ impl ParquetReader {
         if let Some(batch) = self.waiting.take() {
             return self.decode(&batch).map(Some);
         }
-        match self.stream.next().await {
-            Some(Ok(batch)) => self.decode(&batch).map(Some),
-            Some(Err(error)) => Err(uncarried(error, &self.subject)),
+        match self.stream.next().await? {
+            Some(batch) => self.decode(&batch).map(Some),
             None => Ok(None),
         }
     }
@@ -196,43 +166,6 @@ impl ParquetReader {
         }
         Ok(())
     }
-}
-
-/// The object's bytes, unwrapped if it is gzip as a whole; none if it is empty.
-async fn ranges(bytes: &ObjectBytes) -> Result<Option<Ranges>> {
-    let subject = &bytes.subject;
-    if bytes.size > WHOLE {
-        let head = bytes.range(0..4).await?;
-        if compression(&head) == Compression::None {
-            return Ok(Some(Ranges::Store(bytes.clone())));
-        }
-    }
-    let mut all = bytes.all().await?;
-    if compression(&all) == Compression::Gzip {
-        let mut unwrapped = Vec::new();
-        let mut gunzip = Gunzip::new();
-        gunzip.push(&all, subject, |piece| unwrapped.extend_from_slice(piece))?;
-        gunzip.finish(subject, |piece| unwrapped.extend_from_slice(piece))?;
-        all = Bytes::from(unwrapped);
-    }
-    Ok((!all.is_empty()).then_some(Ranges::Memory(all)))
-}
-
-fn check_flat(schema: &Schema, subject: &Subject) -> Result<()> {
-    match schema.fields().iter().find(|field| field.data_type().is_nested()) {
-        None => Ok(()),
-        Some(field) => Err(subject
-            .refused("the column is nested, which no table of MySQL is")
-            .with("column", field.name())),
-    }
-}
-
-/// Rows a batch, fewer than asked for where rows are long.
-fn batch_rows(metadata: &ParquetMetaData, rows: u64, passage: Passage) -> usize {
-    let sizes = metadata.row_groups().iter().map(RowGroupMetaData::total_byte_size);
-    let bytes: u64 = sizes.filter_map(|size| u64::try_from(size).ok()).sum();
-    let fitting = (passage.batch_bytes as u64).saturating_mul(rows) / bytes.max(1);
-    usize::try_from(fitting).unwrap_or(usize::MAX).clamp(1, passage.batch_rows)
 }
 
 /// The fields of the object.

@@ -19,7 +19,7 @@ pub(super) const INT96: i32 = 12;
 /// - INT96 is read as its bytes: as nanoseconds, it would wrap outside the years 1677 to 2262;
 /// - 8 and 16 bits are read as the 32 that they stand in, which the reader would cut.
 pub(super) fn as_it_stands(
-    metadata: &ParquetMetaData,
+    metadata: ParquetMetaData,
     schema: &Schema,
 ) -> Result<ParquetMetaData, ParquetError> {
     let file = metadata.file_metadata();
@@ -44,7 +44,7 @@ pub(super) fn as_it_stands(
         Arc::new(SchemaDescriptor::new(Arc::new(root))),
         None,
     );
-    Ok(ParquetMetaData::new(file, metadata.row_groups().to_vec()))
+    Ok(ParquetMetaData::new(file, metadata.into_builder().take_row_groups()))
 }
 
 /// The physical type and length by which a column is read, if not by its annotated type.

@@ -1,13 +1,25 @@
-//! The first records of a CSV object, from the bytes at its beginning.
+//! A look into an object: the first records of CSV, from the bytes at its beginning, and the
+//! columns of Parquet, from those at its end.
 
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
+use parquet::schema::types::SchemaDescPtr;
 
+use super::StagedObject;
+use super::bounds::Bounds;
 use super::csv_dialect::RowEnds;
 use super::csv_scan::{Dialect, Row, Scanner};
-use super::fetch::compression;
+use super::fetch::{ObjectBytes, compression};
+use super::parquet_footer::footer;
+use super::row_groups::Object;
+use super::subject::Subject;
 use crate::dms::{Compression, S3Settings};
+use crate::error::Result;
+use crate::storage::Location;
+
+/// Unwrapped bytes in which the first records must end.
+const MOST: u64 = 4 << 20;
 
 /// The fields of the first records, without quotes, so many at most: those that end in `head`.
 /// `is_whole` says that `head` is all of the object, whose last record may lack its delimiter.
@@ -22,12 +34,15 @@ pub(crate) fn first_records(
         Compression::None => (head, is_whole),
         Compression::Gzip => {
             // A stream cut off in the middle ends in an error, after all that could be read.
-            let ending = MultiGzDecoder::new(head).read_to_end(&mut unwrapped);
-            (&*unwrapped, is_whole && ending.is_ok())
+            let mut decoder = MultiGzDecoder::new(head).take(MOST);
+            let ending = decoder.read_to_end(&mut unwrapped);
+            (&*unwrapped, is_whole && ending.is_ok() && decoder.limit() > 0)
         }
     };
     let mut scanner = Scanner::new(Dialect::new(dms));
-    scanner.push(text);
+    if scanner.push(text).is_err() {
+        return Vec::new();
+    }
     scanner.skip_byte_order_mark();
     if is_whole {
         scanner.end();
@@ -42,6 +57,23 @@ pub(crate) fn first_records(
         records.push(fields(&row));
     }
     records
+}
+
+/// The columns that a Parquet object describes; `table` is for messages.
+///
+/// # Errors
+/// `MalformedObject` if it has no footer or one beyond all bounds; `SchemaRefused` if columns are
+/// nested or there are too many; `Unavailable` if it cannot be read.
+pub(crate) async fn parquet_schema(
+    staging: &Location,
+    table: &str,
+    object: &StagedObject,
+) -> Result<SchemaDescPtr> {
+    let subject = Subject::new(table.to_owned(), object, object.relative.clone());
+    let bytes = ObjectBytes::new(staging.store(), staging.kind(), object, None, subject.clone());
+    let object = Object::Store(Box::new(bytes));
+    let metadata = footer(&object, Bounds::of_budget(0), &subject).await?;
+    Ok(metadata.file_metadata().schema_descr_ptr())
 }
 
 fn fields(row: &Row<'_>) -> Vec<String> {

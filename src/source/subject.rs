@@ -1,8 +1,11 @@
 //! What the errors of decoding name: the table and the object.
 
-use crate::config::TableName;
 use crate::error::{Error, ErrorKind};
 use crate::source::object::StagedObject;
+
+/// The remedy for an object whose bytes are damaged.
+pub(super) const STAGE_AGAIN: &str =
+    "stage the object again as DMS wrote it; no setting reads one that is damaged";
 
 /// The table and the object that are being read, for messages.
 #[derive(Clone, Debug)]
@@ -14,10 +17,11 @@ pub(super) struct Subject {
 }
 
 impl Subject {
-    pub(super) fn new(table: &TableName, object: &StagedObject, shown: String) -> Self {
+    /// Of an object, which messages name as `shown`.
+    pub(super) fn new(table: String, object: &StagedObject, shown: String) -> Self {
         let plain = object.relative.strip_suffix(".gz").unwrap_or(&object.relative);
         let from = plain.strip_suffix(".csv").or_else(|| plain.strip_suffix(".parquet"));
-        Self { table: table.to_string(), object: shown, from: from.unwrap_or(plain).to_owned() }
+        Self { table, object: shown, from: from.unwrap_or(plain).to_owned() }
     }
 
     /// The object's columns or types cannot be read into the table.
@@ -25,20 +29,25 @@ impl Subject {
         self.error(ErrorKind::SchemaRefused, message)
     }
 
-    /// The object's bytes contradict its format.
+    /// The object's bytes contradict its format: not one row is at fault, but the object.
     pub(super) fn malformed(&self, message: impl Into<String>) -> Error {
-        self.error(ErrorKind::MalformedObject, message)
+        self.error(ErrorKind::MalformedObject, message).with_remedy(STAGE_AGAIN)
     }
 
     /// A failure of the store; an object that is gone or no longer the one that was listed is
     /// a conflict, because the next listing tells what became of it.
     pub(super) fn unread(&self, source: object_store::Error) -> Error {
         match source {
-            object_store::Error::NotFound { .. } | object_store::Error::Precondition { .. } => self
-                .error(ErrorKind::Conflict, "the object changed while it was read")
-                .because(source),
+            object_store::Error::NotFound { .. } | object_store::Error::Precondition { .. } => {
+                self.changed().because(source)
+            }
             other => Error::from(other).with("table", &self.table).with("object", &self.object),
         }
+    }
+
+    /// The object is no longer the one that was listed.
+    pub(super) fn changed(&self) -> Error {
+        self.error(ErrorKind::Conflict, "the object changed while it was read")
     }
 
     fn error(&self, kind: ErrorKind, message: impl Into<String>) -> Error {

@@ -95,6 +95,11 @@ impl Function {
         Self { process, events, outcomes, invocations: 0, first_poll, log }
     }
 
+    /// All lines that it has logged.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().expect("not poisoned").clone()
+    }
+
     /// From the start of the process to its first poll.
     pub(crate) fn first_poll(&self) -> Duration {
         self.first_poll

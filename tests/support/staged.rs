@@ -115,6 +115,7 @@ impl Staged {
             kind: self.kind,
             batch_rows: self.batch_rows,
             batch_bytes: 16 << 20,
+            memory_budget: 512 << 20,
         }
     }
 

@@ -1,19 +1,11 @@
 //! The columns of a Parquet object, as MySQL would have declared them.
 
-use std::ops::Range;
-
-use bytes::Bytes;
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::async_reader::MetadataFetch;
 use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as PhysicalType};
-use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::ParquetMetaDataReader;
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::survey::Sample;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::source::{self, StagedObject};
 use crate::storage::Location;
 
 /// A column of a Parquet object.
@@ -32,32 +24,20 @@ pub(super) struct FoundColumn {
 /// Reads the columns from the object's footer.
 ///
 /// # Errors
-/// `MalformedObject` if it is no Parquet file, `Unavailable` if it cannot be read.
+/// As [`source::parquet_schema`].
 pub(super) async fn columns(staging: &Location, sample: &Sample) -> Result<Vec<FoundColumn>> {
-    let object = Object { store: staging.store().as_ref(), sample };
-    let reader = ParquetMetaDataReader::new();
-    let metadata = reader.load_and_finish(object, sample.meta.size).await.map_err(|error| {
-        Error::new(ErrorKind::MalformedObject, "the object has no Parquet footer")
-            .with("object", staging.kind().shown(&sample.meta.location))
-            .because(error)
-    })?;
-    Ok(found(metadata.file_metadata().schema_descr()))
-}
-
-/// An object whose footer is fetched.
-struct Object<'a> {
-    store: &'a dyn ObjectStore,
-    sample: &'a Sample,
-}
-
-impl MetadataFetch for Object<'_> {
-    fn fetch(&mut self, range: Range<u64>) -> BoxFuture<'_, ParquetResult<Bytes>> {
-        let fetched = async move {
-            let bytes = self.store.get_range(&self.sample.meta.location, range).await;
-            bytes.map_err(|error| ParquetError::External(Box::new(error)))
-        };
-        fetched.boxed()
-    }
+    let Sample { meta, name } = sample;
+    let (folder, relative) =
+        meta.location.as_ref().rsplit_once('/').unwrap_or(("", meta.location.as_ref()));
+    let object = StagedObject {
+        location: meta.location.clone(),
+        relative: relative.to_owned(),
+        name: name.clone(),
+        size: meta.size,
+        e_tag: meta.e_tag.clone(),
+        last_modified: meta.last_modified,
+    };
+    Ok(found(&*source::parquet_schema(staging, folder, &object).await?))
 }
 
 fn found(schema: &SchemaDescriptor) -> Vec<FoundColumn> {

@@ -1,0 +1,63 @@
+//! Events, configurations and commit records.
+
+use dmslake::config::{load, refused_column_name};
+use dmslake::error::ErrorKind;
+use dmslake::event::{Invocation, parse};
+use dmslake::progress::CommitRecord;
+use serde_json::{Value, json};
+
+/// An event means the same by itself and in a queue's message.
+pub(crate) fn events(bytes: &[u8]) {
+    let Ok(event) = serde_json::from_slice::<Value>(bytes) else { return };
+    let Invocation::Direct(content) = parse(&event) else { return };
+    let body = event.to_string();
+    let record = json!({ "messageId": "a", "eventSource": "aws:sqs", "body": body });
+    match parse(&json!({ "Records": [record] })) {
+        Invocation::Queue(messages) => {
+            assert_eq!(messages.len(), 1);
+            assert_eq!(messages[0].id, "a");
+            assert_eq!(messages[0].content.is_ok(), content.is_ok(), "{body}");
+            if let (Ok(one), Ok(other)) = (&messages[0].content, &content) {
+                assert_eq!(one, other, "{body}");
+            }
+        }
+        Invocation::Direct(content) => panic!("a queue's batch is {content:?}: {body}"),
+    }
+}
+
+/// A configuration is refused with a reason, or every table in it can be applied.
+pub(crate) fn configuration(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match load::parse(text) {
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::Config, "{}", error.chain());
+            assert!(!error.message().is_empty());
+        }
+        Ok(settings) => {
+            assert!(!settings.staging.is_empty() && !settings.lake.is_empty());
+            for (position, table) in settings.tables.iter().enumerate() {
+                assert_eq!(table.keys.is_empty(), table.append_only, "{}", table.source);
+                let others = &settings.tables[..position];
+                assert!(others.iter().all(|other| other.source != table.source));
+                for column in &table.columns {
+                    let name = table.lake_name(&column.name);
+                    assert_eq!(refused_column_name(name), None, "{}", table.source);
+                }
+            }
+        }
+    }
+}
+
+/// What can be read of a log is written again as it was, and read again as the same.
+pub(crate) fn records(bytes: &[u8]) {
+    let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return };
+    match CommitRecord::from_json(&value) {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::TableCorrupt, "{}", error.chain()),
+        Ok(record) => {
+            let written = record.to_json().unwrap();
+            let again = CommitRecord::from_json(&written).unwrap();
+            assert_eq!(again, record);
+            assert_eq!(again.to_json().unwrap(), written);
+        }
+    }
+}
