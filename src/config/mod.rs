@@ -6,8 +6,7 @@
 //! # let settings = dmslake::config::load::parse(r##"
 //! staging = "s3://shop-dms-staging/dms"  # or file:// or a plain path: the DMS bucket folder
 //! lake = "s3://shop-lake/tables"         # a table's root is <lake>/<schema>/<table>
-//! memory_budget = "512MB"  # decoded rows at once, KB to GB or KiB to GiB; default: by machine;
-//!                          # a process may take eight times that, and objects are held to it
+//! memory_budget = "512MB"  # decoded rows at once, KB to GB or KiB to GiB; default: by machine
 //!
 //! [look_back]      # single objects that are remembered below a table's watermark
 //! objects = 64     # 1 to 64; default 64
@@ -22,14 +21,12 @@
 //!
 //! [dms]            # the endpoint's S3Settings as Terraform spells them, with DMS's defaults
 //! csv_delimiter = ","             # \n, \t, \x01 and the like may be spelled
-//! csv_row_delimiter = "\n"         # stated, it means just that; else objects whose rows all
-//!                                 # end in a carriage return too are refused as ambiguous
+//! csv_row_delimiter = "\n"        # unless stated, rows that all end in \r\n too may be refused
 //! csv_null_value = "NULL"
 //! use_csv_no_sup_value = true     # default false: csv_no_sup_value has no effect
 //! csv_no_sup_value = "?"          # default: none
 //! rfc_4180 = true
-//! add_column_name = false         # CSV objects start with a header; stated, a first row that
-//!                                 # equals the columns' names is data where it can be
+//! add_column_name = false         # a header in CSV; unless stated, a first row of names is refused
 //! include_op_for_full_load = true # default: not known, each object shows whether it has `Op`
 //! timestamp_column_name = "dms_ts"  # default: none
 //! cdc_inserts_only = false
@@ -42,8 +39,7 @@
 //!
 //! [defaults]       # any key of a table but source and name; a table's own key replaces it whole
 //! on_bad_row = "stop"             # "stop" or "quarantine"; default "stop"
-//! max_bad_rows = { count = 1000, share = 0.5 }  # of one object, before it is held as misread;
-//!                                 # default: half of its rows, asked from ten bad rows on
+//! max_bad_rows = { count = 1000, share = 0.5 }  # of an object; default: half, from 10 on
 //! on_foreign_commit = "report"    # or "hold": where others changed rows; default "report"
 //! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
 //! cdc_only = false                # true: the task loads nothing, tables begin with their changes
@@ -89,6 +85,8 @@
 //!
 //! Members of `[dms]` that are not listed are accepted and change nothing: a reader of the
 //! objects sees their effect by itself. Other keys that are not listed are errors.
+//!
+//! A process may take eight times its `memory_budget`, and objects are held to it.
 //!
 //! The file is checked as a whole: an error names every field that is wrong, one a line.
 
