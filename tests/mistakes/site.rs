@@ -63,18 +63,14 @@ impl Site {
             _ => format!("{row},\n"),
         };
         let text: String = rows.iter().map(line).collect();
-        let path = self.staged(name);
+        let path = staged(name);
         self.staging.store().put(&path, PutPayload::from(text.into_bytes())).await.unwrap();
         // Times of objects are told apart by the millisecond.
         tokio::time::sleep(std::time::Duration::from_millis(3)).await;
     }
 
     pub(super) async fn expire(&self, name: &str) {
-        self.staging.store().delete(&self.staged(name)).await.unwrap();
-    }
-
-    fn staged(&self, name: &str) -> Path {
-        Path::parse(format!("dms/shop/t/{name}")).unwrap()
+        self.staging.store().delete(&staged(name)).await.unwrap();
     }
 
     pub(super) async fn apply(&self) -> TableReport {
@@ -152,4 +148,9 @@ impl Site {
         }
         report
     }
+}
+
+/// Where an object of that name is staged.
+fn staged(name: &str) -> Path {
+    Path::parse(format!("dms/shop/t/{name}")).unwrap()
 }
