@@ -235,7 +235,7 @@ fn texts(row: &Row<'_>) -> Vec<Vec<u8>> {
     (0..row.width()).map(|position| row.field(position, &mut scratch).text.to_vec()).collect()
 }
 
-/// The error for a quoted value that never ends.
+/// The error for text that cannot be cut into rows.
 pub(super) fn not_cut(uncut: Uncut, row: u64, subject: &Subject) -> Error {
     let error = match uncut {
         Uncut::EndlessQuote => subject.malformed("a quoted value never ends").with_remedy(

@@ -69,7 +69,7 @@ pub(crate) async fn parquet_schema(
     table: &str,
     object: &StagedObject,
 ) -> Result<SchemaDescPtr> {
-    let subject = Subject::new(table.to_owned(), object, object.relative.clone());
+    let subject = Subject::new(table.to_owned(), object, staging.kind().shown(&object.location));
     let bytes = ObjectBytes::new(staging.store(), staging.kind(), object, None, subject.clone());
     let object = Object::Store(Box::new(bytes));
     let metadata = footer(&object, Bounds::of_budget(0), &subject).await?;

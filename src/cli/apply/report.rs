@@ -203,7 +203,7 @@ mod tests {
              \"quarantined\":0,\"in_quarantine\":0,\"before_load\":0,\"replayed\":0,\"version\":null,\"seconds\":0.0,\
              \"requests\":{\"get\":0,\"head\":0,\"list\":0,\"put\":0,\"delete\":0},\
              \"foreign\":[],\"late\":[],\"foreign_commits\":[],\"pending\":0,\
-             \"oldest_pending_seconds\":0,\"warnings\":[],\"error\":null,\"kind\":null}"
+             \"absent\":false,\"oldest_pending_seconds\":0,\"warnings\":[],\"error\":null,\"kind\":null}"
         );
     }
 
