@@ -2,6 +2,7 @@
 
 mod configuration;
 mod decoding;
+mod listed;
 mod objects;
 mod shop;
 mod stores;

@@ -42,7 +42,7 @@ fn keys_and_types_come_from_the_source() {
 }
 
 fn staged_tables_only(server: &MariaDb) {
-    let home = tempfile::tempdir().expect("a temporary folder");
+    let home = home();
     let folder = home.path().join("staging/shop");
     let change = "U,1,n,a,9.50,2026-03-01 00:00:00,1,19,note,20260301,1\n";
     write(&folder.join("customers/20260301-120000000.csv"), change);
@@ -71,9 +71,15 @@ fn staged_tables_only(server: &MariaDb) {
     }
 }
 
-fn all_tables_of_a_schema(server: &MariaDb) {
+/// A folder in which nothing is staged.
+fn home() -> tempfile::TempDir {
     let home = tempfile::tempdir().expect("a temporary folder");
     std::fs::create_dir(home.path().join("staging")).expect("a folder");
+    home
+}
+
+fn all_tables_of_a_schema(server: &MariaDb) {
+    let home = home();
     let tables = |rest: &str| {
         let url = server.url("dms", rest);
         let arguments = [&INIT[..], &["--mysql", &url]].concat();
@@ -117,8 +123,7 @@ const RULES: &str = r#"{"rules": [
 ]}"#;
 
 fn with_the_rules_of_the_task_nothing_is_left_to_do(server: &MariaDb) {
-    let home = tempfile::tempdir().expect("a temporary folder");
-    std::fs::create_dir(home.path().join("staging")).expect("writable");
+    let home = home();
     let tasks = json!({ "ReplicationTasks": [{ "TableMappings": RULES }] });
     write(&home.path().join("tasks.json"), tasks.to_string());
     let done = init_with_rules(home.path(), server);
@@ -180,7 +185,7 @@ fn labels(home: &Path) -> Vec<Value> {
 }
 
 fn wrong_passwords(server: &MariaDb) {
-    let home = tempfile::tempdir().expect("a temporary folder");
+    let home = home();
     let url = server.url("dms:guessed", "shop");
     let refused = run(home.path(), &[&INIT[..], &["--mysql", &url]].concat());
     assert_eq!(refused.code, Some(1), "{refused:?}");
@@ -192,7 +197,7 @@ fn wrong_passwords(server: &MariaDb) {
 }
 
 fn tls(server: &MariaDb) {
-    let home = tempfile::tempdir().expect("a temporary folder");
+    let home = home();
     let code = |parameters: &str| {
         let url = server.url("strict:x", &format!("shop{parameters}"));
         let ended = run(home.path(), &[&INIT[..], &["--mysql", &url]].concat());

@@ -127,3 +127,22 @@ async fn objects_that_a_shorter_reload_left_hold_the_table_until_they_are_moved(
     site.expire("LOAD00000002.csv").await;
     site.expect_ok(&["1=d"]).await;
 }
+
+#[tokio::test]
+async fn a_state_object_that_cannot_be_read_is_restored_or_removed() {
+    let site = Site::on(StoreKind::S3);
+    site.stage(LOAD, &["1,a"]).await;
+    site.expect_ok(&["1=a"]).await;
+    site.move_away().await;
+    let whole = site.state().await;
+    for broken in ["{", "{\"format\": 2}", "{\"format\": 2, \"table\": \"shop.t\", \"keys\": []}"] {
+        site.set_state(broken).await;
+        site.expect_held(&["state object", "restore the object; or remove it"]).await;
+    }
+    site.set_state(&whole).await;
+    site.expect_ok(&["1=a"]).await;
+    site.move_away().await;
+    site.set_state("{").await;
+    site.remove_state().await;
+    site.expect_ok(&["1=a"]).await;
+}

@@ -14,6 +14,8 @@ use object_store::{ObjectStoreExt, PutPayload};
 use crate::support::table::LakeTable;
 use crate::support::world::{in_memory, settings};
 
+const STATE: &str = "_dmslake/state/shop/t.json";
+
 /// The places, and what a person configured.
 pub(super) struct Site {
     pub(super) staging: Location,
@@ -90,6 +92,16 @@ impl Site {
     /// Moves the table's folder away, as remedies say, but nothing beside it.
     pub(super) async fn move_away(&self) {
         self.remove("shop/t").await;
+    }
+
+    pub(super) async fn state(&self) -> String {
+        let found = self.lake.store().get(&Path::from(STATE)).await.unwrap();
+        String::from_utf8(found.bytes().await.unwrap().to_vec()).unwrap()
+    }
+
+    pub(super) async fn set_state(&self, text: &str) {
+        let text = PutPayload::from(text.to_owned().into_bytes());
+        self.lake.store().put(&Path::from(STATE), text).await.unwrap();
     }
 
     pub(super) async fn remove_state(&self) {

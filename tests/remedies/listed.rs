@@ -1,0 +1,215 @@
+//! The list of all remedies: each place in the sources that gives an error one, and the test that
+//! carries it out. A remedy that is added without a test, or a test that goes, fails here.
+//!
+//! Of some the test only sees that they are told, because they are about what no test can change:
+//! permissions in AWS, an entry of somebody else's, the machine's memory, objects of terabytes.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The source file, how the remedy begins (or the name that stands for it there), and the test.
+const REMEDIES: &[(&str, &str, &str)] = &[
+    ("catalog/glue.rs", "make", "glue_that_refuses_or_is_not_there_is_told_once"),
+    (
+        "catalog/glue.rs",
+        "give the table another name",
+        "an_entry_that_points_elsewhere_is_refused_and_left",
+    ),
+    ("catalog/glue.rs", "PERMIT", "glue_that_refuses_or_is_not_there_is_told_once"),
+    (
+        "catalog/statements/redshift.rs",
+        "choose a shorter one",
+        "the_external_table_of_redshift_takes_no_other_tables_name",
+    ),
+    (
+        "change/twice.rs",
+        "name all columns of a unique key",
+        "a_load_that_holds_a_key_in_rows_that_differ_is_held",
+    ),
+    ("error.rs", "remedy", "the_bucket_that_was_meant"),
+    (
+        "pipeline/beginning.rs",
+        "stage the missing objects again",
+        "a_load_that_has_expired_in_part_is_no_load_to_begin_from",
+    ),
+    (
+        "pipeline/beginning.rs",
+        "move the older load objects",
+        "objects_that_a_shorter_reload_left_hold_the_table_until_they_are_moved",
+    ),
+    (
+        "pipeline/beginning.rs",
+        "move the table's folder back",
+        "a_table_whose_load_has_expired_is_not_begun_anew_from_the_next_change",
+    ),
+    (
+        "pipeline/commit.rs",
+        "stop one of the tasks",
+        "objects_of_two_tasks_that_take_turns_are_held_and_those_of_one_go_on",
+    ),
+    (
+        "pipeline/refusal.rs",
+        "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}), or",
+        "a_restore_of_another_writer_holds_until_it_is_undone",
+    ),
+    (
+        "pipeline/refusal.rs",
+        "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}); or",
+        "rows_that_others_change_hold_a_table_that_is_configured_so",
+    ),
+    (
+        "pipeline/refusal.rs",
+        "set keys back",
+        "keys_that_are_edited_hold_the_table_until_it_is_made_anew",
+    ),
+    ("pipeline/slicer.rs", "{remedy}{own}", "an_object_of_bad_rows_is_held_and_not_set_aside"),
+    ("pipeline/slicer.rs", "remedy", "a_tinyint_that_is_no_boolean"),
+    (
+        "pipeline/suspicion.rs",
+        "have DMS load the table",
+        "changes_of_rows_that_were_never_inserted_mean_that_a_load_is_missing",
+    ),
+    ("source/bounds.rs", "remedy", "a_larger_budget_takes_a_longer_row"),
+    (
+        "source/columns.rs",
+        "if the column's type was changed",
+        "a_type_that_was_changed_at_the_source_is_given_and_the_table_made_anew",
+    ),
+    ("source/columns.rs", "spell it {name:?}", "a_key_that_is_spelled_otherwise"),
+    ("source/columns.rs", "name every column of the object", "a_header_is_configured_or_not"),
+    ("source/columns.rs", "{as_one}to be another column", "names_that_differ_by_letter_case"),
+    ("source/columns.rs", "remedy", "a_key_that_was_renamed_at_the_source_has_its_layout"),
+    ("source/csv_decode.rs", "OTHER_WIDTH", "two_widths_in_one_object_are_cut_in_two"),
+    ("source/csv_dialect.rs", "state csv_row_delimiter", "a_row_delimiter_is_stated"),
+    ("source/csv_dialect.rs", "set csv_row_delimiter", "a_row_delimiter_is_stated"),
+    (
+        "source/csv_dialect.rs",
+        "stage the object again if it is cut off",
+        "a_damaged_object_is_staged_again",
+    ),
+    ("source/csv_dialect.rs", "bring csv_delimiter", "rows_of_five_million_fields"),
+    ("source/csv_header.rs", "if the endpoint writes no header", "a_header_is_configured_or_not"),
+    ("source/csv_header.rs", "set add_column_name = true", "a_header_is_configured_or_not"),
+    ("source/csv_header.rs", "state add_column_name", "a_header_is_configured_or_not"),
+    ("source/csv_shape.rs", "remedy", "a_dropped_column_has_its_layout"),
+    ("source/csv_shape.rs", "{remedy}; {otherwise}", "a_dropped_column_has_its_layout"),
+    ("source/csv_shape.rs", "mend the rows at the source", "a_dropped_column_has_its_layout"),
+    ("source/csv_shape.rs", "set include_op_for_full_load", "whose_a_column_named_op_is_is_said"),
+    ("source/csv_shape.rs", "if columns were added or dropped", "a_dropped_column_has_its_layout"),
+    ("source/identify.rs", "SMALLER_OBJECTS", "objects_of_four_terabytes"),
+    (
+        "source/op_column.rs",
+        "if the endpoint writes inserts only",
+        "changes_without_operation_are_configured",
+    ),
+    (
+        "source/op_column.rs",
+        "if it is a column of the source",
+        "whose_a_column_named_op_is_is_said",
+    ),
+    ("source/op_column.rs", "if the source's column is gone", "whose_a_column_named_op_is_is_said"),
+    ("source/parquet_footer.rs", "STAGE_AGAIN", "a_damaged_object_is_staged_again"),
+    ("source/room.rs", "give the process more memory", "many_bombs_at_once"),
+    ("source/subject.rs", "STAGE_AGAIN", "a_damaged_object_is_staged_again"),
+    (
+        "storage.rs",
+        "name the folder that DMS writes to",
+        "a_staging_folder_that_is_not_there_is_not_made",
+    ),
+    (
+        "storage.rs",
+        "name another folder in lake",
+        "a_lake_that_would_not_be_found_again_is_refused_before_anything_is_written",
+    ),
+    ("storage.rs", "write %3F", "a_file_uri_is_a_url"),
+    (
+        "table/damage.rs",
+        "PUT_BACK",
+        "a_data_file_that_is_not_what_it_was_holds_its_table_until_it_is_back",
+    ),
+    (
+        "table/damage.rs",
+        "PUT_BACK",
+        "a_data_file_that_is_not_what_it_was_holds_its_table_until_it_is_back",
+    ),
+    (
+        "table/features/mod.rs",
+        "remedy",
+        "what_is_not_done_holds_the_table_until_its_remedy_is_carried_out",
+    ),
+    (
+        "table/features/mod.rs",
+        "demand::BEGIN_ANEW",
+        "what_is_not_done_holds_the_table_until_its_remedy_is_carried_out",
+    ),
+    (
+        "table/features/mod.rs",
+        "remedy",
+        "what_is_not_done_holds_the_table_until_its_remedy_is_carried_out",
+    ),
+    (
+        "table/state.rs",
+        "restore the object",
+        "a_state_object_that_cannot_be_read_is_restored_or_removed",
+    ),
+];
+
+/// Where a remedy is given, and how it begins there.
+type Site = (String, String);
+
+#[test]
+fn every_remedy_has_its_test() {
+    let mut in_sources: Vec<Site> = Vec::new();
+    for file in rust_files(Path::new("src")) {
+        let name = file.strip_prefix("src").unwrap().display().to_string();
+        let text = fs::read_to_string(&file).unwrap();
+        let product = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let sites = product.split(".with_remedy(").skip(1).map(beginning);
+        in_sources.extend(sites.map(|beginning| (name.clone(), beginning)));
+    }
+    let is_listed =
+        |site: &Site, row: &(&str, &str, &str)| site.0 == row.0 && site.1.starts_with(row.1);
+    for site in &in_sources {
+        let rows = REMEDIES.iter().filter(|row| is_listed(site, row)).count();
+        assert!(rows > 0, "no test is listed for the remedy {:?} of {}", site.1, site.0);
+    }
+    for row in REMEDIES {
+        let sites = in_sources.iter().filter(|site| is_listed(site, row)).count();
+        assert!(sites > 0, "no remedy of {} begins with {:?}", row.0, row.1);
+    }
+    assert_eq!(in_sources.len(), REMEDIES.len(), "each has a row of its own");
+
+    let texts = rust_files(Path::new("tests")).into_iter().map(fs::read_to_string);
+    let texts: Vec<String> = texts.map(Result::unwrap).collect();
+    let named: BTreeSet<&str> = REMEDIES.iter().map(|row| row.2).collect();
+    for test in named {
+        let definition = format!("fn {test}() {{");
+        assert!(texts.iter().any(|text| text.contains(&definition)), "there is no test {test}");
+    }
+}
+
+/// The text that stands behind the opening parenthesis, or the expression in its place.
+fn beginning(rest: &str) -> String {
+    let rest = rest.trim_start();
+    let rest = rest.strip_prefix("format!(").unwrap_or(rest).trim_start();
+    match rest.strip_prefix('"') {
+        Some(text) => text.lines().map(|line| line.trim().trim_end_matches('\\')).collect(),
+        None => {
+            rest.chars().take_while(|sign| sign.is_alphanumeric() || "_:".contains(*sign)).collect()
+        }
+    }
+}
+
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
