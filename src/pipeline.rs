@@ -12,6 +12,7 @@ mod run;
 mod slice;
 mod slicer;
 mod suspicion;
+mod target;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -18,6 +18,7 @@ use crate::pipeline::ready::ready_table;
 use crate::pipeline::refusal::refuse_foreign;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::suspicion::Suspicion;
+use crate::pipeline::target::Target;
 use crate::progress::{Books, CommitRecord, CommittedObject, Ledger, Mark, Turns};
 use crate::quarantine::{self, SetAside};
 use crate::session::session;
@@ -27,17 +28,6 @@ use crate::table::{self, ForeignCommit, LakeTable, find_attempt};
 /// So often a slice is planned anew where others have committed in between, before everything
 /// is looked at again from the beginning.
 const MOST_REPLANS: u32 = 3;
-
-/// Where the slices of one pass go.
-pub(super) struct Target<'a> {
-    pub(super) pipeline: &'a Pipeline,
-    pub(super) spec: &'a TableSpec,
-    pub(super) location: &'a Location,
-    /// With which progress the table begins, if it is not there yet.
-    pub(super) beginning: &'a Ledger,
-    /// What may leave the ledger's window.
-    pub(super) bound: Option<LookBack>,
-}
 
 /// What became of a slice.
 #[must_use]

@@ -3,8 +3,8 @@
 use crate::config::{MergeMode, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
-use crate::pipeline::commit::Target;
 use crate::pipeline::slice::Slice;
+use crate::pipeline::target::Target;
 use crate::progress::{CommitRecord, Ledger};
 use crate::schema::Column;
 use crate::table::{self, CreateOutcome, LakeTable, TableState};
