@@ -15,7 +15,7 @@ use crate::pipeline::target::Target;
 use crate::pipeline::{Scope, Step};
 use crate::progress::{Ledger, Pending, pending};
 use crate::source::{Identify, Listing, StagedObject, list_everything, list_window, refused_order};
-use crate::storage::{Location, StoreKind};
+use crate::storage::Location;
 use crate::table::{self, ForeignCommit, LakeTable, TableState};
 
 /// What became of a slice in the end.
@@ -83,7 +83,7 @@ impl Run<'_> {
         self.held_since = found.held_since;
         if let Some(hold) = found.hold {
             if hold.kind() == ErrorKind::Reload {
-                self.note_reload(staging.kind(), ledger).await?;
+                self.note_reload(ledger).await?;
             }
             if let Some(table) = opened {
                 self.pipeline.keep_warm(&self.spec.source, table);
@@ -141,11 +141,8 @@ impl Run<'_> {
         }
     }
 
-    /// Writes down, where times of objects tell nothing, which changes a reload has overtaken.
-    async fn note_reload(&self, kind: StoreKind, ledger: &Ledger) -> Result<()> {
-        if kind == StoreKind::S3 {
-            return Ok(());
-        }
+    /// Writes down which changes a reload has overtaken: times of objects may tell nothing.
+    async fn note_reload(&self, ledger: &Ledger) -> Result<()> {
         let keys = || self.spec.lake_keys();
         let note = |state: &mut TableState| state.reloaded_behind.clone_from(&ledger.cdc.watermark);
         let state = self.pipeline.state_object(&self.spec.source)?;

@@ -31,8 +31,8 @@ pub struct TableState {
     pub table: String,
     /// The columns in the lake by which rows were told apart when the table was begun.
     pub keys: Vec<String>,
-    /// Where a reload was noticed on a disk, whose times tell nothing: the last change that had
-    /// been applied by then. It and all before it are older than the load.
+    /// Where a reload was noticed: the last change that had been applied by then. It and all before
+    /// it are older than the load, which is to be known where times of objects tell nothing.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reloaded_behind: Option<Position>,
 }

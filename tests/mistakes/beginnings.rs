@@ -105,6 +105,21 @@ async fn changes_of_before_a_reload_are_not_applied_onto_it() {
     }
 }
 
+/// Names tell of 2024, times of now: nothing was staged by DMS itself.
+#[tokio::test]
+async fn changes_of_before_a_reload_are_known_in_a_copied_folder_too() {
+    let site = Site::on(StoreKind::S3);
+    site.stage(LOAD, &["1,a"]).await;
+    site.stage("20240301-175902985.csv", &["U,1,old"]).await;
+    site.expect_ok(&["1=old"]).await;
+    site.stage(LOAD, &["1,new"]).await;
+    site.stage("20240302-175902985.csv", &["I,2,b"]).await;
+    site.expect_held(&["reload"]).await;
+    site.move_away().await;
+    let report = site.expect_ok(&["1=new", "2=b"]).await;
+    assert_eq!(report.before_load, 1, "{report:?}");
+}
+
 #[tokio::test]
 async fn a_folder_that_was_copied_is_read_by_its_names_alone() {
     let site = Site::on(StoreKind::S3);
