@@ -14,25 +14,27 @@
 //! pipeline .................. names every stage of one table's application
 //!   │
 //!   ├─ dms .................. object names, operations, MySQL's types: what DMS writes
-//!   ├─ source ............... lists, orders and decodes: staged objects become batches
+//!   ├─ staging .............. what is there: lists, orders and identifies staged objects
+//!   ├─ decode ............... what it says: staged objects become batches
 //!   │    schema ............. what an object may change about the table's columns
 //!   │    quarantine ......... where rows go that cannot be decoded
 //!   ├─ change ............... batches become net changes: one last change per key
 //!   ├─ merge ................ net changes meet the table: a plan, then one commit
+//!   │    files .............. data files: written, read, rewritten, masked
 //!   │    table .............. the Delta table: made, widened, opened at a version
 //!   └─ progress ............. what that commit says about itself: objects, books, ledger;
 //!                             the next application begins by reading it
 //!
-//! catalog ................... after it: manifests and entries for readers that need more than the log
+//! readers ................... after it: manifests and entries for readers that need more than the log
 //! maintenance ............... beside the path: compaction, purge, checkpoint, vacuum
 //! ```
 //!
 //! | stage | from | to | where |
 //! |---|---|---|---|
 //! | event | JSON of any shape | tables, and objects that were named | [`event::parse`], [`event::route()`] |
-//! | object names | keys below a table's folder | full load, change object, foreign, …, in order | [`dms::classify`], [`source::list_everything`] |
+//! | object names | keys below a table's folder | full load, change object, foreign, …, in order | [`dms::classify`], [`staging::list_everything`] |
 //! | pending | listing and ledger | objects to apply, or a hold | [`progress::pending()`] |
-//! | batch | an object's bytes | typed rows with operation and row number | [`source::open()`] |
+//! | batch | an object's bytes | typed rows with operation and row number | [`decode::open()`] |
 //! | net changes | the rows of a slice | at most one upsert or delete per key | [`change::net_changes`] |
 //! | merge | net changes and a snapshot | the fate of each: inserted, updated, deleted, ignored | [`merge::plan`] |
 //! | commit | a plan and a record | one Delta commit with rows, `txn` and ledger | [`merge::commit`] |
@@ -64,16 +66,17 @@
 //!
 //! `README.md` names the test of each, and the limits.
 
-pub mod catalog;
 pub mod change;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod decode;
 pub mod disposition;
 pub mod dms;
 pub mod error;
 pub mod event;
+pub mod files;
 pub mod lambda;
 mod limits;
 mod log_filter;
@@ -85,8 +88,9 @@ pub mod panics;
 pub mod pipeline;
 pub mod progress;
 pub mod quarantine;
+pub mod readers;
 pub mod schema;
 mod session;
-pub mod source;
+pub mod staging;
 pub mod storage;
 pub mod table;

@@ -21,15 +21,15 @@ pub use report::{Observer, Silent, Step, TableReport};
 
 pub use crate::disposition::Status;
 pub use crate::limits::{Limits, Stop};
-pub use crate::source::Scope;
+pub use crate::staging::Scope;
 
-use crate::catalog::Followed;
 use crate::clock::Clock;
 use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
 use crate::error::Result;
 use crate::maintenance::{Maintenance, MaintenanceReport, maintain};
 use crate::pipeline::budget::memory_budget;
-use crate::source::{Survey, survey};
+use crate::readers::Followers;
+use crate::staging::{Survey, survey};
 use crate::storage::{Location, RequestCounter, encode_segment, probe};
 use crate::table::{self, LakeTable, StateObject};
 
@@ -44,7 +44,7 @@ pub struct Pipeline {
     clock: Arc<dyn Clock>,
     warm: Arc<Mutex<HashMap<TableName, LakeTable>>>,
     requests: Arc<Mutex<HashMap<TableName, RequestCounter>>>,
-    followed: Arc<Followed>,
+    followers: Arc<Followers>,
 }
 
 impl Pipeline {
@@ -63,7 +63,7 @@ impl Pipeline {
             clock,
             warm: Arc::default(),
             requests: Arc::default(),
-            followed: Arc::default(),
+            followers: Arc::default(),
         }
     }
 
@@ -169,7 +169,7 @@ impl Pipeline {
         limits: &Limits,
     ) -> Result<()> {
         let time_left = limits.time_left(self.clock.as_ref());
-        self.followed.by(spec, &self.settings.catalog, location, table, time_left).await
+        self.followers.bring_in_line(spec, &self.settings.catalog, location, table, time_left).await
     }
 
     /// What is staged beside the configured tables.

@@ -19,11 +19,12 @@ use deltalake::operations::create::CreateBuilder;
 use crate::change::NetChanges;
 use crate::clock::Clock;
 use crate::config::TableName;
+use crate::decode::BadRow;
 use crate::error::Result;
 use crate::merge::{self, CommitOutcome};
 use crate::progress::Mark;
 use crate::schema::{Column, ColumnType, TableSchema};
-use crate::source::{BadRow, StagedObject};
+use crate::staging::StagedObject;
 use crate::storage::Location;
 use crate::table::{LakeTable, log_store, to_delta, unknown_outcome};
 

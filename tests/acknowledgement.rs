@@ -14,7 +14,7 @@ use dmslake::error::{Error, ErrorKind, Result};
 use dmslake::lambda::{Answer, ApplyTables, Deadline, answer};
 use dmslake::maintenance::MaintenanceReport;
 use dmslake::pipeline::{Limits, Scope, Status, TableReport};
-use dmslake::source::Survey;
+use dmslake::staging::Survey;
 use dmslake::storage::Location;
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -9,11 +9,10 @@ use rand::seq::{IndexedRandom, SliceRandom};
 
 use crate::support::dms_writer::StagedTable;
 use crate::support::judge::{Judge, counts};
-use crate::support::manifest;
 use crate::support::model::Counts;
-use crate::support::property;
 use crate::support::stopper::Stopper;
 use crate::support::world::World;
+use crate::support::{manifest, property};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_history_converges_commit_by_commit() {

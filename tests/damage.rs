@@ -198,8 +198,7 @@ async fn a_checkpoint_that_is_missing_holds_its_table_until_it_is_back() {
 /// table is looked at again, and nothing holds it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_others_rewrote_and_deleted_is_no_damage() {
-    use dmslake::merge;
-    use dmslake::table;
+    use dmslake::{merge, table};
     let shop = Shop::new().await;
     let lake = shop.pipeline().await;
     let location = lake.lake_folder(&lake.settings().tables[0].source).unwrap();

@@ -6,9 +6,9 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use dmslake::config::Layout;
+use dmslake::decode::open;
 use dmslake::error::ErrorKind;
 use dmslake::schema::ColumnType;
-use dmslake::source::open;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 

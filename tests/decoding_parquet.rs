@@ -233,7 +233,7 @@ async fn a_large_object_is_read_by_ranges_and_in_small_batches() {
     let properties = WriterProperties::builder().set_dictionary_enabled(false).build();
     let object = staged.put(LOAD_PARQUET, file_with(&columns, properties, 2)).await;
     assert!(object.size > 32 * 1024 * 1024);
-    let mut reader = dmslake::source::open(&staged.context(), &object, 1).await.unwrap();
+    let mut reader = dmslake::decode::open(&staged.context(), &object, 1).await.unwrap();
     let mut rows = 1;
     while let Some(batch) = reader.next().await.unwrap() {
         assert!(batch.changes.num_rows() <= 6, "{} rows of 3 MB", batch.changes.num_rows());
@@ -241,7 +241,7 @@ async fn a_large_object_is_read_by_ranges_and_in_small_batches() {
     }
     assert_eq!(rows, 12);
     // Rewritten between two ranges.
-    let mut reader = dmslake::source::open(&staged.context(), &object, 0).await.unwrap();
+    let mut reader = dmslake::decode::open(&staged.context(), &object, 0).await.unwrap();
     reader.next().await.unwrap();
     staged.put(LOAD_PARQUET, file(&[("int64 id", numbers(1))])).await;
     let error = loop {

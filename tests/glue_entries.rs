@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use dmslake::catalog::CatalogName;
-use dmslake::catalog::glue::{Glue, Registered};
 use dmslake::clock::SystemClock;
+use dmslake::config::CatalogName;
 use dmslake::error::ErrorKind;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status};
+use dmslake::readers::glue::{Glue, Registered};
 use dmslake::storage::{Location, StoreKind};
 use dmslake::table::{self, LakeTable};
 use object_store::path::Path;

@@ -17,8 +17,7 @@ use rand::seq::IteratorRandom;
 use serde_json::json;
 
 use crate::support::faulty_store::{Fault, FaultyStore, Side};
-use crate::support::lake;
-use crate::support::property;
+use crate::support::{lake, property};
 use site::{DAY, Site, maintain};
 
 fn actions(report: &MaintenanceReport) -> Vec<Action> {

@@ -10,12 +10,13 @@ use std::time::Duration;
 use arrow::array::{Array, ArrayRef, Int64Array, StringArray, UInt8Array};
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use dmslake::change::{Changes, NetChanges, memory_size, net_changes};
+use dmslake::change::{Changes, NetChanges, net_changes};
 use dmslake::clock::{Clock, SystemClock};
+use dmslake::decode::{BEFORE, OPERATION, UNSET};
 use dmslake::dms::Operation;
 use dmslake::error::{ErrorKind, Result};
+use dmslake::memory::memory_size;
 use dmslake::schema::ColumnType;
-use dmslake::source::{BEFORE, OPERATION, UNSET};
 use oracle::{
     Change, Given, Key, Rows, Shape, Target, decoded, random_value, read_images, read_keys, replay,
 };

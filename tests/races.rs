@@ -17,7 +17,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use dmslake::change::NetChanges;
 use dmslake::error::ErrorKind;
-use dmslake::merge::{self, CommitOutcome, Written};
+use dmslake::merge::{self, CommitOutcome, WrittenFiles};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
 use dmslake::table::{self, LakeTable};
@@ -277,7 +277,7 @@ async fn a_plan_that_is_made_anew_looks_into_new_files_alone() {
                 .map_store(|store| Arc::new(CountingStore::new(store, &requests, Duration::ZERO)));
             let newer = lake::open(&location).await;
             requests.take();
-            let nothing = Written::default();
+            let nothing = WrittenFiles::default();
             let plan =
                 merge::replan(&newer, changes.clone(), &stale, &plan, nothing).await.unwrap();
             let asked: Vec<String> =

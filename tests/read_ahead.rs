@@ -1,7 +1,8 @@
 //! Objects read ahead of their turn are what they are when read one after another.
 
+use dmslake::decode::{ReadAhead, ReadSettings};
 use dmslake::schema::{ColumnType, TableSchema};
-use dmslake::source::{ReadAhead, ReadSettings, StagedObject};
+use dmslake::staging::StagedObject;
 use dmslake::storage::Location;
 use url::Url;
 

@@ -8,9 +8,9 @@ use arrow::compute::nullif;
 use arrow::datatypes::{SchemaRef, UInt8Type};
 use arrow::record_batch::RecordBatch;
 
+use crate::decode::{BEFORE, OPERATION, ROW, UNSET};
 use crate::dms::Operation;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::{BEFORE, OPERATION, ROW, UNSET};
 
 /// Consecutive changes, each an upsert or a delete of one key.
 #[derive(Clone, Debug)]

@@ -10,9 +10,9 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::batch::ChangeBatch;
 use super::key;
+use crate::decode::OPERATION;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableSchema;
-use crate::source::OPERATION;
 
 /// Name of the `UInt64` column with a change's place in its slice, from 0 without gaps.
 pub const POSITION: &str = "change position";
@@ -32,7 +32,7 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Takes in the decoded batches of a slice, in order: [`crate::source::DecodedBatch`]'s
+    /// Takes in the decoded batches of a slice, in order: [`crate::decode::DecodedBatch`]'s
     /// `changes`. `schema` is the table's after it took in the slice's new columns; `keys` are
     /// the key columns' names in the lake, none for a table that only takes inserts. Copies
     /// rows only of batches in which a key changes.

@@ -12,7 +12,6 @@ mod dense;
 mod key;
 mod net;
 mod partial;
-mod size;
 mod survivors;
 mod twice;
 
@@ -22,7 +21,6 @@ use async_trait::async_trait;
 use datafusion::prelude::SessionContext;
 
 pub use changes::{Changes, POSITION};
-pub use size::memory_size;
 pub(crate) use twice::refuse_differing;
 
 use crate::error::Result;

@@ -10,10 +10,10 @@ use super::args::ApplyArguments;
 use super::choose::Chosen;
 use super::exit::Exit;
 use super::output::Screen;
-use super::progress::TableProgress;
+use super::progress_bar::TableProgress;
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::{Scope, TableReport};
-use crate::source::refused_order;
+use crate::staging::refused_order;
 use report::Reports;
 
 /// Applies what is pending for the chosen tables and says how each stands.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::catalog::statements::Engine;
+use crate::readers::statements::Engine;
 
 /// Keep Delta tables equal to their MySQL sources, from the change files that AWS DMS stages.
 ///

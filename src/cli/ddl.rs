@@ -4,9 +4,9 @@ use super::args::{ChosenArguments, DdlArguments};
 use super::choose::Chosen;
 use super::exit::Exit;
 use super::output::Screen;
-use crate::catalog::statements::{Described, Engine, remarks, script, statements};
 use crate::config::catalog_names;
 use crate::error::Result;
+use crate::readers::statements::{Described, Engine, remarks, script, statements};
 
 /// Prints the statements of every chosen table, each once.
 ///

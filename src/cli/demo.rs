@@ -20,7 +20,7 @@ use indicatif::ProgressBar;
 use super::args::DemoArguments;
 use super::exit::Exit;
 use super::output::Screen;
-use super::{configuration, progress};
+use super::{configuration, progress_bar};
 use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: &DemoArguments, screen: &Screen) -> Result<Ex
     let pipeline = Pipeline::open(settings, clock.clone()).await?;
 
     show::beginning(screen, &folder)?;
-    let bar = progress::begin(screen, BAR);
+    let bar = progress_bar::begin(screen, BAR);
     let played = play(&pipeline, clock.as_ref(), &bar).await;
     bar.finish_and_clear();
     let (shop, tally, rings) = played?;

@@ -14,7 +14,7 @@ mod init;
 mod logs;
 mod maintain;
 mod output;
-mod progress;
+mod progress_bar;
 mod register;
 mod run;
 mod signals;

@@ -4,10 +4,10 @@ use super::args::RegisterArguments;
 use super::choose::Chosen;
 use super::exit::Exit;
 use super::output::Screen;
-use crate::catalog::glue::Glue;
 use crate::config::catalog_names;
 use crate::disposition::remedy_of;
 use crate::error::Result;
+use crate::readers::glue::Glue;
 
 /// Makes or changes the entry of every chosen table, and says which. One that Glue does not take
 /// keeps no other from being made.

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::catalog::CatalogName;
-use crate::config::{CatalogSettings, Settings, TableSpec};
+use crate::config::{CatalogName, CatalogSettings, Settings, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes of the longest name in AWS Glue.

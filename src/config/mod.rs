@@ -90,6 +90,7 @@
 //!
 //! The file is checked as a whole: an error names every field that is wrong, one a line.
 
+mod catalog_name;
 mod catalog_names;
 mod dms;
 mod endpoint;
@@ -100,6 +101,7 @@ mod table;
 mod table_fields;
 mod validate;
 
+pub use catalog_name::CatalogName;
 pub use catalog_names::catalog_names;
 pub use endpoint::EndpointSettings;
 pub use names::refused_column_name;
@@ -110,7 +112,6 @@ pub use table::{
 
 use std::collections::BTreeSet;
 
-use crate::catalog::CatalogName;
 use crate::dms::S3Settings;
 
 /// Folder of the lake where bad rows are set aside, beside the folders of schemas.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Content, Doorbell, Unreadable};
 use crate::config::{Settings, TableName, TableSpec};
 use crate::nearest::nearest_first;
-use crate::source::{Scope, TableFolder, is_of_a_table};
+use crate::staging::{Scope, TableFolder, is_of_a_table};
 use crate::storage::{Location, StoreKind};
 
 /// One table that was rung for.

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::Work;
 use crate::maintenance::MaintenanceReport;
 use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, Stop, TableReport};
-use crate::source::Survey;
+use crate::staging::Survey;
 use crate::storage::Location;
 
 /// A share below this would be spent on looking, not on applying.

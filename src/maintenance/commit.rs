@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::removal;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::policy::MOST_RACES;
-use crate::merge::removal;
 use crate::storage::Location;
 use crate::table::{LakeTable, commit_properties, commit_where_it_stands, find_attempt, log_store};
 

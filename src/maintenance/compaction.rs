@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::files::FileLayout;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::policy::{FEWEST_SMALL, MOST_RUNS, RUN_RATIO, SMALL_SHARE};
-use crate::merge::FileLayout;
 
 /// Files of one partition whose live rows become new files, in the order of their keys.
 #[derive(Debug)]

@@ -25,7 +25,6 @@ mod purge;
 mod report;
 mod rewrite;
 mod run;
-mod sorted;
 mod tombstones;
 mod vacuum;
 

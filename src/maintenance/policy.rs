@@ -30,9 +30,6 @@ pub(super) const DELETION_SLACK: Duration = Duration::from_hours(1);
 /// Lambda; what would not be done in the time left is not begun.
 pub(super) const BYTES_A_SECOND: u64 = 4 << 20;
 
-/// Decoded rows take at most so many times the bytes of their data files, as a rule.
-pub(super) const SORTED_SIZE: u64 = 8;
-
 /// Commits that one maintenance makes at most: what is left is due the next time.
 pub(super) const MOST_COMMITS: usize = 64;
 

@@ -6,11 +6,11 @@ use deltalake::kernel::Add;
 use futures::TryStreamExt;
 
 use crate::error::Result;
+use crate::files::external_sort::sorted_rows;
+use crate::files::{DataFileWriter, FileLayout, TouchedFile, rewrite};
 use crate::maintenance::commit::Replacement;
 use crate::maintenance::compaction::Compaction;
 use crate::maintenance::live_file::LiveFile;
-use crate::maintenance::sorted::sorted_rows;
-use crate::merge::{DataFileWriter, FileLayout, Touched, masked_rows, rewrite};
 use crate::table::LakeTable;
 
 /// Writes the live rows of a compaction's files as new files in key order.
@@ -27,7 +27,7 @@ pub(super) async fn compacted(
     let partition_values =
         compaction.files.first().map(|file| file.add.partition_values.clone()).unwrap_or_default();
     let files: Vec<Add> = compaction.files.iter().map(|file| file.add.clone()).collect();
-    let mut rows = sorted_rows(table, files, layout.keys(), memory_budget).await?;
+    let mut rows = sorted_rows(&table.files(), files, layout.keys(), memory_budget).await?;
     let mut writer = DataFileWriter::new(store, Arc::clone(layout), partition_values);
     while let Some(batch) = rows.try_next().await? {
         writer.write(&batch).await?;
@@ -44,13 +44,13 @@ pub(super) async fn purged(
     layout: &Arc<FileLayout>,
     files: Vec<LiveFile>,
 ) -> Result<Replacement> {
-    let log_store = table.delta().log_store();
-    let store = log_store.object_store(None);
+    let snapshot = table.files();
+    let store = snapshot.store();
     let mut added = Vec::new();
     for file in &files {
-        let masked = masked_rows(&log_store, table.delta().table_url(), &file.add).await?;
-        let footer = table.footers().of(&store, &file.add).await?;
-        let touched = Touched { add: file.add.clone(), footer, matches: Vec::new(), masked };
+        let masked = snapshot.masked(&file.add).await?;
+        let footer = snapshot.footer(&file.add).await?;
+        let touched = TouchedFile { add: file.add.clone(), footer, matches: Vec::new(), masked };
         added.extend(rewrite(&store, layout, &touched, &[]).await?.add);
     }
     Ok(Replacement { removed: files, added })

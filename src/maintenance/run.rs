@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::TableSpec;
 use crate::error::Result;
+use crate::files::{FileLayout, external_sort};
 use crate::limits::Limits;
 use crate::maintenance::commit::{Committed, Replaced, Replacement, commit, replace};
 use crate::maintenance::compaction::{self, Compaction};
@@ -12,8 +13,7 @@ use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::policy::{BYTES_A_SECOND, CHECKPOINT_COMMITS, MOST_COMMITS, MOST_RACES};
 use crate::maintenance::purge::{self, Purge};
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
-use crate::maintenance::{checkpoint, lower, rewrite, sorted, vacuum};
-use crate::merge::FileLayout;
+use crate::maintenance::{checkpoint, lower, rewrite, vacuum};
 use crate::storage::Location;
 use crate::table::{self, LakeTable};
 
@@ -99,7 +99,7 @@ impl Maintenance<'_> {
             }
             let keys = self.keys(&table);
             let files = LiveFile::all(&table, &keys)?;
-            let layout = Arc::new(FileLayout::of(&table, &keys, self.clock)?);
+            let layout = Arc::new(FileLayout::of(&table.files(), &keys, self.clock)?);
             let Some(due) = self.due(files, &layout, &mut too_large) else { break };
             let (action, reason) = (due.action(), due.reason().to_owned());
             let rewritten = match due {
@@ -233,7 +233,7 @@ impl Maintenance<'_> {
         let left = |end: std::time::Instant| end.saturating_duration_since(self.clock.instant());
         let in_time = |end| left(end).as_secs() * BYTES_A_SECOND;
         let purged = self.limits.deadline.map_or(u64::MAX, in_time);
-        MostBytes { purged, compacted: purged.min(sorted::most_bytes()) }
+        MostBytes { purged, compacted: purged.min(external_sort::most_bytes()) }
     }
 }
 

@@ -9,11 +9,11 @@ use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore as _};
 
 use crate::error::Result;
+use crate::files::bytes::path_of;
 use crate::maintenance::checkpoint::before;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::tombstones::{removed_since, vector_path};
 use crate::table::LakeTable;
-use crate::table::data_file_bytes::path_of;
 use crate::table::features::file_retention;
 
 /// Files that are to go.

@@ -12,10 +12,11 @@ use parquet::basic::Type as PhysicalType;
 use parquet::schema::types::ColumnDescriptor;
 
 use crate::error::Result;
+use crate::files::Selected;
+use crate::files::filters::{Chunk, Filters, filter_bytes};
 use crate::merge::bounds::SortedKeys;
 use crate::merge::keys::KeySet;
-use crate::merge::prune::{self, Selected};
-use crate::table::filter::{Chunk, Filters, filter_bytes};
+use crate::merge::prune;
 
 /// Keys within a row group's bounds for which a filter is asked: of more, one is there or taken
 /// to be there too often.

@@ -18,17 +18,14 @@ use serde_json::Value;
 use crate::clock::Clock;
 use crate::config::MergeMode;
 use crate::error::{Error, Result};
-use crate::merge::append::write_files;
-use crate::merge::data_file::FileLayout;
+use crate::files::{
+    FileLayout, Rewritten, TouchedFile, append, in_key_order, removal, rewrite, vectors,
+};
 use crate::merge::fold::{self, Folded};
 use crate::merge::layouts::Layouts;
 use crate::merge::metrics::Metrics;
-use crate::merge::removal::removal;
-use crate::merge::rewrite::{Rewritten, rewrite};
-use crate::merge::sort::in_key_order;
-use crate::merge::touched::Touched;
-use crate::merge::vectors::{self, is_masked};
-use crate::merge::written::Written;
+use crate::merge::mode::is_masked;
+use crate::merge::written::WrittenFiles;
 use crate::merge::{MergePlan, row_count};
 use crate::progress::CommitRecord;
 use crate::table::features::{is_append_only, refuse_change};
@@ -50,7 +47,7 @@ pub enum CommitOutcome {
         /// Why.
         error: Error,
         /// For [`replan`](crate::merge::replan), if it does not stand.
-        written: Written,
+        written: WrittenFiles,
     },
 }
 
@@ -144,11 +141,11 @@ async fn write(
     mut plan: MergePlan,
     metrics: &mut Metrics,
     clock: &Arc<dyn Clock>,
-) -> Result<(Vec<Action>, Written)> {
+) -> Result<(Vec<Action>, WrittenFiles)> {
     if !plan.changes_rows() {
         return Ok((Vec::new(), plan.written));
     }
-    let layout = Arc::new(FileLayout::of(table, &plan.keys, clock)?);
+    let layout = Arc::new(FileLayout::of(&table.files(), &plan.keys, clock)?);
     let mode = if table.may_mask() { plan.mode } else { MergeMode::CopyOnWrite };
     // An update may carry its row to another partition.
     let is_partitioned = !layout.partition_columns().is_empty();
@@ -169,14 +166,15 @@ async fn write(
         inserts = in_key_order(inserts, &plan.keys)?;
     }
     let layouts = Layouts::of(table, layout, &plan.touched, &folded_paths, &inserts)?;
-    let (masked, replaced): (Vec<Touched>, Vec<Touched>) =
+    let (masked, replaced): (Vec<TouchedFile>, Vec<TouchedFile>) =
         plan.touched.into_iter().partition(|file| is_masked(mode, file));
     let of_new = layouts.of_new(&inserts)?;
+    let store = table.files().store();
     // No file waits for another; each is finished or given up, whatever becomes of the others.
     let (replaced, masked, added) = tokio::join!(
         replace(table, &layouts, replaced, plan.upserts, &plan.written),
         mask(table, masked, clock.as_ref()),
-        write_files(table, of_new, &inserts),
+        append(&store, of_new, &inserts),
     );
     let replaced = replaced?;
     for (before, rewritten) in &replaced {
@@ -193,7 +191,7 @@ async fn write(
         metrics.added(&add);
         actions.push(Action::Add(add));
     }
-    Ok((actions, Written::new(replaced)))
+    Ok((actions, WrittenFiles::new(replaced)))
 }
 
 /// Puts the rows of folded files among the new ones.
@@ -222,10 +220,10 @@ const SMALL_BYTES: i64 = 1 << 20;
 async fn replace(
     table: &LakeTable,
     layouts: &Layouts,
-    files: Vec<Touched>,
+    files: Vec<TouchedFile>,
     upserts: Vec<RecordBatch>,
-    written: &Written,
-) -> Result<Vec<(Touched, Rewritten)>> {
+    written: &WrittenFiles,
+) -> Result<Vec<(TouchedFile, Rewritten)>> {
     let store = table.delta().log_store().object_store(None);
     let upserts: Arc<[RecordBatch]> = upserts.into();
     let are_small = files.iter().all(|file| file.add.size <= SMALL_BYTES);
@@ -239,7 +237,7 @@ async fn replace(
                 Some(kept) => kept,
                 None => rewrite(&store, &layout, &file, &upserts).await?,
             };
-            Ok::<(Touched, Rewritten), Error>((file, rewritten))
+            Ok::<(TouchedFile, Rewritten), Error>((file, rewritten))
         });
         async move { rewritten.join().await? }
     });
@@ -252,7 +250,7 @@ async fn replace(
 /// takes its place, none if no row of it is left.
 async fn mask(
     table: &LakeTable,
-    files: Vec<Touched>,
+    files: Vec<TouchedFile>,
     clock: &dyn Clock,
 ) -> Result<Vec<(Add, Option<Add>)>> {
     if files.is_empty() {

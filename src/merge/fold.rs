@@ -21,11 +21,12 @@ use datafusion::common::runtime::SpawnedTask;
 use deltalake::kernel::{Add, LogicalFileView};
 use futures::{StreamExt, TryStreamExt};
 
-use crate::change::memory_size;
 use crate::error::Result;
-use crate::merge::data_file::{FileLayout, PartitionKey, ROW_GROUP_BYTES, ROW_GROUP_ROWS, divide};
-use crate::merge::live::{live_rows, rows_without};
-use crate::merge::touched::Touched;
+use crate::files::{
+    FileLayout, PartitionKey, ROW_GROUP_BYTES, ROW_GROUP_ROWS, SnapshotFiles, TouchedFile, divide,
+    live_rows, rows_without,
+};
+use crate::memory::memory_size;
 use crate::table::LakeTable;
 use crate::table::features::is_append_only;
 
@@ -58,12 +59,12 @@ pub(super) struct Folded {
 pub(super) async fn take_in(
     table: &LakeTable,
     layout: &FileLayout,
-    touched: &[Touched],
+    touched: &[TouchedFile],
     upsert_count: usize,
     new: &[RecordBatch],
 ) -> Result<Vec<Folded>> {
     let chosen = choose(table, layout, touched, upsert_count, new)?;
-    read(table, chosen).await
+    read(&table.files(), chosen).await
 }
 
 /// A file to fold.
@@ -76,7 +77,7 @@ struct Chosen {
 fn choose(
     table: &LakeTable,
     layout: &FileLayout,
-    touched: &[Touched],
+    touched: &[TouchedFile],
     upsert_count: usize,
     new: &[RecordBatch],
 ) -> Result<Vec<Chosen>> {
@@ -85,7 +86,7 @@ fn choose(
     if new_rows.is_empty() || is_append_only(snapshot.metadata()) {
         return Ok(Vec::new());
     }
-    let touched: HashMap<&str, &Touched> =
+    let touched: HashMap<&str, &TouchedFile> =
         touched.iter().map(|file| (file.add.path.as_str(), file)).collect();
     let full_bytes = FULL_BYTES.min(layout.target_file_size() / 2);
     let mut small: BTreeMap<PartitionKey, Vec<Small>> = BTreeMap::new();
@@ -140,7 +141,7 @@ struct Small<'a> {
     /// Rows that are left in it after the commit, if it is not folded.
     rows: u64,
     bytes: u64,
-    touched: Option<&'a Touched>,
+    touched: Option<&'a TouchedFile>,
 }
 
 impl Small<'_> {
@@ -151,10 +152,10 @@ impl Small<'_> {
     }
 }
 
-fn rows_after(view: &LogicalFileView, touched: Option<&Touched>, upsert_count: usize) -> u64 {
+fn rows_after(view: &LogicalFileView, touched: Option<&TouchedFile>, upsert_count: usize) -> u64 {
     let records = view.num_records().unwrap_or_default() as u64;
     let masked = view.deletion_vector_descriptor().map_or(0, |vector| vector.cardinality);
-    let leaves = |file: &Touched| {
+    let leaves = |file: &TouchedFile| {
         file.matches.iter().filter(|found| found.change as usize >= upsert_count).count() as u64
     };
     let gone = u64::try_from(masked).unwrap_or_default() + touched.map_or(0, leaves);
@@ -194,13 +195,12 @@ fn tier(rows: u64) -> usize {
 
 /// The rows of these files, as far as one row group's memory holds them: a file with which it
 /// would not is left out.
-async fn read(table: &LakeTable, files: Vec<Chosen>) -> Result<Vec<Folded>> {
-    let table = Arc::new(table.clone());
+async fn read(files: &SnapshotFiles, chosen: Vec<Chosen>) -> Result<Vec<Folded>> {
     let memory = Arc::new(AtomicUsize::new(0));
-    let reads = files.into_iter().map(|file| {
-        let (table, memory) = (Arc::clone(&table), Arc::clone(&memory));
+    let reads = chosen.into_iter().map(|file| {
+        let (files, memory) = (files.clone(), Arc::clone(&memory));
         // A task of its own, so that files are decoded on all cores.
-        let read = SpawnedTask::spawn(async move { read_file(&table, file, &memory).await });
+        let read = SpawnedTask::spawn(async move { read_file(&files, file, &memory).await });
         async move { read.join().await? }
     });
     let read: Vec<Option<Folded>> =
@@ -209,13 +209,13 @@ async fn read(table: &LakeTable, files: Vec<Chosen>) -> Result<Vec<Folded>> {
 }
 
 async fn read_file(
-    table: &LakeTable,
+    files: &SnapshotFiles,
     Chosen { add, dead }: Chosen,
     memory: &AtomicUsize,
 ) -> Result<Option<Folded>> {
     let mut stream = match dead {
-        Some(dead) => rows_without(table, &add, dead).await?,
-        None => live_rows(table, &add).await?,
+        Some(dead) => rows_without(files, &add, dead).await?,
+        None => live_rows(files, &add).await?,
     };
     let (mut rows, mut held) = (Vec::new(), 0);
     while let Some(batch) = stream.try_next().await? {
@@ -231,7 +231,7 @@ async fn read_file(
 }
 
 /// Rows that are masked or change, rising.
-fn dead_rows(file: &Touched) -> Vec<u64> {
+fn dead_rows(file: &TouchedFile) -> Vec<u64> {
     let changed = file.matches.iter().map(|found| found.position);
     let mut dead: Vec<u64> = file.masked.iter().copied().chain(changed).collect();
     dead.sort_unstable();

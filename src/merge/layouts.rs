@@ -11,11 +11,9 @@ use arrow::row::{OwnedRow, RowConverter, SortField};
 use deltalake::kernel::LogicalFileView;
 
 use crate::error::Result;
+use crate::files::{FileLayout, TouchedFile};
 use crate::merge::bounds::Bounds;
-use crate::merge::data_file::FileLayout;
-use crate::merge::prune;
-use crate::merge::row_count;
-use crate::merge::touched::Touched;
+use crate::merge::{prune, row_count};
 use crate::table::LakeTable;
 
 /// Rows of a file for which a filter is worth its place: the keys of fewer are read as fast.
@@ -38,7 +36,7 @@ impl Layouts {
     pub(super) fn of(
         table: &LakeTable,
         plain: Arc<FileLayout>,
-        touched: &[Touched],
+        touched: &[TouchedFile],
         folded: &HashSet<String>,
         new: &[RecordBatch],
     ) -> Result<Self> {
@@ -63,7 +61,7 @@ impl Layouts {
     }
 
     /// Of the replacement of a file.
-    pub(super) fn of_replacement(&self, file: &Touched) -> &Arc<FileLayout> {
+    pub(super) fn of_replacement(&self, file: &TouchedFile) -> &Arc<FileLayout> {
         let rows = file.rows();
         let Some(ranges) = self.ranges.as_ref().filter(|_| rows >= LEAST_ROWS) else {
             return &self.plain;

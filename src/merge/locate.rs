@@ -5,39 +5,32 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema};
 use datafusion::common::runtime::SpawnedTask;
 use deltalake::kernel::{Add, DeletionVectorDescriptor, LogicalFileView};
-use deltalake::logstore::{LogStoreRef, ObjectStoreRef};
+use deltalake::logstore::ObjectStoreRef;
 use futures::{FutureExt, StreamExt, TryStreamExt};
-use parquet::arrow::arrow_reader::ArrowReaderMetadata;
-use parquet::arrow::async_reader::ParquetRecordBatchStream;
-use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
-use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::bytes::unreadable;
+use crate::files::{Match, PartitionValues, SnapshotFiles, TouchedFile, column_batches, typed};
 use crate::merge::bloom::Asked;
 use crate::merge::bounds::SortedKeys;
 use crate::merge::keys::KeySet;
-use crate::merge::partition::PartitionValues;
-use crate::merge::prune::{self, Selected};
-use crate::merge::touched::{Match, Touched};
-use crate::merge::typed;
-use crate::merge::vectors;
+use crate::merge::prune;
 use crate::table::LakeTable;
-use crate::table::data_file_bytes::{DataFileBytes, unreadable};
-use crate::table::footer::Footers;
 
 /// Files looked into at once: enough to hide the time that a store takes to answer.
 const FILES_AT_ONCE: usize = 16;
-/// Rows decoded at once.
-const BATCH_ROWS: usize = 32 << 10;
 
 /// Finds the rows of a snapshot that carry these keys: by file, in the order of the log.
 ///
 /// # Errors
 /// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
-pub(super) async fn locate(table: &LakeTable, keys: KeySet, known: Known) -> Result<Vec<Touched>> {
+pub(super) async fn locate(
+    table: &LakeTable,
+    keys: KeySet,
+    known: Known,
+) -> Result<Vec<TouchedFile>> {
     let count = keys.len();
     let names = keys.names();
     let touched = find(table, keys, known).await?;
@@ -56,18 +49,11 @@ pub(super) async fn find(
     table: &LakeTable,
     keys: KeySet,
     mut known: Known,
-) -> Result<Vec<Touched>> {
+) -> Result<Vec<TouchedFile>> {
     let sorted = SortedKeys::of(&keys)?;
     let views = table.delta().snapshot()?.log_data().iter().collect();
     let candidates = prune::files(views, &keys, &sorted)?;
-    let scan = Arc::new(Scan {
-        root: table.delta().table_url().clone(),
-        store: table.delta().log_store().object_store(None),
-        log_store: table.delta().log_store(),
-        footers: Arc::clone(table.footers()),
-        keys,
-        sorted,
-    });
+    let scan = Arc::new(Scan { store: table.files().store(), files: table.files(), keys, sorted });
     let scans = candidates.into_iter().map(|view| {
         let scan = Arc::clone(&scan);
         #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
@@ -80,13 +66,13 @@ pub(super) async fn find(
         async move { scanned.join().await? }.right_future()
     });
     // Tasks begin when they are made, so they are made as places become free.
-    let touched: Vec<Option<Touched>> =
+    let touched: Vec<Option<TouchedFile>> =
         futures::stream::iter(scans).buffered(FILES_AT_ONCE).try_collect().await?;
     Ok(touched.into_iter().flatten().collect())
 }
 
 /// Whether two rows carry one of so many keys.
-fn has_twice(touched: &[Touched], keys: usize) -> bool {
+fn has_twice(touched: &[TouchedFile], keys: usize) -> bool {
     let mut seen = vec![false; keys];
     let mut found = touched.iter().flat_map(|file| &file.matches);
     found.any(|found| std::mem::replace(&mut seen[found.change as usize], true))
@@ -98,12 +84,12 @@ fn has_twice(touched: &[Touched], keys: usize) -> bool {
 pub(super) struct Known {
     /// By path of each file of the older snapshot.
     files: HashMap<String, Option<DeletionVectorDescriptor>>,
-    touched: HashMap<String, Touched>,
+    touched: HashMap<String, TouchedFile>,
 }
 
 impl Known {
     /// The files of a snapshot, and those of them in which the keys stand.
-    pub(super) fn of(table: &LakeTable, touched: &[Touched]) -> Result<Self> {
+    pub(super) fn of(table: &LakeTable, touched: &[TouchedFile]) -> Result<Self> {
         let snapshot = table.delta().snapshot()?;
         let file =
             |view: LogicalFileView| (view.path().into_owned(), view.deletion_vector_descriptor());
@@ -120,28 +106,27 @@ impl Known {
     }
 
     /// Where they stand in a file of which that is known.
-    fn take(&mut self, add: Add) -> Option<Touched> {
-        self.touched.remove(&add.path).map(|touched| Touched { add, ..touched })
+    fn take(&mut self, add: Add) -> Option<TouchedFile> {
+        self.touched.remove(&add.path).map(|touched| TouchedFile { add, ..touched })
     }
 }
 
 struct Scan {
-    root: Url,
+    files: SnapshotFiles,
     store: ObjectStoreRef,
-    log_store: LogStoreRef,
-    footers: Arc<Footers>,
     keys: KeySet,
     sorted: SortedKeys,
 }
 
 impl Scan {
-    async fn file(&self, add: Add) -> Result<Option<Touched>> {
-        let footer = self.footers.of(&self.store, &add).await?;
+    async fn file(&self, add: Add) -> Result<Option<TouchedFile>> {
+        let footer = self.files.footer(&add).await?;
         let metadata = typed::metadata(Arc::clone(&footer))?;
         let selected = prune::rows(&metadata, &self.keys, &self.sorted)?;
         let asked = Asked { file: &metadata, keys: &self.keys, sorted: &self.sorted };
-        let selected =
-            asked.without_absent(selected, &self.store, &add, self.footers.filters()).await?;
+        let selected = asked
+            .without_absent(selected, &self.store, &add, self.files.footers().filters())
+            .await?;
         if selected.is_empty() {
             return Ok(None);
         }
@@ -162,31 +147,11 @@ impl Scan {
         if matches.is_empty() {
             return Ok(None);
         }
-        let masked = vectors::masked(&self.log_store, &self.root, &add).await?;
+        let masked = self.files.masked(&add).await?;
         matches.retain(|found| masked.binary_search(&found.position).is_err());
         let found = !matches.is_empty();
-        Ok(found.then_some(Touched { add, footer, matches, masked }))
+        Ok(found.then_some(TouchedFile { add, footer, matches, masked }))
     }
-}
-
-/// The named columns of the selected rows of a file, as far as it has them.
-pub(super) fn column_batches(
-    store: &ObjectStoreRef,
-    add: &Add,
-    metadata: ArrowReaderMetadata,
-    columns: &Schema,
-    selected: &Selected,
-) -> Result<ParquetRecordBatchStream<DataFileBytes>> {
-    let place = |field: &Arc<Field>| metadata.schema().index_of(field.name()).ok();
-    let roots = columns.fields().iter().filter_map(place);
-    let mask = ProjectionMask::roots(metadata.parquet_schema(), roots);
-    ParquetRecordBatchStreamBuilder::new_with_metadata(DataFileBytes::of(store, add)?, metadata)
-        .with_projection(mask)
-        .with_row_groups(selected.row_groups())
-        .with_row_selection(selected.rows())
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|error| unreadable(error, add))
 }
 
 /// Physical rows of what a reader hands out, in order.

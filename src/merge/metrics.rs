@@ -5,8 +5,8 @@ use std::time::Duration;
 use deltalake::kernel::Add;
 use serde_json::{Map, Value};
 
+use crate::files::Rewritten;
 use crate::merge::MergePlan;
-use crate::merge::rewrite::Rewritten;
 
 /// Counts of one commit: rows are known from its plan, files as they are written.
 #[derive(Clone, Copy, Debug, Default)]

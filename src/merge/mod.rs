@@ -12,39 +12,24 @@
 //! before anything is written.
 //! [`commit`] writes what changes and one Delta commit with the rows, the `txn` and the record.
 
-mod append;
 mod bloom;
 mod bounds;
-mod data_file;
 mod execute;
 mod fold;
 mod key_range;
 mod keys;
 mod layouts;
-mod live;
 mod locate;
 mod metrics;
-mod partition;
+mod mode;
 mod prune;
 mod read;
-mod removal;
-mod rewrite;
-mod sort;
-mod touched;
-mod typed;
-mod vectors;
 mod written;
 
-pub use data_file::{DataFileWriter, FileLayout};
 pub use execute::{CommitOutcome, commit, commit_without_record};
 pub(crate) use key_range::{KeyRange, key_ranges};
-pub(crate) use live::live_rows;
 pub use read::{rows_of, rows_with};
-pub(crate) use removal::removal;
-pub use rewrite::{Rewritten, rewrite};
-pub use touched::{Match, Touched};
-pub(crate) use vectors::masked as masked_rows;
-pub use written::Written;
+pub use written::WrittenFiles;
 
 use arrow::array::{BooleanArray, BooleanBufferBuilder};
 use arrow::compute::filter_record_batch;
@@ -53,6 +38,7 @@ use arrow::record_batch::RecordBatch;
 use crate::change::NetChanges;
 use crate::config::MergeMode;
 use crate::error::Result;
+use crate::files::TouchedFile;
 use crate::table::LakeTable;
 use keys::KeySet;
 use locate::Known;
@@ -63,12 +49,12 @@ pub struct MergePlan {
     /// Full images of rows to insert or replace.
     upserts: Vec<RecordBatch>,
     /// Files that hold changed keys.
-    touched: Vec<Touched>,
+    touched: Vec<TouchedFile>,
     /// Names of the key columns.
     keys: Vec<String>,
     mode: MergeMode,
     /// What a plan of the same changes has left in the store.
-    written: Written,
+    written: WrittenFiles,
     /// Upserts of keys that are not there.
     pub inserted: u64,
     /// Upserts of keys that are there.
@@ -98,7 +84,7 @@ impl MergePlan {
 
     /// Takes the updated rows out of the files that `moves` chooses and inserts their new images
     /// elsewhere.
-    fn move_updates(&mut self, moves: impl Fn(&Touched) -> bool) {
+    fn move_updates(&mut self, moves: impl Fn(&TouchedFile) -> bool) {
         let beyond = u32::try_from(row_count(&self.upserts)).expect("a slice has fewer changes");
         for file in self.touched.iter_mut().filter(|file| moves(file)) {
             for found in &mut file.matches {
@@ -173,7 +159,7 @@ pub async fn replan(
     net: NetChanges,
     older: &LakeTable,
     plan: &MergePlan,
-    written: Written,
+    written: WrittenFiles,
 ) -> Result<MergePlan> {
     let known = Known::of(older, &plan.touched)?;
     let newer = plan_knowing(table, &plan.keys, net, known).await?;
@@ -208,7 +194,7 @@ async fn plan_knowing(
         touched,
         keys: keys.to_vec(),
         mode: MergeMode::default(),
-        written: Written::default(),
+        written: WrittenFiles::default(),
         inserted: (upserted - updated) as u64,
         updated: updated as u64,
         deleted: deleted as u64,

@@ -1,7 +1,5 @@
 //! Which data files, and which rows of them, may hold a key at all.
 
-use std::ops::Range;
-
 use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use arrow::compute::{concat, nullif};
 use arrow::datatypes::{DataType, Field};
@@ -10,11 +8,10 @@ use deltalake::kernel::LogicalFileView;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, RowSelection, RowSelector};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{Selected, has_bounds, in_memory};
 use crate::merge::bounds::{Bounds, SortedKeys};
-use crate::merge::data_file::has_bounds;
 use crate::merge::keys::KeySet;
 
 /// The files that may hold a key, by partition values and the log's statistics.
@@ -109,74 +106,6 @@ fn whole(parts: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
     Ok(concat(&parts)?)
 }
 
-/// Rows of a file: of some row groups, by rising place.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Selected(Vec<RowGroupRows>);
-
-#[derive(Clone, Debug)]
-struct RowGroupRows {
-    row_group: usize,
-    /// Its first row in the file.
-    first: u64,
-    rows: RowSelection,
-}
-
-impl Selected {
-    /// For each row group what `choose` keeps of it, if anything; it is given the row group and
-    /// the file's rows that stand in it.
-    pub(super) fn of(
-        file: &ParquetMetaData,
-        mut choose: impl FnMut(usize, Range<u64>) -> Result<RowSelection>,
-    ) -> Result<Self> {
-        let mut selected = Vec::new();
-        let mut first = 0;
-        for (row_group, metadata) in file.row_groups().iter().enumerate() {
-            let end = first + u64::try_from(metadata.num_rows()).unwrap_or_default();
-            let rows = choose(row_group, first..end)?;
-            if rows.selects_any() {
-                selected.push(RowGroupRows { row_group, first, rows });
-            }
-            first = end;
-        }
-        Ok(Self(selected))
-    }
-
-    /// Whether no row is selected.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Without the row groups that are not wanted.
-    pub(super) fn of_row_groups(mut self, is_wanted: impl Fn(usize) -> bool) -> Self {
-        self.0.retain(|part| is_wanted(part.row_group));
-        self
-    }
-
-    /// The row groups.
-    pub(super) fn row_groups(&self) -> Vec<usize> {
-        self.0.iter().map(|part| part.row_group).collect()
-    }
-
-    /// The rows, counted within these row groups as a reader wants them.
-    pub(super) fn rows(&self) -> RowSelection {
-        self.0.iter().flat_map(|part| part.rows.iter().copied()).collect()
-    }
-
-    /// The rows, counted within the file: by rising place.
-    pub(super) fn physical_rows(&self) -> impl Iterator<Item = Range<u64>> {
-        self.0
-            .iter()
-            .flat_map(|part| {
-                part.rows.iter().scan(part.first, |next, run| {
-                    let rows = *next..*next + run.row_count as u64;
-                    *next = rows.end;
-                    Some((!run.skip).then_some(rows))
-                })
-            })
-            .flatten()
-    }
-}
-
 /// The rows of a file that may hold a key, by the statistics of row groups and pages.
 pub(super) fn rows(
     footer: &ArrowReaderMetadata,
@@ -200,11 +129,6 @@ pub(super) fn row_groups(
     keys: &KeySet,
 ) -> Result<Vec<Option<Bounds>>> {
     keys.schema().fields().iter().map(|key| row_group_bounds(footer, key.name())).collect()
-}
-
-/// A number of rows of one row group.
-pub(super) fn in_memory(rows: u64) -> usize {
-    usize::try_from(rows).expect("a row group's rows are counted in memory")
 }
 
 fn row_group_bounds(footer: &ArrowReaderMetadata, name: &str) -> Result<Option<Bounds>> {

@@ -8,14 +8,11 @@ use futures::TryStreamExt;
 use parquet::arrow::arrow_reader::RowSelection;
 
 use crate::error::Result;
+use crate::files::bytes::unreadable;
+use crate::files::{PartitionValues, Selected, TouchedFile, column_batches, in_memory, typed};
 use crate::merge::keys::KeySet;
-use crate::merge::locate::{Known, column_batches, find, locate};
-use crate::merge::partition::PartitionValues;
-use crate::merge::prune::{Selected, in_memory};
-use crate::merge::touched::Touched;
-use crate::merge::typed;
+use crate::merge::locate::{Known, find, locate};
 use crate::table::LakeTable;
-use crate::table::data_file_bytes::unreadable;
 
 /// The table's rows with these keys: the key columns and `columns`, as far as the table has
 /// them, typed as its schema.
@@ -70,7 +67,7 @@ async fn judged<T>(table: &LakeTable, read: Result<T>) -> Result<T> {
 
 async fn read(
     table: &LakeTable,
-    touched: &[Touched],
+    touched: &[TouchedFile],
     keys: &[String],
     columns: &[String],
 ) -> Result<Vec<RecordBatch>> {
@@ -94,7 +91,7 @@ fn wanted(schema: &Schema, keys: &[String], columns: &[String]) -> Result<Schema
 
 async fn rows_of_file(
     table: &LakeTable,
-    file: &Touched,
+    file: &TouchedFile,
     schema: &SchemaRef,
 ) -> Result<Vec<RecordBatch>> {
     let store = table.delta().log_store().object_store(None);
@@ -111,7 +108,7 @@ async fn rows_of_file(
 }
 
 /// Just the rows that match.
-fn matching(file: &Touched) -> Result<Selected> {
+fn matching(file: &TouchedFile) -> Result<Selected> {
     let mut matches = file.matches.iter().map(|found| found.position).peekable();
     Selected::of(&file.footer, |_, rows| {
         let within = std::iter::from_fn(|| matches.next_if(|row| *row < rows.end));

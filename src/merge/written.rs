@@ -1,22 +1,21 @@
 //! Data files that a commit had written before it lost its race.
 
-use crate::merge::rewrite::Rewritten;
-use crate::merge::touched::Touched;
+use crate::files::{Rewritten, TouchedFile};
 
 /// The replacements of touched files that stand in the store already, though no commit refers to
 /// them. They serve the plan that is made anew for the same net changes, wherever the file that
 /// they replace and its changes are what they were.
 #[derive(Clone, Debug, Default)]
-pub struct Written(Vec<(Touched, Rewritten)>);
+pub struct WrittenFiles(Vec<(TouchedFile, Rewritten)>);
 
-impl Written {
-    pub(super) fn new(replaced: Vec<(Touched, Rewritten)>) -> Self {
+impl WrittenFiles {
+    pub(super) fn new(replaced: Vec<(TouchedFile, Rewritten)>) -> Self {
         Self(replaced)
     }
 
     /// What was written in the place of this file.
-    pub(super) fn instead_of(&self, file: &Touched) -> Option<&Rewritten> {
-        let is_same = |other: &Touched| {
+    pub(super) fn instead_of(&self, file: &TouchedFile) -> Option<&Rewritten> {
+        let is_same = |other: &TouchedFile| {
             other.add.path == file.add.path
                 && other.add.deletion_vector == file.add.deletion_vector
                 && other.matches == file.matches

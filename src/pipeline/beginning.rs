@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use crate::dms::Phase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Ledger, Position};
-use crate::source::{Listing, StagedObject};
+use crate::staging::{Listing, StagedObject};
 use crate::storage::StoreKind;
 use crate::table::{StateObject, TableState};
 

@@ -14,7 +14,9 @@ use crate::pipeline::slicer::{Cut, Slicer};
 use crate::pipeline::target::Target;
 use crate::pipeline::{Scope, Step};
 use crate::progress::{Ledger, Pending, pending};
-use crate::source::{Identify, Listing, StagedObject, list_everything, list_window, refused_order};
+use crate::staging::{
+    Identify, Listing, StagedObject, list_everything, list_window, refused_order,
+};
 use crate::storage::Location;
 use crate::table::{self, ForeignCommit, LakeTable, TableState};
 

@@ -56,8 +56,8 @@ pub(super) async fn run(
     };
     let pace = Pace::new(limits);
     match scope {
-        Scope::Everything => pipeline.followed.look_again(&spec.source),
-        Scope::Named(_) => pipeline.followed.try_again(&spec.source),
+        Scope::Everything => pipeline.followers.look_again(&spec.source),
+        Scope::Named(_) => pipeline.followers.try_again(&spec.source),
     }
     let mut run = Run {
         pipeline,

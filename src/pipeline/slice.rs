@@ -2,9 +2,10 @@
 
 use arrow::record_batch::RecordBatch;
 
+use crate::decode::BadRow;
 use crate::progress::CommittedObject;
 use crate::schema::TableSchema;
-use crate::source::{BadRow, Identity, StagedObject};
+use crate::staging::{Identity, StagedObject};
 
 /// Consecutive rows of one object.
 #[derive(Debug)]

@@ -5,16 +5,17 @@ use std::time::Instant;
 
 use object_store::ObjectStoreExt;
 
-use crate::change::memory_size;
 use crate::clock::Clock;
 use crate::config::{OnBadRow, TableSpec};
+use crate::decode::{BadRow, DecodedBatch, OpenObject, ReadAhead, ReadSettings};
 use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
+use crate::memory::memory_size;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::{Observer, Step};
 use crate::progress::{ListLength, Partial};
 use crate::schema::TableSchema;
-use crate::source::{BadRow, DecodedBatch, OpenObject, ReadAhead, ReadSettings, StagedObject};
+use crate::staging::StagedObject;
 use crate::storage::{Location, StoreKind};
 
 /// Bytes that the list of objects may take in one commit's record, which is bounded as a whole.

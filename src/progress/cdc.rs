@@ -6,7 +6,7 @@ use crate::config::LookBack;
 use crate::dms::Phase;
 use crate::progress::Mark;
 use crate::progress::remembered::{self, Remembered};
-use crate::source::StagedObject;
+use crate::staging::StagedObject;
 use crate::storage::StoreKind;
 
 /// The order of a CDC object: its stamp as text, ties by its path below the table's folder.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::dms::Phase;
 use crate::progress::packed::{from_letters, letters};
-use crate::source::{Identity, StagedObject};
+use crate::staging::{Identity, StagedObject};
 use crate::storage::StoreKind;
 
 /// The first 64 bits of a BLAKE3 hash over what identifies an object; shown as 16 hexadecimal

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::progress::remembered::{self, Remembered};
 use crate::progress::{Fingerprint, Mark};
-use crate::source::StagedObject;
+use crate::staging::StagedObject;
 use crate::storage::StoreKind;
 
 /// So many objects of a generation are remembered one by one, the newest.

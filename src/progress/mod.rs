@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::LookBack;
 use crate::dms::Phase;
-use crate::source::StagedObject;
+use crate::staging::StagedObject;
 
 /// An object of which some first rows were applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::progress::packed::{common_end, common_start, from_letters, letters, shared_start};
-use crate::source::{Identity, StagedObject};
+use crate::staging::{Identity, StagedObject};
 
 /// An object as one commit took it in.
 #[derive(Clone, Debug, PartialEq, Eq)]

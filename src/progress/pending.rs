@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::dms::Phase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{CdcStanding, Ledger, LoadStanding, Mark, Partial, Position};
-use crate::source::{Identify, Listing, StagedObject};
+use crate::staging::{Identify, Listing, StagedObject};
 
 /// What a table has yet to apply.
 #[derive(Debug, Default)]

@@ -4,13 +4,8 @@
 mod commit;
 mod commit_log;
 mod create;
-pub(crate) mod damage;
-pub(crate) mod data_file_bytes;
 pub(crate) mod features;
-pub(crate) mod filter;
-pub(crate) mod footer;
 mod judge;
-mod kept;
 mod log;
 mod open;
 mod read_once;

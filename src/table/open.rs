@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::SnapshotFiles;
+use crate::files::footers::Footers;
 use crate::progress::{APP_ID, CommitRecord, Ledger};
 use crate::schema::TableSchema;
 use crate::storage::{Location, shown_url};
 use crate::table::features::{refuse_unwritable, unread};
-use crate::table::footer::Footers;
 use crate::table::log::{
     ForeignCommit, Newest, OurCommit, commit_at, goes_on_above, newest_commit,
 };
@@ -235,9 +236,11 @@ impl LakeTable {
         &self.foreign
     }
 
-    /// Footers of its data files.
-    pub(crate) fn footers(&self) -> &Arc<Footers> {
-        &self.footers
+    /// Its data files.
+    #[must_use]
+    pub fn files(&self) -> SnapshotFiles {
+        let footers = Arc::clone(&self.footers);
+        SnapshotFiles::new(self.delta.clone(), self.schema.arrow(), footers)
     }
 
     /// The record of a next commit that takes in no object and leaves the rows as they are,

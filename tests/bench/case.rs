@@ -10,10 +10,11 @@ use datafusion::prelude::SessionContext;
 use deltalake::delta_datafusion::create_session;
 use dmslake::change::{Changes, CurrentRows, NetChanges, net_changes};
 use dmslake::clock::{Clock, SystemClock};
+use dmslake::decode::{ReadAhead, ReadSettings};
 use dmslake::error::Result;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent};
 use dmslake::schema::TableSchema;
-use dmslake::source::{ReadAhead, ReadSettings, list_everything};
+use dmslake::staging::list_everything;
 use dmslake::storage::Location;
 
 use crate::child::Run;

@@ -5,10 +5,10 @@ use std::process::Command;
 
 use serde::{Deserialize, Serialize};
 
-use crate::batches::Course;
+use crate::batches::{self, Course};
 use crate::merge::contestant::{self, Native};
 use crate::merge::orders::Key;
-use crate::{batches, case, machine, memory};
+use crate::{case, machine, memory};
 
 const CHILD: &str = "--case";
 const FUNCTION_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";

@@ -15,12 +15,10 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
 use crate::child::{self, Case, Run};
-use crate::folders;
-use crate::lake;
 use crate::merge::target::{create, location};
 use crate::objects::{COPY_ON_WRITE, DELETION_VECTORS, Format, number};
 use crate::report::{Report, count, megabytes};
-use crate::rows;
+use crate::{folders, lake, rows};
 
 const PART: &str = "memory";
 /// The function's memory, and what a process may have at most.

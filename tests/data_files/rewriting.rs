@@ -12,7 +12,7 @@ use bytes::Bytes;
 use deltalake::kernel::Add;
 use deltalake::logstore::ObjectStoreRef;
 use dmslake::error::ErrorKind;
-use dmslake::merge::{FileLayout, Match, Rewritten, Touched, rewrite};
+use dmslake::files::{FileLayout, Match, Rewritten, TouchedFile, rewrite};
 use dmslake::schema::{Column, ColumnType};
 use dmslake::table::LakeTable;
 use object_store::ObjectStoreExt;
@@ -83,7 +83,7 @@ fn encoded(rows: &RecordBatch, group_rows: usize) -> Vec<u8> {
 }
 
 /// Puts a file into the table's folder and tells where changes meet it.
-async fn touch(table: &LakeTable, bytes: Vec<u8>, matches: &[(u64, u32)]) -> Touched {
+async fn touch(table: &LakeTable, bytes: Vec<u8>, matches: &[(u64, u32)]) -> TouchedFile {
     let path = "old = é%20 file.parquet".to_owned();
     let bytes = Bytes::from(bytes);
     let footer = ParquetMetaDataReader::new()
@@ -93,11 +93,12 @@ async fn touch(table: &LakeTable, bytes: Vec<u8>, matches: &[(u64, u32)]) -> Tou
     let add = Add { path: path.clone(), size: bytes.len().try_into().unwrap(), ..Add::default() };
     store(table).put(&Path::parse(&path).unwrap(), bytes.into()).await.unwrap();
     let matches = matches.iter().map(|&(position, change)| Match { position, change }).collect();
-    Touched { add, footer: Arc::new(footer), matches, masked: vec![] }
+    TouchedFile { add, footer: Arc::new(footer), matches, masked: vec![] }
 }
 
-async fn rewritten(table: &LakeTable, touched: &Touched, images: &[RecordBatch]) -> Rewritten {
-    let layout = Arc::new(FileLayout::of(table, &["id".to_owned()], &lake::clock()).unwrap());
+async fn rewritten(table: &LakeTable, touched: &TouchedFile, images: &[RecordBatch]) -> Rewritten {
+    let layout =
+        Arc::new(FileLayout::of(&table.files(), &["id".to_owned()], &lake::clock()).unwrap());
     on_any_thread(rewrite(&store(table), &layout, touched, images)).await.unwrap()
 }
 
@@ -320,15 +321,16 @@ async fn views_and_dictionaries_of_other_writers_do_not_matter() {
 async fn a_file_that_is_not_what_its_footer_says_is_told_from_one_that_does_not_answer() {
     let folder = TempDir::new().unwrap();
     let (_, table) = new_table(&folder, columns()).await;
-    let layout = Arc::new(FileLayout::of(&table, &["id".to_owned()], &lake::clock()).unwrap());
+    let layout =
+        Arc::new(FileLayout::of(&table.files(), &["id".to_owned()], &lake::clock()).unwrap());
     let old: Vec<Row> = (0..1_000).map(|id| row(id, "old")).collect();
     let bytes = encoded(&batch(&table, &old), 10_000);
     let touched = touch(&table, bytes.clone(), &[(0, 0)]).await;
     let path = Path::parse(&touched.add.path).unwrap();
-    let kind_from = async |store: ObjectStoreRef, touched: &Touched| {
+    let kind_from = async |store: ObjectStoreRef, touched: &TouchedFile| {
         rewrite(&store, &layout, touched, &[]).await.unwrap_err().kind()
     };
-    let kind = async |touched: &Touched| kind_from(store(&table), touched).await;
+    let kind = async |touched: &TouchedFile| kind_from(store(&table), touched).await;
 
     store(&table).put(&path, vec![0xff; bytes.len()].into()).await.unwrap();
     assert_eq!(kind(&touched).await, ErrorKind::TableCorrupt);

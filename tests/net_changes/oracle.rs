@@ -13,10 +13,10 @@ use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, Timestam
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use dmslake::change::CurrentRows;
+use dmslake::decode::{BEFORE, OPERATION, ROW, UNSET};
 use dmslake::dms::Operation;
 use dmslake::error::Result;
 use dmslake::schema::{Column, ColumnType, TableSchema};
-use dmslake::source::{BEFORE, OPERATION, ROW, UNSET};
 use rand::Rng;
 use rand::rngs::StdRng;
 

@@ -4,9 +4,9 @@
 use object_store::ObjectStoreExt;
 
 use super::survey::Sample;
+use crate::decode;
 use crate::dms::S3Settings;
 use crate::error::Result;
-use crate::source;
 use crate::storage::Location;
 
 /// So much of an object holds its first records.
@@ -27,5 +27,5 @@ pub(super) async fn first_records(
 ) -> Result<Vec<Vec<String>>> {
     let end = sample.meta.size.min(HEAD_BYTES);
     let head = staging.store().get_range(&sample.meta.location, 0..end).await?;
-    Ok(source::first_records(&head, end == sample.meta.size, dms, RECORDS))
+    Ok(decode::first_records(&head, end == sample.meta.size, dms, RECORDS))
 }

@@ -4,8 +4,9 @@ use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as PhysicalTyp
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
 
 use super::survey::Sample;
+use crate::decode;
 use crate::error::Result;
-use crate::source::{self, StagedObject};
+use crate::staging::StagedObject;
 use crate::storage::Location;
 
 /// A column of a Parquet object.
@@ -24,7 +25,7 @@ pub(super) struct FoundColumn {
 /// Reads the columns from the object's footer.
 ///
 /// # Errors
-/// As [`source::parquet_schema`].
+/// As [`decode::parquet_schema`].
 pub(super) async fn columns(staging: &Location, sample: &Sample) -> Result<Vec<FoundColumn>> {
     let Sample { meta, name } = sample;
     let (folder, relative) =
@@ -37,7 +38,7 @@ pub(super) async fn columns(staging: &Location, sample: &Sample) -> Result<Vec<F
         e_tag: meta.e_tag.clone(),
         last_modified: meta.last_modified,
     };
-    Ok(found(&*source::parquet_schema(staging, folder, &object).await?))
+    Ok(found(&*decode::parquet_schema(staging, folder, &object).await?))
 }
 
 fn found(schema: &SchemaDescriptor) -> Vec<FoundColumn> {

@@ -7,7 +7,7 @@ use object_store::{ObjectMeta, ObjectStore};
 use crate::config::TableName;
 use crate::dms::{Classified, Format, ObjectName, Phase, classify};
 use crate::error::Result;
-use crate::source;
+use crate::staging;
 use crate::storage::Location;
 
 /// A table's folder in staging.
@@ -49,7 +49,7 @@ pub(super) struct Staged {
 /// `Unavailable` if staging cannot be listed.
 pub(super) async fn survey(staging: &Location) -> Result<Staged> {
     // As seen by a configuration that names no table.
-    let found = source::survey(staging, &[]).await?;
+    let found = staging::survey(staging, &[]).await?;
     let transaction_ordered = found.transaction_ordered.len() as u64;
     let mut staged = Staged { tables: Vec::new(), transaction_ordered };
     for name in found.unconfigured {

@@ -60,8 +60,8 @@ use deltalake::{DeltaTable, DeltaTableError};
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result, is_missing};
+use crate::files::damage::damaged;
 use crate::storage::shown_url;
-use crate::table::damage::damaged;
 use crate::table::schema::column_type;
 use demand::{Demand, Undo};
 

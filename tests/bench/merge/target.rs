@@ -11,7 +11,7 @@ use arrow::array::RecordBatch;
 use deltalake::kernel::transaction::CommitBuilder;
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use dmslake::merge::{DataFileWriter, FileLayout};
+use dmslake::files::{DataFileWriter, FileLayout};
 use dmslake::schema::TableSchema;
 use dmslake::storage::Location;
 use dmslake::table::{self, LakeTable, commit_properties};
@@ -129,7 +129,7 @@ where
     F: Iterator<Item = RecordBatch>,
 {
     let table = lake::create(&location(folder).await, "bench", schema).await;
-    let layout = FileLayout::of(&table, keys, &lake::clock()).expect("a layout");
+    let layout = FileLayout::of(&table.files(), keys, &lake::clock()).expect("a layout");
     let layout = Arc::new(choose(layout).with_target_file_size(NO_LIMIT));
     let store = table.delta().log_store().object_store(None);
     let mut adds: Vec<Add> = Vec::new();

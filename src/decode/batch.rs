@@ -1,0 +1,94 @@
+//! Putting decoded columns together: bad rows leave, the rest becomes one batch.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, UInt8Array, UInt64Array};
+use arrow::compute::filter_record_batch;
+use arrow::record_batch::RecordBatch;
+
+use crate::decode::columns::Plan;
+use crate::decode::flaw::Flaw;
+use crate::decode::sequence::SequenceTrack;
+use crate::decode::{BadRow, DecodedBatch};
+use crate::error::Result;
+
+/// The reason where a key is missing.
+pub(super) const NULL_IN_KEY: &str = "NULL in a key column";
+/// The reason where a value is missing that the configuration requires.
+pub(super) const NULL_IN_REQUIRED: &str = "NULL in a column that is configured as not nullable";
+
+/// What is wrong with the rows of a batch, by position in it; the first finding of a row counts.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    rows: BTreeMap<usize, Flaw>,
+}
+
+impl Findings {
+    /// Notes that a row cannot be decoded.
+    pub(super) fn add(&mut self, position: usize, flaw: impl FnOnce() -> Flaw) {
+        self.rows.entry(position).or_insert_with(flaw);
+    }
+
+    /// Whether something was noted about a row.
+    pub(super) fn is_bad(&self, position: usize) -> bool {
+        !self.rows.is_empty() && self.rows.contains_key(&position)
+    }
+
+    /// The rows at fault as bad rows; `rows` are the numbers of the batch's rows.
+    pub(super) fn bad_rows(
+        self,
+        rows: &[u64],
+        mut content: impl FnMut(usize) -> String,
+    ) -> Vec<BadRow> {
+        let bad_row = |(position, flaw): (usize, Flaw)| BadRow {
+            row: rows[position],
+            column: flaw.column,
+            reason: flaw.reason,
+            remedy: flaw.remedy,
+            content: content(position),
+        };
+        self.rows.into_iter().map(bad_row).collect()
+    }
+}
+
+/// The columns of a batch before bad rows leave it.
+pub(super) struct Decoded {
+    pub(super) operations: Vec<u8>,
+    pub(super) rows: Vec<u64>,
+    /// One array an output of the plan.
+    pub(super) outputs: Vec<ArrayRef>,
+    /// One array a markable output.
+    pub(super) unset: Vec<ArrayRef>,
+}
+
+impl Decoded {
+    /// The batch without its bad rows.
+    pub(super) fn without(
+        self,
+        bad_rows: Vec<BadRow>,
+        plan: &Plan,
+        sequence: &SequenceTrack,
+    ) -> Result<DecodedBatch> {
+        let keep = (!bad_rows.is_empty()).then(|| {
+            let mut bad = bad_rows.iter().map(|bad| bad.row).peekable();
+            let is_good = |row: &u64| bad.next_if_eq(row).is_none();
+            BooleanArray::from(self.rows.iter().map(is_good).collect::<Vec<bool>>())
+        });
+        let before = self.outputs.len() - plan.columns_stored();
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt8Array::from(self.operations)),
+            Arc::new(UInt64Array::from(self.rows)),
+        ];
+        let mut outputs = self.outputs.into_iter();
+        columns.extend(outputs.by_ref().take(before));
+        columns.extend(self.unset);
+        columns.extend(outputs);
+        let all = RecordBatch::try_new(Arc::clone(&plan.schema), columns)?;
+        let changes = match keep {
+            Some(keep) => filter_record_batch(&all, &keep)?,
+            None => all,
+        };
+        Ok(DecodedBatch { changes, bad_rows, sequence: sequence.seen().cloned() })
+    }
+}

@@ -1,0 +1,511 @@
+//! Rows and fields of CSV text that arrives in chunks, as slices of the text.
+
+use std::ops::ControlFlow;
+
+use memchr::{memchr, memchr2};
+
+use crate::decode::bounds::MOST_FIELDS;
+use crate::dms::S3Settings;
+use crate::error::Result;
+use crate::memory::{extend, reserve};
+
+/// How rows and fields are delimited.
+#[derive(Clone, Debug)]
+pub(super) struct Dialect {
+    delimiter: Vec<u8>,
+    row_delimiter: Vec<u8>,
+    /// RFC 4180: values that hold a delimiter, a quote or a newline are quoted.
+    quotes: bool,
+}
+
+impl Dialect {
+    pub(super) fn new(dms: &S3Settings) -> Self {
+        Self {
+            delimiter: dms.csv_delimiter.clone().into_bytes(),
+            row_delimiter: dms.csv_row_delimiter.clone().into_bytes(),
+            quotes: dms.rfc_4180,
+        }
+    }
+
+    /// Whether a value of this text would be quoted.
+    pub(super) fn needs_quotes(&self, text: &[u8]) -> bool {
+        let holds = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
+        self.quotes && (holds(&self.delimiter) || holds(&self.row_delimiter) || holds(b"\""))
+    }
+
+    /// What stands at the start of `text`, which is not empty; `ended` says that nothing
+    /// follows it.
+    #[inline]
+    fn mark(&self, text: &[u8], ended: bool) -> Mark {
+        if let ([delimiter], [row_delimiter]) = (&self.delimiter[..], &self.row_delimiter[..]) {
+            return match text[0] {
+                byte if byte == *delimiter => Mark::Field(1),
+                byte if byte == *row_delimiter => Mark::Row(1),
+                _ => Mark::None,
+            };
+        }
+        self.long_mark(text, ended)
+    }
+
+    /// The same where a delimiter has several bytes: the longer one wins.
+    fn long_mark(&self, text: &[u8], ended: bool) -> Mark {
+        let mut longest = (Mark::None, 0);
+        let candidates = [
+            (&self.delimiter, Mark::Field(self.delimiter.len())),
+            (&self.row_delimiter, Mark::Row(self.row_delimiter.len())),
+        ];
+        for (delimiter, mark) in candidates {
+            if text.starts_with(delimiter) {
+                if delimiter.len() > longest.1 {
+                    longest = (mark, delimiter.len());
+                }
+            } else if !ended && delimiter.starts_with(text) {
+                return Mark::Unknown;
+            }
+        }
+        longest.0
+    }
+}
+
+/// What stands at a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// A field delimiter of that length.
+    Field(usize),
+    /// A row delimiter of that length.
+    Row(usize),
+    /// Neither.
+    None,
+    /// Too few bytes to tell.
+    Unknown,
+}
+
+/// One field: a range relative to the row's start, without quotes.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: usize,
+    end: usize,
+    quoted: bool,
+    /// Quotes inside are doubled.
+    doubled: bool,
+}
+
+/// One row, valid until the scanner is used again.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    text: &'a [u8],
+    spans: &'a [Span],
+    /// Text follows a closing quote.
+    pub(super) broken: bool,
+    /// A row delimiter ended it, not the end of the text.
+    pub(super) delimited: bool,
+}
+
+/// What stands at the end of a row's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Anything but a carriage return.
+    Plain,
+    /// A carriage return, as the last byte of the last value.
+    Return,
+    /// A carriage return behind a closing quote, where no value can hold it.
+    QuotedReturn,
+}
+
+/// Whether every quote is followed by its double.
+fn has_pairs_only(mut text: &[u8]) -> bool {
+    while let Some(quote) = memchr(b'"', text) {
+        if text.get(quote + 1) != Some(&b'"') {
+            return false;
+        }
+        text = &text[quote + 2..];
+    }
+    true
+}
+
+/// One field's text, and whether it was quoted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CsvField<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) quoted: bool,
+}
+
+impl<'a> Row<'a> {
+    /// The number of fields.
+    pub(super) fn width(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// The row's text without its delimiter.
+    pub(super) fn text(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// What the row's text ends in.
+    pub(super) fn ending(&self) -> Ending {
+        let Some(before) = self.text.strip_suffix(b"\r") else { return Ending::Plain };
+        let last = self.spans.last().map_or(&before[..0], |span| &before[span.start..]);
+        // As the field of a broken row, a quoted value stands with its quotes.
+        let inner = last.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
+        match inner {
+            Some(inner) if self.broken && has_pairs_only(inner) => Ending::QuotedReturn,
+            _ => Ending::Return,
+        }
+    }
+
+    /// The field at a position below the width; `scratch` holds its text if quotes had to be
+    /// undoubled.
+    #[inline]
+    pub(super) fn field<'s>(&self, position: usize, scratch: &'s mut Vec<u8>) -> CsvField<'s>
+    where
+        'a: 's,
+    {
+        let span = self.spans[position];
+        let raw = &self.text[span.start..span.end];
+        if !span.doubled {
+            return CsvField { text: raw, quoted: span.quoted };
+        }
+        scratch.clear();
+        let mut rest = raw;
+        while let Some(quote) = memchr(b'"', rest) {
+            scratch.extend_from_slice(&rest[..=quote]);
+            rest = &rest[(quote + 2).min(rest.len())..];
+        }
+        scratch.extend_from_slice(rest);
+        CsvField { text: scratch, quoted: true }
+    }
+}
+
+/// Why text cannot be cut into rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Uncut {
+    /// A quoted value never ends.
+    EndlessQuote,
+    /// A row has so many fields.
+    TooManyFields(usize),
+}
+
+/// Cuts text into rows. Feed it until it has a row, take rows until it has none.
+#[derive(Debug)]
+pub(super) struct Scanner {
+    dialect: Dialect,
+    buffer: Vec<u8>,
+    start: usize,
+    ended: bool,
+    spans: Vec<Span>,
+}
+
+impl Scanner {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Self { dialect, buffer: Vec::new(), start: 0, ended: false, spans: Vec::new() }
+    }
+
+    /// How rows and fields are cut.
+    pub(super) fn dialect(&self) -> &Dialect {
+        &self.dialect
+    }
+
+    /// Cuts rows at another delimiter from here on.
+    pub(super) fn delimit_rows_by(&mut self, row_delimiter: &str) {
+        self.dialect.row_delimiter = row_delimiter.as_bytes().to_vec();
+    }
+
+    /// Takes in more text.
+    ///
+    /// # Errors
+    /// `Deadline` if there is no memory for it.
+    pub(super) fn push(&mut self, text: &[u8]) -> Result<()> {
+        self.drop_taken();
+        extend(&mut self.buffer, text, usize::MAX)
+    }
+
+    /// Makes room for so much text more.
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub(super) fn reserve(&mut self, text: usize) -> Result<()> {
+        self.drop_taken();
+        reserve(&mut self.buffer, text)
+    }
+
+    /// Drops the text of the rows that were taken.
+    fn drop_taken(&mut self) {
+        if self.start > 0 {
+            self.buffer.drain(..self.start);
+            self.start = 0;
+        }
+    }
+
+    /// Says that no text follows: the last row may lack its delimiter.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Whether no text follows.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Bytes taken in that belong to no row yet.
+    pub(super) fn pending(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
+    /// Drops a UTF-8 byte-order mark from the start of the text.
+    pub(super) fn skip_byte_order_mark(&mut self) {
+        if self.buffer[self.start..].starts_with(b"\xef\xbb\xbf") {
+            self.start += 3;
+        }
+    }
+
+    /// Calls `look` on the rows that are there, without taking them, until it breaks off.
+    pub(super) fn peek(
+        &mut self,
+        mut look: impl FnMut(&Row<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Uncut> {
+        let start = self.start;
+        let mut outcome = Ok(());
+        loop {
+            match self.next_row() {
+                Ok(Some(row)) if look(&row).is_break() => break,
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(endless) => {
+                    outcome = Err(endless);
+                    break;
+                }
+            }
+        }
+        self.start = start;
+        outcome
+    }
+
+    /// The next whole row; none if more text is needed, or at the end.
+    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, Uncut> {
+        let text = &self.buffer[self.start..];
+        if text.is_empty() {
+            return Ok(None);
+        }
+        self.spans.clear();
+        let mut fields = 0;
+        let mut broken = false;
+        let mut position = 0;
+        let (end, next) = loop {
+            let cut = match text.get(position) {
+                Some(b'"') if self.dialect.quotes => {
+                    match quoted(&self.dialect, text, position, self.ended) {
+                        Quoted::Cut(cut) => cut,
+                        Quoted::Broken(cut) => {
+                            broken = true;
+                            cut
+                        }
+                        Quoted::NeedsMore => return Ok(None),
+                        Quoted::Endless => return Err(Uncut::EndlessQuote),
+                    }
+                }
+                _ => match plain(&self.dialect, text, position, position, self.ended) {
+                    Some(cut) => cut,
+                    None => return Ok(None),
+                },
+            };
+            fields += 1;
+            if fields <= MOST_FIELDS {
+                self.spans.push(cut.span);
+            }
+            match cut.row_end {
+                Some(end) => break (end, cut.next),
+                None => position = cut.next,
+            }
+        };
+        if fields > MOST_FIELDS {
+            return Err(Uncut::TooManyFields(fields));
+        }
+        let text = &self.buffer[self.start..self.start + end];
+        self.start += next;
+        Ok(Some(Row { text, spans: &self.spans, broken, delimited: end < next }))
+    }
+}
+
+/// A field, and what follows it.
+struct Cut {
+    span: Span,
+    /// Where the next field or row starts.
+    next: usize,
+    /// Where the row's text ends, if the field is its last.
+    row_end: Option<usize>,
+}
+
+/// Cuts an unquoted field that starts at `start`; its end is sought from `from` on.
+#[inline]
+fn plain(dialect: &Dialect, text: &[u8], start: usize, from: usize, ended: bool) -> Option<Cut> {
+    let (first, first_of_row) = (dialect.delimiter[0], dialect.row_delimiter[0]);
+    let mut position = from;
+    loop {
+        let Some(found) = memchr2(first, first_of_row, &text[position..]) else {
+            let span = Span { start, end: text.len(), quoted: false, doubled: false };
+            return ended.then_some(Cut { span, next: text.len(), row_end: Some(text.len()) });
+        };
+        let end = position + found;
+        let span = Span { start, end, quoted: false, doubled: false };
+        match dialect.mark(&text[end..], ended) {
+            Mark::Field(length) => return Some(Cut { span, next: end + length, row_end: None }),
+            Mark::Row(length) => {
+                return Some(Cut { span, next: end + length, row_end: Some(end) });
+            }
+            Mark::None => position = end + 1,
+            Mark::Unknown => return None,
+        }
+    }
+}
+
+enum Quoted {
+    Cut(Cut),
+    /// Text follows the closing quote: the row cannot be decoded, but it ends somewhere.
+    Broken(Cut),
+    NeedsMore,
+    Endless,
+}
+
+/// Cuts a quoted field whose opening quote stands at `open`.
+fn quoted(dialect: &Dialect, text: &[u8], open: usize, ended: bool) -> Quoted {
+    let mut doubled = false;
+    let mut position = open + 1;
+    let close = loop {
+        let Some(found) = memchr(b'"', &text[position..]) else {
+            return if ended { Quoted::Endless } else { Quoted::NeedsMore };
+        };
+        let quote = position + found;
+        match text.get(quote + 1) {
+            Some(b'"') => doubled = true,
+            None if !ended => return Quoted::NeedsMore,
+            _ => break quote,
+        }
+        position = quote + 2;
+    };
+    let span = Span { start: open + 1, end: close, quoted: true, doubled };
+    let after = close + 1;
+    let rest = &text[after..];
+    if rest.is_empty() {
+        return Quoted::Cut(Cut { span, next: after, row_end: Some(after) });
+    }
+    match dialect.mark(rest, ended) {
+        Mark::Field(length) => Quoted::Cut(Cut { span, next: after + length, row_end: None }),
+        Mark::Row(length) => Quoted::Cut(Cut { span, next: after + length, row_end: Some(after) }),
+        Mark::Unknown => Quoted::NeedsMore,
+        Mark::None => match plain(dialect, text, open, after, ended) {
+            Some(cut) => Quoted::Broken(cut),
+            None => Quoted::NeedsMore,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dialect(delimiter: &str, row_delimiter: &str, quotes: bool) -> Dialect {
+        Dialect { delimiter: delimiter.into(), row_delimiter: row_delimiter.into(), quotes }
+    }
+
+    /// The rows of text that arrives in these pieces, fields joined by `¦`.
+    fn rows(dialect: &Dialect, pieces: &[&[u8]]) -> Vec<String> {
+        let mut scanner = Scanner::new(dialect.clone());
+        let mut rows = Vec::new();
+        let mut take = |scanner: &mut Scanner| {
+            while let Some(row) = scanner.next_row().expect("every quote is closed") {
+                let mut scratch = Vec::new();
+                let field = |position| {
+                    String::from_utf8_lossy(row.field(position, &mut scratch).text).into_owned()
+                };
+                rows.push((0..row.width()).map(field).collect::<Vec<_>>().join("¦"));
+            }
+        };
+        for piece in pieces {
+            scanner.push(piece).expect("memory");
+            take(&mut scanner);
+        }
+        scanner.end();
+        take(&mut scanner);
+        rows
+    }
+
+    #[test]
+    fn pieces_cut_anywhere_give_the_same_rows() {
+        let texts = [
+            (
+                dialect(",", "\r\n", true),
+                "1,a,\"x\"\"y\n,z\"\r\n2,,\"\"\r\n\"3\",\"\r\n\",b\r\n4,a,b",
+            ),
+            (dialect(",", "\n", true), "1,a\n\"2\",\"\"\"\"\n,\n"),
+            (dialect("||", "|\n", true), "1||a|b||\"||\"|\n2||\"|\n\"||c|\n3||d||e"),
+            (dialect("|", "||", true), "1|a||2|\"b|\"||3|c||"),
+            (dialect("ab", "abc", false), "1aba\"b2aab3abc4ab5abc"),
+            (dialect("\t", "\r\n", false), "1\t\"a\r2\r\n3\t4\r\n"),
+        ];
+        let expected: [&[&str]; 6] = [
+            &["1¦a¦x\"y\n,z", "2¦¦", "3¦\r\n¦b", "4¦a¦b"],
+            &["1¦a", "2¦\"", "¦"],
+            &["1¦a|b¦||", "2¦|\n¦c", "3¦d¦e"],
+            &["1¦a", "2¦b|", "3¦c"],
+            &["1¦a\"b2a¦3", "4¦5"],
+            &["1¦\"a\r2", "3¦4"],
+        ];
+        for ((dialect, text), expected) in texts.iter().zip(expected) {
+            let bytes = text.as_bytes();
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            assert_eq!(rows(dialect, &single), expected, "{text:?} byte by byte");
+            for cut in 0..=bytes.len() {
+                let pieces = [&bytes[..cut], &bytes[cut..]];
+                assert_eq!(rows(dialect, &pieces), expected, "{text:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn peeking_takes_nothing() {
+        let mut scanner = Scanner::new(dialect(",", "\n", true));
+        scanner.push(b"1,2\n3,4\n5").expect("memory");
+        let mut seen = 0;
+        let mut look = |_: &Row<'_>| {
+            seen += 1;
+            ControlFlow::Continue(())
+        };
+        scanner.peek(&mut look).expect("no quotes");
+        assert_eq!(scanner.peek(|_| ControlFlow::Break(())), Ok(()));
+        assert_eq!((seen, scanner.pending()), (2, 9));
+        scanner.push(b",\"").expect("memory");
+        scanner.end();
+        assert_eq!(scanner.peek(|_| ControlFlow::Continue(())), Err(Uncut::EndlessQuote));
+        assert_eq!(scanner.pending(), 11);
+    }
+
+    #[test]
+    fn what_a_row_ends_in() {
+        use Ending::{Plain, QuotedReturn, Return};
+        let endings = |text: &str| {
+            let mut scanner = Scanner::new(dialect(",", "\n", true));
+            scanner.push(text.as_bytes()).expect("memory");
+            scanner.end();
+            let mut endings = Vec::new();
+            while let Some(row) = scanner.next_row().expect("every quote is closed") {
+                endings.push((row.ending(), row.delimited));
+            }
+            endings
+        };
+        let cases = [
+            ("1,a\n", (Plain, true)),
+            ("1,a\r\n", (Return, true)),
+            ("1,a\r", (Return, false)),
+            ("1,\r\n", (Return, true)),
+            ("1,\"a\"\r\n", (QuotedReturn, true)),
+            ("1,\"\"\r\n", (QuotedReturn, true)),
+            ("1,\"a\"\"b\"\r\n", (QuotedReturn, true)),
+            ("1,\"a\r\n\"\n", (Plain, true)),
+            ("1,\"a\"b\"\r\n", (Return, true)),
+            ("\"1\"x,a\r\n", (Return, true)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(endings(text), [expected], "{text:?}");
+        }
+    }
+}

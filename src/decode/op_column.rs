@@ -1,0 +1,122 @@
+//! Whether objects carry DMS's operation, and whether a column named `Op` is it: what is
+//! configured comes first, what the object shows comes second, and where both are silent the
+//! object is refused.
+
+use crate::decode::columns::{Expected, OP};
+use crate::dms::{Operation, Phase, S3Settings};
+use crate::error::{Error, Result};
+use crate::staging::object_context::ObjectContext;
+
+/// What the first values of a column named `Op` are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct OpValues {
+    inserts: bool,
+    changes: bool,
+    others: bool,
+}
+
+impl OpValues {
+    /// Takes in one value; none is NULL.
+    pub(super) fn add(&mut self, value: Option<&[u8]>) {
+        match value.map(Operation::parse) {
+            None => {}
+            Some(Some(Operation::Insert)) => self.inserts = true,
+            Some(Some(Operation::Update | Operation::Delete)) => self.changes = true,
+            Some(None) => self.others = true,
+        }
+    }
+}
+
+/// Whether DMS writes the operation into every object of that phase.
+pub(super) fn is_always_there(phase: &Phase, dms: &S3Settings) -> bool {
+    let is_change = matches!(phase, Phase::Cdc { .. });
+    is_change && !dms.cdc_inserts_only && !dms.cdc_inserts_and_updates
+}
+
+/// Refuses an object of ongoing changes that does not say which they are.
+pub(super) fn check_there(
+    has_operation: bool,
+    phase: &Phase,
+    dms: &S3Settings,
+    subject: &ObjectContext,
+) -> Result<()> {
+    if has_operation || !is_always_there(phase, dms) {
+        return Ok(());
+    }
+    Err(subject
+        .refused(
+            "the object holds ongoing changes without `Op`, which only \
+             `cdc_inserts_only` or `cdc_inserts_and_updates` allow",
+        )
+        .with_remedy(
+            "if the endpoint writes inserts only, set cdc_inserts_only = true in [dms], if inserts \
+             and updates, cdc_inserts_and_updates = true; else the object is none of DMS's: move \
+             it out of staging",
+        ))
+}
+
+/// Finds DMS's operation among the named columns of an object; `values` are those of the first
+/// column, if it can hold text.
+///
+/// # Errors
+/// `SchemaRefused` if the first column is named `Op` and may be the source's as well as DMS's.
+pub(super) fn find(
+    names: &[String],
+    values: Option<OpValues>,
+    expected: &Expected<'_>,
+    phase: &Phase,
+    subject: &ObjectContext,
+) -> Result<Option<usize>> {
+    let (Some((first, rest)), Some(values)) = (names.split_first(), values) else {
+        return Ok(None);
+    };
+    if first != OP {
+        return Ok(None);
+    }
+    if rest.iter().any(|name| name == OP) {
+        return Ok(Some(0));
+    }
+    let dms = expected.dms;
+    let is_stored = expected.table.store.iter().any(|stored| stored == OP);
+    let is_configured = !is_stored && expected.spec(OP).is_some();
+    let is_in_lake = !is_stored && expected.lake_type(OP).is_some();
+    if is_always_there(phase, dms) {
+        return if is_configured { Err(one_for_two(true, subject)) } else { Ok(Some(0)) };
+    }
+    match dms.include_op_for_full_load {
+        Some(true) if is_configured => Err(one_for_two(false, subject)),
+        Some(true) => Ok(Some(0)),
+        Some(false) => Ok(None),
+        None if is_configured || is_in_lake || values.others => Ok(None),
+        // A full load holds inserts only.
+        None if values.changes && matches!(phase, Phase::FullLoad { .. }) => Ok(None),
+        None if values.inserts || values.changes => Ok(Some(0)),
+        None => Err(subject
+            .refused(
+                "the first column is `Op`, and NULL: either it is a column of the source, or \
+                 DMS's operation, of which nothing is left",
+            )
+            .with_remedy(
+                "if it is a column of the source, name it in `columns`; else reload the table in \
+                 DMS",
+            )),
+    }
+}
+
+fn one_for_two(is_change: bool, subject: &ObjectContext) -> Error {
+    let without = if is_change {
+        "if the endpoint writes inserts (and updates) only, set cdc_inserts_only or \
+         cdc_inserts_and_updates = true in [dms]"
+    } else {
+        "if DMS writes none there, set include_op_for_full_load = false in [dms]"
+    };
+    subject
+        .refused(
+            "the object has one column `Op` where two are configured, DMS's and the source's: \
+             either it is DMS's operation and the source's column is gone, or it is the source's \
+             and the rows carry no operation",
+        )
+        .with_remedy(format!(
+            "if the source's column is gone, take `Op` out of `columns`; {without}"
+        ))
+}

@@ -1,0 +1,30 @@
+//! The columns of a Parquet object, from the bytes at its end.
+
+use parquet::schema::types::SchemaDescPtr;
+
+use crate::decode::bounds::Bounds;
+use crate::decode::parquet::footer::footer;
+use crate::decode::parquet::row_groups::Object;
+use crate::error::Result;
+use crate::staging::StagedObject;
+use crate::staging::fetch::ObjectBytes;
+use crate::staging::object_context::ObjectContext;
+use crate::storage::Location;
+
+/// The columns that a Parquet object describes; `table` is for messages.
+///
+/// # Errors
+/// `MalformedObject` if it has no footer or one beyond all bounds; `SchemaRefused` if columns are
+/// nested or there are too many; `Unavailable` if it cannot be read.
+pub(crate) async fn parquet_schema(
+    staging: &Location,
+    table: &str,
+    object: &StagedObject,
+) -> Result<SchemaDescPtr> {
+    let subject =
+        ObjectContext::new(table.to_owned(), object, staging.kind().shown(&object.location));
+    let bytes = ObjectBytes::new(staging.store(), staging.kind(), object, None, subject.clone());
+    let object = Object::Store(Box::new(bytes));
+    let metadata = footer(&object, Bounds::of_budget(0), &subject).await?;
+    Ok(metadata.file_metadata().schema_descr_ptr())
+}

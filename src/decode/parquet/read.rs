@@ -1,0 +1,222 @@
+//! Decoding Parquet objects.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::nullif;
+use arrow::datatypes::{DataType, Schema};
+use arrow::record_batch::RecordBatch;
+
+use crate::decode::DecodedBatch;
+use crate::decode::batch::{Decoded, Findings, NULL_IN_KEY, NULL_IN_REQUIRED};
+use crate::decode::bounds::ReadBounds;
+use crate::decode::columns::{Expected, Fields, Output, Plan, Role, refused_type};
+use crate::decode::flaw::Flaw;
+use crate::decode::op_column::{self, OpValues, check_there};
+use crate::decode::parquet::content::row_as_json;
+use crate::decode::parquet::rows::ParquetRows;
+use crate::decode::rules::RowRules;
+use crate::decode::sequence::SequenceTrack;
+use crate::decode::values::cast;
+use crate::decode::values::faults::Faults;
+use crate::dms::{Operation, Phase};
+use crate::error::{Error, Result};
+use crate::staging::fetch::ObjectBytes;
+use crate::staging::object_context::ObjectContext;
+
+/// A Parquet object that has rows.
+pub(in crate::decode) struct ParquetReader {
+    stream: ParquetRows,
+    /// A batch that was looked at to find out what the fields are.
+    waiting: Option<RecordBatch>,
+    /// The annotated types of the fields.
+    physical: Vec<DataType>,
+    plan: Plan,
+    rules: RowRules,
+    sequence: SequenceTrack,
+    subject: ObjectContext,
+    /// Rows of the object that have been passed.
+    passed: u64,
+}
+
+impl ParquetReader {
+    /// Opens an object and finds out what its fields are; none if it has no rows.
+    pub(in crate::decode) async fn open(
+        bytes: &ObjectBytes,
+        expected: &Expected<'_>,
+        phase: &Phase,
+        passage: ReadBounds,
+    ) -> Result<Option<Self>> {
+        let subject = bytes.subject.clone();
+        let Some((mut stream, schema)) = ParquetRows::open(bytes, passage).await? else {
+            return Ok(None);
+        };
+        let waiting = stream.next().await?;
+        let fields = fields(&schema, waiting.as_ref(), expected, phase, &subject)?;
+        check_there(fields.operation.is_some(), phase, expected.dms, &subject)?;
+        let rules = RowRules::new(expected.table, phase);
+        let plan = Plan::new(&fields, expected, false, &subject)?;
+        let physical = fields.physical;
+        check_types(&plan, &physical, &subject)?;
+        let sequence = SequenceTrack::default();
+        let passed = passage.skip_rows;
+        Ok(Some(Self { stream, waiting, physical, plan, rules, sequence, subject, passed }))
+    }
+
+    pub(in crate::decode) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub(in crate::decode) fn sequence(&self) -> &SequenceTrack {
+        &self.sequence
+    }
+
+    /// The next rows; none at the end.
+    pub(in crate::decode) async fn next(&mut self) -> Result<Option<DecodedBatch>> {
+        if let Some(batch) = self.waiting.take() {
+            return self.decode(&batch).map(Some);
+        }
+        match self.stream.next().await? {
+            Some(batch) => self.decode(&batch).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn decode(&mut self, batch: &RecordBatch) -> Result<DecodedBatch> {
+        let first_row = self.passed + 1;
+        self.passed += batch.num_rows() as u64;
+        let rows: Vec<u64> = (first_row..=self.passed).collect();
+        self.follow_sequence(batch, &rows)?;
+        let mut findings = Findings::default();
+        let operations = self.operations(batch, &mut findings);
+        let is_delete: BooleanArray =
+            operations.iter().map(|code| Some(*code == Operation::Delete.code())).collect();
+        let deletes = (is_delete.true_count() > 0).then_some(&is_delete);
+        let mut outputs = Vec::with_capacity(self.plan.outputs.len());
+        for output in &self.plan.outputs {
+            outputs.push(self.column(batch, output, &is_delete, deletes, &mut findings)?);
+        }
+        let content = |position| row_as_json(batch, &self.physical, position);
+        let bad_rows = findings.bad_rows(&rows, content);
+        let decoded = Decoded { operations, rows, outputs, unset: Vec::new() };
+        decoded.without(bad_rows, &self.plan, &self.sequence)
+    }
+
+    /// The codes of the rows' operations; bad ones are noted.
+    fn operations(&self, batch: &RecordBatch, findings: &mut Findings) -> Vec<u8> {
+        let Some(field) = self.plan.operation else {
+            return vec![Operation::Insert.code(); batch.num_rows()];
+        };
+        let texts = batch.column(field).as_binary::<i32>();
+        let code = |(position, text): (usize, Option<&[u8]>)| {
+            match self.rules.operation(Some(text.unwrap_or_default())) {
+                Ok(operation) => operation.code(),
+                Err(flaw) => {
+                    findings.add(position, || flaw);
+                    // Nothing more is checked about the row.
+                    Operation::Delete.code()
+                }
+            }
+        };
+        texts.iter().enumerate().map(code).collect()
+    }
+
+    /// One column of the batch in the lake's type; what is wrong with its rows is noted.
+    fn column(
+        &self,
+        batch: &RecordBatch,
+        output: &Output,
+        is_delete: &BooleanArray,
+        deletes: Option<&BooleanArray>,
+        findings: &mut Findings,
+    ) -> Result<ArrayRef> {
+        let source = output.source.as_str();
+        let physical = &self.physical[output.field];
+        let mut input = Arc::clone(batch.column(output.field));
+        if matches!(output.role, Role::Value { .. } | Role::Added)
+            && let Some(deletes) = deletes
+        {
+            input = nullif(&input, deletes)?;
+        }
+        if matches!(output.role, Role::Added | Role::Before) && *physical == DataType::Utf8 {
+            input = without_empty(&input)?;
+        }
+        if output.role == (Role::Value { nullable: false }) && input.null_count() > 0 {
+            for position in nulls(&input).filter(|position| !is_delete.value(*position)) {
+                findings.add(position, || Flaw::of(source, NULL_IN_REQUIRED));
+            }
+        }
+        let mut faults = Faults::new();
+        let column = cast::read(&input, physical, &output.reading, &mut faults)?;
+        for (position, fault) in faults {
+            findings.add(position, || Flaw::of_value(output, fault));
+        }
+        if output.role == Role::Key && column.null_count() > 0 {
+            for position in nulls(&column) {
+                findings.add(position, || Flaw::of(source, NULL_IN_KEY));
+            }
+        }
+        Ok(column)
+    }
+
+    fn follow_sequence(&mut self, batch: &RecordBatch, rows: &[u64]) -> Result<()> {
+        let Some(field) = self.plan.sequence else { return Ok(()) };
+        for (text, row) in batch.column(field).as_binary::<i32>().iter().zip(rows) {
+            self.sequence.follow(text.unwrap_or_default(), *row, &self.subject)?;
+        }
+        Ok(())
+    }
+}
+
+/// The fields of the object.
+fn fields(
+    schema: &Schema,
+    first: Option<&RecordBatch>,
+    expected: &Expected<'_>,
+    phase: &Phase,
+    subject: &ObjectContext,
+) -> Result<Fields> {
+    let physical: Vec<DataType> =
+        schema.fields().iter().map(|field| field.data_type().clone()).collect();
+    let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    let is_text = physical.first() == Some(&DataType::Utf8);
+    let values = first.filter(|_| is_text).map(|batch| {
+        let mut values = OpValues::default();
+        batch.column(0).as_binary::<i32>().iter().for_each(|value| values.add(value));
+        values
+    });
+    let operation = op_column::find(&names, values, expected, phase, subject)?;
+    Ok(Fields { names, physical, operation })
+}
+
+fn check_types(plan: &Plan, physical: &[DataType], subject: &ObjectContext) -> Result<()> {
+    for output in &plan.outputs {
+        let physical = &physical[output.field];
+        if !cast::is_readable(output.reading.domain, physical) {
+            let from = format!("Parquet's {physical} as {}", output.reading.label);
+            return Err(refused_type(subject, &output.source, &from, output.reading.target));
+        }
+    }
+    match plan.sequence.map(|field| &physical[field]) {
+        None | Some(DataType::Utf8 | DataType::Binary) => Ok(()),
+        Some(other) => Err(refused_sequence(subject, other)),
+    }
+}
+
+fn refused_sequence(subject: &ObjectContext, physical: &DataType) -> Error {
+    subject.refused(format!("the change sequence is {physical} where text is expected"))
+}
+
+fn without_empty(input: &ArrayRef) -> Result<ArrayRef> {
+    let texts = input.as_binary::<i32>();
+    if texts.iter().flatten().all(|text| !text.is_empty()) {
+        return Ok(Arc::clone(input));
+    }
+    let is_empty: BooleanArray =
+        texts.iter().map(|text| Some(text.is_some_and(<[u8]>::is_empty))).collect();
+    Ok(nullif(input, &is_empty)?)
+}
+
+fn nulls(array: &ArrayRef) -> impl Iterator<Item = usize> {
+    (0..array.len()).filter(|position| array.is_null(*position))
+}

@@ -1,0 +1,241 @@
+//! Reading objects ahead of their turn: several are fetched and decoded at once, each on a task
+//! of its own, and handed out in order.
+//!
+//! What an object means depends on the table's columns after the objects before it. So a task
+//! takes the columns known when it starts, and starts anew where an object before it turns out
+//! to bring more.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use datafusion::common::runtime::SpawnedTask;
+
+use crate::config::TableSpec;
+use crate::decode::bounds::Bounds;
+use crate::decode::open::open_content;
+use crate::decode::{DecodeContext, DecodedBatch, ObjectReader};
+use crate::dms::S3Settings;
+use crate::error::Result;
+use crate::memory::memory_size;
+use crate::schema::evolve::extended;
+use crate::schema::{Column, TableSchema};
+use crate::staging::{Identify, Identity, StagedObject};
+use crate::storage::Location;
+
+/// Rows of one decoded batch: a row group of DMS, which has 10,024 rows, in one piece.
+const BATCH_ROWS: usize = 16 * 1024;
+/// Bytes of one decoded batch at most, and its share of the memory budget.
+const BATCH_BYTES: usize = 16 << 20;
+const BATCH_SHARE: usize = 8;
+/// The share of the memory budget that objects read ahead may take together.
+const AHEAD_SHARE: usize = 4;
+/// Objects read ahead at once: enough to keep all cores busy and to hide a store's latency.
+const AHEAD_OBJECTS: usize = 16;
+/// An object's charge before it is decoded, in times its staged bytes, and at least: as much as
+/// is read of it ahead of its turn.
+const EXPANSION: usize = 8;
+const LEAST_CHARGE: usize = 64 << 10;
+
+/// How the objects of one table are read, whichever they are.
+#[derive(Clone, Debug)]
+pub struct ReadSettings {
+    /// The table's settings.
+    pub table: TableSpec,
+    /// The endpoint's settings.
+    pub dms: S3Settings,
+    /// Where the objects are.
+    pub staging: Location,
+    /// Bytes of decoded rows that may be in memory at once.
+    pub memory_budget: usize,
+}
+
+/// Opens pending objects in order, and reads ahead within a share of the memory budget. With a
+/// small budget it reads one object at a time.
+#[derive(Debug)]
+pub struct ReadAhead {
+    settings: Arc<ReadSettings>,
+    /// The table's columns after every object that was handed out.
+    schema: Arc<TableSchema>,
+    queue: VecDeque<Turn>,
+    /// The objects before the queue's.
+    started: VecDeque<Started>,
+}
+
+/// An object that waits for its turn, and how many of its first rows are passed over.
+#[derive(Clone, Debug)]
+struct Turn {
+    object: StagedObject,
+    skip_rows: u64,
+}
+
+#[derive(Debug)]
+struct Started {
+    turn: Turn,
+    charge: usize,
+    task: SpawnedTask<Result<OpenObject>>,
+}
+
+impl ReadAhead {
+    /// Reads `objects` in this order, the first one without its first `skip_rows` rows.
+    #[must_use]
+    pub fn new(
+        settings: ReadSettings,
+        objects: Vec<StagedObject>,
+        skip_rows: u64,
+        schema: TableSchema,
+    ) -> Self {
+        let mut queue: VecDeque<Turn> =
+            objects.into_iter().map(|object| Turn { object, skip_rows: 0 }).collect();
+        if let Some(first) = queue.front_mut() {
+            first.skip_rows = skip_rows;
+        }
+        let (settings, schema) = (Arc::new(settings), Arc::new(schema));
+        Self { settings, schema, queue, started: VecDeque::new() }
+    }
+
+    /// The table's columns after every object that was handed out.
+    #[must_use]
+    pub fn schema(&self) -> &TableSchema {
+        &self.schema
+    }
+
+    /// Bytes that the objects read ahead may take by now.
+    #[must_use]
+    pub fn charged(&self) -> usize {
+        self.started.iter().map(|started| started.charge).sum()
+    }
+
+    /// The next object; none at the end. Its columns are the table's from now on.
+    ///
+    /// # Errors
+    /// As of [`crate::decode::open()`], each in its object's turn.
+    pub async fn next(&mut self) -> Result<Option<OpenObject>> {
+        self.read_ahead();
+        let opened = if let Some(started) = self.started.pop_front() {
+            match started.task.join_unwind().await? {
+                Ok(opened) => opened,
+                // What is read ahead has narrower bounds; and whatever else it met is told in turn.
+                Err(_) => self.read_in_turn(started.turn).await?,
+            }
+        } else {
+            let Some(turn) = self.queue.pop_front() else { return Ok(None) };
+            self.read_in_turn(turn).await?
+        };
+        if let Some(wider) = extended(&self.schema, &opened.columns) {
+            self.schema = Arc::new(wider);
+            for started in self.started.drain(..).rev() {
+                self.queue.push_front(started.turn);
+            }
+        }
+        self.read_ahead();
+        Ok(Some(opened))
+    }
+
+    async fn read_in_turn(&self, turn: Turn) -> Result<OpenObject> {
+        turn.read(Arc::clone(&self.settings), Arc::clone(&self.schema), 0).await
+    }
+
+    /// Starts as many of the next objects as may be read ahead. There is no sense in it while the
+    /// table has no columns, which the next object brings.
+    fn read_ahead(&mut self) {
+        let room = self.settings.memory_budget / AHEAD_SHARE;
+        let mut charged = self.charged();
+        while !self.schema.columns().is_empty() && self.started.len() < AHEAD_OBJECTS {
+            let Some(turn) = self.queue.front() else { return };
+            let size = usize::try_from(turn.object.size).unwrap_or(usize::MAX);
+            let charge = size.saturating_mul(EXPANSION).max(LEAST_CHARGE);
+            if charge > room.saturating_sub(charged) {
+                return;
+            }
+            charged += charge;
+            let turn = self.queue.pop_front().expect("it was looked at");
+            let read =
+                turn.clone().read(Arc::clone(&self.settings), Arc::clone(&self.schema), charge);
+            self.started.push_back(Started { turn, charge, task: SpawnedTask::spawn(read) });
+        }
+    }
+}
+
+impl Turn {
+    /// Opens the object, and decodes of it what takes about so many bytes.
+    async fn read(
+        self,
+        settings: Arc<ReadSettings>,
+        schema: Arc<TableSchema>,
+        ahead: usize,
+    ) -> Result<OpenObject> {
+        let Self { object, skip_rows } = self;
+        let identified = Identify::at(&settings.staging).identity_and_content(&object).await?;
+        let (identity, whole) = identified;
+        let context = DecodeContext {
+            table: &settings.table,
+            dms: &settings.dms,
+            lake: (!schema.columns().is_empty()).then_some(&schema),
+            store: settings.staging.store(),
+            kind: settings.staging.kind(),
+            batch_rows: BATCH_ROWS,
+            batch_bytes: (settings.memory_budget / BATCH_SHARE).min(BATCH_BYTES),
+            memory_budget: settings.memory_budget,
+        };
+        let bounds = match ahead {
+            0 => Bounds::of_budget(settings.memory_budget),
+            charge => Bounds::ahead(charge),
+        };
+        let reader = open_content(&context, &object, skip_rows, whole, bounds).await?;
+        let columns = reader.columns().to_vec();
+        let (decoded, rest) = (VecDeque::new(), Rest::Unread(reader));
+        let mut opened = OpenObject { object, identity, skip_rows, columns, decoded, rest };
+        let mut bytes = 0;
+        while bytes < ahead
+            && let Rest::Unread(reader) = &mut opened.rest
+        {
+            if let Some(batch) = reader.next().await? {
+                bytes += memory_size(&batch.changes);
+                opened.decoded.push_back(batch);
+            } else {
+                opened.rest = Rest::End;
+            }
+        }
+        Ok(opened)
+    }
+}
+
+/// An object in its turn: what is decoded of it already, and how to read on.
+#[derive(Debug)]
+pub struct OpenObject {
+    /// Which one.
+    pub object: StagedObject,
+    /// What it is beyond its name.
+    pub identity: Identity,
+    /// Rows that were passed over.
+    pub skip_rows: u64,
+    columns: Vec<Column>,
+    decoded: VecDeque<DecodedBatch>,
+    rest: Rest,
+}
+
+#[derive(Debug)]
+enum Rest {
+    Unread(ObjectReader),
+    End,
+}
+
+impl OpenObject {
+    /// The next rows, bad ones included; none at the object's end.
+    ///
+    /// # Errors
+    /// As of [`ObjectReader::next`], after the rows before it.
+    pub async fn next(&mut self) -> Result<Option<DecodedBatch>> {
+        if let Some(batch) = self.decoded.pop_front() {
+            return Ok(Some(batch));
+        }
+        match std::mem::replace(&mut self.rest, Rest::End) {
+            Rest::Unread(mut reader) => {
+                let batch = reader.next().await?;
+                self.rest = Rest::Unread(reader);
+                Ok(batch)
+            }
+            Rest::End => Ok(None),
+        }
+    }
+}

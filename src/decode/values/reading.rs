@@ -1,0 +1,209 @@
+//! How the values of one column are read: MySQL's type where it is configured, else the lake's,
+//! else the object's own.
+
+use std::fmt;
+
+use arrow::datatypes::DataType;
+
+use crate::config::ColumnSpec;
+use crate::dms::MySqlType;
+use crate::schema::ColumnType;
+use crate::schema::evolve::{fits, natural};
+
+/// The set of values of a column, as MySQL means it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::decode) enum Domain {
+    /// A signed or unsigned integer in a range that `i64` holds.
+    Integer { min: i64, max: i64 },
+    /// 0, and 1901 to 2155.
+    Year,
+    /// `bigint unsigned`
+    UnsignedLong,
+    /// An exact decimal of at most 38 digits.
+    Decimal { precision: u8, scale: u8 },
+    /// A finite floating-point number.
+    Double,
+    /// True or false.
+    Boolean,
+    /// `bit(2)` to `bit(63)`; `hex` where its text is hexadecimal even without letters.
+    Bit { width: u8, hex: bool },
+    /// A day of the years 1 to 9999; a zero date, any of the year 0 too, is NULL.
+    Date,
+    /// An instant of the years 1 to 9999; a zero date, any of the year 0 too, is NULL.
+    Timestamp,
+    /// UTF-8 text; with `padded`, one trailing space is the endpoint's padding character.
+    Text { padded: bool },
+    /// Bytes; `hex` where Parquet's bytes are hexadecimal text. In CSV they always are.
+    Bytes { hex: bool },
+}
+
+/// How the values of one column are read, and what they become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::decode) struct Reading {
+    /// Which values there are.
+    pub(in crate::decode) domain: Domain,
+    /// The lake's type; every value of the domain fits into it.
+    pub(in crate::decode) target: ColumnType,
+    /// The type's name in messages.
+    pub(in crate::decode) label: String,
+    /// Whether `boolean = true` makes it boolean.
+    pub(in crate::decode) switched: bool,
+}
+
+/// Why a column cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::decode) enum Refusal {
+    /// Nothing tells its type.
+    Untyped,
+    /// It asks for a type that does not fit into the lake's.
+    Unfit { from: String, to: ColumnType },
+}
+
+impl Reading {
+    /// Text as it is.
+    pub(in crate::decode) fn text() -> Self {
+        Self::of_type(ColumnType::String, ColumnType::String)
+    }
+
+    /// An instant.
+    pub(in crate::decode) fn timestamp() -> Self {
+        Self::of_type(ColumnType::Timestamp, ColumnType::Timestamp)
+    }
+
+    /// How to read a column that is configured as `spec`, stands in the lake as `lake` and in
+    /// the object (if that is Parquet) as `physical`.
+    pub(in crate::decode) fn resolve(
+        spec: Option<&ColumnSpec>,
+        lake: Option<ColumnType>,
+        physical: Option<&DataType>,
+        padded: bool,
+    ) -> Result<Self, Refusal> {
+        let mut reading = if let Some(spec) = spec {
+            let asked =
+                if spec.boolean { ColumnType::Boolean } else { spec.mysql_type.column_type() };
+            let label = Label(spec.mysql_type).to_string();
+            let target = lake.unwrap_or(asked);
+            if !fits(asked, target) {
+                return Err(Refusal::Unfit { from: format!("{asked} (of {label})"), to: target });
+            }
+            Self { domain: Domain::of_spec(spec), target, label, switched: spec.boolean }
+        } else if let Some(physical) = physical {
+            let asked = natural(physical).ok_or(Refusal::Untyped)?;
+            match lake {
+                // DMS writes booleans as text where it is not certain of the type.
+                Some(ColumnType::Boolean) if asked == ColumnType::String => {
+                    Self::of_type(ColumnType::Boolean, ColumnType::Boolean)
+                }
+                Some(lake) if !fits(asked, lake) => {
+                    return Err(Refusal::Unfit { from: asked.to_string(), to: lake });
+                }
+                lake => Self::of_type(asked, lake.unwrap_or(asked)),
+            }
+        } else {
+            let lake = lake.ok_or(Refusal::Untyped)?;
+            Self::of_type(lake, lake)
+        };
+        if let Domain::Text { padded: strips } = &mut reading.domain {
+            *strips = padded;
+        }
+        Ok(reading)
+    }
+
+    fn of_type(asked: ColumnType, target: ColumnType) -> Self {
+        let label = asked.to_string();
+        Self { domain: Domain::of_type(asked), target, label, switched: false }
+    }
+}
+
+impl Domain {
+    /// The values of a configured column.
+    fn of_spec(spec: &ColumnSpec) -> Self {
+        let integer = |min, max| Self::Integer { min, max };
+        match spec.mysql_type {
+            MySqlType::TinyInt { .. } | MySqlType::Bit { width: 1 }
+                if spec.boolean || spec.mysql_type == (MySqlType::Bit { width: 1 }) =>
+            {
+                Self::Boolean
+            }
+            MySqlType::TinyInt { unsigned: false } => integer(i8::MIN.into(), i8::MAX.into()),
+            MySqlType::TinyInt { unsigned: true } => integer(0, u8::MAX.into()),
+            MySqlType::SmallInt { unsigned: false } => integer(i16::MIN.into(), i16::MAX.into()),
+            MySqlType::SmallInt { unsigned: true } => integer(0, u16::MAX.into()),
+            MySqlType::MediumInt { unsigned: false } => integer(-(1 << 23), (1 << 23) - 1),
+            MySqlType::MediumInt { unsigned: true } => integer(0, (1 << 24) - 1),
+            MySqlType::Int { unsigned: false } => integer(i32::MIN.into(), i32::MAX.into()),
+            MySqlType::Int { unsigned: true } => integer(0, u32::MAX.into()),
+            MySqlType::BigInt { unsigned: false } => integer(i64::MIN, i64::MAX),
+            MySqlType::BigInt { unsigned: true } => Self::UnsignedLong,
+            MySqlType::Decimal { precision, scale } if precision <= 38 => {
+                Self::Decimal { precision, scale }
+            }
+            MySqlType::Decimal { .. } | MySqlType::Time | MySqlType::Text => {
+                Self::Text { padded: false }
+            }
+            MySqlType::Float | MySqlType::Double => Self::Double,
+            MySqlType::Bit { width: 64.. } | MySqlType::Bytes => Self::Bytes { hex: spec.hex },
+            MySqlType::Bit { width } => Self::Bit { width, hex: spec.hex },
+            MySqlType::Date => Self::Date,
+            MySqlType::DateTime | MySqlType::Timestamp => Self::Timestamp,
+            MySqlType::Year => Self::Year,
+        }
+    }
+
+    /// The values of a lake column.
+    fn of_type(column_type: ColumnType) -> Self {
+        match column_type {
+            ColumnType::Byte => Self::Integer { min: i8::MIN.into(), max: i8::MAX.into() },
+            ColumnType::Short => Self::Integer { min: i16::MIN.into(), max: i16::MAX.into() },
+            ColumnType::Int => Self::Integer { min: i32::MIN.into(), max: i32::MAX.into() },
+            ColumnType::Long => Self::Integer { min: i64::MIN, max: i64::MAX },
+            ColumnType::Decimal { precision, scale } => Self::Decimal { precision, scale },
+            ColumnType::Double => Self::Double,
+            ColumnType::Boolean => Self::Boolean,
+            ColumnType::Date => Self::Date,
+            ColumnType::Timestamp => Self::Timestamp,
+            ColumnType::String => Self::Text { padded: false },
+            ColumnType::Binary => Self::Bytes { hex: false },
+        }
+    }
+
+    /// The digits after the point of a whole-number or decimal domain.
+    pub(in crate::decode) fn scale(self) -> u8 {
+        if let Self::Decimal { scale, .. } = self { scale } else { 0 }
+    }
+}
+
+/// Whether an integer is a MySQL year.
+pub(in crate::decode) fn is_year(value: i64) -> bool {
+    value == 0 || (1901..=2155).contains(&value)
+}
+
+/// A MySQL type's name in messages.
+struct Label(MySqlType);
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, unsigned) = match self.0 {
+            MySqlType::TinyInt { unsigned } => ("tinyint", unsigned),
+            MySqlType::SmallInt { unsigned } => ("smallint", unsigned),
+            MySqlType::MediumInt { unsigned } => ("mediumint", unsigned),
+            MySqlType::Int { unsigned } => ("int", unsigned),
+            MySqlType::BigInt { unsigned } => ("bigint", unsigned),
+            MySqlType::Decimal { precision, scale } => {
+                return write!(f, "decimal({precision},{scale})");
+            }
+            MySqlType::Float => ("float", false),
+            MySqlType::Double => ("double", false),
+            MySqlType::Bit { width } => return write!(f, "bit({width})"),
+            MySqlType::Date => ("date", false),
+            MySqlType::DateTime => ("datetime", false),
+            MySqlType::Timestamp => ("timestamp", false),
+            MySqlType::Time => ("time", false),
+            MySqlType::Year => ("year", false),
+            MySqlType::Text => ("text", false),
+            MySqlType::Bytes => ("binary", false),
+        };
+        f.write_str(name)?;
+        if unsigned { f.write_str(" unsigned") } else { Ok(()) }
+    }
+}

@@ -1,0 +1,46 @@
+//! The data files of a Delta table: reading them, writing them, and putting one in the place of
+//! another. What is read or written, and why, is for `merge` and `maintenance` to say.
+//!
+//! Writing makes row groups that the next merge can rule out, skip or copy one by one, and
+//! statistics in the log that are exact. Footers and bloom filters that were read are kept.
+
+mod append;
+pub(crate) mod bytes;
+mod cache;
+pub(crate) mod damage;
+mod data_file;
+mod dictionary;
+mod encode;
+pub(crate) mod external_sort;
+pub(crate) mod filters;
+pub(crate) mod footers;
+mod layout;
+mod live_rows;
+mod partition_key;
+mod partition_values;
+mod properties;
+mod removal;
+mod rewrite;
+mod selected;
+mod snapshot_files;
+mod sort;
+mod statistics;
+mod touched;
+pub(crate) mod typed;
+pub(crate) mod vectors;
+mod writer;
+
+pub(crate) use append::append;
+pub use layout::FileLayout;
+pub(crate) use live_rows::{live_rows, rows_without};
+pub(crate) use partition_key::{PartitionKey, divide};
+pub(crate) use partition_values::PartitionValues;
+pub(crate) use properties::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
+pub(crate) use removal::removal;
+pub use rewrite::{Rewritten, rewrite};
+pub(crate) use selected::{Selected, column_batches, in_memory};
+pub use snapshot_files::SnapshotFiles;
+pub(crate) use sort::in_key_order;
+pub(crate) use statistics::has_bounds;
+pub use touched::{Match, TouchedFile};
+pub use writer::DataFileWriter;

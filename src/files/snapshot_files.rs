@@ -1,0 +1,70 @@
+//! The data files of one snapshot, as whoever reads or writes them needs to know the snapshot.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use deltalake::DeltaTable;
+use deltalake::kernel::Add;
+use deltalake::logstore::{LogStoreRef, ObjectStoreRef};
+use parquet::file::metadata::ParquetMetaData;
+
+use crate::error::Result;
+use crate::files::footers::Footers;
+use crate::files::vectors;
+
+/// The data files of one snapshot: where they are, which columns they have, and what was read of
+/// them already. Clones share what was read.
+#[derive(Clone, Debug)]
+pub struct SnapshotFiles {
+    delta: DeltaTable,
+    schema: SchemaRef,
+    footers: Arc<Footers>,
+}
+
+impl SnapshotFiles {
+    /// Those of a snapshot with these columns.
+    pub(crate) fn new(delta: DeltaTable, schema: SchemaRef, footers: Arc<Footers>) -> Self {
+        Self { delta, schema, footers }
+    }
+
+    /// The snapshot.
+    pub(crate) fn delta(&self) -> &DeltaTable {
+        &self.delta
+    }
+
+    /// The table's columns, in order.
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The store at the table's root.
+    pub(crate) fn store(&self) -> ObjectStoreRef {
+        self.log_store().object_store(None)
+    }
+
+    /// The table's log.
+    pub(crate) fn log_store(&self) -> LogStoreRef {
+        self.delta.log_store()
+    }
+
+    /// What was read of the files.
+    pub(crate) fn footers(&self) -> &Arc<Footers> {
+        &self.footers
+    }
+
+    /// The footer of a data file.
+    ///
+    /// # Errors
+    /// As [`Footers::of`].
+    pub(crate) async fn footer(&self, add: &Add) -> Result<Arc<ParquetMetaData>> {
+        self.footers.of(&self.store(), add).await
+    }
+
+    /// The physical rows of a file that are masked, rising.
+    ///
+    /// # Errors
+    /// As [`vectors::masked`].
+    pub(crate) async fn masked(&self, add: &Add) -> Result<Vec<u64>> {
+        vectors::masked(&self.log_store(), self.delta.table_url(), add).await
+    }
+}

@@ -1,0 +1,105 @@
+//! Deletion vectors: which rows of a file are masked, and masking more of them.
+
+use buoyant_kernel::actions::deletion_vector::DeletionVectorDescriptor as KernelDescriptor;
+use buoyant_kernel::actions::deletion_vector_writer::{
+    KernelDeletionVector, StreamingDeletionVectorWriter,
+};
+use deltalake::kernel::{Add, DeletionVectorDescriptor, StorageType};
+use deltalake::logstore::LogStoreRef;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+use serde_json::{Map, Value};
+use url::Url;
+use uuid::Uuid;
+
+use crate::error::{Error, ErrorKind, Result, is_missing};
+use crate::files::damage::{blamed, damaged};
+use crate::files::touched::TouchedFile;
+
+/// The physical rows of a file that are masked already, rising.
+///
+/// # Errors
+/// `Unavailable` if the vector cannot be read, `TableCorrupt` if it is none.
+pub(crate) async fn masked(log_store: &LogStoreRef, root: &Url, add: &Add) -> Result<Vec<u64>> {
+    let Some(vector) = add.deletion_vector.clone() else { return Ok(Vec::new()) };
+    let unreadable = |error: buoyant_kernel::Error| {
+        let error = if is_missing(&error) {
+            damaged("the file of a deletion vector is missing").because(error)
+        } else {
+            blamed(Error::from(error))
+        };
+        error.with("file", &add.path)
+    };
+    let vector = KernelDescriptor::try_from(vector).map_err(unreadable)?;
+    let storage = log_store.engine(None).storage_handler();
+    let root = root.clone();
+    let rows = tokio::task::spawn_blocking(move || vector.read(storage, &root)).await?;
+    Ok(rows.map_err(unreadable)?.into_iter().collect())
+}
+
+/// Masks the changed rows of these files: writes all vectors into one file at the table's root
+/// and gives, file by file, the entry that takes its place, none if no row of it is left.
+///
+/// # Errors
+/// `Unavailable` if the lake does not take the vectors.
+pub(crate) async fn mask(
+    log_store: &LogStoreRef,
+    files: &[TouchedFile],
+    id: Uuid,
+) -> Result<Vec<Option<Add>>> {
+    let mut bytes = Vec::new();
+    let mut writer = StreamingDeletionVectorWriter::new(&mut bytes);
+    let mut masked = Vec::with_capacity(files.len());
+    for file in files {
+        if file.dead_rows() == file.rows() {
+            masked.push(None);
+            continue;
+        }
+        let mut vector = KernelDeletionVector::new();
+        vector.add_deleted_row_indexes(file.masked.iter());
+        vector.add_deleted_row_indexes(file.matches.iter().map(|found| found.position));
+        let written = writer.write_deletion_vector(vector).map_err(unwritten)?;
+        let vector = DeletionVectorDescriptor {
+            storage_type: StorageType::UuidRelativePath,
+            path_or_inline_dv: z85::encode(id.as_bytes()),
+            offset: Some(written.offset),
+            size_in_bytes: written.size_in_bytes,
+            cardinality: written.cardinality,
+        };
+        masked.push(Some(Add {
+            data_change: true,
+            stats: file.add.stats.as_deref().map(wide_bounds).transpose()?,
+            deletion_vector: Some(vector),
+            ..file.add.clone()
+        }));
+    }
+    writer.finalize().map_err(unwritten)?;
+    if masked.iter().any(Option::is_some) {
+        let path = Path::from(format!("deletion_vector_{id}.bin"));
+        log_store.object_store(None).put(&path, PutPayload::from(bytes)).await?;
+    }
+    Ok(masked)
+}
+
+fn unwritten(error: buoyant_kernel::Error) -> Error {
+    Error::new(ErrorKind::Internal, "a deletion vector cannot be written").because(error)
+}
+
+/// Statistics of the whole file, whose bounds may be wide for the rows that are left. Numbers
+/// stay as they are written: a decimal has more digits than a double.
+fn wide_bounds(stats: &str) -> Result<String> {
+    const TIGHT: &str = r#""tightBounds":true"#;
+    const WIDE: &str = r#""tightBounds":false"#;
+    let mut parsed: Map<String, Value> = serde_json::from_str(stats).map_err(|error| {
+        Error::new(ErrorKind::TableCorrupt, "the statistics of a file are no JSON").because(error)
+    })?;
+    match parsed.get("tightBounds") {
+        None => Ok(stats.replacen('{', &format!("{{{WIDE},"), 1)),
+        Some(Value::Bool(false)) => Ok(stats.to_owned()),
+        Some(_) if stats.matches(TIGHT).count() == 1 => Ok(stats.replace(TIGHT, WIDE)),
+        Some(_) => {
+            parsed.insert("tightBounds".to_owned(), Value::Bool(false));
+            Ok(Value::Object(parsed).to_string())
+        }
+    }
+}
