@@ -13,20 +13,18 @@ use arrow::array::{
 };
 use arrow::datatypes::{Int64Type, Schema};
 use chrono::{DateTime, Utc};
-use deltalake::DeltaTable;
-use deltalake::operations::create::CreateBuilder;
 
 use crate::change::NetChanges;
 use crate::clock::Clock;
 use crate::config::TableName;
 use crate::decode::BadRow;
 use crate::error::Result;
-use crate::merge::{self, CommitOutcome};
+use crate::merge;
 use crate::progress::Mark;
 use crate::schema::{Column, ColumnType, TableSchema};
 use crate::staging::StagedObject;
 use crate::storage::Location;
-use crate::table::{LakeTable, log_store, to_delta, unknown_outcome};
+use crate::table::{self, LakeTable, Transaction, log_store};
 
 /// The bad rows among consecutive rows of an object.
 #[derive(Clone, Debug)]
@@ -68,7 +66,7 @@ type Reasons = Vec<(String, i64, String)>;
 /// `Unavailable` or `Conflict` if the quarantine cannot be written; the slice is then redone.
 pub async fn set_aside(
     location: &Location,
-    table: &TableName,
+    source: &TableName,
     aside: &[SetAside<'_>],
     clock: &Arc<dyn Clock>,
 ) -> Result<()> {
@@ -77,11 +75,14 @@ pub async fn set_aside(
     if !has_bad_rows && !log_store(location)?.is_delta_table_location().await? {
         return Ok(());
     }
-    let quarantine = match crate::table::load(location).await? {
-        Some(quarantine) => quarantine,
-        None => create(location, table).await?,
+    let quarantine = if let Some(quarantine) = table::load(location).await? {
+        LakeTable::without_progress(quarantine)?
+    } else {
+        let name = format!("quarantine of {source}");
+        let columns = schema();
+        let made = table::create_without_progress(location, &name, columns.columns(), clock);
+        made.await?.committed()?
     };
-    let quarantine = LakeTable::without_progress(quarantine)?;
     let bad = bad_rows(aside, clock.now())?;
     let wanted = reasons(&bad);
     let standing = standing(&quarantine, aside).await?;
@@ -90,15 +91,6 @@ pub async fn set_aside(
     }
     let stale = stale_keys(&standing, &wanted)?;
     replace(&quarantine, bad, stale, clock).await
-}
-
-async fn create(location: &Location, table: &TableName) -> Result<DeltaTable> {
-    CreateBuilder::new()
-        .with_log_store(log_store(location)?)
-        .with_table_name(format!("quarantine of {table}"))
-        .with_columns(to_delta(schema().columns())?)
-        .await
-        .map_err(unknown_outcome)
 }
 
 fn bad_rows(aside: &[SetAside<'_>], now: DateTime<Utc>) -> Result<RecordBatch> {
@@ -178,8 +170,7 @@ async fn replace(
     let (upserts, deletes) = (rows(bad), rows(stale));
     let net = NetChanges { upserts, deletes, changes, ..NetChanges::default() };
     let plan = merge::plan(quarantine, &KEYS.map(str::to_owned), net).await?;
-    match merge::commit_without_record(quarantine, plan, clock).await? {
-        CommitOutcome::Committed(_) => Ok(()),
-        CommitOutcome::Unknown { error, .. } => Err(error),
-    }
+    let transaction = Transaction::without_record(quarantine, clock);
+    merge::commit(transaction, plan).await?.outcome.committed()?;
+    Ok(())
 }

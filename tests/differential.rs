@@ -11,7 +11,7 @@ mod world;
 use std::collections::BTreeSet;
 
 use dmslake::config::MergeMode;
-use dmslake::merge::{self, CommitOutcome};
+use dmslake::merge;
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
 use dmslake::table;
@@ -233,11 +233,8 @@ async fn merged(rng: &mut StdRng, world: &mut World, changes: Changes) {
     assert_eq!(lake::counts(&plan), counts, "inserted, updated, deleted, ignored");
     let before = audit::Before::of(&world.table);
     let record = lake::record(&world.table, &plan);
-    let delta = match merge::commit(&world.table, plan, &record, &lake::clock()).await.unwrap() {
-        CommitOutcome::Committed(delta) => delta,
-        CommitOutcome::Unknown { error, .. } => panic!("{}", error.chain()),
-    };
-    let committed = world.table.clone().succeeded_by(*delta, record.clone()).unwrap();
+    let merged = lake::commit(&world.table, &record, plan).await.unwrap();
+    let committed = merged.outcome.committed().unwrap_or_else(|error| panic!("{}", error.chain()));
     world.reopened().await;
     assert_eq!(committed.version(), world.table.version());
     let [inserted, updated, deleted, _] = counts;

@@ -12,7 +12,7 @@ use deltalake::TableProperty;
 use deltalake::operations::create::CreateBuilder;
 use dmslake::change::NetChanges;
 use dmslake::config::MergeMode;
-use dmslake::merge::{self, CommitOutcome};
+use dmslake::merge;
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
 use dmslake::table::{self, LakeTable};
@@ -114,12 +114,8 @@ impl Table {
         let counts = [plan.inserted, plan.updated, plan.deleted];
         let before = audit::Before::of(&self.lake);
         let record = lake::record(&self.lake, &plan);
-        self.lake = match merge::commit(&self.lake, plan, &record, &lake::clock()).await.unwrap() {
-            CommitOutcome::Committed(delta) => {
-                self.lake.clone().succeeded_by(*delta, record.clone()).unwrap()
-            }
-            CommitOutcome::Unknown { error, .. } => panic!("{}", error.chain()),
-        };
+        let merged = lake::commit(&self.lake, &record, plan).await.unwrap();
+        self.lake = merged.outcome.committed().unwrap_or_else(|error| panic!("{}", error.chain()));
         audit::check(&self.root(), &before, &self.lake, &record, counts);
         self.rows.extend(upserts.iter().cloned());
         self.rows.retain(|id, _| !deletes.contains(id));
@@ -343,7 +339,7 @@ async fn files_are_folded_within_their_partition() {
         let net = net(&upserts, &[]);
         let plan = merge::plan(&table.lake, &table.keys, net).await.unwrap();
         let record = lake::record(&table.lake, &plan);
-        let _ = merge::commit(&table.lake, plan, &record, &lake::clock()).await.unwrap();
+        let _ = lake::commit(&table.lake, &record, plan).await.unwrap();
         table.rows.extend(upserts);
         table.lake = lake::open(&table.location).await;
     }
@@ -362,8 +358,8 @@ async fn a_table_that_only_takes_appends_keeps_its_files() {
         let fresh = table.fresh(1, "new");
         let plan = merge::plan(&table.lake, &[], net(&fresh, &[])).await.unwrap();
         let record = lake::record(&table.lake, &plan);
-        let outcome = merge::commit(&table.lake, plan, &record, &lake::clock()).await.unwrap();
-        assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
+        let merged = lake::commit(&table.lake, &record, plan).await.unwrap();
+        merged.outcome.committed().unwrap_or_else(|error| panic!("{}", error.chain()));
         table.rows.extend(fresh);
         table.lake = lake::open(&table.location).await;
     }

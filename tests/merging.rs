@@ -14,10 +14,10 @@ use chrono::{DateTime, Utc};
 use dmslake::change::NetChanges;
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::MergeMode;
-use dmslake::merge::{self, CommitOutcome, MergePlan};
+use dmslake::merge::{self, MergePlan};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::{Location, encode_segment};
-use dmslake::table::{self, LakeTable};
+use dmslake::table::{self, CommitOutcome, LakeTable, Transaction};
 use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -101,7 +101,7 @@ async fn a_commit_without_effect_still_carries_the_ledger() {
     let (plan, table) = apply(&location, &table, net(&[], &[5])).await;
     assert_eq!(counts(&plan), [0, 0, 0, 1]);
     assert_eq!(table.version(), before + 1);
-    assert_eq!(table.next_transaction(), 3);
+    assert_eq!(table.newest().unwrap().transaction, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -117,8 +117,12 @@ async fn the_second_of_two_commits_from_one_version_loses() {
             let (_, fresh) = apply(&location, &stale, winner.clone()).await;
             let plan = merge::plan(&stale, &["id".to_owned()], loser.clone()).await.unwrap();
             let record = lake::record(&stale, &plan);
-            let outcome = merge::commit(&stale, plan, &record, &lake::clock()).await.unwrap();
-            assert!(matches!(outcome, CommitOutcome::Unknown { .. }), "two commits on one version");
+            let CommitOutcome::Conflicted { newer, .. } =
+                lake::commit(&stale, &record, plan).await.unwrap().outcome
+            else {
+                panic!("two commits on one version");
+            };
+            assert_eq!(newer.version(), fresh.version());
             stale = table::open(&location, None).await.unwrap().unwrap();
             assert_eq!(stale.version(), fresh.version());
         }
@@ -155,7 +159,7 @@ async fn the_clock_gives_every_name_and_time_of_a_commit() {
     for mode in [MergeMode::CopyOnWrite, MergeMode::DeletionVectors] {
         let folder = TempDir::new().unwrap();
         let (location, table) = new_table(&folder, "orders").await;
-        let _ = table::allow_vectors(&table, &lake::empty_record(0)).await.unwrap();
+        let _ = table::allow_vectors(&table, &lake::clock()).await.unwrap();
         let table = lake::open(&location).await;
         let loaded = net(&[(1, "a"), (2, "b"), (3, "c")], &[]);
         let (_, table) = apply(&location, &table, loaded).await;
@@ -165,15 +169,16 @@ async fn the_clock_gives_every_name_and_time_of_a_commit() {
         let plan = merge::plan(&table, &["id".to_owned()], changes).await.unwrap();
         let record = lake::record(&table, &plan);
         let clock: Arc<dyn Clock> = Arc::new(Scripted::default());
-        let outcome = merge::commit(&table, plan.with_mode(mode), &record, &clock).await.unwrap();
-        let CommitOutcome::Committed(delta) = outcome else { panic!("{outcome:?}") };
+        let transaction = Transaction::on(&table, record, &clock);
+        let merged = merge::commit(transaction, plan.with_mode(mode)).await.unwrap();
+        let table = merged.outcome.committed().unwrap_or_else(|error| panic!("{}", error.chain()));
 
         let written: BTreeSet<String> = files(&folder).difference(&known).cloned().collect();
         assert_eq!(written.len(), 2, "{written:?}");
         let is_drawn =
             |name: &String| (0..4).any(|count| name.contains(&Uuid::from_u128(count).to_string()));
         assert!(written.iter().all(is_drawn), "{written:?}");
-        let log = format!("shop/orders/_delta_log/{:020}.json", delta.version().unwrap());
+        let log = format!("shop/orders/_delta_log/{:020}.json", table.version());
         let log = std::fs::read_to_string(folder.path().join(log)).unwrap();
         let actions: Vec<Value> =
             log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -181,6 +186,7 @@ async fn the_clock_gives_every_name_and_time_of_a_commit() {
             let found = actions.iter().filter_map(|line| line.get(action));
             found.filter_map(|found| found[time].as_i64()).collect()
         };
+        assert_eq!(times("commitInfo", "timestamp"), [STANDSTILL]);
         assert_eq!(times("remove", "deletionTimestamp"), [STANDSTILL]);
         let added = times("add", "modificationTime");
         // The entry of a masked file keeps the time of the file.

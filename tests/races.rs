@@ -16,11 +16,10 @@ use deltalake::kernel::transaction::{
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use dmslake::change::NetChanges;
-use dmslake::error::ErrorKind;
-use dmslake::merge::{self, CommitOutcome, WrittenFiles};
+use dmslake::merge::{self, WrittenFiles};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
-use dmslake::table::{self, LakeTable};
+use dmslake::table::{self, CommitOutcome, LakeTable};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -233,9 +232,8 @@ async fn our_commit_never_passes_one_that_came_between() {
         let winning = fixture.delta().await.version();
         for plan in plans {
             let record = lake::record(&stale, &plan);
-            let outcome =
-                merge::commit(&stale, plan.clone(), &record, &lake::clock()).await.unwrap();
-            assert!(matches!(outcome, CommitOutcome::Unknown { .. }), "{winner:?}: {plan:?}");
+            let outcome = lake::commit(&stale, &record, plan.clone()).await.unwrap().outcome;
+            assert!(matches!(outcome, CommitOutcome::Conflicted { .. }), "{winner:?}: {plan:?}");
             assert_eq!(fixture.delta().await.version(), winning, "{winner:?}: {plan:?}");
             assert_eq!(fixture.content().await, expected, "{winner:?}: {plan:?}");
         }
@@ -289,7 +287,7 @@ async fn a_plan_that_is_made_anew_looks_into_new_files_alone() {
             let fresh = merge::plan(&newer, &keys, changes.clone()).await.unwrap();
             assert_eq!(lake::counts(&plan), lake::counts(&fresh), "{winner:?}: {changes:?}");
             let record = lake::record(&newer, &plan);
-            let outcome = merge::commit(&newer, plan, &record, &lake::clock()).await.unwrap();
+            let outcome = lake::commit(&newer, &record, plan).await.unwrap().outcome;
             assert!(matches!(outcome, CommitOutcome::Committed(_)), "{winner:?}: {outcome:?}");
             let expected = replayed(content, &changes);
             assert_eq!(fixture.content().await, expected, "{winner:?}: {changes:?}");
@@ -310,14 +308,15 @@ async fn what_was_written_before_the_race_was_lost_is_not_written_again() {
         let plan = merge::plan(&stale, &keys, changes.clone()).await.unwrap();
         let content = winner.commit(&fixture).await;
         let record = lake::record(&stale, &plan);
-        let lost = merge::commit(&stale, plan.clone(), &record, &lake::clock()).await.unwrap();
-        let CommitOutcome::Unknown { written, .. } = lost else { panic!("{winner:?}: {lost:?}") };
+        let lost = lake::commit(&stale, &record, plan.clone()).await.unwrap();
+        assert!(matches!(lost.outcome, CommitOutcome::Conflicted { .. }), "{winner:?}: {lost:?}");
         let standing = fixture.data_files();
 
         let newer = lake::open(&fixture.location).await;
-        let plan = merge::replan(&newer, changes.clone(), &stale, &plan, written).await.unwrap();
+        let plan =
+            merge::replan(&newer, changes.clone(), &stale, &plan, lost.written).await.unwrap();
         let record = lake::record(&newer, &plan);
-        let outcome = merge::commit(&newer, plan, &record, &lake::clock()).await.unwrap();
+        let outcome = lake::commit(&newer, &record, plan).await.unwrap().outcome;
         assert!(matches!(outcome, CommitOutcome::Committed(_)), "{winner:?}: {outcome:?}");
         assert_eq!(fixture.content().await, replayed(content, &changes), "{winner:?}");
         let reused =
@@ -487,19 +486,17 @@ async fn columns_and_vectors_are_not_committed_to_a_table_that_took_the_place() 
     let column =
         |name: &str| [Column { name: name.into(), column_type: ColumnType::Int, nullable: true }];
     let made = lake::create(&location, "t", &schema()).await;
-    let record = made.record_without_objects(lake::clock().as_ref());
-    let delta = table::add_columns(&made, &column("one"), &record).await.unwrap();
-    let open = made.succeeded_by(delta, record).unwrap();
+    let added = table::add_columns(&made, &column("one"), &lake::clock()).await.unwrap();
+    let open = added.committed().unwrap();
     assert_eq!(open.version(), 1);
 
     let root = location.url().to_file_path().unwrap();
     fs::rename(&root, folder.path().join("away")).unwrap();
     lake::create(&location, "t", &schema()).await;
-    let record = open.record_without_objects(lake::clock().as_ref());
-    let refused = table::add_columns(&open, &column("more"), &record).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Conflict);
-    let refused = table::allow_vectors(&open, &record).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    let refused = table::add_columns(&open, &column("more"), &lake::clock()).await.unwrap();
+    assert!(matches!(refused, CommitOutcome::Gone(_)), "{refused:?}");
+    let refused = table::allow_vectors(&open, &lake::clock()).await.unwrap();
+    assert!(matches!(refused, CommitOutcome::Gone(_)), "{refused:?}");
     assert_eq!(lake::open(&location).await.version(), 0);
     assert!(!root.join("_delta_log/00000000000000000002.json").exists());
 }

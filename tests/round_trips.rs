@@ -132,7 +132,9 @@ impl Shop {
             .map(|line| serde_json::from_str::<Value>(line).unwrap())
             .filter(|action| action.get("commitInfo").or(action.get("txn")).is_some())
             .collect();
-        for (transaction, version) in (opened.next_transaction()..).zip(newest + 1..=until) {
+        for (transaction, version) in
+            (opened.newest().unwrap().transaction + 1..).zip(newest + 1..=until)
+        {
             let with_transaction = |action: &Value| {
                 let mut action = action.clone();
                 if let Some(txn) = action.get_mut("txn") {

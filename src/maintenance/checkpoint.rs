@@ -62,8 +62,9 @@ pub(super) async fn clean_log(table: &LakeTable, now: DateTime<Utc>) -> Result<u
     let retention = log_retention(snapshot.metadata());
     let log_store = table.delta().log_store();
     let cutoff = before(now, retention).timestamp_millis();
-    let keep = table.newest().0;
-    let deleted = cleanup_expired_logs_for(keep, log_store.as_ref(), cutoff, None).await?;
+    let Some(newest) = table.newest() else { return Ok(0) };
+    let deleted =
+        cleanup_expired_logs_for(newest.version, log_store.as_ref(), cutoff, None).await?;
     Ok(deleted as u64)
 }
 

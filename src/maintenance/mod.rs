@@ -15,13 +15,13 @@
 //! a crash leaves files that nothing refers to, which vacuum takes.
 
 mod checkpoint;
-mod commit;
 mod compaction;
 mod live_file;
 mod log;
 mod lower;
 mod policy;
 mod purge;
+mod replacement;
 mod report;
 mod rewrite;
 mod run;

@@ -8,9 +8,9 @@ use futures::TryStreamExt;
 use crate::error::Result;
 use crate::files::external_sort::sorted_rows;
 use crate::files::{DataFileWriter, FileLayout, TouchedFile, rewrite};
-use crate::maintenance::commit::Replacement;
 use crate::maintenance::compaction::Compaction;
 use crate::maintenance::live_file::LiveFile;
+use crate::maintenance::replacement::Replacement;
 use crate::table::LakeTable;
 
 /// Writes the live rows of a compaction's files as new files in key order.

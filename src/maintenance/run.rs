@@ -7,15 +7,15 @@ use crate::config::TableSpec;
 use crate::error::Result;
 use crate::files::{FileLayout, external_sort};
 use crate::limits::Limits;
-use crate::maintenance::commit::{Committed, Replaced, Replacement, commit, replace};
 use crate::maintenance::compaction::{self, Compaction};
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::policy::{BYTES_A_SECOND, CHECKPOINT_COMMITS, MOST_COMMITS, MOST_RACES};
 use crate::maintenance::purge::{self, Purge};
+use crate::maintenance::replacement::{Replaced, Replacement, replace};
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
 use crate::maintenance::{checkpoint, lower, rewrite, vacuum};
 use crate::storage::Location;
-use crate::table::{self, LakeTable};
+use crate::table::{self, CommitOutcome, LakeTable, Transaction};
 
 /// One table, and what its maintenance may use.
 #[derive(Clone, Copy, Debug)]
@@ -163,11 +163,13 @@ impl Maintenance<'_> {
         // Else the protocol would be younger than a checkpoint that tells of vectors. Trino 476 then
         // takes the checkpoint's files without them, misses what removed them, and shows their rows.
         self.checkpoint_now(&table, LOWERED, report).await?;
-        let committed =
-            commit(self.location, table, due.actions, due.operation, None, self.clock).await?;
-        let (outcome, table) = match committed {
-            Committed::Here(table) => (Outcome::Done, table),
-            Committed::Behind(table, _) => (Outcome::Lost, table),
+        let transaction = Transaction::carrying_on(&table, self.clock);
+        let (outcome, table) = match transaction.commit(due.actions, due.operation, None).await? {
+            CommitOutcome::Committed(table) => (Outcome::Done, table),
+            CommitOutcome::Conflicted { newer, .. } => (Outcome::Lost, newer),
+            CommitOutcome::Gone(error) | CommitOutcome::Unknown { error, .. } => {
+                return Err(error);
+            }
         };
         let mut done = ActionReport::new(Action::Lower, outcome, due.reason);
         done.version = (outcome == Outcome::Done).then_some(table.version());

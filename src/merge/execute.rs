@@ -4,20 +4,16 @@ use std::collections::HashSet;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use datafusion::common::runtime::SpawnedTask;
-use deltalake::DeltaTable;
-use deltalake::kernel::transaction::CommitProperties;
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::{StreamExt, TryStreamExt};
-use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::config::MergeMode;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::{
     FileLayout, Rewritten, TouchedFile, append, in_key_order, removal, rewrite, vectors,
 };
@@ -27,92 +23,49 @@ use crate::merge::metrics::Metrics;
 use crate::merge::mode::is_masked;
 use crate::merge::written::WrittenFiles;
 use crate::merge::{MergePlan, row_count};
-use crate::progress::CommitRecord;
 use crate::table::features::{is_append_only, refuse_change};
-use crate::table::{self, LakeTable, Standing, commit_properties, metrics_alone, unknown_outcome};
+use crate::table::{CommitOutcome, LakeTable, Transaction};
 
-/// For so long an answer holds that the table is still there: longer writing asks again before the
-/// commit, which would make a log of its own where the table was moved away.
-const FRESH: Duration = Duration::from_secs(1);
-
-/// What became of a commit.
+/// What became of a merge.
 #[derive(Debug)]
 #[must_use]
-pub enum CommitOutcome {
-    /// It stands, as the version of this snapshot.
-    Committed(Box<DeltaTable>),
-    /// The call failed, before or after its effect: another commit may have won, or the answer
-    /// was lost. Look at the table again; whose commit stands is told by the attempt id.
-    Unknown {
-        /// Why.
-        error: Error,
-        /// For [`replan`](crate::merge::replan), if it does not stand.
-        written: WrittenFiles,
-    },
+pub struct Merged {
+    /// What became of its commit.
+    pub outcome: CommitOutcome,
+    /// For [`replan`](crate::merge::replan), where the commit is not in the log.
+    pub written: WrittenFiles,
 }
 
-/// Commits a plan on top of exactly the snapshot that it was made for. Times, and the names of
-/// new files, are the clock's.
+/// Carries out a plan in a transaction on exactly the snapshot that it was made for. Times, and
+/// the names of new files, are the clock's.
 ///
 /// # Errors
-/// Anything that failed before the commit was tried.
-pub async fn commit(
-    table: &LakeTable,
-    plan: MergePlan,
-    record: &CommitRecord,
-    clock: &Arc<dyn Clock>,
-) -> Result<CommitOutcome> {
-    let transaction = table.next_transaction();
-    let properties = |metrics| commit_properties(record, transaction, Some(metrics));
-    carry_out(table, plan, properties, clock).await
-}
-
-/// The same for a table that keeps no progress.
-///
-/// # Errors
-/// As for [`commit`].
-pub async fn commit_without_record(
-    table: &LakeTable,
-    plan: MergePlan,
-    clock: &Arc<dyn Clock>,
-) -> Result<CommitOutcome> {
-    carry_out(table, plan, |metrics| Ok(metrics_alone(metrics)), clock).await
-}
-
-async fn carry_out(
-    table: &LakeTable,
-    plan: MergePlan,
-    properties: impl FnOnce(Value) -> Result<CommitProperties>,
-    clock: &Arc<dyn Clock>,
-) -> Result<CommitOutcome> {
+/// Anything that failed before the commit was tried, and as [`Transaction::commit`].
+pub async fn commit(mut transaction: Transaction<'_>, plan: MergePlan) -> Result<Merged> {
+    let clock = transaction.clock();
+    let table = transaction.table().ok_or_else(nothing_to_merge_into)?;
     if !plan.only_inserts() && is_append_only(table.delta().snapshot()?.metadata()) {
         return Err(refuse_change(table.delta().table_url()));
     }
     let begun = clock.instant();
     let merge_predicate = (!plan.keys.is_empty()).then(|| plan.keys.join(", "));
     let mut metrics = Metrics::of(&plan);
-    // Looked at while files are written. A table that is gone is noticed here; that a commit came
-    // first, by the commit call at the latest.
-    let (actions, standing) =
-        tokio::join!(write(table, plan, &mut metrics, clock), table.standing());
+    // A table that is gone is noticed here; that a commit came first, by the commit at the latest.
+    let (actions, looked) =
+        tokio::join!(write(table, plan, &mut metrics, clock), transaction.look());
     let (actions, written) = match actions {
         Ok(written) => written,
         Err(error) => return Err(table.judge(error).await),
     };
-    let mut standing = standing?;
-    if standing == Standing::Newest && clock.instant() - begun > FRESH {
-        standing = table.standing().await?;
-    }
-    if let Err(error) = standing.allows_commit() {
-        return Ok(CommitOutcome::Unknown { error, written });
-    }
+    looked?;
     metrics.took(clock.instant() - begun);
     let operation = operation(&actions, merge_predicate);
-    let properties = properties(metrics.to_json())?;
-    Ok(match table::commit(table.delta(), actions, operation, properties).await {
-        Ok(delta) => CommitOutcome::Committed(Box::new(delta)),
-        Err(error) => CommitOutcome::Unknown { error: unknown_outcome(error), written },
-    })
+    let outcome = transaction.commit(actions, operation, Some(metrics.to_json())).await?;
+    Ok(Merged { outcome, written })
+}
+
+fn nothing_to_merge_into() -> Error {
+    Error::new(ErrorKind::Internal, "a merge needs a table")
 }
 
 /// Whatever removes files must say that it merged: of other operations the library believes

@@ -26,7 +26,7 @@ mod prune;
 mod read;
 mod written;
 
-pub use execute::{CommitOutcome, commit, commit_without_record};
+pub use execute::{Merged, commit};
 pub(crate) use key_range::{KeyRange, key_ranges};
 pub use read::{rows_of, rows_with};
 pub use written::WrittenFiles;

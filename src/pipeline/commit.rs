@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::prelude::SessionConfig;
-use uuid::Uuid;
 
 use crate::change::{Changes, CurrentRows, NetChanges, net_changes};
 use crate::config::{LookBack, OnBadRow, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
-use crate::merge::{self, CommitOutcome};
+use crate::merge;
 use crate::pipeline::Pipeline;
 use crate::pipeline::budget::Pace;
 use crate::pipeline::ready::ready_table;
@@ -22,8 +21,7 @@ use crate::pipeline::target::Target;
 use crate::progress::{Books, CommitRecord, CommittedObject, Ledger, Mark, Turns};
 use crate::quarantine::{self, SetAside};
 use crate::session::session;
-use crate::storage::Location;
-use crate::table::{self, ForeignCommit, LakeTable, find_attempt};
+use crate::table::{CommitOutcome, ForeignCommit, LakeTable, LostCommit, Transaction};
 
 /// So often a slice is planned anew where others have committed in between, before everything
 /// is looked at again from the beginning.
@@ -37,8 +35,8 @@ pub(super) enum SliceOutcome {
     /// It holds neither rows nor columns and there is no table yet that could remember it: it
     /// goes with the next slice.
     Nothing(Slice),
-    /// The commit call failed, with or without effect; the attempt id tells which.
-    Unknown { attempt: Uuid, error: Error },
+    /// Whether it is in the table cannot be told now.
+    Unknown { lost: Option<LostCommit>, error: Error },
 }
 
 /// Takes a slice into the table: creates or widens it, sets bad rows aside, reduces to net
@@ -53,7 +51,7 @@ pub(super) async fn commit_slice(
     mut slice: Slice,
     pace: &mut Pace,
 ) -> Result<SliceOutcome> {
-    let Target { pipeline, spec, location, .. } = *target;
+    let Target { pipeline, spec, .. } = *target;
     if table.is_none() && slice.schema.columns().is_empty() {
         return Ok(SliceOutcome::Nothing(slice));
     }
@@ -103,55 +101,36 @@ pub(super) async fn commit_slice(
             ledger: Ledger { rows: books.after, ..ledger.clone() },
         };
         let begun = pipeline.clock.instant();
-        let outcome = merge::commit(&table, plan.clone(), &record, &pipeline.clock).await?;
-        let (error, written) = match outcome {
-            CommitOutcome::Committed(delta) => {
-                let table = Box::new(table.succeeded_by(*delta, record)?);
+        let transaction = Transaction::on(&table, record, &pipeline.clock);
+        let merged = merge::commit(transaction, plan.clone()).await?;
+        pace.committed(pipeline.clock.instant() - begun);
+        let (newer, error) = match merged.outcome {
+            CommitOutcome::Committed(table) => {
                 return Ok(SliceOutcome::Committed { table, books, replayed, foreign });
             }
-            CommitOutcome::Unknown { error, written } => (error, written),
+            CommitOutcome::Conflicted { newer, error } => (newer, error),
+            CommitOutcome::Gone(error) => return Err(error),
+            CommitOutcome::Unknown { lost, error } => {
+                return Ok(SliceOutcome::Unknown { lost, error });
+            }
         };
-        pace.committed(pipeline.clock.instant() - begun);
-        let unknown = SliceOutcome::Unknown { attempt: record.attempt, error };
-        let may_replan = replans < MOST_REPLANS && pace.has_time(pipeline.clock.as_ref());
-        let Some(net) = kept.clone().filter(|_| may_replan) else {
-            return Ok(unknown);
-        };
-        // Whether the lost commit stands is then for the next look at the table to find out.
-        let Ok(Some(newer)) = passed_by(location, &table, &record).await else {
-            return Ok(unknown);
-        };
-        // So is whether what others did to its rows lets the table go on.
-        if refuse_foreign(spec, &newer).is_err() {
-            return Ok(unknown);
-        }
+        let may_replan = replans < MOST_REPLANS
+            && pace.has_time(pipeline.clock.as_ref())
+            && is_as_planned(&newer, &table)
+            // Whether what others did to its rows lets the table go on is for the next look.
+            && refuse_foreign(spec, &newer).is_ok();
+        let Some(net) = kept.clone().filter(|_| may_replan) else { return Err(error) };
         foreign = newer.foreign().to_vec();
         replans += 1;
-        tracing::info!(table = %spec.source, version = newer.version(), "planning anew");
-        plan = merge::replan(&newer, net, &table, &plan, written).await?;
-        table = newer;
+        tracing::info!(table = %spec.source, version = newer.version(), "planning again");
+        plan = merge::replan(&newer, net, &table, &plan, merged.written).await?;
+        table = *newer;
     }
 }
 
-/// The table as it is now, if others have committed on the version that a commit of ours was
-/// made for, and nothing that the slice was cut by has changed: neither progress nor columns.
-async fn passed_by(
-    location: &Location,
-    table: &LakeTable,
-    lost: &CommitRecord,
-) -> Result<Option<LakeTable>> {
-    let newer = table::open(location, Some(table.clone())).await?;
-    let is_same = |newer: &LakeTable| {
-        // Until somebody else has the version, the lost commit may still come to stand there; if
-        // it does, the ledger has moved.
-        newer.version() > table.version()
-            && newer.schema() == table.schema()
-            && is_same_progress(newer.ledger(), table.ledger())
-    };
-    let Some(newer) = newer.filter(is_same) else { return Ok(None) };
-    let log_store = table::log_store(location)?;
-    let stands = find_attempt(&log_store, lost.attempt, Some(table.version())).await?;
-    Ok(stands.is_none().then_some(newer))
+/// Whether nothing that the slice was cut by has changed: neither progress nor columns.
+fn is_as_planned(newer: &LakeTable, table: &LakeTable) -> bool {
+    newer.schema() == table.schema() && is_same_progress(newer.ledger(), table.ledger())
 }
 
 /// Whether no object was applied in between. Compaction of ours writes the ledger again.

@@ -284,7 +284,6 @@ impl Run<'_> {
         let begun = clock.instant();
         let finished = slice.finished_objects();
         let rows = slice.rows();
-        let base = table.as_ref().map(LakeTable::version);
         match Box::pin(commit_slice(target, table, slice, &mut self.pace)).await? {
             SliceOutcome::Nothing(slice) => Ok(Applied::Nothing(slice)),
             SliceOutcome::Committed { table, books, replayed, foreign } => {
@@ -310,8 +309,8 @@ impl Run<'_> {
                 self.observer.step(step);
                 Ok(Applied::Table(table))
             }
-            SliceOutcome::Unknown { attempt, error } => {
-                self.unknown = Some((attempt, base));
+            SliceOutcome::Unknown { lost, error } => {
+                self.unknown = lost;
                 Err(error)
             }
         }

@@ -7,7 +7,7 @@ use crate::pipeline::slice::Slice;
 use crate::pipeline::target::Target;
 use crate::progress::{CommitRecord, Ledger};
 use crate::schema::Column;
-use crate::table::{self, CreateOutcome, LakeTable, TableState};
+use crate::table::{self, LakeTable, TableState};
 
 /// The table that takes in a slice; each step is a commit of its own, which takes in no object.
 /// Before the first rows of all stand in it, its state object says that there is a table.
@@ -36,10 +36,9 @@ pub(super) async fn ready_table(
         );
         return Ok(table);
     }
-    let record = table.record_without_objects(pipeline.clock.as_ref());
-    let delta = table::allow_vectors(&table, &record).await?;
-    tracing::info!(table = %spec.source, version = delta.version(), "deletion vectors allowed");
-    table.succeeded_by(delta, record)
+    let table = table::allow_vectors(&table, &pipeline.clock).await?.committed()?;
+    tracing::info!(table = %spec.source, version = table.version(), "deletion vectors allowed");
+    Ok(table)
 }
 
 async fn created(target: &Target<'_>, slice: &Slice) -> Result<LakeTable> {
@@ -50,10 +49,7 @@ async fn created(target: &Target<'_>, slice: &Slice) -> Result<LakeTable> {
     let progress = Ledger { keys: Some(spec.lake_keys()), ..beginning.clone() };
     let record = CommitRecord::without_objects(attempt, progress, 0);
     let name = spec.source.to_string();
-    match table::create(location, &name, columns, &record).await? {
-        CreateOutcome::Created(delta) => LakeTable::first(delta, record),
-        CreateOutcome::Unknown(error) => Err(error),
-    }
+    table::create(location, &name, columns, record, &pipeline.clock).await?.committed()
 }
 
 async fn widened(
@@ -71,15 +67,14 @@ async fn widened(
     if new.is_empty() {
         return Ok(table);
     }
-    let record = table.record_without_objects(pipeline.clock.as_ref());
-    let delta = table::add_columns(&table, &new, &record).await?;
+    let table = table::add_columns(&table, &new, &pipeline.clock).await?.committed()?;
     tracing::info!(
         table = %spec.source,
-        version = delta.version(),
+        version = table.version(),
         columns = new.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", "),
         "columns added"
     );
-    table.succeeded_by(delta, record)
+    Ok(table)
 }
 
 fn require_keys(spec: &TableSpec, columns: &[Column]) -> Result<()> {

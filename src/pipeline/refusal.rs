@@ -23,7 +23,8 @@ pub(super) fn refuse_table(spec: &TableSpec, table: &LakeTable) -> Result<()> {
 /// # Errors
 /// `TableRefused`.
 pub(super) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> {
-    let ours = table.newest().0;
+    let Some(newest) = table.newest() else { return Ok(()) };
+    let ours = newest.version;
     let is_behind = |commit: &&ForeignCommit| {
         commit.is_restore() && commit.restores.is_none_or(|restored| restored < ours)
     };

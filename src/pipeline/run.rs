@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use deltalake::kernel::Version;
-use uuid::Uuid;
 
 use crate::config::TableSpec;
 use crate::disposition::{Action, disposition, remedy_of};
@@ -13,7 +12,7 @@ use crate::pipeline::budget::Pace;
 use crate::pipeline::{Limits, Observer, Pipeline, Scope, Status, TableReport};
 use crate::progress::Books;
 use crate::storage::Location;
-use crate::table::{find_attempt, log_store};
+use crate::table::LostCommit;
 
 /// So many setbacks in a row, without a commit between them, end an application.
 const MOST_SETBACKS: u32 = 8;
@@ -28,8 +27,8 @@ pub(super) struct Run<'a> {
     pub(super) observer: &'a dyn Observer,
     pub(super) report: TableReport,
     pub(super) pace: Pace,
-    /// An attempt whose commit call failed, and the version it was made for.
-    pub(super) unknown: Option<(Uuid, Option<Version>)>,
+    /// A commit whose answer was lost.
+    pub(super) unknown: Option<LostCommit>,
     commits: u64,
     /// When each object was staged that the last look found pending, in order of application.
     pub(super) staged: Vec<DateTime<Utc>>,
@@ -138,8 +137,8 @@ impl Run<'_> {
 
     /// Finds out whether a commit whose answer was lost stands, and books it if it does.
     pub(super) async fn settle_unknown(&mut self, location: &Location) -> Result<()> {
-        let Some((attempt, base)) = self.unknown else { return Ok(()) };
-        if let Some((version, record)) = find_attempt(&log_store(location)?, attempt, base).await? {
+        let Some(lost) = self.unknown else { return Ok(()) };
+        if let Some((version, record)) = lost.find(location).await? {
             let finished = record.objects.iter().filter(|object| object.done).count() as u64;
             self.book(version, &record.books, finished, 0);
         }

@@ -16,7 +16,7 @@ use object_store::{
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{Location, shown_url};
-use crate::table::{LakeTable, Standing};
+use crate::table::{Freshness, LakeTable};
 
 /// The folder that an external table is defined over.
 pub(super) const FOLDER: &str = "_symlink_format_manifest";
@@ -60,7 +60,7 @@ pub(super) async fn follow(location: &Location, table: &LakeTable) -> Result<Man
             None => PutMode::Create,
         };
         if write(location, &path, wanted, mode).await?
-            && newest.standing().await? == Standing::Newest
+            && newest.freshness().await? == Freshness::Newest
         {
             return Ok(in_line);
         }

@@ -9,7 +9,7 @@ use arrow::array::{BinaryBuilder, Int64Array, RecordBatch};
 use dmslake::change::NetChanges;
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::MergeMode;
-use dmslake::merge::{self, CommitOutcome};
+use dmslake::merge;
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -119,10 +119,9 @@ pub(crate) async fn update(table: &Path, rows: u64) -> Run {
     let plan = plan.unwrap_or_else(|error| panic!("{}", error.chain()));
     let (plan, updated) = (plan.clone().with_mode(MergeMode::CopyOnWrite), plan.updated);
     let record = lake::record(&opened, &plan);
-    match merge::commit(&opened, plan, &record, &lake::clock()).await {
-        Ok(CommitOutcome::Committed(_)) => {}
-        Ok(CommitOutcome::Unknown { error, .. }) | Err(error) => panic!("{}", error.chain()),
-    }
+    let merged = lake::commit(&opened, &record, plan).await;
+    let committed = merged.and_then(|merged| merged.outcome.committed());
+    committed.unwrap_or_else(|error| panic!("{}", error.chain()));
     let seconds = begun.elapsed().as_secs_f64();
     let rows = lake::open(&location).await.rows();
     Run { seconds, peak: 0, outcome: vec![updated as i64, rows as i64], version: 0 }

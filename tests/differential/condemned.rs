@@ -94,7 +94,7 @@ impl Merged {
         let before = audit::Before::of(&world.table);
         let plan = merge::plan(&world.table, &world.shape.key_names(), net).await.unwrap();
         let record = lake::record(&world.table, &plan);
-        let _ = merge::commit(&world.table, plan, &record, &lake::clock()).await.unwrap();
+        let _ = lake::commit(&world.table, &record, plan).await.unwrap();
         world.reopened().await;
         let log = world.root.join(format!("_delta_log/{:020}.json", world.table.version()));
         Self { world, before, record, log }

@@ -220,8 +220,7 @@ impl World {
     /// One more column, NULL in every row.
     async fn widened(&mut self) {
         let new = [self.shape.columns[self.width].clone()];
-        let record = lake::empty_record(self.table.rows());
-        let _ = table::add_columns(&self.table, &new, &record).await.unwrap();
+        let _ = table::add_columns(&self.table, &new, &lake::clock()).await.unwrap();
         self.width += 1;
         for row in self.rows.values_mut() {
             row.push(Value::Null);

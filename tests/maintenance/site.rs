@@ -15,11 +15,11 @@ use dmslake::change::NetChanges;
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::MergeMode;
 use dmslake::maintenance::MaintenanceReport;
-use dmslake::merge::{self, CommitOutcome};
+use dmslake::merge;
 use dmslake::pipeline::{Limits, Pipeline, Status};
 use dmslake::schema::{Column, ColumnType, TableSchema};
 use dmslake::storage::Location;
-use dmslake::table::{self, LakeTable};
+use dmslake::table::{self, CommitOutcome, LakeTable, Transaction};
 use object_store::ObjectStore;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value as Json;
@@ -122,7 +122,7 @@ impl Site {
         let location = lake::location(&folder, "t").await;
         let table = lake::create(&location, "t", &schema()).await;
         if mode != MergeMode::CopyOnWrite {
-            table::allow_vectors(&table, &lake::empty_record(0)).await.unwrap();
+            let _ = table::allow_vectors(&table, &lake::clock()).await.unwrap();
         }
         let clock = Arc::new(LaterClock::default());
         Self { folder: Arc::new(folder), location, clock, rows: BTreeMap::new(), mode }
@@ -189,7 +189,7 @@ impl Site {
         let plan = plan.with_mode(self.mode);
         let record = lake::record(&table, &plan);
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        match merge::commit(&table, plan, &record, &clock).await.unwrap() {
+        match merge::commit(Transaction::on(&table, record, &clock), plan).await.unwrap().outcome {
             CommitOutcome::Committed(_) => {
                 self.rows.extend(upserts);
                 for id in deletes {
@@ -197,7 +197,7 @@ impl Site {
                 }
                 true
             }
-            CommitOutcome::Unknown { .. } => false,
+            _ => false,
         }
     }
 

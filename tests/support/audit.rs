@@ -37,7 +37,7 @@ impl Before {
         });
         Self {
             version: table.version(),
-            transaction: table.next_transaction(),
+            transaction: table.newest().unwrap().transaction + 1,
             files: files.collect(),
         }
     }

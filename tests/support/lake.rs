@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use dmslake::change::NetChanges;
 use dmslake::clock::{Clock, SystemClock};
-use dmslake::merge::{self, CommitOutcome, MergePlan};
+use dmslake::error::Result;
+use dmslake::merge::{self, MergePlan, Merged};
 use dmslake::progress::{Books, CommitRecord, Ledger};
 use dmslake::schema::TableSchema;
 use dmslake::storage::{Location, encode_segment};
-use dmslake::table::{self, CreateOutcome, LakeTable};
+use dmslake::table::{self, LakeTable, Transaction};
 use tempfile::TempDir;
 
 /// Where the table of that name stands below a folder.
@@ -25,11 +26,8 @@ pub(crate) fn clock() -> Arc<dyn Clock> {
 /// Makes an empty table.
 pub(crate) async fn create(location: &Location, name: &str, schema: &TableSchema) -> LakeTable {
     let record = empty_record(0);
-    let created = table::create(location, name, schema.columns(), &record).await.unwrap();
-    if let CreateOutcome::Unknown(error) = created {
-        panic!("{name}: {}", error.chain());
-    }
-    open(location).await
+    let created = table::create(location, name, schema.columns(), record, &clock()).await.unwrap();
+    created.committed().unwrap_or_else(|error| panic!("{name}: {}", error.chain()))
 }
 
 /// The newest version.
@@ -58,6 +56,15 @@ pub(crate) fn record(table: &LakeTable, plan: &MergePlan) -> CommitRecord {
     }
 }
 
+/// Commits a plan with this record.
+pub(crate) async fn commit(
+    table: &LakeTable,
+    record: &CommitRecord,
+    plan: MergePlan,
+) -> Result<Merged> {
+    merge::commit(Transaction::on(table, record.clone(), &clock()), plan).await
+}
+
 /// Plans and commits; nobody else commits meanwhile.
 pub(crate) async fn apply(
     location: &Location,
@@ -67,10 +74,8 @@ pub(crate) async fn apply(
 ) -> (MergePlan, LakeTable) {
     let plan = merge::plan(table, keys, net).await.unwrap();
     let record = record(table, &plan);
-    match merge::commit(table, plan.clone(), &record, &clock()).await.unwrap() {
-        CommitOutcome::Committed(_) => {}
-        CommitOutcome::Unknown { error, .. } => panic!("{}", error.chain()),
-    }
+    let merged = commit(table, &record, plan.clone()).await.unwrap();
+    merged.outcome.committed().unwrap_or_else(|error| panic!("{}", error.chain()));
     (plan, open(location).await)
 }
 

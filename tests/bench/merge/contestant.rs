@@ -6,7 +6,7 @@ use std::path::Path;
 use dmslake::change::NetChanges;
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::MergeMode;
-use dmslake::merge::{self, CommitOutcome};
+use dmslake::merge;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -119,10 +119,9 @@ async fn dmslake(mode: MergeMode, key: Key, table: &Path, net: NetChanges) -> ([
     let plan = plan.unwrap_or_else(|error| panic!("{}", error.chain())).with_mode(mode);
     let counts = [plan.inserted, plan.updated, plan.deleted];
     let record = lake::record(&table, &plan);
-    match merge::commit(&table, plan, &record, &lake::clock()).await {
-        Ok(CommitOutcome::Committed(delta)) => (counts, delta.version().expect("committed")),
-        Ok(CommitOutcome::Unknown { error, .. }) | Err(error) => panic!("{}", error.chain()),
-    }
+    let merged = lake::commit(&table, &record, plan).await;
+    let committed = merged.and_then(|merged| merged.outcome.committed());
+    (counts, committed.unwrap_or_else(|error| panic!("{}", error.chain())).version())
 }
 
 async fn library(key: Key, table: &Path, net: NetChanges) -> ([u64; 3], u64) {

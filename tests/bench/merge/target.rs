@@ -14,7 +14,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use dmslake::files::{DataFileWriter, FileLayout};
 use dmslake::schema::TableSchema;
 use dmslake::storage::Location;
-use dmslake::table::{self, LakeTable, commit_properties};
+use dmslake::table::{self, CommitOutcome, LakeTable, commit_properties};
 
 use crate::folders::{copy, remove};
 use crate::lake;
@@ -73,8 +73,8 @@ impl Target {
         copy(&self.folder.join("table"), to);
         if vectors {
             let table = open(to).await;
-            let record = lake::empty_record(self.rows);
-            table::allow_vectors(&table, &record).await.expect("it is allowed");
+            let allowed = table::allow_vectors(&table, &lake::clock()).await;
+            allowed.and_then(CommitOutcome::committed).expect("it is allowed");
         }
     }
 
@@ -144,7 +144,8 @@ where
         adds.extend(writer.close().await.expect("written"));
     }
     let record = lake::empty_record(rows);
-    let properties = commit_properties(&record, table.next_transaction(), None).expect("a record");
+    let newest = table.newest().expect("it keeps progress");
+    let properties = commit_properties(&record, newest.transaction + 1, None).expect("a record");
     let append =
         DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
     let paths = adds.iter().map(|add| add.path.clone()).collect();

@@ -1,26 +1,26 @@
-//! How a snapshot stands to the log that it was read from.
+//! Whether a snapshot is still what its log says.
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// How a snapshot stands to the log.
+/// Where a snapshot is in the log that it was read from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Freshness {
     /// The log ends with its version.
     Newest,
-    /// There are commits behind it.
+    /// There are commits after it.
     Behind,
-    /// The log no longer holds the commit that it knows. So it is where the table's folder was
-    /// moved away, perhaps for another table to take its place: a snapshot of the old one must
-    /// then be forgotten, not built upon.
+    /// The log no longer holds the commit that it knows. The table's folder was moved away,
+    /// perhaps for another table to take its place: a snapshot of the old one must then be
+    /// forgotten, not built upon.
     Gone,
 }
 
-impl Standing {
+impl Freshness {
     /// Whether a commit may be tried on this snapshot.
     ///
     /// # Errors
     /// `Conflict` unless the log ends with its version.
-    pub(crate) fn allows_commit(self) -> Result<()> {
+    pub(super) fn allows_commit(self) -> Result<()> {
         match self {
             Self::Newest => Ok(()),
             Self::Behind => Err(Error::new(ErrorKind::Conflict, "another commit came first")),

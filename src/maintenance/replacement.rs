@@ -13,7 +13,7 @@ use crate::files::removal;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::policy::MOST_RACES;
 use crate::storage::Location;
-use crate::table::{LakeTable, commit_properties, commit_where_it_stands, find_attempt, log_store};
+use crate::table::{self, CommitOutcome, LakeTable, Transaction};
 
 /// New files with the live rows of old ones.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Replacement {
 #[must_use]
 pub(super) enum Replaced {
     Committed(Box<LakeTable>),
-    /// Another commit changed one of the files first.
+    /// Another commit changed one of the files first, or another table took the place.
     Lost(Box<LakeTable>),
 }
 
@@ -49,55 +49,30 @@ pub(super) async fn replace(
     let mut last = None;
     for _ in 0..MOST_RACES {
         let actions = actions(replacement, clock.as_ref());
+        let transaction = Transaction::carrying_on(&table, clock);
         let metrics = Some(metrics(replacement));
-        match commit(location, table, actions, operation.clone(), metrics, clock).await? {
-            Committed::Here(table) => return Ok(Replaced::Committed(table)),
-            Committed::Behind(newer, error) => {
+        last = Some(match transaction.commit(actions, operation.clone(), metrics).await? {
+            CommitOutcome::Committed(table) => return Ok(Replaced::Committed(table)),
+            CommitOutcome::Conflicted { newer, error } => {
                 if !still_stand(&newer, &replacement.removed)? {
                     return Ok(Replaced::Lost(newer));
                 }
                 table = *newer;
-                last = Some(error);
+                error
             }
-        }
+            CommitOutcome::Gone(error) => {
+                let successor = table::open(location, None).await?;
+                return successor.map(Box::new).map(Replaced::Lost).ok_or(error);
+            }
+            // Should it come to be there after all, the next attempt finds its files gone.
+            CommitOutcome::Unknown { error, .. } => error,
+        });
     }
     let error = Error::new(ErrorKind::Conflict, "other commits came first every time");
     Err(match last {
         Some(cause) => error.because(cause),
         None => error,
     })
-}
-
-/// What became of one commit of maintenance.
-#[must_use]
-pub(super) enum Committed {
-    Here(Box<LakeTable>),
-    /// Others have committed: the table as it stands, and what the commit met.
-    Behind(Box<LakeTable>, Error),
-}
-
-/// Commits actions on top of exactly this snapshot, with a record that carries progress on.
-///
-/// # Errors
-/// `Unavailable` if the table cannot be opened again after a failure, `Conflict` if it is gone.
-pub(super) async fn commit(
-    location: &Location,
-    table: LakeTable,
-    actions: Vec<Action>,
-    operation: DeltaOperation,
-    metrics: Option<Value>,
-    clock: &Arc<dyn Clock>,
-) -> Result<Committed> {
-    let record = table.record_without_objects(clock.as_ref());
-    let properties = commit_properties(&record, table.next_transaction(), metrics)?;
-    let error = match commit_where_it_stands(&table, actions, operation, properties).await {
-        Ok(delta) => return Ok(Committed::Here(Box::new(table.succeeded_by(delta, record)?))),
-        Err(error) => error,
-    };
-    let base = Some(table.version());
-    let stands = find_attempt(&log_store(location)?, record.attempt, base).await?.is_some();
-    let newer = Box::new(table.at_newest(location).await?);
-    Ok(if stands { Committed::Here(newer) } else { Committed::Behind(newer, error) })
 }
 
 /// Nothing here changes data, so that readers of changes need not look.

@@ -1,0 +1,270 @@
+//! The one door through which a commit of ours goes.
+//!
+//! A transaction is made for exactly one snapshot. It asks whether the log still ends there, gives
+//! the commit its record and its `txn`, and where the answer of the commit call is lost or bad it
+//! asks the log whether the commit is there all the same.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deltalake::DeltaTable;
+use deltalake::kernel::{Action, Version};
+use deltalake::logstore::LogStoreRef;
+use deltalake::protocol::DeltaOperation;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result, refusal};
+use crate::progress::CommitRecord;
+use crate::storage::Location;
+use crate::table::commit_call::{CommitCall, commit_properties, without_progress};
+use crate::table::freshness::{Freshness, gone};
+use crate::table::log::find_attempt;
+use crate::table::open::{log_store, open};
+use crate::table::{LakeTable, OwnCommit};
+
+/// How long it holds that the log ends with a snapshot. After longer writing it is asked again
+/// before the commit, which would make a log of its own where the table was moved away.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What became of a commit.
+#[derive(Debug)]
+#[must_use]
+pub enum CommitOutcome {
+    /// It is in the log, also where the answer was lost: the table with it.
+    Committed(Box<LakeTable>),
+    /// It is not in the log and never will be, because others have the version.
+    Conflicted {
+        /// The table as it is now.
+        newer: Box<LakeTable>,
+        /// What the commit met.
+        error: Error,
+    },
+    /// The table is no longer there, or another one is in its place.
+    Gone(Error),
+    /// Whether it is in the log cannot be told now: look at the table again.
+    Unknown {
+        /// What tells later; none of a commit without a record.
+        lost: Option<LostCommit>,
+        /// What the commit met.
+        error: Error,
+    },
+}
+
+impl CommitOutcome {
+    /// The table with the commit, for callers that begin again where it is not in the log.
+    ///
+    /// # Errors
+    /// What the commit met.
+    pub fn committed(self) -> Result<LakeTable> {
+        match self {
+            Self::Committed(table) => Ok(*table),
+            Self::Conflicted { error, .. } | Self::Gone(error) | Self::Unknown { error, .. } => {
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A commit whose answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LostCommit {
+    attempt: Uuid,
+    base: Option<Version>,
+}
+
+impl LostCommit {
+    /// Its version and its record, if the log holds it.
+    ///
+    /// # Errors
+    /// `Unavailable` if the log cannot be read.
+    pub async fn find(self, location: &Location) -> Result<Option<(Version, CommitRecord)>> {
+        self.find_in(&log_store(location)?).await
+    }
+
+    async fn find_in(self, log: &LogStoreRef) -> Result<Option<(Version, CommitRecord)>> {
+        find_attempt(log, self.attempt, self.base).await
+    }
+}
+
+/// One commit of ours, on top of exactly one snapshot.
+#[derive(Debug)]
+#[must_use]
+pub struct Transaction<'a> {
+    base: Base<'a>,
+    /// None where a table keeps no progress.
+    record: Option<CommitRecord>,
+    clock: &'a Arc<dyn Clock>,
+    /// Where the log was last seen to end, and when.
+    seen: Option<(Freshness, Instant)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Base<'a> {
+    /// The table as the commit was planned for it.
+    Table(&'a LakeTable),
+    /// No table yet: the commit makes it.
+    Nothing(&'a Location),
+}
+
+impl<'a> Transaction<'a> {
+    /// A commit that says of itself what its record says.
+    pub fn on(table: &'a LakeTable, record: CommitRecord, clock: &'a Arc<dyn Clock>) -> Self {
+        Self { base: Base::Table(table), record: Some(record), clock, seen: None }
+    }
+
+    /// A commit that takes in no object and carries the table's progress on.
+    pub fn carrying_on(table: &'a LakeTable, clock: &'a Arc<dyn Clock>) -> Self {
+        Self::on(table, table.record_without_objects(clock.as_ref()), clock)
+    }
+
+    /// A commit to a table that keeps no progress.
+    pub fn without_record(table: &'a LakeTable, clock: &'a Arc<dyn Clock>) -> Self {
+        Self { base: Base::Table(table), record: None, clock, seen: None }
+    }
+
+    /// The commit that makes a table.
+    pub(super) fn making(
+        location: &'a Location,
+        record: Option<CommitRecord>,
+        clock: &'a Arc<dyn Clock>,
+    ) -> Self {
+        Self { base: Base::Nothing(location), record, clock, seen: None }
+    }
+
+    /// The table that the commit is for, if there is one.
+    pub(crate) fn table(&self) -> Option<&'a LakeTable> {
+        match self.base {
+            Base::Table(table) => Some(table),
+            Base::Nothing(_) => None,
+        }
+    }
+
+    /// Where time comes from.
+    pub(crate) fn clock(&self) -> &'a Arc<dyn Clock> {
+        self.clock
+    }
+
+    /// Looks whether the log still ends where the table does, so that the commit need not: to be
+    /// called while its files are written.
+    ///
+    /// # Errors
+    /// `Unavailable` if the log cannot be read.
+    pub(crate) async fn look(&mut self) -> Result<()> {
+        let Base::Table(table) = self.base else { return Ok(()) };
+        let freshness = table.freshness().await?;
+        self.seen = Some((freshness, self.clock.instant()));
+        Ok(())
+    }
+
+    /// Commits these actions. `metrics` are the operation's, if it has any.
+    ///
+    /// # Errors
+    /// `StoreRefused` if the store refuses the commit, which then has no effect; `Unavailable` if
+    /// the log cannot be read before it; `TableCorrupt` if the log counts other rows than the
+    /// record.
+    pub async fn commit(
+        mut self,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        metrics: Option<Value>,
+    ) -> Result<CommitOutcome> {
+        let freshness = self.freshly_seen().await?;
+        if let Err(error) = freshness.allows_commit() {
+            return match freshness {
+                Freshness::Gone => Ok(CommitOutcome::Gone(error)),
+                Freshness::Newest | Freshness::Behind => self.resolve(error).await,
+            };
+        }
+        let properties = match &self.record {
+            Some(record) => commit_properties(record, self.transaction(), metrics)?,
+            None => without_progress(metrics),
+        };
+        let call = CommitCall {
+            base: self.table().map(LakeTable::delta),
+            log_store: self.log_store()?,
+            properties,
+            time: self.clock.now(),
+        };
+        match call.make(actions, operation).await {
+            Ok(delta) => self.succeeded(delta).map(Box::new).map(CommitOutcome::Committed),
+            Err(error) => match refusal(&error) {
+                Some(refused) => Err(refused),
+                None => self.resolve(failed(error)).await,
+            },
+        }
+    }
+
+    /// The commit call itself sees that its version is taken, but not that the log below it is
+    /// another one, or none.
+    async fn freshly_seen(&mut self) -> Result<Freshness> {
+        let is_old = |at: Instant| self.clock.instant() - at > FRESH;
+        if self.seen.is_none_or(|(freshness, at)| freshness == Freshness::Newest && is_old(at)) {
+            self.look().await?;
+        }
+        Ok(self.seen.map_or(Freshness::Newest, |(freshness, _)| freshness))
+    }
+
+    fn succeeded(self, delta: DeltaTable) -> Result<LakeTable> {
+        let transaction = self.transaction();
+        match (self.base, self.record) {
+            (Base::Table(table), Some(record)) => {
+                table.clone().succeeded_by(delta, record, transaction)
+            }
+            (Base::Nothing(_), Some(record)) => LakeTable::made(delta, record, transaction),
+            (_, None) => LakeTable::without_progress(delta),
+        }
+    }
+
+    /// Asks the log what became of a commit.
+    async fn resolve(self, error: Error) -> Result<CommitOutcome> {
+        let Some(record) = &self.record else {
+            return Ok(CommitOutcome::Unknown { lost: None, error });
+        };
+        let base = self.table().map(LakeTable::version);
+        let lost = LostCommit { attempt: record.attempt, base };
+        let unknown = |error| Ok(CommitOutcome::Unknown { lost: Some(lost), error });
+        let newer = match self.base {
+            Base::Table(table) => table.clone().refreshed().await,
+            Base::Nothing(location) => open(location, None).await,
+        };
+        let newer = match newer {
+            Ok(Some(newer)) => Box::new(newer),
+            Ok(None) if base.is_some() => return Ok(CommitOutcome::Gone(gone().because(error))),
+            // Else it was the log that could not be read: the next look tells more.
+            Ok(None) | Err(_) => return unknown(error),
+        };
+        let newest = newer.newest();
+        if newest.is_some_and(|newest| newest.attempt == record.attempt) {
+            return Ok(CommitOutcome::Committed(newer));
+        }
+        if Some(newer.version()) == base {
+            // Until somebody has the version, the commit may still come to have it.
+            return unknown(error);
+        }
+        let of_others = newest.map(|newest| newest.version) <= base;
+        match if of_others { Ok(None) } else { lost.find_in(&newer.delta().log_store()).await } {
+            Ok(None) => Ok(CommitOutcome::Conflicted { newer, error }),
+            // It is there, below another one of ours: progress is to be read anew.
+            Ok(Some(_)) | Err(_) => unknown(error),
+        }
+    }
+
+    fn log_store(&self) -> Result<LogStoreRef> {
+        match self.base {
+            Base::Table(table) => Ok(table.delta().log_store()),
+            Base::Nothing(location) => log_store(location),
+        }
+    }
+
+    /// The version of the `txn` action.
+    fn transaction(&self) -> i64 {
+        let newest = self.table().and_then(LakeTable::newest);
+        newest.map_or(1, |OwnCommit { transaction, .. }| transaction + 1)
+    }
+}
+
+fn failed(error: deltalake::DeltaTableError) -> Error {
+    Error::new(ErrorKind::Conflict, "a commit failed, or its answer was lost").because(error)
+}
