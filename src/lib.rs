@@ -64,7 +64,8 @@
 //!   quarantined` is checked before a commit; that the table grew by `inserted - deleted`, after
 //!   it, against the record counts of the log.
 //!
-//! `README.md` names the test of each, and the limits.
+//! `README.md` names the test of each; [`guide`] is for those who run it, and has the
+//! [limits](guide::limits).
 
 pub mod change;
 #[cfg(feature = "cli")]
@@ -77,6 +78,7 @@ pub mod dms;
 pub mod error;
 pub mod event;
 pub mod files;
+pub mod guide;
 pub mod lambda;
 mod limits;
 mod log_filter;

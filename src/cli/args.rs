@@ -16,9 +16,11 @@ use crate::readers::statements::Engine;
 ///
 /// New here? `dmslake demo` shows the whole path on this machine, without an account.
 #[derive(Debug, Parser)]
-#[command(name = "dmslake", version, verbatim_doc_comment)]
+#[command(name = "dmslake", version, verbatim_doc_comment, disable_help_subcommand = true)]
 #[command(
-    after_help = "Exit codes: 0 all tables are caught up, 1 one is held, failed or not caught \
+    after_help = "Topics of `dmslake help TOPIC`: configuration, operations (held tables, errors), \
+merging,\nreaders, function (AWS Lambda), limits, formats (JSON output, exit codes).\n\n\
+Exit codes: 0 all tables are caught up, 1 one is held, failed or not caught \
 up,\n2 bad usage or configuration. Results go to standard output,\nlogs and progress to \
 standard error."
 )]
@@ -41,6 +43,7 @@ pub(super) enum Command {
     Demo(DemoArguments),
     Ddl(DdlArguments),
     Register(RegisterArguments),
+    Help(HelpArguments),
 }
 
 // No doc comment: clap would take it for the help text of the command that it stands in.
@@ -196,4 +199,13 @@ pub(super) struct DdlArguments {
 pub(super) struct RegisterArguments {
     #[command(flatten)]
     pub(super) chosen: ChosenArguments,
+}
+
+/// Print this message, the help of a command, or a topic of the guide.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(super) struct HelpArguments {
+    /// A command such as `apply`, or a topic such as `operations`.
+    #[arg(value_name = "COMMAND or TOPIC")]
+    pub(super) name: Option<String>,
 }

@@ -10,6 +10,7 @@ mod configuration;
 mod ddl;
 mod demo;
 mod exit;
+mod help;
 mod init;
 mod logs;
 mod maintain;
@@ -19,4 +20,5 @@ mod register;
 mod run;
 mod signals;
 
+pub use help::command;
 pub use run::main;

@@ -7,7 +7,7 @@ use clap::Parser;
 use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
-use super::{apply, ddl, demo, init, logs, maintain, register};
+use super::{apply, ddl, demo, help, init, logs, maintain, register};
 use crate::error::{Error, ErrorKind, Result};
 
 /// DataFusion plans by recursion; unoptimised builds need more than a thread's usual stack.
@@ -41,6 +41,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Demo(arguments) => demo::run(&arguments, screen).await,
             Command::Ddl(arguments) => ddl::run(&arguments, screen).await,
             Command::Register(arguments) => register::run(&arguments, screen).await,
+            Command::Help(arguments) => help::run(&arguments, screen),
         }
     })
 }

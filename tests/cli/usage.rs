@@ -1,6 +1,8 @@
 //! Bad usage and configuration end with 2 and say what is wrong, on standard error alone.
 
-use super::{run, write};
+use std::path::Path;
+
+use super::{read, run, write};
 
 const CONFIGURATION: &str = "\
 staging = \"staging\"
@@ -64,4 +66,31 @@ fn an_unknown_table_is_refused_with_those_there_are() {
     assert!(refused.err.contains("--table: shop.order,"), "{refused:?}");
     assert!(refused.err.contains("configured: shop.orders, shop.customers"), "{refused:?}");
     assert!(refused.out.is_empty() && !home.path().join("lake").exists(), "{refused:?}");
+}
+
+#[test]
+fn help_prints_every_page_of_the_guide_and_names_what_there_is() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
+    let files = std::fs::read_dir(guide).expect("the guide").map(|entry| entry.unwrap().path());
+    let pages: Vec<_> = files.filter(|file| file.extension() == Some("md".as_ref())).collect();
+    assert_eq!(pages.len(), 7, "{pages:?}");
+    let listed = run(home.path(), &["help"]);
+    for page in pages {
+        let topic = page.file_stem().and_then(|name| name.to_str()).expect("a name");
+        let printed = run(home.path(), &["help", topic]);
+        assert_eq!((printed.code, printed.err.as_str()), (Some(0), ""), "{topic}");
+        assert_eq!(printed.out, read(&page), "{topic}");
+        assert!(listed.out.contains(topic), "{topic}: {}", listed.out);
+    }
+    for (name, meant) in
+        [("operation", "operations"), ("config", "configuration"), ("aply", "apply")]
+    {
+        let refused = run(home.path(), &["help", name]);
+        assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "{refused:?}");
+        assert!(refused.err.contains(&format!("did you mean {meant}?")), "{refused:?}");
+    }
+    let refused = run(home.path(), &["help", "weather"]);
+    assert!(!refused.err.contains("did you mean"), "{refused:?}");
+    assert!(refused.err.contains("merging, readers"), "{refused:?}");
 }
