@@ -10,7 +10,7 @@ import argparse
 import sys
 
 # What each input is: value, unit, basis. A basis says where it comes from: measured, by the project's
-# benchmarks (README.md, Measured); counted, in its code or configuration; setting, a variable of this
+# benchmarks (tests/bench/README.md); counted, in its code or configuration; setting, a variable of this
 # configuration; AWS, its documentation; modelled, assumed for want of a measurement; load, yours to say.
 INPUTS = {
     "changes_per_day": (1_000_000, "changes", "load"),
@@ -28,7 +28,7 @@ INPUTS = {
     "written_copy_small": (2_900_000, "B", "measured: a table of 100,000 rows"),
     "spark_seconds_vectors": (8.99, "s", "measured: Spark 4.0.5, 10,000 changes anywhere, warm, 2 cores"),
     "spark_seconds_copy": (12.7, "s", "measured: the same"),
-    "lists": (4, "of these LIST", "counted: README.md, Where each round trip goes"),
+    "lists": (4, "of these LIST", "counted: src/guide/function.md"),
     "puts_vectors": (3, "of these PUT", "counted: data file, deletion vector, commit"),
     "puts_copy": (2, "of these PUT", "counted: data file, commit; more where more files change"),
     # How the parts are set up.

@@ -1,4 +1,4 @@
-# An object of DMS rings: S3 -> queue -> function. README.md says why nothing stands in between.
+# An object of DMS notifies the function: S3 -> queue -> function. DESIGN.md says why this way.
 
 resource "aws_sqs_queue" "doorbell" {
   name                              = "${var.name}-doorbell"

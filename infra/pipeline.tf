@@ -3,7 +3,7 @@
 
 locals {
   # By their names in aws_dms_s3_endpoint, which are those of [dms] in dmslake.toml too. Why each
-  # is as it is stands in README.md.
+  # is set as it is: DESIGN.md.
   s3_settings = {
     bucket_folder                               = var.staging.prefix
     data_format                                 = "parquet"

@@ -1,5 +1,5 @@
 //! Objects that ask for more memory than there is: each is held, with the size and the bound in
-//! the message, by the real binary in the address space that README grants it; and the other
+//! the message, by the real binary in the address space that the guide grants it; and the other
 //! tables of the run are applied.
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 /// Every object's budget here, which is the least that bounds anything.
 pub(super) const BUDGET: u64 = 16 << 20;
-/// What a process may take beside what the program itself takes, in budgets: as README has it.
+/// What a process may take beside what the program itself takes, in budgets: as the guide's page on limits has it.
 const MULTIPLE: u64 = 8;
 /// How far two runs of the program itself may lie apart: address space is taken for the stacks of
 /// all threads that wait for files, 8 MB each, and for the pools of memory.

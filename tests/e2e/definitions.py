@@ -1,6 +1,6 @@
 """What DMS says by other means than rows, all of it under load: changes that the full load holds
 already, an added column, TRUNCATE, a reload. dmslake holds a table where a person has to decide;
-`Operator` does what the README tells that person."""
+`Operator` does what the guide tells that person."""
 
 import random
 import time
@@ -62,7 +62,7 @@ def redefine(of: Scene, pause: float, done: Counter):
 
 
 class Operator:
-    """Removes the causes of holds as the README says. No other is to be expected here."""
+    """Removes the causes of holds as the guide says. No other is to be expected here."""
 
     def __init__(self, pipeline: Pipeline, done: Counter):
         self.pipeline = pipeline

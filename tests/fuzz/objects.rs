@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use crate::chunked_store::ChunkedStore;
 use crate::memory::most_held;
 
-/// The least budget that bounds anything, and the multiple of it that README grants.
+/// The least budget that bounds anything, and the multiple of it that the guide grants (src/guide/limits.md).
 const BUDGET: usize = 16 << 20;
 const MULTIPLE: usize = 8;
 
