@@ -14,6 +14,7 @@ use dmslake::error::{Error, ErrorKind, Result};
 use dmslake::lambda::{Answer, ApplyTables, Deadline, answer};
 use dmslake::maintenance::MaintenanceReport;
 use dmslake::pipeline::{Limits, Scope, Status, TableReport};
+use dmslake::progress::Counts;
 use dmslake::staging::Survey;
 use dmslake::storage::Location;
 use serde_json::{Value, json};
@@ -161,7 +162,12 @@ impl ApplyTables for Scripted {
             let mut scripts = self.scripts.lock().expect("not poisoned");
             scripts.get_mut(table.source.table.as_str()).and_then(VecDeque::pop_front)
         };
-        let report = TableReport { table: name, objects: 1, rows: 10, ..TableReport::default() };
+        let report = TableReport {
+            table: name,
+            objects: 1,
+            counts: Counts { rows: 10, ..Counts::default() },
+            ..TableReport::default()
+        };
         match play.unwrap_or(ends(0, 0)) {
             Play::Ends { pending, after } => {
                 self.clock.pass(after);
@@ -288,8 +294,10 @@ async fn applications_of_one_table_are_reported_as_one() {
     let tables = Scripted::new([("a", &[ends(9, 30), ends(0, 40)])]);
     let answer = tables.answer(&json!({"sweep": true})).await.expect("all caught up");
     let Answer::Summary { tables, unconfigured, .. } = answer else { panic!("no summary") };
-    let found: Vec<_> =
-        tables.iter().map(|report| (report.table.as_str(), report.objects, report.rows)).collect();
+    let found: Vec<_> = tables
+        .iter()
+        .map(|report| (report.table.as_str(), report.objects, report.counts.rows))
+        .collect();
     assert_eq!(found, [("shop.a", 2, 20), ("shop.b", 1, 10), ("shop.c", 1, 10)]);
     assert_eq!(unconfigured, ["shop.staged"]);
 }

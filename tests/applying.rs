@@ -69,13 +69,13 @@ impl Shop {
         let pipeline = self.pipeline().await;
         let table = pipeline.settings().tables[0].clone();
         let report = pipeline.apply(&table, &Scope::Everything, &Limits::default(), &Silent).await;
-        let fates = report.inserted
-            + report.updated
-            + report.deleted
-            + report.superseded
-            + report.ignored
-            + report.quarantined;
-        assert_eq!(report.rows, fates, "{report:?}");
+        let fates = report.counts.inserted
+            + report.counts.updated
+            + report.counts.deleted
+            + report.counts.superseded
+            + report.counts.ignored
+            + report.counts.quarantined;
+        assert_eq!(report.counts.rows, fates, "{report:?}");
         report
     }
 
@@ -115,13 +115,13 @@ async fn a_load_and_its_changes_become_the_table_and_a_second_apply_commits_noth
     shop.stage("20240101-000000002.csv", "U,2,BB\nI,1,again\nU,4,NULL\n");
     let report = shop.apply().await;
     assert_eq!(report.status, Status::Ok, "{report:?}");
-    assert_eq!((report.objects, report.rows, report.inserted), (3, 10, 4));
-    assert_eq!((report.ignored, report.superseded, report.pending), (1, 3, 0));
+    assert_eq!((report.objects, report.counts.rows, report.counts.inserted), (3, 10, 4));
+    assert_eq!((report.counts.ignored, report.counts.superseded, report.pending), (1, 3, 0));
     assert_eq!(shop.rows().await, [row(1, "again"), row(2, "BB"), row(3, "c"), (4, None)]);
 
     let version = report.version;
     let again = shop.apply().await;
-    assert_eq!((again.status, again.version, again.rows), (Status::Ok, version, 0));
+    assert_eq!((again.status, again.version, again.counts.rows), (Status::Ok, version, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,10 +180,10 @@ async fn what_waits_behind_a_bad_row_is_as_old_as_its_object() {
 async fn a_load_object_after_the_first_change_means_a_reload_and_holds() {
     let shop = Shop::new();
     shop.stage("LOAD00000001.csv", "1,a\n");
-    assert_eq!(shop.apply().await.inserted, 1);
+    assert_eq!(shop.apply().await.counts.inserted, 1);
     // The generation is open: a further object is appended.
     shop.stage("LOAD00000002.csv", "2,b\n");
-    assert_eq!(shop.apply().await.inserted, 1);
+    assert_eq!(shop.apply().await.counts.inserted, 1);
     shop.stage("20240101-000000001.csv", "I,3,c\n");
     assert_eq!(shop.apply().await.status, Status::Ok);
     shop.stage("LOAD00000003.csv", "4,d\n");
@@ -248,7 +248,7 @@ async fn a_table_folder_that_was_moved_away_is_not_built_upon() {
     let after = apply().await;
     assert_eq!((after.status, after.objects), (Status::Ok, 0), "{after:?}");
     shop.stage("20240101-000000002.csv", "D,2,b\n");
-    assert_eq!(apply().await.deleted, 1);
+    assert_eq!(apply().await.counts.deleted, 1);
     assert_eq!(shop.rows().await, [row(1, "B")]);
 }
 
@@ -296,7 +296,10 @@ async fn a_bad_row_holds_at_the_last_good_object_or_goes_to_quarantine() {
 
     let shop = Shop { folder: shop.folder, extra: "[defaults]\non_bad_row = \"quarantine\"" };
     let report = shop.apply().await;
-    assert_eq!((report.status, report.quarantined, report.inserted), (Status::Ok, 1, 1));
+    assert_eq!(
+        (report.status, report.counts.quarantined, report.counts.inserted),
+        (Status::Ok, 1, 1)
+    );
     assert_eq!(shop.rows().await, [row(1, "a"), row(2, "b")]);
     let quarantine = shop.folder.path().join("lake/_quarantine/shop/items");
     assert!(quarantine.join("_delta_log").is_dir());
@@ -312,7 +315,10 @@ async fn a_backlog_larger_than_memory_goes_in_slices_and_row_ranges() {
     shop.stage("20240101-000000002.csv", "D,0,x\n");
     let report = shop.apply().await;
     assert_eq!(report.status, Status::Ok, "{report:?}");
-    assert_eq!((report.inserted, report.updated, report.deleted), (30_000, 20_000, 1));
+    assert_eq!(
+        (report.counts.inserted, report.counts.updated, report.counts.deleted),
+        (30_000, 20_000, 1)
+    );
     assert!(report.version.unwrap() >= 7, "{report:?}");
     let rows = shop.rows().await;
     assert_eq!(
@@ -330,7 +336,7 @@ async fn many_small_objects_together_keep_to_the_memory_budget() {
         shop.stage(&format!("20240101-0000000{object:02}.csv"), &rows.concat());
     }
     let report = shop.apply().await;
-    assert_eq!((report.status, report.inserted), (Status::Ok, 12_000), "{report:?}");
+    assert_eq!((report.status, report.counts.inserted), (Status::Ok, 12_000), "{report:?}");
     assert!(report.version.unwrap() >= 2, "{report:?}");
 }
 
@@ -345,7 +351,7 @@ async fn foreign_and_empty_objects_are_named_or_applied_as_nothing() {
     shop.stage("20240101-000000002.csv", "I,1,a\n");
     shop.stage("20240101-000000003.csv", "");
     let report = shop.apply().await;
-    assert_eq!((report.objects, report.inserted), (3, 1), "{report:?}");
+    assert_eq!((report.objects, report.counts.inserted), (3, 1), "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -356,7 +362,7 @@ async fn a_parallel_load_of_partitions_whose_names_begin_with_an_underscore_is_w
     shop.stage(".hidden/LOAD00000001.csv", "3,c\n");
     shop.stage("20240101-000000001.csv", "U,1,A\n");
     let report = shop.apply().await;
-    assert_eq!((report.inserted, report.updated), (2, 1), "{report:?}");
+    assert_eq!((report.counts.inserted, report.counts.updated), (2, 1), "{report:?}");
     assert_eq!(report.foreign, [".hidden/LOAD00000001.csv"], "named, as it looks like DMS's");
 }
 
@@ -433,7 +439,10 @@ async fn a_foreign_commit_in_between_costs_a_plan_and_no_look_at_staging() {
         let report =
             pipeline.apply(&settings.tables[0], &Scope::Everything, &limits, observer).await;
         assert_eq!(report.status, Status::Ok, "{report:?}");
-        assert_eq!((report.inserted, report.updated, report.deleted), (1, 1, 1));
+        assert_eq!(
+            (report.counts.inserted, report.counts.updated, report.counts.deleted),
+            (1, 1, 1)
+        );
         assert_eq!(report.version, Some(version + u64::from(interferes)));
         assert_eq!(shop.rows().await, [row(2, "B"), row(3, "c"), row(4, "d")]);
         let mut asked: Vec<String> = counted.take().iter().map(ToString::to_string).collect();

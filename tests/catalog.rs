@@ -139,7 +139,7 @@ async fn a_sweep_mends_what_a_crash_left_and_writes_nothing_twice() {
     shop.apply(&shop.pipeline(&shop.lake)).await;
     shop.lake.store().delete(&manifest::path(&shop.folder())).await.expect("it was there");
     let report = shop.apply(&shop.pipeline(&shop.lake)).await;
-    assert_eq!((report.rows, report.requests.put), (0, 1));
+    assert_eq!((report.counts.rows, report.requests.put), (0, 1));
     manifest::check(&shop.folder()).await;
     let report = shop.apply(&shop.pipeline(&shop.lake)).await;
     assert_eq!(report.requests.put, 0, "it is in line");
@@ -176,7 +176,7 @@ async fn masked_rows_keep_the_manifest_away_until_maintenance_but_hold_nothing()
     }
     let pipeline = shop.pipeline(&shop.lake);
     shop.stage("20260101-000000002.csv", "I,4,d\n").await;
-    assert_eq!(shop.apply(&pipeline).await.inserted, 1);
+    assert_eq!(shop.apply(&pipeline).await.counts.inserted, 1);
     shop.lake
         .store()
         .head(&manifest::path(&shop.folder()))
@@ -198,9 +198,9 @@ async fn rows_are_applied_although_no_manifest_can_be_written_and_the_failure_is
     let pipeline = shop.pipeline(&shop.lake.clone().map_store(refusing));
     let spec = &shop.settings.tables[0];
     let report = pipeline.apply(spec, &Scope::Everything, &Limits::default(), &Silent).await;
-    assert_eq!((report.status, report.inserted, report.pending), (Status::Failed, 3_000, 0));
+    assert_eq!((report.status, report.counts.inserted, report.pending), (Status::Failed, 3_000, 0));
     let again = pipeline.apply(spec, &Scope::Everything, &Limits::default(), &Silent).await;
-    assert_eq!((again.status, again.rows), (Status::Failed, 0), "{again:?}");
+    assert_eq!((again.status, again.counts.rows), (Status::Failed, 0), "{again:?}");
     shop.apply(&shop.pipeline(&shop.lake)).await;
     manifest::check(&shop.folder()).await;
 }
@@ -299,7 +299,10 @@ async fn whoever_is_overtaken_at_the_manifest_applies_nothing_twice() {
     shop.stage("LOAD00000001.csv", load).await;
     while_a_manifest_waits(&shop, || async {
         let report = shop.apply(&shop.pipeline(&shop.lake)).await;
-        assert!(report.inserted > 0 && report.inserted < 3_000, "both had a part: {report:?}");
+        assert!(
+            report.counts.inserted > 0 && report.counts.inserted < 3_000,
+            "both had a part: {report:?}"
+        );
     })
     .await;
     let table = table::open(&shop.folder(), None).await.expect("it can be read").expect("a table");

@@ -197,7 +197,7 @@ impl<'w> Followed<'w> {
         assert_eq!(self.replayed > 0, replays && sequence, "replayed: {}", self.replayed);
         let version = self.judge.version();
         let again = self.apply(pipeline, &Scope::Everything).await;
-        assert_eq!((again.objects, again.rows, again.version), (0, 0, version), "{again:?}");
+        assert_eq!((again.objects, again.counts.rows, again.version), (0, 0, version), "{again:?}");
         self.take(&again);
         self.audit().await;
         assert_eq!(self.judge.version(), version, "a second apply commits nothing");

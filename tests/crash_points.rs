@@ -201,7 +201,14 @@ impl Run {
 async fn apply(pipeline: &Pipeline, scene: &Scene) -> TableReport {
     let spec = spec(pipeline.settings(), &scene.table);
     let report = pipeline.apply(spec, &Scope::Everything, &Limits::default(), &Silent).await;
-    let fates = report.inserted + report.updated + report.deleted + report.superseded;
-    assert_eq!(report.rows, fates + report.ignored + report.quarantined, "{report:?}");
+    let fates = report.counts.inserted
+        + report.counts.updated
+        + report.counts.deleted
+        + report.counts.superseded;
+    assert_eq!(
+        report.counts.rows,
+        fates + report.counts.ignored + report.counts.quarantined,
+        "{report:?}"
+    );
     report
 }

@@ -71,7 +71,11 @@ async fn a_data_file_that_is_not_what_it_was_holds_its_table_until_it_is_back() 
 
             fs::write(&file, kept).unwrap();
             let report = shop.apply().await;
-            assert_eq!((report.status, report.updated), (Status::Ok, 1), "{harm:?}: {report:?}");
+            assert_eq!(
+                (report.status, report.counts.updated),
+                (Status::Ok, 1),
+                "{harm:?}: {report:?}"
+            );
         }
     }
 }
@@ -97,9 +101,9 @@ async fn a_warm_table_is_held_too() {
     let limits = Limits::default();
     let apply = || pipeline.apply(&table, &Scope::Everything, &limits, &Silent);
     shop.change("U,1,ONE\n");
-    assert_eq!(apply().await.updated, 1);
+    assert_eq!(apply().await.counts.updated, 1);
     shop.change("U,1,one\n");
-    assert_eq!(apply().await.updated, 1);
+    assert_eq!(apply().await.counts.updated, 1);
     for file in shop.data_files() {
         fs::remove_file(file).unwrap();
     }
@@ -113,9 +117,9 @@ async fn a_deletion_vector_that_is_not_what_it_was_holds_its_table_until_it_is_b
         let shop = Shop::with("merge = \"deletion-vectors\"");
         let load: Vec<String> = (1..=20).map(|id| format!("{id},n\n")).collect();
         shop.stage("LOAD00000001.csv", &load.concat());
-        assert_eq!(shop.apply().await.inserted, 20);
+        assert_eq!(shop.apply().await.counts.inserted, 20);
         shop.change("U,1,ONE\n");
-        assert_eq!(shop.apply().await.updated, 1);
+        assert_eq!(shop.apply().await.counts.updated, 1);
         let masks: Vec<PathBuf> = shop.files(".bin");
         assert_eq!(masks.len(), 1, "{harm:?}");
         let kept = fs::read(&masks[0]).unwrap();
@@ -125,7 +129,7 @@ async fn a_deletion_vector_that_is_not_what_it_was_holds_its_table_until_it_is_b
         assert!(remedy.starts_with("put the file back"), "{harm:?}: {remedy}");
         fs::write(&masks[0], kept).unwrap();
         let report = shop.apply().await;
-        assert_eq!((report.status, report.updated), (Status::Ok, 1), "{harm:?}: {report:?}");
+        assert_eq!((report.status, report.counts.updated), (Status::Ok, 1), "{harm:?}: {report:?}");
     }
 }
 
@@ -135,7 +139,7 @@ async fn maintenance_is_held_by_a_file_that_is_missing() {
     let shop = Shop::with("append_only = true\nmerge = \"copy-on-write\"").without_keys();
     for number in 1..=8 {
         shop.change(&format!("I,{number},n\n"));
-        assert_eq!(shop.apply().await.inserted, 1);
+        assert_eq!(shop.apply().await.counts.inserted, 1);
     }
     // Small neighbours: what a commit did not fold itself.
     let files = shop.live_files().await;
@@ -154,7 +158,7 @@ async fn a_log_with_a_hole_holds_its_table_until_it_is_closed() {
     let shop = Shop::new().await;
     for number in 1..=3 {
         shop.change(&format!("U,1,{number}\n"));
-        assert_eq!(shop.apply().await.updated, 1);
+        assert_eq!(shop.apply().await.counts.updated, 1);
     }
     let commit = shop.log_files(".json").remove(2);
     let kept = fs::read(&commit).unwrap();
@@ -164,7 +168,7 @@ async fn a_log_with_a_hole_holds_its_table_until_it_is_closed() {
     assert_eq!(report.status, Status::Held, "{report:?}");
     assert_eq!(report.error_kind, Some(ErrorKind::TableCorrupt), "{report:?}");
     fs::write(&commit, kept).unwrap();
-    assert_eq!(shop.apply().await.updated, 1);
+    assert_eq!(shop.apply().await.counts.updated, 1);
 }
 
 /// The hint at the newest checkpoint names one that is gone, and so are the commits below it.
@@ -177,7 +181,7 @@ async fn a_checkpoint_that_is_missing_holds_its_table_until_it_is_back() {
         }
         assert_eq!(shop.maintain().await.status, Status::Ok);
         shop.change("U,1,ONE\n");
-        assert_eq!(shop.apply().await.updated, 1);
+        assert_eq!(shop.apply().await.counts.updated, 1);
         for commit in &shop.log_files(".json")[..5] {
             fs::remove_file(commit).unwrap();
         }
@@ -190,7 +194,7 @@ async fn a_checkpoint_that_is_missing_holds_its_table_until_it_is_back() {
         assert_eq!(report.error_kind, Some(ErrorKind::TableCorrupt), "{harm:?}: {report:?}");
         fs::write(&checkpoint, kept).unwrap();
         let report = shop.apply().await;
-        assert_eq!((report.status, report.updated), (Status::Ok, 1), "{harm:?}: {report:?}");
+        assert_eq!((report.status, report.counts.updated), (Status::Ok, 1), "{harm:?}: {report:?}");
     }
 }
 
@@ -216,5 +220,5 @@ async fn a_file_that_others_rewrote_and_deleted_is_no_damage() {
     let error = merge::plan(&stale, &["id".to_owned()], net).await.expect_err("it is gone");
     assert_eq!(error.kind(), ErrorKind::Conflict, "{}", error.chain());
     shop.change("U,1,ONE\n");
-    assert_eq!(shop.apply().await.updated, 1);
+    assert_eq!(shop.apply().await.counts.updated, 1);
 }

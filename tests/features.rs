@@ -189,7 +189,7 @@ async fn a_warm_table_is_held_too() {
     shop.change("U,1,ONE\n");
     let remedy = refused(&apply().await, "the change data feed");
     shop.carry_out(&remedy);
-    assert_eq!(apply().await.updated, 1);
+    assert_eq!(apply().await.counts.updated, 1);
 }
 
 /// A command that goes through all tables tells of one that is held and goes on.
@@ -213,7 +213,7 @@ async fn a_table_that_is_held_keeps_no_other_from_being_described() {
 async fn a_quarantine_that_asks_for_it_holds_its_table() {
     let shop = Shop::loaded("on_bad_row = \"quarantine\"").await;
     shop.change("I,x,bad\nI,3,three\n");
-    assert_eq!(shop.apply().await.quarantined, 1);
+    assert_eq!(shop.apply().await.counts.quarantined, 1);
     let log = shop.folder.path().join("lake/_quarantine/shop/items/_delta_log");
     let first = std::fs::read_to_string(log.join(format!("{:020}.json", 0))).unwrap();
     let metadata = first.lines().find(|line| line.starts_with("{\"metaData\"")).unwrap();
@@ -240,7 +240,7 @@ async fn what_is_listed_and_not_used_is_no_matter() {
         shop.commit(&[json!({ "protocol": protocol })]);
         shop.change(&format!("I,{writer},n\nU,1,by writer {writer}\n"));
         let report = shop.apply().await;
-        assert_eq!((report.status, report.updated), (Status::Ok, 1), "{writer}: {report:?}");
+        assert_eq!((report.status, report.counts.updated), (Status::Ok, 1), "{writer}: {report:?}");
     }
     shop.list_features(
         &[
@@ -267,7 +267,11 @@ async fn what_is_listed_and_not_used_is_no_matter() {
     );
     shop.change("U,1,ONE\nD,2,\n");
     let report = shop.apply().await;
-    assert_eq!((report.status, report.updated, report.deleted), (Status::Ok, 1, 1), "{report:?}");
+    assert_eq!(
+        (report.status, report.counts.updated, report.counts.deleted),
+        (Status::Ok, 1, 1),
+        "{report:?}"
+    );
     assert_eq!(shop.rows().await[0], row(1, "ONE"));
     assert_eq!(shop.maintain().await.status, Status::Ok);
 }
@@ -285,7 +289,7 @@ async fn a_protocol_keeps_its_features_when_masks_are_allowed() {
     shop.list_features(&["vacuumProtocolCheck"], &["domainMetadata"]);
     let shop = shop.with_settings("merge = \"deletion-vectors\"");
     shop.change("U,1,ONE\n");
-    assert_eq!(shop.apply().await.updated, 1);
+    assert_eq!(shop.apply().await.counts.updated, 1);
     let protocol = shop.protocol();
     let names = |list: &str| protocol[list].as_array().unwrap().len();
     assert_eq!((names("readerFeatures"), names("writerFeatures")), (2, 5), "{protocol}");
@@ -297,14 +301,14 @@ async fn rows_that_may_only_be_added_are_only_added() {
         let shop = Shop::new().await;
         shop.set("delta.appendOnly", Some(on));
         shop.change("I,3,three\n");
-        assert_eq!(shop.apply().await.inserted, 1);
+        assert_eq!(shop.apply().await.counts.inserted, 1);
         let asked = shop.version();
         shop.change("U,1,ONE\n");
         let remedy = refused(&shop.apply().await, "the table takes no updates or deletes");
         assert_eq!(shop.version(), asked, "nothing is written");
         assert_eq!(shop.maintain().await.status, Status::Ok);
         shop.carry_out(&remedy);
-        assert_eq!(shop.apply().await.updated, 1);
+        assert_eq!(shop.apply().await.counts.updated, 1);
         assert_eq!(shop.rows().await, [row(1, "ONE"), row(2, "two"), row(3, "three")]);
     }
 }
@@ -340,7 +344,7 @@ async fn checkpoints_are_written_as_the_table_asks() {
         assert_eq!(hint.len(), 1, "{policy}");
         shop.change("U,1,ONE\n");
         let report = shop.apply().await;
-        assert_eq!((report.status, report.updated), (Status::Ok, 1), "{policy}: {report:?}");
+        assert_eq!((report.status, report.counts.updated), (Status::Ok, 1), "{policy}: {report:?}");
         assert_eq!(shop.rows().await, [row(1, "ONE"), row(2, "two")]);
     }
 }
@@ -372,7 +376,7 @@ async fn retentions_hold_in_every_spelling() {
         shop.set("delta.deletedFileRetentionDuration", Some(year));
         shop.set("delta.logRetentionDuration", Some(year));
         shop.change("U,1,ONE\n");
-        assert_eq!(shop.apply().await.updated, 1);
+        assert_eq!(shop.apply().await.counts.updated, 1);
         fill_log(&shop);
         assert_eq!(shop.maintain().await.status, Status::Ok);
         shop.age(60);
@@ -393,7 +397,7 @@ async fn statistics_are_those_that_the_table_asks_for() {
         let shop = Shop::new().await;
         shop.set(key, Some(value));
         shop.change("U,1,ONE\n");
-        assert_eq!(shop.apply().await.updated, 1);
+        assert_eq!(shop.apply().await.counts.updated, 1);
         let stats = shop.newest_file()["stats"].as_str().unwrap().to_owned();
         let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
         assert_eq!(stats["minValues"].get("name").is_some(), of_name, "{key} = {value}: {stats}");
@@ -409,7 +413,7 @@ async fn a_default_does_not_take_the_place_of_null() {
     shop.list_features(&[], &["allowColumnDefaults"]);
     shop.change_column("name", |field| field["metadata"]["CURRENT_DEFAULT"] = json!("'none'"));
     shop.change("I,3,\n");
-    assert_eq!(shop.apply().await.inserted, 1);
+    assert_eq!(shop.apply().await.counts.inserted, 1);
     let rows = shop.rows().await;
     assert_eq!(rows.len(), 3, "{rows:?}");
     assert!(shop.metadata()["schemaString"].as_str().unwrap().contains("CURRENT_DEFAULT"));
@@ -421,7 +425,7 @@ async fn suspended_row_tracking_gives_no_row_an_id() {
     shop.list_features(&[], &["rowTracking", "domainMetadata"]);
     shop.set("delta.rowTrackingSuspended", Some("true"));
     shop.change("U,1,ONE\n");
-    assert_eq!(shop.apply().await.updated, 1);
+    assert_eq!(shop.apply().await.counts.updated, 1);
     let file = shop.newest_file();
     assert!(file.get("baseRowId").is_none_or(serde_json::Value::is_null), "{file}");
 }
@@ -454,7 +458,7 @@ async fn wishes_about_files_and_isolation_are_no_matter() {
     }
     for number in 1..=8 {
         shop.change(&format!("U,1,{number}\n"));
-        assert_eq!(shop.apply().await.updated, 1);
+        assert_eq!(shop.apply().await.counts.updated, 1);
     }
     assert_eq!(shop.apply().await.objects, 0, "the txn has not expired");
     assert_eq!(shop.rows().await, [row(1, "8"), row(2, "two")]);

@@ -63,7 +63,7 @@ async fn a_record_stays_below_sixteen_kilobytes_however_many_objects_there_are()
         stage(folder.path(), &format!("2024/01/01/{stamp}.csv"), &format!("I,{}\n", 1000 + number));
     }
     let report = apply(folder.path()).await;
-    assert_eq!((report.status, report.objects, report.inserted), (Status::Ok, 750, 750));
+    assert_eq!((report.status, report.objects, report.counts.inserted), (Status::Ok, 750, 750));
     let records = records(folder.path());
     let sizes: Vec<usize> = records.iter().map(|(_, record)| record.to_string().len()).collect();
     assert!(sizes.iter().all(|&size| size <= 16 * 1024), "{sizes:?}");
@@ -121,5 +121,9 @@ async fn a_table_that_others_made_or_changed_is_told_apart() {
     table.delete().await.unwrap();
     stage(folder.path(), "20240101-000000002.csv", "I,2\nU,1\n");
     let report = apply(folder.path()).await;
-    assert_eq!((report.status, report.inserted, report.updated), (Status::Ok, 2, 0), "{report:?}");
+    assert_eq!(
+        (report.status, report.counts.inserted, report.counts.updated),
+        (Status::Ok, 2, 0),
+        "{report:?}"
+    );
 }

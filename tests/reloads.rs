@@ -194,7 +194,7 @@ async fn a_parallel_load_that_is_cut_short_goes_on() {
     next(3, 11).await;
     let report = shop.apply(&Scope::Everything).await;
     assert_eq!((report.status, cut.objects + report.objects), (Status::Ok, 42), "{report:?}");
-    assert_eq!(cut.inserted + report.inserted, 42 * 40);
+    assert_eq!(cut.counts.inserted + report.counts.inserted, 42 * 40);
 }
 
 /// The remedy of a reload, followed while a merge writes its files, which takes its time.
@@ -210,7 +210,7 @@ async fn a_table_that_is_moved_away_under_a_merge_is_not_committed_to() {
         .map_store(|store| -> Arc<dyn ObjectStore> { Arc::new(GatedStore::new(store, gate)) });
     let report = shop.apply_to(&gated, &Scope::Everything).await;
     assert!(mover.is_over.load(Ordering::SeqCst), "no data file was written");
-    assert_eq!((report.status, report.inserted), (Status::Ok, 2), "{report:?}");
+    assert_eq!((report.status, report.counts.inserted), (Status::Ok, 2), "{report:?}");
     let location = shop.lake.folder(&["shop", "t"]).expect("a folder");
     let table = table::open(&location, None).await.expect("it can be read").expect("a table");
     assert_eq!((table.rows(), Some(table.version())), (2, report.version));

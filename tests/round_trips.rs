@@ -244,14 +244,18 @@ async fn a_warm_application_of_a_small_object_takes_ten_round_trips_at_most() {
             let shop = Shop::filled(format, mode, "stop").await;
             let named = shop.stage("20240101-000000002", &CHANGES).await;
             let (report, requests) = shop.apply(&named).await;
-            assert_eq!((report.inserted, report.updated, report.deleted), (1, 2, 1), "{report:?}");
+            assert_eq!(
+                (report.counts.inserted, report.counts.updated, report.counts.deleted),
+                (1, 2, 1),
+                "{report:?}"
+            );
             assert_warm_bounds(&format!("{format}, {mode}"), &requests);
 
             // The files were touched before: some of their rows are masked now.
             let again = [("U", 111, "y"), ("U", 211, "y"), ("D", 311, "y")];
             let named = shop.stage("20240101-000000003", &again).await;
             let (report, requests) = shop.apply(&named).await;
-            assert_eq!((report.updated, report.deleted), (2, 1), "{report:?}");
+            assert_eq!((report.counts.updated, report.counts.deleted), (2, 1), "{report:?}");
             assert_warm_bounds(&format!("{format}, {mode}, again"), &requests);
         }
     }

@@ -233,13 +233,13 @@ async fn worker() {
 
 fn counts_as_json(report: &TableReport) -> String {
     serde_json::json!({
-        "rows": report.rows,
-        "inserted": report.inserted,
-        "updated": report.updated,
-        "deleted": report.deleted,
-        "superseded": report.superseded,
-        "ignored": report.ignored,
-        "quarantined": report.quarantined,
+        "rows": report.counts.rows,
+        "inserted": report.counts.inserted,
+        "updated": report.counts.updated,
+        "deleted": report.counts.deleted,
+        "superseded": report.counts.superseded,
+        "ignored": report.counts.ignored,
+        "quarantined": report.counts.quarantined,
     })
     .to_string()
 }

@@ -3,8 +3,8 @@
 use crate::config::{MergeMode, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
+use crate::pipeline::apply::Target;
 use crate::pipeline::slice::Slice;
-use crate::pipeline::target::Target;
 use crate::progress::{CommitRecord, Ledger};
 use crate::schema::Column;
 use crate::table::{self, LakeTable, TableState};
@@ -36,7 +36,7 @@ pub(super) async fn ready_table(
         );
         return Ok(table);
     }
-    let table = table::allow_vectors(&table, &pipeline.clock).await?.committed()?;
+    let table = table::allow_vectors(&table, pipeline.clock()).await?.committed()?;
     tracing::info!(table = %spec.source, version = table.version(), "deletion vectors allowed");
     Ok(table)
 }
@@ -45,11 +45,11 @@ async fn created(target: &Target<'_>, slice: &Slice) -> Result<LakeTable> {
     let Target { pipeline, spec, location, beginning, .. } = *target;
     let columns = slice.schema.columns();
     require_keys(spec, columns)?;
-    let attempt = pipeline.clock.attempt_id();
+    let attempt = pipeline.clock().attempt_id();
     let progress = Ledger { keys: Some(spec.lake_keys()), ..beginning.clone() };
     let record = CommitRecord::without_objects(attempt, progress, 0);
     let name = spec.source.to_string();
-    table::create(location, &name, columns, record, &pipeline.clock).await?.committed()
+    table::create(location, &name, columns, record, pipeline.clock()).await?.committed()
 }
 
 async fn widened(
@@ -67,7 +67,7 @@ async fn widened(
     if new.is_empty() {
         return Ok(table);
     }
-    let table = table::add_columns(&table, &new, &pipeline.clock).await?.committed()?;
+    let table = table::add_columns(&table, &new, pipeline.clock()).await?.committed()?;
     tracing::info!(
         table = %spec.source,
         version = table.version(),

@@ -5,13 +5,11 @@ use serde::Serialize;
 use crate::config::TableSpec;
 use crate::disposition::Status;
 use crate::error::ErrorKind;
+use crate::progress::Counts;
 use crate::storage::Requests;
 use crate::table::ForeignCommit;
 
 /// The result of one application of one table; counts are those of this run's own commits.
-///
-/// `rows = inserted + updated + deleted + superseded + ignored + quarantined`, where each
-/// object row counts once and a key change counts as two.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct TableReport {
     /// `schema.table`
@@ -20,20 +18,9 @@ pub struct TableReport {
     pub status: Status,
     /// Objects finished.
     pub objects: u64,
-    /// Changes taken in.
-    pub rows: u64,
-    /// Rows that were not in the table before.
-    pub inserted: u64,
-    /// Rows that were replaced.
-    pub updated: u64,
-    /// Rows that were removed.
-    pub deleted: u64,
-    /// Changes of a key that a later change of the same slice overrode.
-    pub superseded: u64,
-    /// Deletes of keys that were not in the table.
-    pub ignored: u64,
-    /// Rows set aside.
-    pub quarantined: u64,
+    /// What became of the changes.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// Rows that wait in quarantine, those of earlier runs included.
     pub in_quarantine: u64,
     /// Change objects of before the full load, which the table begins without.
@@ -102,13 +89,7 @@ impl TableReport {
         Self {
             warnings,
             objects: self.objects + next.objects,
-            rows: self.rows + next.rows,
-            inserted: self.inserted + next.inserted,
-            updated: self.updated + next.updated,
-            deleted: self.deleted + next.deleted,
-            superseded: self.superseded + next.superseded,
-            ignored: self.ignored + next.ignored,
-            quarantined: self.quarantined + next.quarantined,
+            counts: self.counts + next.counts,
             replayed: self.replayed + next.replayed,
             before_load: self.before_load.max(next.before_load),
             foreign_commits: [self.foreign_commits, next.foreign_commits].concat(),

@@ -57,8 +57,11 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    pub(super) fn rows(&self) -> u64 {
-        self.portions.iter().map(|portion| portion.rows).sum()
+    /// The slice with portions before its own, which hold no rows.
+    pub(super) fn after(mut self, mut before: Vec<Portion>) -> Self {
+        before.append(&mut self.portions);
+        self.portions = before;
+        self
     }
 
     /// The decoded rows, in order, which the slice then no longer holds.

@@ -13,10 +13,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::memory_size;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::{Observer, Step};
-use crate::progress::{ListLength, Partial};
-use crate::schema::TableSchema;
+use crate::progress::ListLength;
 use crate::staging::StagedObject;
 use crate::storage::{Location, StoreKind};
+use crate::table::LakeTable;
 
 /// Bytes that the list of objects may take in one commit's record, which is bounded as a whole.
 const LIST_BYTES: usize = 23 * 512;
@@ -50,19 +50,17 @@ struct Reading {
 }
 
 impl<'a> Slicer<'a> {
-    pub(super) fn new(
-        cut: Cut<'a>,
-        objects: Vec<StagedObject>,
-        partial: Option<&Partial>,
-        schema: TableSchema,
-    ) -> Self {
+    /// Reads objects for a table as it is now.
+    pub(super) fn new(cut: Cut<'a>, objects: Vec<StagedObject>, table: Option<&LakeTable>) -> Self {
         let settings = ReadSettings {
             table: cut.table.clone(),
             dms: cut.dms.clone(),
             staging: cut.staging.clone(),
             memory_budget: cut.memory_budget,
         };
+        let partial = table.and_then(|table| table.ledger().partial.as_ref());
         let skip_rows = partial.map_or(0, |partial| partial.rows);
+        let schema = table.map(|table| table.schema().clone()).unwrap_or_default();
         let objects = ReadAhead::new(settings, objects, skip_rows, schema);
         Self { cut, objects, reading: None, failed: None }
     }

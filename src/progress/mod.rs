@@ -10,6 +10,7 @@
 //! watermark, the rest by count, digest and newest last-modified time.
 
 mod cdc;
+mod counts;
 mod fingerprint;
 mod load;
 mod objects;
@@ -20,6 +21,8 @@ mod remembered;
 mod turns;
 
 pub use cdc::{CdcProgress, CdcStanding, Position};
+pub use counts::Counts;
+pub(crate) use counts::{info_with_counts, with_counts};
 pub use fingerprint::{Fingerprint, Mark};
 pub use load::{LoadProgress, LoadStanding, MarkedLoad};
 pub use objects::{CommittedObject, ListLength};

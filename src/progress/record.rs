@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::Ledger;
 use crate::progress::objects::{self, CommittedObject};
+use crate::progress::{Counts, Ledger};
 
 /// The key of `commitInfo` under which a [`CommitRecord`] stands.
 pub const KEY: &str = "dmslake";
@@ -13,23 +13,12 @@ pub const KEY: &str = "dmslake";
 /// The application id of our `txn` actions: one writer lane per table.
 pub const APP_ID: &str = "dmslake";
 
-/// The fate of every change of one commit, each counted where it was decided.
+/// The fate of every change of one commit, and what it did to the table's size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Books {
-    /// Changes taken in; a key change is two.
-    pub rows: u64,
-    /// Rows that were not in the table before.
-    pub inserted: u64,
-    /// Rows that were replaced.
-    pub updated: u64,
-    /// Rows that were removed.
-    pub deleted: u64,
-    /// Changes overridden by a later one of the same key.
-    pub superseded: u64,
-    /// Deletes of keys that were not there.
-    pub ignored: u64,
-    /// Rows set aside.
-    pub quarantined: u64,
+    /// What became of the changes.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// Rows in the table before.
     pub before: u64,
     /// Rows in the table after.
@@ -43,22 +32,13 @@ impl Books {
     /// # Errors
     /// `Internal` if one of them does not hold.
     pub fn check(&self) -> Result<()> {
-        let fates = self.inserted
-            + self.updated
-            + self.deleted
-            + self.superseded
-            + self.ignored
-            + self.quarantined;
-        if self.rows != fates {
-            return Err(Error::new(ErrorKind::Internal, "the fates of the changes do not add up")
-                .with("rows", self.rows)
-                .with("fates", fates));
-        }
-        if self.before + self.inserted != self.after + self.deleted {
+        self.counts.check()?;
+        let Counts { inserted, deleted, .. } = self.counts;
+        if self.before + inserted != self.after + deleted {
             return Err(Error::new(ErrorKind::Internal, "the table's rows do not add up")
                 .with("before", self.before)
-                .with("inserted", self.inserted)
-                .with("deleted", self.deleted)
+                .with("inserted", inserted)
+                .with("deleted", deleted)
                 .with("after", self.after));
         }
         Ok(())

@@ -86,7 +86,7 @@ pub(crate) async fn apply(staging: &Path, lake: &Path, merge: &str) -> Run {
     let report = pipeline.apply(&table, &Scope::Everything, &Limits::default(), &Silent).await;
     let seconds = begun.elapsed().as_secs_f64();
     assert!(report.is_caught_up(), "{report:?}");
-    let gained = report.inserted as i64 - report.deleted as i64;
+    let gained = report.counts.inserted as i64 - report.counts.deleted as i64;
     let version = report.version.expect("a table");
-    Run { seconds, peak: 0, outcome: vec![report.rows as i64, gained], version }
+    Run { seconds, peak: 0, outcome: vec![report.counts.rows as i64, gained], version }
 }

@@ -20,12 +20,12 @@ async fn an_object_of_bad_rows_is_held_and_not_set_aside() {
     stage(&site, 2_000, 0).await;
     let held =
         site.expect_held(&["2000 of 2000 rows", "row: 1", "column: id", "max_bad_rows"]).await;
-    assert_eq!((held.quarantined, held.in_quarantine, held.pending), (0, 0, 1), "{held:?}");
+    assert_eq!((held.counts.quarantined, held.in_quarantine, held.pending), (0, 0, 1), "{held:?}");
     assert!(!held.error.unwrap().contains("zq"), "a value of a row is told");
     let site =
         Site { extra: "on_bad_row = \"quarantine\"\nmax_bad_rows = { share = 1 }".into(), ..site };
     let report = site.apply().await;
-    assert_eq!((report.status, report.quarantined), (Status::Ok, 2_000), "{report:?}");
+    assert_eq!((report.status, report.counts.quarantined), (Status::Ok, 2_000), "{report:?}");
 }
 
 #[tokio::test]
@@ -33,9 +33,12 @@ async fn a_few_bad_rows_go_on_and_are_told_in_every_report() {
     let site = Site::with("on_bad_row = \"quarantine\"");
     stage(&site, 9, 0).await;
     let report = site.apply().await;
-    assert_eq!((report.status, report.quarantined, report.in_quarantine), (Status::Ok, 9, 9));
+    assert_eq!(
+        (report.status, report.counts.quarantined, report.in_quarantine),
+        (Status::Ok, 9, 9)
+    );
     let again = site.apply().await;
-    assert_eq!((again.status, again.quarantined, again.in_quarantine), (Status::Ok, 0, 9));
+    assert_eq!((again.status, again.counts.quarantined, again.in_quarantine), (Status::Ok, 0, 9));
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ async fn a_row_that_a_load_copies_twice_is_one_row() {
     let site = Site::on(StoreKind::S3);
     site.stage("LOAD00000001.csv", &["1,a", "2,b", "1,a"]).await;
     let report = site.expect_ok(&["1=a", "2=b"]).await;
-    assert_eq!((report.rows, report.superseded), (3, 1));
+    assert_eq!((report.counts.rows, report.counts.superseded), (3, 1));
     site.stage("LOAD00000002.csv", &["2,b", "3,c"]).await;
     site.expect_ok(&["1=a", "2=b", "3=c"]).await;
 }

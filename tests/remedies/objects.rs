@@ -68,7 +68,11 @@ async fn a_damaged_object_is_staged_again() {
 
             shop.stage(name, whole);
             let done = shop.apply().await;
-            assert_eq!((done.status, done.inserted), (Status::Ok, ROWS as u64), "{case}: {done:?}");
+            assert_eq!(
+                (done.status, done.counts.inserted),
+                (Status::Ok, ROWS as u64),
+                "{case}: {done:?}"
+            );
         }
     }
 }
@@ -86,5 +90,5 @@ async fn a_larger_budget_takes_a_longer_row() {
     let shop = Shop::with(&format!("memory_budget = {budget}"));
     shop.stage("LOAD00000001.csv", format!("1,{}\n2,b\n", "x".repeat(5 << 20)).as_bytes());
     let done = shop.apply().await;
-    assert_eq!((done.status, done.inserted), (Status::Ok, 2), "{done:?}");
+    assert_eq!((done.status, done.counts.inserted), (Status::Ok, 2), "{done:?}");
 }

@@ -222,12 +222,12 @@ pub(crate) fn check_convergence(staged: &StagedTable, model: &Model) {
 /// What a report counts.
 pub(crate) fn counts(report: &TableReport) -> Counts {
     Counts {
-        rows: report.rows,
-        inserted: report.inserted,
-        updated: report.updated,
-        deleted: report.deleted,
-        superseded: report.superseded,
-        ignored: report.ignored,
-        quarantined: report.quarantined,
+        rows: report.counts.rows,
+        inserted: report.counts.inserted,
+        updated: report.counts.updated,
+        deleted: report.counts.deleted,
+        superseded: report.counts.superseded,
+        ignored: report.counts.ignored,
+        quarantined: report.counts.quarantined,
     }
 }

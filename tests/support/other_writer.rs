@@ -53,7 +53,7 @@ impl Shop {
         let shop = Self::with(extra);
         shop.stage("LOAD00000001.csv", "1,one\n2,two\n");
         let report = shop.apply().await;
-        assert_eq!((report.status, report.inserted), (Status::Ok, 2), "{report:?}");
+        assert_eq!((report.status, report.counts.inserted), (Status::Ok, 2), "{report:?}");
         shop
     }
 

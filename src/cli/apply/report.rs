@@ -129,12 +129,12 @@ impl<'a> Reports<'a> {
             report.table.clone(),
             status(report.status).into(),
             count(report.objects),
-            count(report.rows),
-            count(report.inserted),
-            count(report.updated),
-            count(report.deleted),
-            count(report.superseded),
-            count(report.ignored),
+            count(report.counts.rows),
+            count(report.counts.inserted),
+            count(report.counts.updated),
+            count(report.counts.deleted),
+            count(report.counts.superseded),
+            count(report.counts.ignored),
             version,
             seconds(report.seconds),
         ]);
@@ -165,7 +165,10 @@ fn remarks(report: &TableReport, said: &[String]) -> Vec<String> {
     }
     if report.in_quarantine > 0 {
         let waiting = plural(report.in_quarantine, "row");
-        remarks.push(format!("{waiting} in quarantine, {} of them new", count(report.quarantined)));
+        remarks.push(format!(
+            "{waiting} in quarantine, {} of them new",
+            count(report.counts.quarantined)
+        ));
     }
     if report.before_load > 0 {
         let objects = plural(report.before_load, "change object");

@@ -88,12 +88,12 @@ fn per_second(rows: u64, seconds: f64) -> u64 {
 fn row(name: &str, report: &TableReport, versions: u64) -> Row {
     let counts = [
         report.objects,
-        report.rows,
-        report.inserted,
-        report.updated,
-        report.deleted,
-        report.superseded,
-        report.ignored,
+        report.counts.rows,
+        report.counts.inserted,
+        report.counts.updated,
+        report.counts.deleted,
+        report.counts.superseded,
+        report.counts.ignored,
         versions,
     ];
     std::iter::once(name.to_owned()).chain(counts.map(count)).collect()

@@ -74,7 +74,7 @@ impl Tally {
 
     /// Changes taken in.
     pub(super) fn rows(&self) -> u64 {
-        self.tables.values().map(|sum| sum.report.rows).sum()
+        self.tables.values().map(|sum| sum.report.counts.rows).sum()
     }
 
     /// Time spent applying.

@@ -94,7 +94,7 @@ pub(crate) async fn follow(course: &Course, csv: &Path) -> Run {
         let begun = SystemClock.instant();
         let report = pipeline.apply(&table, &scope, &Limits::default(), &Silent).await;
         let seconds = begun.elapsed().as_secs_f64();
-        assert!(report.is_caught_up() && report.rows == CHANGES, "{report:?}");
+        assert!(report.is_caught_up() && report.counts.rows == CHANGES, "{report:?}");
         let asked = requests.take();
         let version = report.version.expect("a table");
         let written = log.follow(version);

@@ -1,7 +1,8 @@
-//! One slice into one commit.
+//! One slice: its rows become net changes, a plan, and one commit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
@@ -12,48 +13,71 @@ use crate::config::{LookBack, OnBadRow, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge;
 use crate::pipeline::Pipeline;
+use crate::pipeline::application::Setback;
 use crate::pipeline::budget::Pace;
 use crate::pipeline::ready::ready_table;
 use crate::pipeline::refusal::refuse_foreign;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::suspicion::Suspicion;
-use crate::pipeline::target::Target;
-use crate::progress::{Books, CommitRecord, CommittedObject, Ledger, Mark, Turns};
+use crate::pipeline::tally::AppliedSlice;
+use crate::progress::{Books, CommitRecord, CommittedObject, Counts, Ledger, Mark, Turns};
 use crate::quarantine::{self, SetAside};
 use crate::session::session;
-use crate::table::{CommitOutcome, ForeignCommit, LakeTable, LostCommit, Transaction};
+use crate::storage::Location;
+use crate::table::{CommitOutcome, ForeignCommit, LakeTable, Transaction};
 
 /// So often a slice is planned anew where others have committed in between, before everything
 /// is looked at again from the beginning.
 const MOST_REPLANS: u32 = 3;
 
+/// Where the slices of one pass go.
+pub(super) struct Target<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) spec: &'a TableSpec,
+    pub(super) location: &'a Location,
+    /// With which progress the table begins, if it is not there yet.
+    pub(super) beginning: &'a Ledger,
+    /// What may leave the ledger's window.
+    pub(super) bound: Option<LookBack>,
+}
+
+/// A slice that is in the table.
+pub(super) struct Applied {
+    pub(super) table: Box<LakeTable>,
+    pub(super) slice: AppliedSlice,
+    /// What others did to the table's rows while it was applied.
+    pub(super) foreign: Vec<ForeignCommit>,
+    /// How long it took, from its rows to its commit.
+    pub(super) took: Duration,
+}
+
 /// What became of a slice.
 #[must_use]
 pub(super) enum SliceOutcome {
-    /// It stands in the table, on top of what others did to its rows meanwhile.
-    Committed { table: Box<LakeTable>, books: Books, replayed: u64, foreign: Vec<ForeignCommit> },
-    /// It holds neither rows nor columns and there is no table yet that could remember it: it
-    /// goes with the next slice.
-    Nothing(Slice),
-    /// Whether it is in the table cannot be told now.
-    Unknown { lost: Option<LostCommit>, error: Error },
+    /// It is in the table.
+    Committed(Applied),
+    /// It holds neither rows nor columns and there is no table yet that could remember it: its
+    /// objects go with the next slice.
+    Empty(Vec<Portion>),
 }
 
 /// Takes a slice into the table: creates or widens it, sets bad rows aside, reduces to net
 /// changes, merges, and commits rows and ledger together. Where somebody else commits meanwhile
-/// and applies no object, only the plan is made anew, for the files that are new.
+/// and applies no object, only the plan is made again, for the files that are new.
 ///
 /// # Errors
 /// What was met before the commit was tried, and any imbalance of the books.
-pub(super) async fn commit_slice(
+pub(super) async fn apply_slice(
     target: &Target<'_>,
     table: Option<LakeTable>,
     mut slice: Slice,
     pace: &mut Pace,
-) -> Result<SliceOutcome> {
+) -> Result<SliceOutcome, Setback> {
     let Target { pipeline, spec, .. } = *target;
+    let clock = pipeline.clock();
+    let taken_up = clock.instant();
     if table.is_none() && slice.schema.columns().is_empty() {
-        return Ok(SliceOutcome::Nothing(slice));
+        return Ok(SliceOutcome::Empty(slice.portions));
     }
     let mut table = ready_table(target, table, &slice).await?;
 
@@ -62,7 +86,7 @@ pub(super) async fn commit_slice(
     ledger.keys = Some(keys.clone());
     ledger.quarantined += slice.bad_rows();
     let objects: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
-    let quarantined = slice.bad_rows();
+    let (quarantined, finished) = (slice.bad_rows(), slice.finished_objects());
     let suspicion = Suspicion::of(spec, table.ledger(), &slice);
     let batches = slice.take_batches();
     // Bad rows must be set aside before the commit; planning reads nothing of them.
@@ -81,7 +105,7 @@ pub(super) async fn commit_slice(
     let mut foreign = Vec::new();
     let mut replans = 0;
     loop {
-        let books = Books {
+        let counts = Counts {
             rows: changes + quarantined,
             inserted: plan.inserted,
             updated: plan.updated,
@@ -89,37 +113,41 @@ pub(super) async fn commit_slice(
             superseded,
             ignored: plan.ignored,
             quarantined,
-            before: table.rows(),
-            after: table.rows() + plan.inserted - plan.deleted,
         };
+        let after = table.rows() + plan.inserted - plan.deleted;
+        let books = Books { counts, before: table.rows(), after };
         books.check()?;
         let record = CommitRecord {
             format: CommitRecord::FORMAT,
-            attempt: pipeline.clock.attempt_id(),
+            attempt: clock.attempt_id(),
             objects: objects.clone(),
             books,
             ledger: Ledger { rows: books.after, ..ledger.clone() },
         };
-        let begun = pipeline.clock.instant();
-        let transaction = Transaction::on(&table, record, &pipeline.clock);
+        let begun = clock.instant();
+        let transaction = Transaction::on(&table, record, clock);
         let merged = merge::commit(transaction, plan.clone()).await?;
-        pace.committed(pipeline.clock.instant() - begun);
+        pace.committed(clock.instant() - begun);
         let (newer, error) = match merged.outcome {
             CommitOutcome::Committed(table) => {
-                return Ok(SliceOutcome::Committed { table, books, replayed, foreign });
+                let took = clock.instant() - taken_up;
+                pace.committed(took);
+                let version = table.version();
+                let slice = AppliedSlice { version, counts, objects: finished, replayed };
+                return Ok(SliceOutcome::Committed(Applied { table, slice, foreign, took }));
             }
             CommitOutcome::Conflicted { newer, error } => (newer, error),
-            CommitOutcome::Gone(error) => return Err(error),
-            CommitOutcome::Unknown { lost, error } => {
-                return Ok(SliceOutcome::Unknown { lost, error });
-            }
+            CommitOutcome::Gone(error) => return Err(error.into()),
+            CommitOutcome::Unknown { lost, error } => return Err(Setback { error, lost }),
         };
         let may_replan = replans < MOST_REPLANS
-            && pace.has_time(pipeline.clock.as_ref())
+            && pace.has_time(clock.as_ref())
             && is_as_planned(&newer, &table)
             // Whether what others did to its rows lets the table go on is for the next look.
             && refuse_foreign(spec, &newer).is_ok();
-        let Some(net) = kept.clone().filter(|_| may_replan) else { return Err(error) };
+        let Some(net) = kept.clone().filter(|_| may_replan) else {
+            return Err(error.into());
+        };
         foreign = newer.foreign().to_vec();
         replans += 1;
         tracing::info!(table = %spec.source, version = newer.version(), "planning again");
@@ -154,7 +182,7 @@ async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Resu
         })
         .collect();
     let location = pipeline.quarantine_folder(&spec.source)?;
-    quarantine::set_aside(&location, &spec.source, &aside, &pipeline.clock).await
+    quarantine::set_aside(&location, &spec.source, &aside, pipeline.clock()).await
 }
 
 /// The ledger after a slice, and how many of its objects a resume of DMS wrote again.

@@ -1,0 +1,174 @@
+//! One application of one table: passes until it is caught up, with bounded retries.
+
+use std::time::Duration;
+
+use crate::config::TableSpec;
+use crate::disposition::{Action, disposition};
+use crate::error::{Error, Result};
+use crate::pipeline::apply::Applied;
+use crate::pipeline::budget::{Pace, memory_budget};
+use crate::pipeline::slicer::Cut;
+use crate::pipeline::tally::{AppliedSlice, Tally};
+use crate::pipeline::{Limits, Observer, Pipeline, Scope, Step, TableReport};
+use crate::progress::{info_with_counts, with_counts};
+use crate::staging::StagedObject;
+use crate::storage::Location;
+use crate::table::{LakeTable, LostCommit};
+
+/// So many setbacks in a row, without a commit between them, end an application.
+const MOST_SETBACKS: u32 = 8;
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// What ended a pass early. Everything committed by then is in the table.
+#[derive(Debug)]
+pub(super) struct Setback {
+    pub(super) error: Error,
+    /// A commit of which it is not known whether it is in the table.
+    pub(super) lost: Option<LostCommit>,
+}
+
+impl From<Error> for Setback {
+    fn from(error: Error) -> Self {
+        Self { error, lost: None }
+    }
+}
+
+/// One application of one table: what it was asked for.
+pub(super) struct Application<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) spec: &'a TableSpec,
+    pub(super) scope: &'a Scope,
+    pub(super) limits: &'a Limits,
+    pub(super) observer: &'a dyn Observer,
+    /// Where the table's objects are staged.
+    pub(super) staging: Location,
+    /// Where the table is.
+    pub(super) location: Location,
+}
+
+/// Applies a table and reports; see [`Pipeline::apply`].
+pub(super) async fn run(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    scope: &Scope,
+    limits: &Limits,
+    observer: &dyn Observer,
+) -> TableReport {
+    let clock = pipeline.clock().as_ref();
+    let begun = clock.instant();
+    let requests = pipeline.requests(&spec.source);
+    let requests_before = requests.so_far();
+    let mut tally = Tally::of(spec, pipeline.settings().warnings_of(spec));
+    pipeline.begin_to_follow(&spec.source, scope);
+    let outcome = match places(pipeline, spec) {
+        Ok((staging, location)) => {
+            let application =
+                Application { pipeline, spec, scope, limits, observer, staging, location };
+            application.until_caught_up(&mut tally).await
+        }
+        Err(error) => Err(error),
+    };
+    let mut report = tally.into_report(outcome.err().as_ref(), clock);
+    report.requests = requests.so_far().since(requests_before);
+    report.seconds = (clock.instant() - begun).as_secs_f64();
+    report
+}
+
+fn places(pipeline: &Pipeline, spec: &TableSpec) -> Result<(Location, Location)> {
+    Ok((pipeline.staging_folder(&spec.source)?, pipeline.lake_folder(&spec.source)?))
+}
+
+impl Application<'_> {
+    async fn until_caught_up(&self, tally: &mut Tally) -> Result<()> {
+        let mut pace = Pace::new(self.limits);
+        let mut setbacks = 0;
+        let mut lost = None;
+        loop {
+            let commits_before = tally.commits();
+            let Setback { error, lost: newly_lost } =
+                match Box::pin(self.settled_pass(&mut lost, &mut pace, tally)).await {
+                    Ok(()) => return Ok(()),
+                    Err(setback) => setback,
+                };
+            lost = newly_lost.or(lost);
+            if tally.commits() > commits_before {
+                setbacks = 0;
+            }
+            setbacks += 1;
+            let may_pass_later = disposition(error.kind()).action == Action::Retry;
+            if !may_pass_later || setbacks > MOST_SETBACKS || self.limits.stop.is_requested() {
+                return Err(error);
+            }
+            let wait = self.wait(setbacks);
+            let now = self.pipeline.clock().instant();
+            if self.limits.deadline.is_some_and(|end| now + wait >= end) {
+                return Err(error);
+            }
+            tracing::warn!(table = %self.spec.source, setbacks, "trying again: {}", error.chain());
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Finds out whether a commit whose answer was lost is in the table, then makes a pass.
+    async fn settled_pass(
+        &self,
+        lost: &mut Option<LostCommit>,
+        pace: &mut Pace,
+        tally: &mut Tally,
+    ) -> Result<(), Setback> {
+        if let Some(commit) = *lost {
+            if let Some((version, record)) = commit.find(&self.location).await? {
+                let objects = record.objects.iter().filter(|object| object.done).count() as u64;
+                let counts = record.books.counts;
+                tally.committed(&AppliedSlice { version, counts, objects, replayed: 0 });
+            }
+            *lost = None;
+        }
+        self.pass(pace, tally).await
+    }
+
+    fn wait(&self, setbacks: u32) -> Duration {
+        let longest = FIRST_WAIT.saturating_mul(1 << setbacks.min(16)).min(LONGEST_WAIT);
+        self.pipeline.clock().jitter(longest)
+    }
+
+    /// What all slices of the application share.
+    pub(super) fn cut(&self) -> Cut<'_> {
+        let settings = self.pipeline.settings();
+        Cut {
+            table: self.spec,
+            dms: &settings.dms,
+            staging: &self.staging,
+            clock: self.pipeline.clock().as_ref(),
+            observer: self.observer,
+            memory_budget: memory_budget(settings),
+        }
+    }
+
+    /// Brings what readers need in line with the table.
+    pub(super) async fn follow(&self, table: Option<&LakeTable>) -> Result<()> {
+        let Some(table) = table else { return Ok(()) };
+        self.pipeline.follow(self.spec, &self.location, table, self.limits).await
+    }
+
+    pub(super) fn announce(&self, objects: &[StagedObject]) {
+        let bytes = objects.iter().map(|object| object.size).sum();
+        self.observer.step(Step::Pending { objects: objects.len() as u64, bytes });
+    }
+
+    /// Tells of a slice that is in the table.
+    pub(super) fn tell(&self, applied: &Applied, tally: &mut Tally) {
+        tally.met(&applied.foreign);
+        tally.committed(&applied.slice);
+        let AppliedSlice { version, counts, objects, .. } = applied.slice;
+        let milliseconds = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
+        let table = &self.spec.source;
+        with_counts!(info_with_counts!(
+            counts,
+            { %table, version, objects, milliseconds, },
+            "committed"
+        ));
+        self.observer.step(Step::Committed { version, objects, rows: counts.rows });
+    }
+}

@@ -1,0 +1,222 @@
+//! The components of the pipeline: places, clock, and what is kept between applications.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::clock::Clock;
+use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
+use crate::error::Result;
+use crate::pipeline::look::Looker;
+use crate::pipeline::{Limits, Look, Observer, Scope, TableReport, application};
+use crate::readers::Followers;
+use crate::staging::{Survey, survey};
+use crate::storage::{Location, RequestCounter, encode_segment, probe};
+use crate::table::{LakeTable, StateObject, TableState};
+
+/// The components that apply tables: where objects come from, where tables stand, and time.
+///
+/// Clones share the snapshots that are kept warm between applications.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    settings: Arc<Settings>,
+    staging: Location,
+    lake: Location,
+    clock: Arc<dyn Clock>,
+    warm: Arc<Mutex<HashMap<TableName, LakeTable>>>,
+    requests: Arc<Mutex<HashMap<TableName, RequestCounter>>>,
+    followers: Arc<Followers>,
+}
+
+impl Pipeline {
+    /// A pipeline over places that are already open.
+    #[must_use]
+    pub fn new(
+        settings: Arc<Settings>,
+        staging: Location,
+        lake: Location,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            settings,
+            staging,
+            lake,
+            clock,
+            warm: Arc::default(),
+            requests: Arc::default(),
+            followers: Arc::default(),
+        }
+    }
+
+    /// Opens the places that the settings name.
+    ///
+    /// # Errors
+    /// `Config` if one of them cannot be opened.
+    pub async fn open(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self> {
+        let staging = Location::open_staging(&settings.staging).await?;
+        let lake = Location::open_lake(&settings.lake).await?;
+        Ok(Self::new(Arc::new(settings), staging, lake, clock))
+    }
+
+    /// Whether staging can be used at all; see [`probe`].
+    ///
+    /// # Errors
+    /// `StoreRefused` if it cannot.
+    pub async fn probe_staging(&self) -> Result<()> {
+        probe(&self.settings.staging).await
+    }
+
+    /// Whether the lake can be used at all; see [`probe`].
+    ///
+    /// # Errors
+    /// `StoreRefused` if it cannot.
+    pub async fn probe_lake(&self) -> Result<()> {
+        probe(&self.settings.lake).await
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Where time comes from.
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Where DMS stages objects.
+    #[must_use]
+    pub fn staging(&self) -> &Location {
+        &self.staging
+    }
+
+    /// Applies what is pending for one table, in order, until caught up, held, stopped, or
+    /// short of time. A failure is part of the report, so that one table never fails another.
+    pub async fn apply(
+        &self,
+        table: &TableSpec,
+        scope: &Scope,
+        limits: &Limits,
+        observer: &dyn Observer,
+    ) -> TableReport {
+        // The whole path is one large future; callers hold a pointer to it.
+        Box::pin(application::run(self, table, scope, limits, observer)).await
+    }
+
+    /// Looks at one table, without any effect on it: what its log and its staged objects show, and
+    /// what follows. [`Self::apply`] goes by the same look.
+    ///
+    /// # Errors
+    /// What keeps the table or its staged objects from being seen.
+    pub async fn look(&self, table: &TableSpec, scope: &Scope) -> Result<Look> {
+        let (staging, location) =
+            (self.staging_folder(&table.source)?, self.lake_folder(&table.source)?);
+        let looker =
+            Looker { pipeline: self, spec: table, scope, staging: &staging, location: &location };
+        let opened = looker.open(self.warm(&table.source)).await?;
+        looker.look(opened).await
+    }
+
+    /// Brings manifest and catalogue entry of a table in line with it.
+    pub(super) async fn follow(
+        &self,
+        spec: &TableSpec,
+        location: &Location,
+        table: &LakeTable,
+        limits: &Limits,
+    ) -> Result<()> {
+        let time_left = limits.time_left(self.clock.as_ref());
+        self.followers.bring_in_line(spec, &self.settings.catalog, location, table, time_left).await
+    }
+
+    /// Begins an application's care for readers: a sweep looks at everything again.
+    pub(super) fn begin_to_follow(&self, table: &TableName, scope: &Scope) {
+        match scope {
+            Scope::Everything => self.followers.look_again(table),
+            Scope::Named(_) => self.followers.try_again(table),
+        }
+    }
+
+    /// What is staged beside the configured tables.
+    ///
+    /// # Errors
+    /// `Unavailable` if staging cannot be listed.
+    pub async fn survey(&self) -> Result<Survey> {
+        survey(&self.staging, &self.settings.tables).await
+    }
+
+    /// Where DMS writes a table's objects.
+    ///
+    /// # Errors
+    /// `Config` if its name cannot stand in a path.
+    pub fn staging_folder(&self, table: &TableName) -> Result<Location> {
+        let folder = self.staging.folder(&[&table.schema, &table.table])?;
+        Ok(self.counted(table, folder))
+    }
+
+    /// Where a table stands: `<lake>/<schema>/<table>`, each as [`encode_segment`] writes it.
+    ///
+    /// # Errors
+    /// `Config` if its name cannot stand in a path.
+    pub fn lake_folder(&self, table: &TableName) -> Result<Location> {
+        let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
+        Ok(self.counted(table, self.lake.folder(&[&schema, &name])?))
+    }
+
+    pub(super) fn quarantine_folder(&self, table: &TableName) -> Result<Location> {
+        let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
+        Ok(self.counted(table, self.lake.folder(&[QUARANTINE, &schema, &name])?))
+    }
+
+    /// What is known of a table beside its log.
+    ///
+    /// # Errors
+    /// `Config` if its name cannot stand in a path.
+    pub fn state_object(&self, table: &TableName) -> Result<StateObject> {
+        let schema = encode_segment(&table.schema);
+        let name = format!("{}.json", encode_segment(&table.table));
+        let folder = self.counted(table, self.lake.folder(&[OWN, "state", &schema])?);
+        let shown = format!("{}/{name}", folder.uri());
+        let path = folder.prefix().clone().join(name);
+        Ok(StateObject::new(Arc::clone(folder.store()), path, shown))
+    }
+
+    /// A folder of a table, whose requests are counted as the table's.
+    fn counted(&self, table: &TableName, folder: Location) -> Location {
+        let counter = self.requests(table);
+        folder.map_store(|store| counter.of(store))
+    }
+
+    /// Requests for a table since the process began.
+    pub(super) fn requests(&self, table: &TableName) -> RequestCounter {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.entry(table.clone()).or_default().clone()
+    }
+
+    pub(super) fn take_warm(&self, table: &TableName) -> Option<LakeTable> {
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner).remove(table)
+    }
+
+    fn warm(&self, table: &TableName) -> Option<LakeTable> {
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner).get(table).cloned()
+    }
+
+    pub(super) fn keep_warm(&self, table: &TableName, snapshot: Option<LakeTable>) {
+        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(snapshot) = snapshot {
+            warm.insert(table.clone(), snapshot);
+        }
+    }
+
+    /// Writes down which changes a reload has overtaken: times of objects may tell nothing.
+    pub(super) async fn note_reload(
+        &self,
+        spec: &TableSpec,
+        table: Option<&LakeTable>,
+    ) -> Result<()> {
+        let watermark = table.and_then(|table| table.ledger().cdc.watermark.clone());
+        let note = |state: &mut TableState| state.reloaded_behind.clone_from(&watermark);
+        let new = || TableState::new(&spec.source, spec.lake_keys());
+        self.state_object(&spec.source)?.update(new, note).await
+    }
+}

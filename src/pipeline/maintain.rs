@@ -1,0 +1,52 @@
+//! Maintenance of one table, with the components that its applications use.
+
+use crate::config::TableSpec;
+use crate::error::Result;
+use crate::maintenance::{Maintenance, MaintenanceReport, maintain};
+use crate::pipeline::budget::memory_budget;
+use crate::pipeline::{Limits, Pipeline};
+use crate::table;
+
+impl Pipeline {
+    /// Does the maintenance that is due for one table, safe beside any application of it: see
+    /// [`crate::maintenance`]. A failure is part of the report.
+    pub async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport {
+        let mut report = MaintenanceReport::of(&table.source);
+        if let Err(error) = self.maintain_into(&mut report, table, limits).await {
+            report.fail(&error);
+        }
+        report
+    }
+
+    async fn maintain_into(
+        &self,
+        report: &mut MaintenanceReport,
+        spec: &TableSpec,
+        limits: &Limits,
+    ) -> Result<()> {
+        let location = self.lake_folder(&spec.source)?;
+        let mut warm = self.take_warm(&spec.source);
+        if spec.redshift_manifest {
+            // What is deleted must stand in no manifest any more.
+            warm = table::open(&location, warm).await?;
+            if let Some(table) = &warm {
+                self.follow(spec, &location, table, limits).await?;
+            }
+        }
+        let job = Maintenance {
+            spec,
+            location: &location,
+            clock: self.clock(),
+            limits,
+            memory_budget: memory_budget(self.settings()),
+            deletes: self.settings().maintain.delete,
+        };
+        let (maintained, snapshot) = Box::pin(maintain(&job, warm)).await;
+        *report = maintained;
+        if let Some(table) = snapshot {
+            self.follow(spec, &location, &table, limits).await?;
+            self.keep_warm(&spec.source, Some(table));
+        }
+        Ok(())
+    }
+}
