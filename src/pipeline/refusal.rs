@@ -25,11 +25,11 @@ pub(super) fn refuse_table(spec: &TableSpec, table: &LakeTable) -> Result<()> {
 pub(super) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> {
     let Some(newest) = table.newest() else { return Ok(()) };
     let ours = newest.version;
-    let is_behind = |commit: &&ForeignCommit| {
-        commit.is_restore() && commit.restores.is_none_or(|restored| restored < ours)
-    };
-    let mut restores = table.foreign().iter().rev().filter(|commit| commit.is_restore());
-    if let Some(restore) = restores.next().filter(is_behind) {
+    let foreign = table.foreign();
+    let last_restore = foreign.iter().rev().find(|commit| commit.is_restore());
+    if let Some(restore) = last_restore
+        && rows_at(foreign, ours, table.version()) != Some(ours)
+    {
         return Err(refused("another writer has put back older rows, which lack what is applied")
             .with("commit", restore)
             .with_remedy(format!(
@@ -49,10 +49,42 @@ pub(super) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> 
         )))
 }
 
+/// Which version's rows a version shows: of those up to our newest commit its own; above it those
+/// of our newest commit, or what the last restore below it has put back. None where a restore does
+/// not say what that is.
+fn rows_at(foreign: &[ForeignCommit], ours: Version, version: Version) -> Option<Version> {
+    if version <= ours {
+        return Some(version);
+    }
+    let mut below = foreign.iter().rev().filter(|commit| commit.version <= version);
+    match below.find(|commit| commit.is_restore()) {
+        None => Some(ours),
+        Some(restore) => rows_at(foreign, ours, put_back(restore)?),
+    }
+}
+
 /// Those commits that are not undone: a restore of our own version leaves none before it.
 fn standing(foreign: &[ForeignCommit], ours: Version) -> &[ForeignCommit] {
-    let undone = foreign.iter().rposition(|commit| commit.restores == Some(ours));
+    let undone = foreign.iter().rposition(|commit| {
+        commit.is_restore() && is_untouched_at(foreign, ours, commit.version)
+    });
     &foreign[undone.map_or(0, |last| last + 1)..]
+}
+
+/// Whether a version shows the rows of our newest commit, and nothing that others did to them.
+fn is_untouched_at(foreign: &[ForeignCommit], ours: Version, version: Version) -> bool {
+    match foreign.iter().rev().find(|commit| commit.version <= version) {
+        None => version >= ours,
+        Some(commit) => {
+            commit.is_restore()
+                && put_back(commit).is_some_and(|restored| is_untouched_at(foreign, ours, restored))
+        }
+    }
+}
+
+/// The version that a restore has put back, which is below its own.
+fn put_back(restore: &ForeignCommit) -> Option<Version> {
+    restore.restores.filter(|restored| *restored < restore.version)
 }
 
 fn refuse_keys(spec: &TableSpec, table: &LakeTable) -> Result<()> {

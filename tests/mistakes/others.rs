@@ -30,6 +30,24 @@ async fn a_restore_of_another_writer_holds_until_it_is_undone() {
     site.expect_ok(&["1=c", "2=e", "3=d"]).await;
 }
 
+/// What was put back may be put back again, by its own version.
+#[tokio::test]
+async fn a_restore_of_a_restore_is_what_the_first_one_was() {
+    let site = loaded("").await;
+    let ours = site.delta().await.version().unwrap();
+    let restore = async |version| {
+        site.delta().await.restore().with_version_to_restore(version).await.unwrap();
+    };
+    restore(ours - 1).await;
+    site.delta().await.optimize().await.unwrap();
+    restore(ours).await;
+    site.expect_ok(&["1=c", "2=b", "3=d"]).await;
+    restore(ours + 1).await;
+    site.expect_held(&["put back older rows", "RESTORE in version"]).await;
+    restore(ours + 2).await;
+    site.expect_ok(&["1=c", "2=b", "3=d"]).await;
+}
+
 #[tokio::test]
 async fn the_other_remedy_of_a_restore_is_the_table_anew() {
     let site = loaded("").await;
