@@ -14,7 +14,7 @@ use dmslake::pipeline::{Limits, Observer, Pipeline, Scope, Silent, Status, Step,
 use dmslake::storage::Location;
 use tempfile::TempDir;
 
-use crate::support::counting_store::{CountingStore, Requests};
+use crate::support::hooked_store::{Counting, HookedStore, Requests};
 
 /// A folder with staging, lake and a configuration of one table, `shop.items (id int, name)`.
 struct Shop {
@@ -426,10 +426,9 @@ async fn a_foreign_commit_in_between_costs_a_plan_and_no_look_at_staging() {
         shop.stage("20240101-000000001.csv", "I,4,d\nU,2,B\nD,1,a\n");
         let counted = Requests::default();
         let settings = Arc::new(shop.settings());
-        let staging = Location::open(&settings.staging)
-            .await
-            .unwrap()
-            .map_store(|store| Arc::new(CountingStore::new(store, &counted, Duration::ZERO)));
+        let staging = Location::open(&settings.staging).await.unwrap().map_store(|store| {
+            Arc::new(HookedStore::new(store, Counting::new(&counted, Duration::ZERO)))
+        });
         let lake = Location::open(&settings.lake).await.unwrap();
         let pipeline = Pipeline::new(Arc::clone(&settings), staging, lake, Arc::new(SystemClock));
         let version = loaded.version.unwrap() + 1;

@@ -29,7 +29,7 @@ use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
 use crate::differential::rows;
-use crate::support::counting_store::{CountingStore, Method, Requests};
+use crate::support::hooked_store::{Counting, HookedStore, Method, Requests};
 use crate::support::model::{Key, Value, key_of};
 use crate::support::{lake, property};
 
@@ -134,9 +134,9 @@ async fn ascending_keys_never_get_filters() {
 
 /// A table over a store that counts; nothing of it is known yet.
 async fn counted(folder: &TempDir, requests: &Requests) -> LakeTable {
-    let location = lake::location(folder, "t")
-        .await
-        .map_store(|store| Arc::new(CountingStore::new(store, requests, Duration::ZERO)));
+    let location = lake::location(folder, "t").await.map_store(|store| {
+        Arc::new(HookedStore::new(store, Counting::new(requests, Duration::ZERO)))
+    });
     lake::open(&location).await
 }
 

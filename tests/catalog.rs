@@ -19,7 +19,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use tokio::sync::Notify;
 
-use crate::support::gated_store::{CommitGate, GatedStore};
+use crate::support::hooked_store::{CommitGate, Gated, HookedStore};
 use crate::support::manifest;
 use crate::support::world::{in_memory, settings};
 
@@ -193,8 +193,9 @@ async fn rows_are_applied_although_no_manifest_can_be_written_and_the_failure_is
     let shop = Shop::of("log", "append_only = true", "memory_budget = 10_000");
     let rows: Vec<String> = (0..3_000).map(|id| format!("{id},n\n")).collect();
     shop.stage("LOAD00000001.csv", Box::leak(rows.concat().into_boxed_str())).await;
-    let refusing =
-        |store| -> Arc<dyn ObjectStore> { Arc::new(GatedStore::new(store, Arc::new(Shut))) };
+    let refusing = |store| -> Arc<dyn ObjectStore> {
+        Arc::new(HookedStore::new(store, Gated(Arc::new(Shut))))
+    };
     let pipeline = shop.pipeline(&shop.lake.clone().map_store(refusing));
     let spec = &shop.settings.tables[0];
     let report = pipeline.apply(spec, &Scope::Everything, &Limits::default(), &Silent).await;
@@ -246,7 +247,7 @@ async fn while_a_manifest_waits<F: Future<Output = ()>>(
 ) {
     let hold = Arc::new(Hold::default());
     let gate = Arc::clone(&hold);
-    let gated = shop.lake.clone().map_store(|store| Arc::new(GatedStore::new(store, gate)));
+    let gated = shop.lake.clone().map_store(|store| Arc::new(HookedStore::new(store, Gated(gate))));
     let slow = shop.pipeline(&gated);
     let slow = async { shop.apply(&slow).await };
     let fast = async {

@@ -12,7 +12,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::support::dms_writer::{Scripted, StagedTable};
-use crate::support::faulty_store::{Fault, FaultyStore, Side};
+use crate::support::hooked_store::{Fault, Faults, HookedStore, Side};
 use crate::support::judge::{Judge, counts};
 use crate::support::manifest;
 use crate::support::model::{Counts, StagedRow};
@@ -39,7 +39,7 @@ async fn every_crash_heals(merge: &'static str) {
     let run = Run::new(&scene, None, None).await;
     let judge = run.judge(&scene).await;
     assert!(judge.cut_objects > 0, "no object is so large that it goes in row ranges");
-    let writes = run.faulty.writes();
+    let writes = run.faulty.hooks().writes();
     assert!(writes > 16, "only {writes} writes: the history is not what it should be");
 
     let mut crashes = Vec::new();
@@ -129,7 +129,7 @@ struct Run {
     fault: Option<Fault>,
     staging: Location,
     lake: Location,
-    faulty: FaultyStore,
+    faulty: HookedStore<Faults>,
     /// What the reports of all its processes count.
     reported: Counts,
 }
@@ -138,7 +138,7 @@ impl Run {
     async fn new(scene: &Scene, fault: Option<Fault>, second_budget: Option<u64>) -> Self {
         let staging = in_memory("memory:///bucket/dms", StoreKind::S3);
         let lake = in_memory("memory:///lake", StoreKind::File);
-        let faulty = FaultyStore::new(Arc::clone(lake.store()), fault);
+        let faulty = HookedStore::new(Arc::clone(lake.store()), Faults::new(fault));
         let mut run = Self { fault, staging, lake, faulty, reported: Counts::default() };
         let small = scene.settings(Some(SMALL_BUDGET));
         let second = scene.settings(second_budget);

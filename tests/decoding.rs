@@ -12,7 +12,7 @@ use dmslake::schema::ColumnType;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::support::chunked_store::ChunkedStore;
+use crate::support::hooked_store::{Chunks, HookedStore};
 use crate::support::staged::{CDC_CSV, LOAD_CSV, Staged, column};
 
 /// `id int, name varchar(20), qty int`
@@ -497,7 +497,7 @@ async fn chunks_of_any_size() {
     assert!(text.len() > 300 * 1024, "more than a feeding");
     let inner = Arc::clone(&staged.store);
     for size in [1, 7, 65_537] {
-        staged.store = Arc::new(ChunkedStore { inner: Arc::clone(&inner), size });
+        staged.store = Arc::new(HookedStore::new(Arc::clone(&inner), Chunks { size }));
         let plain = staged.read(CDC_CSV, text.clone()).await.unwrap();
         assert!(plain.values("name") == names, "chunks of {size}");
         let unwrapped = staged.read(CDC_CSV, gzip(text.as_bytes())).await.unwrap();

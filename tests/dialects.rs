@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dmslake::error::ErrorKind;
 use dmslake::schema::ColumnType;
 
-use crate::support::chunked_store::ChunkedStore;
+use crate::support::hooked_store::{Chunks, HookedStore};
 use crate::support::parquet_file::{Values, file, numbers, texts};
 use crate::support::staged::{CDC_CSV, CDC_PARQUET, LOAD_CSV, LOAD_PARQUET, Staged, column};
 
@@ -57,7 +57,7 @@ async fn a_carriage_return_belongs_to_the_value_where_rows_end_in_newlines() {
         assert_eq!(values(&staged, LOAD_CSV, text, "name").await, expected, "{text:?}");
         let inner = Arc::clone(&staged.store);
         let mut chunked = names();
-        chunked.store = Arc::new(ChunkedStore { inner, size: 1 });
+        chunked.store = Arc::new(HookedStore::new(inner, Chunks { size: 1 }));
         assert_eq!(values(&chunked, LOAD_CSV, text, "name").await, expected, "{text:?}");
     }
     // The end of the object is no delimiter, in neither reading.

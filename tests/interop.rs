@@ -9,7 +9,7 @@ use dmslake::clock::SystemClock;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent};
 use object_store::path::Path;
 
-use crate::support::gated_store::{CommitGate, GatedStore};
+use crate::support::hooked_store::{CommitGate, Gated, HookedStore};
 use crate::support::marks::{say, wait};
 use crate::support::world::{on_disk, settings};
 
@@ -45,7 +45,7 @@ async fn worker() {
     let staging = on_disk(&folder.join("staging")).await;
     let lake = on_disk(&folder.join("lake")).await;
     let gate = Arc::new(Attempts { folder: folder.clone(), made: AtomicU64::new(0) });
-    let lake = lake.map_store(|inner| Arc::new(GatedStore::new(inner, gate)));
+    let lake = lake.map_store(|inner| Arc::new(HookedStore::new(inner, Gated(gate))));
     let pipeline = Pipeline::new(settings, staging, lake, Arc::new(SystemClock));
     let report = pipeline.apply(&table, &Scope::Everything, &Limits::default(), &Silent).await;
     say(&folder, "report.json", &serde_json::to_string(&report).expect("JSON"));

@@ -13,7 +13,7 @@ use dmslake::storage::{Location, StoreKind};
 use serde_json::json;
 
 use crate::support::dms_writer::{Scripted, StagedTable};
-use crate::support::faulty_store::FaultyStore;
+use crate::support::hooked_store::{Faults, HookedStore};
 use crate::support::judge::Judge;
 use crate::support::model::{Model, Row, Rows, Value};
 use crate::support::script::{change_key, delete, insert, orders, update};
@@ -55,11 +55,11 @@ async fn every_slip_is_found() {
 #[tokio::test]
 async fn writes_of_a_table_are_counted() {
     let lake = in_memory("memory:///lake", StoreKind::File);
-    let counting = FaultyStore::new(Arc::clone(lake.store()), None);
+    let counting = HookedStore::new(Arc::clone(lake.store()), Faults::new(None));
     let lake = lake.map_store(|_| Arc::new(counting.clone()));
     write(&shop(), &lake, Slip::None).await;
     // Each of four commits is a data file and an entry of the log.
-    assert_eq!(counting.writes(), 8);
+    assert_eq!(counting.hooks().writes(), 8);
 }
 
 fn shop() -> StagedTable {

@@ -16,8 +16,9 @@ use rand::rngs::StdRng;
 use rand::seq::IteratorRandom;
 use serde_json::json;
 
-use crate::support::faulty_store::{Fault, FaultyStore, Side};
-use crate::support::{lake, property};
+use crate::support::hooked_store::{Fault, Faults, HookedStore, Side};
+use crate::support::lake;
+use crate::support::property;
 use site::{DAY, Site, maintain};
 
 fn actions(report: &MaintenanceReport) -> Vec<Action> {
@@ -290,7 +291,8 @@ async fn a_crash_at_every_write_leaves_the_rows_and_heals() {
         for (side, died) in [(Side::Before, false), (Side::After, false), (Side::After, true)] {
             let twin = scene.twin().await;
             let fault = Fault { write, side, died };
-            let store = FaultyStore::new(Arc::clone(twin.location.store()), Some(fault));
+            let store =
+                HookedStore::new(Arc::clone(twin.location.store()), Faults::new(Some(fault)));
             let _ = maintain(&twin.keeper("deletion-vectors", "", Some(&store)).await).await;
             twin.check().await;
             twin.maintain().await;
@@ -299,12 +301,12 @@ async fn a_crash_at_every_write_leaves_the_rows_and_heals() {
         }
         if writes == u64::MAX {
             let twin = scene.twin().await;
-            let store = FaultyStore::new(Arc::clone(twin.location.store()), None);
+            let store = HookedStore::new(Arc::clone(twin.location.store()), Faults::new(None));
             let report = maintain(&twin.keeper("deletion-vectors", "", Some(&store)).await).await;
             let due = [Action::Compact, Action::Purge, Action::Checkpoint, Action::CleanLog];
             assert_eq!(actions(&report)[..4], due, "{report:?}");
             assert_eq!(actions(&report)[4..], [Action::Vacuum]);
-            writes = store.writes();
+            writes = store.hooks().writes();
         }
         write += 1;
     }

@@ -23,7 +23,7 @@ use dmslake::table::{self, CommitOutcome, LakeTable};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::counting_store::{CountingStore, Requests};
+use crate::support::hooked_store::{Counting, HookedStore, Requests};
 use crate::support::{deletion_vectors, lake, merge_builder};
 
 const KEYS: [i64; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -269,10 +269,9 @@ async fn a_plan_that_is_made_anew_looks_into_new_files_alone() {
             let content = winner.commit(&fixture).await;
             // What a cold table reads for the plan is counted.
             let requests = Requests::default();
-            let location = fixture
-                .location
-                .clone()
-                .map_store(|store| Arc::new(CountingStore::new(store, &requests, Duration::ZERO)));
+            let location = fixture.location.clone().map_store(|store| {
+                Arc::new(HookedStore::new(store, Counting::new(&requests, Duration::ZERO)))
+            });
             let newer = lake::open(&location).await;
             requests.take();
             let nothing = WrittenFiles::default();

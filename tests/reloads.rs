@@ -16,7 +16,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 
-use crate::support::gated_store::{CommitGate, GatedStore};
+use crate::support::hooked_store::{CommitGate, Gated, HookedStore};
 use crate::support::stopper::Stopper;
 use crate::support::world::{in_memory, settings};
 
@@ -204,10 +204,9 @@ async fn a_table_that_is_moved_away_under_a_merge_is_not_committed_to() {
     shop.stage(&change_name(7), "I,7,new\n").await;
     let mover = Arc::new(Mover { lake: shop.lake.clone(), is_over: AtomicBool::new(false) });
     let gate = Arc::clone(&mover);
-    let gated = shop
-        .lake
-        .clone()
-        .map_store(|store| -> Arc<dyn ObjectStore> { Arc::new(GatedStore::new(store, gate)) });
+    let gated = shop.lake.clone().map_store(|store| -> Arc<dyn ObjectStore> {
+        Arc::new(HookedStore::new(store, Gated(gate)))
+    });
     let report = shop.apply_to(&gated, &Scope::Everything).await;
     assert!(mover.is_over.load(Ordering::SeqCst), "no data file was written");
     assert_eq!((report.status, report.counts.inserted), (Status::Ok, 2), "{report:?}");

@@ -17,8 +17,8 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 
-use crate::support::counting_store::{
-    CountingStore, Method, Request, Requests, count, in_sequence,
+use crate::support::hooked_store::{
+    Counting, HookedStore, Method, Request, Requests, count, in_sequence,
 };
 use crate::support::world::{in_memory, settings};
 
@@ -159,8 +159,9 @@ fn process(
     requests: &Requests,
     delay: Duration,
 ) -> Pipeline {
-    let counting =
-        |store| -> Arc<dyn ObjectStore> { Arc::new(CountingStore::new(store, requests, delay)) };
+    let counting = |store| -> Arc<dyn ObjectStore> {
+        Arc::new(HookedStore::new(store, Counting::new(requests, delay)))
+    };
     let (staging, lake) = (staging.clone().map_store(counting), lake.clone().map_store(counting));
     Pipeline::new(Arc::clone(settings), staging, lake, Arc::new(SystemClock))
 }

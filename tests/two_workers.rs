@@ -19,7 +19,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
 use crate::support::dms_writer::Scripted;
-use crate::support::gated_store::{CommitGate, GatedStore};
+use crate::support::hooked_store::{CommitGate, Gated, HookedStore};
 use crate::support::judge::Judge;
 use crate::support::marks::{say, wait};
 use crate::support::model::{Counts, StagedRow};
@@ -211,7 +211,7 @@ async fn worker() {
     let meeting = Meeting { folder: folder.clone(), number, round: Arc::clone(&round), attempts };
     let staging = on_disk(&folder.join("staging")).await;
     let lake = on_disk(&folder.join("lake")).await;
-    let lake = lake.map_store(|inner| Arc::new(GatedStore::new(inner, Arc::new(meeting))));
+    let lake = lake.map_store(|inner| Arc::new(HookedStore::new(inner, Gated(Arc::new(meeting)))));
     let pipeline = || {
         let (settings, staging) = (Arc::clone(&settings), staging.clone());
         Pipeline::new(settings, staging, lake.clone(), Arc::new(SystemClock))

@@ -16,11 +16,11 @@
 mod batches;
 mod case;
 mod child;
-#[allow(dead_code, reason = "only its counts are read here")]
-#[path = "../support/counting_store.rs"]
-mod counting_store;
 mod duckdb;
 mod folders;
+#[allow(dead_code, unused_imports, reason = "only its counts are read here")]
+#[path = "../support/hooked_store/mod.rs"]
+mod hooked_store;
 #[allow(dead_code, reason = "tests use the rest")]
 #[path = "../support/lake.rs"]
 mod lake;

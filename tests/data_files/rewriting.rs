@@ -26,7 +26,7 @@ use rand::{Rng, SeedableRng};
 use tempfile::TempDir;
 
 use super::{column, footer, new_table, store};
-use crate::support::faulty_store::{Fault, FaultyStore, Side};
+use crate::support::hooked_store::{Fault, Faults, HookedStore, Side};
 use crate::support::lake;
 use crate::support::parquet_file::{Values, file, numbers, texts};
 
@@ -337,7 +337,8 @@ async fn a_file_that_is_not_what_its_footer_says_is_told_from_one_that_does_not_
     store(&table).delete(&path).await.unwrap();
     assert_eq!(kind(&touched).await, ErrorKind::TableCorrupt, "it is missing");
     let fault = Fault { write: 1, side: Side::Before, died: true };
-    let silent: ObjectStoreRef = Arc::new(FaultyStore::new(store(&table), Some(fault)));
+    let silent: ObjectStoreRef =
+        Arc::new(HookedStore::new(store(&table), Faults::new(Some(fault))));
     silent.put(&path, "".into()).await.unwrap_err();
     assert_eq!(kind_from(silent, &touched).await, ErrorKind::Unavailable);
 

@@ -4,8 +4,9 @@
 #![no_main]
 #![allow(clippy::unwrap_used, reason = "a target ends at the first surprise")]
 
-#[path = "../support/chunked_store.rs"]
-mod chunked_store;
+#[allow(dead_code, unused_imports, reason = "only its chunks are used here")]
+#[path = "../support/hooked_store/mod.rs"]
+mod hooked_store;
 mod memory;
 mod names;
 mod objects;

@@ -20,7 +20,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::runtime::Runtime;
 
-use crate::chunked_store::ChunkedStore;
+use crate::hooked_store::{Chunks, HookedStore};
 use crate::memory::most_held;
 
 /// The least budget that bounds anything, and the multiple of it that the guide grants (src/guide/limits.md).
@@ -149,7 +149,7 @@ impl<'a> Read<'a> {
         let store: Arc<dyn ObjectStore> = if self.piece == usize::MAX {
             memory
         } else {
-            Arc::new(ChunkedStore { inner: memory, size: self.piece })
+            Arc::new(HookedStore::new(memory, Chunks { size: self.piece }))
         };
         let context = DecodeContext {
             table,

@@ -26,8 +26,8 @@ use serde_json::Value as Json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::support::faulty_store::FaultyStore;
 use crate::support::folder::copy_folder;
+use crate::support::hooked_store::{Faults, HookedStore};
 use crate::support::lake;
 use crate::support::world::settings;
 
@@ -217,7 +217,7 @@ impl Site {
         &self,
         mode: &str,
         extra: &str,
-        store: Option<&FaultyStore>,
+        store: Option<&HookedStore<Faults>>,
     ) -> Pipeline {
         let root = self.folder.path().display();
         let text = format!(

@@ -4,18 +4,15 @@
 //! are the judge of those.
 
 pub(crate) mod audit;
-pub(crate) mod chunked_store;
 pub(crate) mod column;
-pub(crate) mod counting_store;
 pub(crate) mod deletion_vectors;
 pub(crate) mod dms_writer;
 pub(crate) mod events;
-pub(crate) mod faulty_store;
 pub(crate) mod folder;
-pub(crate) mod gated_store;
 pub(crate) mod glue;
 pub(crate) mod glue_server;
 pub(crate) mod history;
+pub(crate) mod hooked_store;
 pub(crate) mod http_server;
 pub(crate) mod judge;
 pub(crate) mod lake;

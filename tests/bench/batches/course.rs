@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::batches::log::LogFolder;
 use crate::child::Run;
-use crate::counting_store::{self, CountingStore, Method, Request, Requests, in_sequence};
+use crate::hooked_store::{self, Counting, HookedStore, Method, Request, Requests, in_sequence};
 use crate::objects::{Format, settings};
 use crate::rows;
 
@@ -51,7 +51,9 @@ impl Course {
         let counted = async |folder: &Path| {
             let location = Location::open(folder.to_str().expect("a plain path")).await;
             let location = location.expect("a folder");
-            location.map_store(|store| Arc::new(CountingStore::new(store, requests, delay)))
+            location.map_store(|store| {
+                Arc::new(HookedStore::new(store, Counting::new(requests, delay)))
+            })
         };
         let settings = Arc::new(settings(&staging, &lake, &self.merge));
         let (staging, lake) = (counted(&staging).await, counted(&lake).await);
@@ -137,7 +139,7 @@ fn listing(requests: &[Request]) -> f64 {
 /// Requests in all, GET, LIST, PUT.
 fn described(requests: &[Request]) -> String {
     let of = |methods: &[Method]| -> usize {
-        methods.iter().map(|method| counting_store::count(requests, *method)).sum()
+        methods.iter().map(|method| hooked_store::count(requests, *method)).sum()
     };
     let gets = of(&[Method::Get, Method::Head]);
     let puts = of(&[Method::Put, Method::Post]);
