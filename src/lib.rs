@@ -96,3 +96,4 @@ mod session;
 pub mod staging;
 pub mod storage;
 pub mod table;
+pub mod version;

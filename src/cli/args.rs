@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::readers::statements::Engine;
+use crate::version;
 
 /// Keep Delta tables equal to their MySQL sources, from the change files that AWS DMS stages.
 ///
@@ -16,7 +17,8 @@ use crate::readers::statements::Engine;
 ///
 /// New here? `dmslake demo` shows the whole path on this machine, without an account.
 #[derive(Debug, Parser)]
-#[command(name = "dmslake", version, verbatim_doc_comment, disable_help_subcommand = true)]
+#[command(name = "dmslake", version = version::SHORT, long_version = version::LONG)]
+#[command(verbatim_doc_comment, disable_help_subcommand = true)]
 #[command(
     after_help = "Topics of `dmslake help TOPIC`: configuration, operations (held tables, errors), \
 merging,\nreaders, function (AWS Lambda), limits, formats (JSON output, exit codes).\n\n\

@@ -40,6 +40,30 @@ fn help_is_a_result_and_bad_usage_is_not() {
 }
 
 #[test]
+fn the_version_is_short_or_names_commit_and_build() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let short = run(home.path(), &["-V"]);
+    assert_eq!(short.out, format!("dmslake {}\n", env!("CARGO_PKG_VERSION")), "{short:?}");
+
+    let long = run(home.path(), &["--version"]);
+    let mut lines = long.out.lines();
+    assert_eq!(lines.next(), short.out.lines().next(), "{long:?}");
+    let facts: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(": ")).collect();
+    let [("commit", commit), ("profile", profile), ("target", target), ("compiler", compiler)] =
+        facts[..]
+    else {
+        panic!("other facts: {long:?}")
+    };
+    assert!(!profile.is_empty() && target.contains(std::env::consts::OS), "{long:?}");
+    assert!(compiler.starts_with("rustc 1."), "{long:?}");
+    if commit == "unknown" {
+        return; // built outside a checkout
+    }
+    let id = commit.strip_suffix("-dirty").unwrap_or(commit);
+    assert!(id.len() >= 12 && id.bytes().all(|sign| sign.is_ascii_hexdigit()), "{long:?}");
+}
+
+#[test]
 fn a_configuration_that_is_missing_or_wrong_is_bad_usage() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let missing = run(home.path(), &["apply"]);
