@@ -1,5 +1,58 @@
 //! dmslake: changes that AWS DMS captured from MySQL become exact, transactional Delta tables.
 //!
+//! # From another program
+//!
+//! The names at the root are what a program needs that applies tables by itself. Here a folder
+//! takes the place of two buckets:
+//!
+//! ```
+//! use std::fs;
+//! use std::sync::Arc;
+//!
+//! use dmslake::{Limits, Pipeline, Scope, Silent, Status, SystemClock, parse_settings};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let home = tempfile::tempdir()?;
+//! let root = home.path().display();
+//! // A full load as DMS writes it: one row a line, without `Op`.
+//! fs::create_dir_all(home.path().join("staging/shop/orders"))?;
+//! let load = home.path().join("staging/shop/orders/LOAD00000001.csv");
+//! fs::write(load, "1,tea,3.50\n2,\"coffee, black\",4.00\n")?;
+//!
+//! let settings = parse_settings(&format!(
+//!     r#"
+//!     staging = "{root}/staging"
+//!     lake = "{root}/lake"
+//!
+//!     [[table]]
+//!     source = "shop.orders"
+//!     keys = ["id"]
+//!     columns = [
+//!       {{ name = "id", type = "bigint unsigned", nullable = false }},
+//!       {{ name = "item", type = "varchar(40)" }},
+//!       {{ name = "price", type = "decimal(10,2)" }},
+//!     ]
+//!     "#
+//! ))?;
+//! let pipeline = Pipeline::open(settings, Arc::new(SystemClock)).await?;
+//! for table in &pipeline.settings().tables {
+//!     let (scope, limits) = (Scope::Everything, Limits::default());
+//!     let report = pipeline.apply(table, &scope, &limits, &Silent).await;
+//!     assert_eq!(report.status, Status::Ok);
+//!     assert_eq!((report.objects, report.rows, report.inserted), (1, 2, 2));
+//!     // Again: nothing is pending, so nothing is committed.
+//!     let again = pipeline.apply(table, &scope, &limits, &Silent).await;
+//!     assert_eq!((again.objects, again.version), (0, report.version));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **What may be relied on**: these names, and the modules [`clock`], [`config`],
+//! [`disposition`], [`error`], [`pipeline`] and [`version`]. All others are internal: public for
+//! the tests, benchmarks and binaries of this crate alone, they may change without notice.
+//!
 //! # The path of a batch
 //!
 //! A map of the crate in the order in which changes travel. To read it, begin with
@@ -67,33 +120,44 @@
 //! `README.md` names the test of each; [`guide`] is for those who run it, and has the
 //! [limits](guide::limits).
 
+// The interface of this crate.
+pub mod clock;
+pub mod config;
+pub mod disposition;
+pub mod error;
+pub mod guide;
+pub mod pipeline;
+pub mod version;
+
+// Internal: public for the tests, benchmarks and binaries of this crate alone, and may change
+// without notice.
 pub mod change;
 #[cfg(feature = "cli")]
 pub mod cli;
-pub mod clock;
-pub mod config;
 pub mod decode;
-pub mod disposition;
 pub mod dms;
-pub mod error;
 pub mod event;
 pub mod files;
-pub mod guide;
 pub mod lambda;
-mod limits;
-mod log_filter;
 pub mod maintenance;
 pub mod memory;
 pub mod merge;
-mod nearest;
 pub mod panics;
-pub mod pipeline;
 pub mod progress;
 pub mod quarantine;
 pub mod readers;
 pub mod schema;
-mod session;
 pub mod staging;
 pub mod storage;
 pub mod table;
-pub mod version;
+
+mod limits;
+mod log_filter;
+mod nearest;
+mod session;
+
+pub use clock::SystemClock;
+pub use config::Settings;
+pub use config::load::parse as parse_settings;
+pub use error::{Error, ErrorKind};
+pub use pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
