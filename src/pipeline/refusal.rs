@@ -65,9 +65,9 @@ fn rows_at(foreign: &[ForeignCommit], ours: Version, version: Version) -> Option
 
 /// Those commits that are not undone: a restore of our own version leaves none before it.
 fn standing(foreign: &[ForeignCommit], ours: Version) -> &[ForeignCommit] {
-    let undone = foreign.iter().rposition(|commit| {
-        commit.is_restore() && is_untouched_at(foreign, ours, commit.version)
-    });
+    let undone = foreign
+        .iter()
+        .rposition(|commit| commit.is_restore() && is_untouched_at(foreign, ours, commit.version));
     &foreign[undone.map_or(0, |last| last + 1)..]
 }
 

@@ -63,9 +63,11 @@ impl Serialize for Fingerprint {
 impl<'de> Deserialize<'de> for Fingerprint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let bytes = from_letters(&text)
-            .ok_or_else(|| serde::de::Error::custom("a fingerprint is not 11 letters"))?;
-        Ok(Self::from_bytes(bytes))
+        // Format 1 of the commit record has them in hexadecimal digits.
+        let of_digits = || u64::from_str_radix(&text, 16).ok().filter(|_| text.len() == 16);
+        let fingerprint =
+            from_letters(&text).map(Self::from_bytes).or_else(|| of_digits().map(Self));
+        fingerprint.ok_or_else(|| serde::de::Error::custom("a fingerprint is not 11 letters"))
     }
 }
 

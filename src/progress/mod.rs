@@ -27,6 +27,7 @@ pub use fingerprint::{Fingerprint, Mark};
 pub use load::{LoadProgress, LoadStanding, MarkedLoad};
 pub use objects::{CommittedObject, ListLength};
 pub use pending::{Pending, pending};
+pub(crate) use record::newer;
 pub use record::{APP_ID, Books, CommitRecord, KEY};
 pub use turns::Turns;
 

@@ -76,6 +76,41 @@ struct Columns {
     done: Vec<bool>,
 }
 
+/// An object as format 1 of the commit record lists it.
+#[derive(Deserialize)]
+struct Single {
+    key: String,
+    etag: Option<String>,
+    hash: Option<String>,
+    size: u64,
+    modified: i64,
+    #[serde(default)]
+    from: u64,
+    rows: u64,
+    done: Option<bool>,
+}
+
+impl Single {
+    fn object(self) -> Option<CommittedObject> {
+        let identity = match (self.etag, self.hash) {
+            (Some(tag), None) => Identity::ETag(tag),
+            (None, Some(hash)) => Identity::Content(hash),
+            _ => return None,
+        };
+        let Self { key, size, modified, from, rows, done, .. } = self;
+        let done = done.unwrap_or(true);
+        Some(CommittedObject { key, identity, size, modified, from, rows, done })
+    }
+}
+
+/// The list as any format has it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Columns(Columns),
+    Singles(Vec<Single>),
+}
+
 /// Writes the list.
 pub(super) fn serialize<S: Serializer>(
     objects: &[CommittedObject],
@@ -113,7 +148,13 @@ pub(super) fn serialize<S: Serializer>(
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<CommittedObject>, D::Error> {
-    let columns = Columns::deserialize(deserializer)?;
+    let columns = match Stored::deserialize(deserializer)? {
+        Stored::Columns(columns) => columns,
+        Stored::Singles(singles) => {
+            let objects: Option<Vec<_>> = singles.into_iter().map(Single::object).collect();
+            return objects.ok_or_else(|| serde::de::Error::custom("an object has no identity"));
+        }
+    };
     let object = |at: usize| {
         let given = |column: &[String]| {
             column.get(at).filter(|text| !text.is_empty()).map(ToOwned::to_owned)

@@ -48,7 +48,7 @@ impl Books {
 /// The value of the key `dmslake` in `commitInfo`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRecord {
-    /// Version of this layout: 2.
+    /// The format of the record: 2. Number 1 lists objects one by one.
     pub format: u8,
     /// The attempt that wrote the commit; decides whose it is after a lost answer.
     pub attempt: Uuid,
@@ -62,7 +62,7 @@ pub struct CommitRecord {
 }
 
 impl CommitRecord {
-    /// The layout that this program writes and reads.
+    /// The format that this program writes, and the newest that it reads.
     pub const FORMAT: u8 = 2;
 
     /// The record of a commit that takes in no object and leaves the table's rows as they are.
@@ -83,18 +83,27 @@ impl CommitRecord {
         })
     }
 
-    /// Reads a record.
+    /// Reads a record of this format or an older one.
+    ///
+    /// What is added to a record that an older program may drop, because nothing goes wrong
+    /// without it, is an optional member of the same format. Anything else raises the format, and
+    /// this function reads the older ones still.
     ///
     /// # Errors
-    /// `TableCorrupt` if the value is no record of this layout.
+    /// `TableRefused` if a newer program wrote it, `TableCorrupt` if the value is no record.
     pub fn from_json(value: &serde_json::Value) -> Result<Self> {
         let refused =
             || Error::new(ErrorKind::TableCorrupt, "a commit record of the log cannot be read");
         match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(format) if format != u64::from(Self::FORMAT) => {
-                Err(refused().with("format", format).with("known", Self::FORMAT))
-            }
+            Some(format) if format > u64::from(Self::FORMAT) => Err(newer("commit record", format)),
             _ => Self::deserialize(value).map_err(|error| refused().because(error)),
         }
     }
+}
+
+/// The refusal of what a newer program wrote: an older one would drop what it does not know.
+pub(crate) fn newer(what: &str, format: u64) -> Error {
+    Error::new(ErrorKind::TableRefused, format!("a newer version of dmslake wrote the {what}"))
+        .with("format", format)
+        .with_remedy("upgrade dmslake, here and wherever else it applies this table")
 }

@@ -32,6 +32,25 @@ struct Columns {
     listing: String,
 }
 
+/// An object as format 1 of the commit record lists it.
+#[derive(Deserialize)]
+struct Single {
+    #[serde(rename = "s", default)]
+    stamp: String,
+    #[serde(rename = "m")]
+    modified: i64,
+    #[serde(flatten)]
+    mark: Mark,
+}
+
+/// The list as any format has it.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Columns(Columns),
+    Singles(Vec<Single>),
+}
+
 /// Writes the list.
 pub(super) fn serialize<S: Serializer>(
     objects: &[Remembered],
@@ -57,8 +76,15 @@ pub(super) fn serialize<S: Serializer>(
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<Remembered>, D::Error> {
-    let Columns { prefix, stamp, since, modified, identity, listing } =
-        Columns::deserialize(deserializer)?;
+    let columns = match Stored::deserialize(deserializer)? {
+        Stored::Columns(columns) => columns,
+        Stored::Singles(singles) => {
+            let objects = singles.into_iter();
+            let object = |Single { stamp, modified, mark }| Remembered { stamp, modified, mark };
+            return Ok(objects.map(object).collect());
+        }
+    };
+    let Columns { prefix, stamp, since, modified, identity, listing } = columns;
     let count = modified.len();
     let marks = unpack_marks(count, &identity, &listing)
         .filter(|_| [0, count].contains(&stamp.len()))

@@ -16,11 +16,10 @@ use crate::error::Result;
 use crate::progress::{APP_ID, CommitRecord, KEY};
 use crate::table::commit_log::CommitLog;
 use crate::table::features::without_judged;
+use crate::version::ENGINE;
 
 /// Under which the log holds what an operation counted.
 const METRICS: &str = "operationMetrics";
-/// Who says in a commit that it made it.
-const ENGINE: &str = concat!("dmslake/", env!("CARGO_PKG_VERSION"));
 
 /// One commit call, on top of exactly one snapshot.
 pub(super) struct CommitCall<'a> {

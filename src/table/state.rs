@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::TableName;
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::Position;
+use crate::progress::{Position, newer};
 
 /// So often somebody else may write the object first.
 const MOST_ATTEMPTS: u32 = 5;
@@ -45,6 +45,12 @@ impl TableState {
     pub fn new(table: &TableName, keys: Vec<String>) -> Self {
         Self { format: Self::FORMAT, table: table.to_string(), keys, reloaded_behind: None }
     }
+}
+
+/// What every format of the object has.
+#[derive(Deserialize)]
+struct Format {
+    format: u64,
 }
 
 /// Where the state of one table stands.
@@ -112,12 +118,13 @@ impl StateObject {
         let version =
             UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
         let bytes = found.bytes().await?;
+        let format = serde_json::from_slice::<Format>(&bytes).map_or(0, |found| found.format);
+        if format > u64::from(TableState::FORMAT) {
+            return Err(newer("state object", format).with("object", &self.shown));
+        }
         let state: TableState = serde_json::from_slice(&bytes).map_err(|error| {
             self.unreadable("the state object of the table cannot be read").because(error)
         })?;
-        if state.format != TableState::FORMAT {
-            return Err(self.unreadable("the state object of the table has an unknown format"));
-        }
         Ok(Some((state, version)))
     }
 

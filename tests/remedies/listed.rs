@@ -46,7 +46,7 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "a_table_whose_load_has_expired_is_not_begun_anew_from_the_next_change",
     ),
     (
-        "pipeline/commit.rs",
+        "pipeline/apply.rs",
         "stop one of the tasks",
         "objects_of_two_tasks_that_take_turns_are_held_and_those_of_one_go_on",
     ),
@@ -65,6 +65,7 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "set keys back",
         "keys_that_are_edited_hold_the_table_until_it_is_made_anew",
     ),
+    ("progress/record.rs", "upgrade dmslake", "a_commit_record_of_a_newer_format_holds_the_table"),
     ("pipeline/slicer.rs", "{remedy}{own}", "an_object_of_bad_rows_is_held_and_not_set_aside"),
     ("pipeline/slicer.rs", "remedy", "a_tinyint_that_is_no_boolean"),
     (

@@ -42,7 +42,7 @@ impl Names {
         Self {
             series: *series.choose(rng).expect("a choice"),
             width: *[8, 8, 5].choose(rng).expect("a choice"),
-            load: *[1, 1, 8, 14].choose(rng).expect("a choice"),
+            load: 0,
             now: start,
             short: false,
             date_folders: endpoint.date_folders,
@@ -61,9 +61,10 @@ impl Names {
     }
 
     fn next_load(&mut self) -> String {
-        let number = self.load;
+        // Every series counts from one.
+        let (series, counter) = (self.load / 2, 1 + self.load % 2);
         self.load += 1;
-        let (series, counter) = (number / 2, 1 + number % 2);
+        let number = self.load;
         let width = self.width;
         match self.series {
             LoadSeries::Plain => format!("LOAD{number:0width$X}"),
