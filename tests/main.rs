@@ -26,6 +26,7 @@ mod glue_entries;
 mod interop;
 mod judge;
 mod lambda;
+mod layers;
 mod ledger;
 mod maintenance;
 mod merging;
