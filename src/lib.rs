@@ -64,7 +64,7 @@
 //!   ▼
 //! event ..................... doorbells: which tables to look at, and nothing else
 //!   ▼
-//! pipeline .................. names every stage of one table's application
+//! pipeline .................. look, decide, read, change, merge, commit: names every stage
 //!   │
 //!   ├─ dms .................. object names, operations, MySQL's types: what DMS writes
 //!   ├─ staging .............. what is there: lists, orders and identifies staged objects
@@ -74,7 +74,7 @@
 //!   ├─ change ............... batches become net changes: one last change per key
 //!   ├─ merge ................ net changes meet the table: a plan, then one commit
 //!   │    files .............. data files: written, read, rewritten, masked
-//!   │    table .............. the Delta table: made, widened, opened at a version
+//!   │    table .............. the Delta table: opened, made, changed; the one commit door
 //!   └─ progress ............. what that commit says about itself: objects, books, ledger;
 //!                             the next application begins by reading it
 //!
@@ -86,30 +86,30 @@
 //! |---|---|---|---|
 //! | event | JSON of any shape | tables, and objects that were named | [`event::parse`], [`event::route()`] |
 //! | object names | keys below a table's folder | full load, change object, foreign, …, in order | [`dms::classify`], [`staging::list_everything`] |
-//! | pending | listing and ledger | objects to apply, or a hold | [`progress::pending()`] |
+//! | look | log, listing and ledger | caught up, objects to apply, or a hold | [`Pipeline::look`], [`progress::pending()`] |
 //! | batch | an object's bytes | typed rows with operation and row number | [`decode::open()`] |
 //! | net changes | the rows of a slice | at most one upsert or delete per key | [`change::net_changes`] |
 //! | merge | net changes and a snapshot | the fate of each: inserted, updated, deleted, ignored | [`merge::plan`] |
-//! | commit | a plan and a record | one Delta commit with rows, `txn` and ledger | [`merge::commit`] |
+//! | commit | a plan and a record | one Delta commit with rows, `txn` and ledger | [`merge::commit`], [`table::Transaction`] |
 //!
 //! A *slice* is what one commit takes in: whole objects, or a range of rows of one that is too
-//! large, within the memory budget. Beside the path stand [`config`] (what a user writes),
+//! large, within the memory budget. Beside the path are [`config`] (what a user writes),
 //! [`storage`] (S3 or a disk), [`clock`] (the only door to time, randomness and ids), and
 //! [`error`] with [`disposition`] (what can go wrong, and the one table of what follows).
 //!
 //! # Guarantees
 //!
-//! - **Each staged object is applied once.** Its rows and the note that it was applied stand in
+//! - **Each staged object is applied once.** Its rows and the note that it was applied are in
 //!   one Delta commit; the `txn` of every commit makes any two of ours on one version conflict.
 //! - **In order.** Full load before changes, change objects by the stamps in their names, rows
 //!   by their position; never by the commit timestamp.
 //! - **Events may come twice, late, out of order or never.** What is applied follows from
-//!   staging and from the ledger alone; a sweep finds what was never rung for.
+//!   staging and from the ledger alone; a sweep finds what no event named.
 //! - **A crash or a lost answer at any write** leaves the table as it was or as it should be,
 //!   and the next application goes on from there.
 //! - **Nothing is guessed.** A late object, a reload, a refused schema or a bad row holds its
 //!   table at the last good commit and names the remedy; the other tables go on. A hold is
-//!   never stored: each run derives it anew.
+//!   never stored: each run derives it again.
 //! - **`ok` means complete.** No table is begun from part of it, by wrong keys, or gone on with
 //!   where another writer has put its rows back: [`table::StateObject`] remembers what goes away
 //!   with a table's folder.

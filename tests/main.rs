@@ -22,6 +22,7 @@ mod documents;
 mod events;
 mod features;
 mod folding;
+mod formats;
 mod glue_entries;
 mod interop;
 mod judge;

@@ -65,7 +65,7 @@ impl LiveFile {
     /// Whether both may hold keys of one range. Where statistics do not tell files apart they do
     /// not count as overlapping: no order of their rows would make anybody skip one.
     pub(super) fn overlaps(&self, other: &Self) -> bool {
-        // A key of one column stands in one file only, though rounded bounds may touch.
+        // A key of one column is in one file only, though rounded bounds may touch.
         let may_touch = self.ranges.len() == 1;
         for (range, other) in self.ranges.iter().zip(&other.ranges) {
             let (Some((low, high)), Some((other_low, other_high))) = (range, other) else {

@@ -69,7 +69,7 @@ fn lowered(protocol: &Value) -> (Value, String) {
         features.retain(|name| name != VECTORS);
         features
     };
-    // What readers must know stands in both lists.
+    // What readers must know is in both lists.
     let (readers, writers) = (rest("readerFeatures"), rest("writerFeatures"));
     let others: Vec<&str> =
         writers.iter().map(String::as_str).filter(|name| !OF_WRITER_2.contains(name)).collect();

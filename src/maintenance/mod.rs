@@ -9,10 +9,10 @@
 //! | clean the log | commits are older than `delta.logRetentionDuration` | they go, but never our newest one, which holds the ledger |
 //! | vacuum | files are older than `delta.deletedFileRetentionDuration` and were gone before | they go, deletion vectors like data files |
 //!
-//! Every threshold stands in `policy`. A rewrite is one commit of ours on top of exactly the
-//! snapshot that it was made from; if another commit comes first and left its files alone, it is
-//! committed again as it is, else made anew. So it is safe beside any writer, at any moment, and
-//! a crash leaves files that nothing refers to, which vacuum takes.
+//! Every threshold is in `policy`. A rewrite is one commit of ours on top of exactly the snapshot
+//! that it was made from. If another commit comes first and leaves its files alone, it is committed
+//! again as it is, else it is written again. So it is safe beside any writer, at any moment, and a
+//! crash leaves files that nothing refers to, which vacuum deletes.
 
 mod checkpoint;
 mod compaction;

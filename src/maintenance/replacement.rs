@@ -22,7 +22,7 @@ pub(super) struct Replacement {
     pub(super) added: Vec<Add>,
 }
 
-/// What became of a replacement, and the table as it stands then.
+/// What became of a replacement, and the table after it.
 #[must_use]
 pub(super) enum Replaced {
     Committed(Box<LakeTable>),
@@ -54,7 +54,7 @@ pub(super) async fn replace(
         last = Some(match transaction.commit(actions, operation.clone(), metrics).await? {
             CommitOutcome::Committed(table) => return Ok(Replaced::Committed(table)),
             CommitOutcome::Conflicted { newer, error } => {
-                if !still_stand(&newer, &replacement.removed)? {
+                if !are_unchanged(&newer, &replacement.removed)? {
                     return Ok(Replaced::Lost(newer));
                 }
                 table = *newer;
@@ -100,7 +100,7 @@ fn metrics(replacement: &Replacement) -> Value {
 }
 
 /// Whether a snapshot has these files as they were read, deletion vectors included.
-fn still_stand(table: &LakeTable, files: &[LiveFile]) -> Result<bool> {
+fn are_unchanged(table: &LakeTable, files: &[LiveFile]) -> Result<bool> {
     let views: Vec<_> = table.delta().snapshot()?.log_data().iter().collect();
     let standing: HashMap<String, Option<DeletionVectorDescriptor>> = views
         .iter()

@@ -100,7 +100,7 @@ pub struct MaintenanceReport {
     pub actions: Vec<ActionReport>,
     /// How long it took.
     pub seconds: f64,
-    /// Why it failed; what was done before stands.
+    /// Why it failed; what was done before is kept.
     pub error: Option<String>,
     /// The kind of that error.
     #[serde(rename = "kind")]

@@ -21,7 +21,7 @@ use crate::table::{self, CommitOutcome, LakeTable, Transaction};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Maintenance<'a> {
     pub(crate) spec: &'a TableSpec,
-    /// Where the table stands.
+    /// Where the table is.
     pub(crate) location: &'a Location,
     pub(crate) clock: &'a Arc<dyn Clock>,
     /// No rewrite begins that would not be done by its deadline.
@@ -47,7 +47,7 @@ enum Rewrite {
 /// Why there is a checkpoint before the protocol is lowered.
 const LOWERED: &str = "the protocol is to be lowered, and older checkpoints tell of vectors";
 
-/// Does what is due, from a warm table if there is one, and gives the table as it stands then. A
+/// Does what is due, from a warm table if there is one, and gives the table after it. A
 /// failure is part of the report.
 pub(crate) async fn maintain(
     job: &Maintenance<'_>,
@@ -223,14 +223,14 @@ impl Maintenance<'_> {
         Ok(())
     }
 
-    /// The table's keys, as far as its columns are there already.
+    /// The keys of which the table has the columns already.
     fn keys(&self, table: &LakeTable) -> Vec<String> {
         let mut keys = self.spec.lake_keys();
         keys.retain(|key| table.schema().column(key).is_some());
         keys
     }
 
-    /// What can be rewritten in the time left, and sorted besides.
+    /// What can be rewritten in the time left, and what can also be sorted.
     fn most_bytes(&self) -> MostBytes {
         let left = |end: std::time::Instant| end.saturating_duration_since(self.clock.instant());
         let in_time = |end| left(end).as_secs() * BYTES_A_SECOND;

@@ -81,8 +81,8 @@ fn decoded(path: &str) -> Path {
     Path::parse(&path).unwrap_or_else(|_| Path::from(path.as_ref()))
 }
 
-/// Where a vector of the table stands: the file's id is the last 20 characters in base 85, a
-/// folder may stand before it.
+/// Where a vector of the table is: the file's id is the last 20 characters in base 85, perhaps
+/// behind a folder.
 pub(super) fn vector_path(place: &str) -> Option<Path> {
     let (folder, id) = place.split_at_checked(place.len().checked_sub(20)?)?;
     let id = uuid::Uuid::from_slice(&z85::decode(id).ok()?).ok()?;

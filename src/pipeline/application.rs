@@ -24,7 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct Setback {
     pub(super) error: Error,
-    /// A commit of which it is not known whether it is in the table.
+    /// A commit that may or may not be in the table.
     pub(super) lost: Option<LostCommit>,
 }
 

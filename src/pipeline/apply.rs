@@ -26,8 +26,7 @@ use crate::session::session;
 use crate::storage::Location;
 use crate::table::{CommitOutcome, ForeignCommit, LakeTable, Transaction};
 
-/// So often a slice is planned anew where others have committed in between, before everything
-/// is looked at again from the beginning.
+/// How often a slice is planned again because others have committed, before the next look.
 const MOST_REPLANS: u32 = 3;
 
 /// Where the slices of one pass go.
@@ -222,7 +221,7 @@ fn two_tasks(object: &str) -> Error {
     .with("object", object)
     .with_remedy(
         "stop one of the tasks and move its objects that are not applied yet out of staging (or \
-         give it a folder of its own), then apply again; have DMS load the table anew if the two \
+         give it a folder of its own), then apply again; have DMS reload the table if the two \
          tasks did not write the same changes",
     )
 }

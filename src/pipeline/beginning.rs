@@ -116,7 +116,7 @@ fn must_begin_at_one(loads: &[&StagedObject], state: &StateObject) -> Result<()>
         .with("first object", &load.relative)
         .with("state object", state.shown())
         .with_remedy(
-            "stage the missing objects again, or have DMS load the table anew; if none is missing \
+            "stage the missing objects again, or have DMS reload the table; if none is missing \
              after all, remove the state object and apply again",
         )),
     }
@@ -142,7 +142,7 @@ fn not_staged_any_more(state: &StateObject) -> Error {
     )
     .with("state object", state.shown())
     .with_remedy(
-        "move the table's folder back, or have DMS load the table anew; if what is staged is \
+        "move the table's folder back, or have DMS reload the table; if what is staged is \
          everything after all, remove the state object and apply again",
     )
 }

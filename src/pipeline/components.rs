@@ -13,7 +13,7 @@ use crate::staging::{Survey, survey};
 use crate::storage::{Location, RequestCounter, encode_segment, probe};
 use crate::table::{LakeTable, StateObject, TableState};
 
-/// The components that apply tables: where objects come from, where tables stand, and time.
+/// The components that apply tables: where objects come from, where tables are, and time.
 ///
 /// Clones share the snapshots that are kept warm between applications.
 #[derive(Clone, Debug)]
@@ -148,16 +148,16 @@ impl Pipeline {
     /// Where DMS writes a table's objects.
     ///
     /// # Errors
-    /// `Config` if its name cannot stand in a path.
+    /// `Config` if its name is not allowed in a path.
     pub fn staging_folder(&self, table: &TableName) -> Result<Location> {
         let folder = self.staging.folder(&[&table.schema, &table.table])?;
         Ok(self.counted(table, folder))
     }
 
-    /// Where a table stands: `<lake>/<schema>/<table>`, each as [`encode_segment`] writes it.
+    /// Where a table is: `<lake>/<schema>/<table>`, each as [`encode_segment`] writes it.
     ///
     /// # Errors
-    /// `Config` if its name cannot stand in a path.
+    /// `Config` if its name is not allowed in a path.
     pub fn lake_folder(&self, table: &TableName) -> Result<Location> {
         let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
         Ok(self.counted(table, self.lake.folder(&[&schema, &name])?))
@@ -171,7 +171,7 @@ impl Pipeline {
     /// What is known of a table beside its log.
     ///
     /// # Errors
-    /// `Config` if its name cannot stand in a path.
+    /// `Config` if its name is not allowed in a path.
     pub fn state_object(&self, table: &TableName) -> Result<StateObject> {
         let schema = encode_segment(&table.schema);
         let name = format!("{}.json", encode_segment(&table.table));

@@ -1,5 +1,5 @@
 //! A look at a table: what its log and staging show, and what follows. It has no effect on table,
-//! staging, readers or report, so that whoever applies, and whoever only asks, sees the same.
+//! staging, readers or report, so that applying and only asking go by the same.
 
 use chrono::{DateTime, Utc};
 use object_store::path::Path;

@@ -27,7 +27,7 @@ impl Pipeline {
         let location = self.lake_folder(&spec.source)?;
         let mut warm = self.take_warm(&spec.source);
         if spec.redshift_manifest {
-            // What is deleted must stand in no manifest any more.
+            // No manifest may name what is deleted.
             warm = table::open(&location, warm).await?;
             if let Some(table) = &warm {
                 self.follow(spec, &location, table, limits).await?;

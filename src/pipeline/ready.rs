@@ -10,7 +10,7 @@ use crate::schema::Column;
 use crate::table::{self, LakeTable, TableState};
 
 /// The table that takes in a slice; each step is a commit of its own, which takes in no object.
-/// Before the first rows of all stand in it, its state object says that there is a table.
+/// Its state object says that there is a table before its first rows are committed.
 pub(super) async fn ready_table(
     target: &Target<'_>,
     table: Option<LakeTable>,
@@ -82,7 +82,7 @@ fn require_keys(spec: &TableSpec, columns: &[Column]) -> Result<()> {
         if !columns.iter().any(|column| column.name == key) {
             return Err(Error::new(
                 ErrorKind::SchemaRefused,
-                "a key column does not stand in the staged objects; mend keys in the configuration",
+                "key column missing from the staged objects: fix `keys` in the configuration",
             )
             .with("column", key));
         }

@@ -1,4 +1,4 @@
-//! Whether a table that stands is one to go on with: by its keys, and by what others did to it.
+//! Whether an existing table may be applied to: by its keys, and by what others did to it.
 
 use std::collections::BTreeSet;
 

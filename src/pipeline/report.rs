@@ -14,7 +14,7 @@ use crate::table::ForeignCommit;
 pub struct TableReport {
     /// `schema.table`
     pub table: String,
-    /// How the table stands.
+    /// How the application left the table.
     pub status: Status,
     /// Objects finished.
     pub objects: u64,
@@ -76,8 +76,8 @@ impl TableReport {
         self.status == Status::Ok && self.pending == 0
     }
 
-    /// This application and the next one of the same table as one: counts add up, the table
-    /// stands as the later one says.
+    /// This application and the next one of the same table as one report: counts add up, the state
+    /// of the table is that of the later one.
     #[must_use]
     pub fn followed_by(self, next: Self) -> Self {
         let mut warnings = self.warnings;
@@ -116,7 +116,7 @@ pub enum Step {
         /// Since the last such step.
         rows: u64,
     },
-    /// A commit stands.
+    /// A slice was committed.
     Committed {
         /// Its version.
         version: u64,

@@ -107,7 +107,7 @@ impl Single {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {
-    Columns(Columns),
+    Columns(Box<Columns>),
     Singles(Vec<Single>),
 }
 

@@ -47,7 +47,7 @@ struct Single {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {
-    Columns(Columns),
+    Columns(Box<Columns>),
     Singles(Vec<Single>),
 }
 
@@ -84,7 +84,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
             return Ok(objects.map(object).collect());
         }
     };
-    let Columns { prefix, stamp, since, modified, identity, listing } = columns;
+    let Columns { prefix, stamp, since, modified, identity, listing } = *columns;
     let count = modified.len();
     let marks = unpack_marks(count, &identity, &listing)
         .filter(|_| [0, count].contains(&stamp.len()))

@@ -42,7 +42,7 @@ pub struct LakeTable {
     newest: Option<OwnCommit>,
     /// What others did to its rows since.
     foreign: Vec<ForeignCommit>,
-    /// Footers of its data files, as far as they were read.
+    /// The footers of its data files that were read.
     footers: Arc<Footers>,
 }
 

@@ -16,7 +16,7 @@ use crate::progress::{APP_ID, CommitRecord, KEY};
 /// What the log says about our newest commit.
 #[derive(Clone, Debug)]
 pub enum Newest {
-    /// It stands at this version; others have changed rows behind it by these commits, in order.
+    /// It is at this version; after it others have changed rows by these commits, in order.
     Found(Version, Box<OurCommit>, Vec<ForeignCommit>),
     /// No commit of the log is ours.
     Absent,
@@ -164,7 +164,7 @@ fn read(entry: &[u8], version: Version) -> Result<Entry> {
         return Ok(Entry { ours: None, foreign: changes_rows.then(|| foreign(&info, version)) });
     };
     let transaction = transaction.ok_or_else(|| {
-        Error::new(ErrorKind::TableCorrupt, "a commit of dmslake stands in the log without its txn")
+        Error::new(ErrorKind::TableCorrupt, "a commit of dmslake in the log lacks its txn")
             .with("version", version)
     })?;
     Ok(Entry { ours: Some(OurCommit { record, transaction }), foreign: None })

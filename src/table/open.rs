@@ -29,7 +29,7 @@ pub fn log_store(location: &Location) -> Result<LogStoreRef> {
 fn log_store_over(url: &Url, root: &Arc<dyn ObjectStore>) -> Result<LogStoreRef> {
     let config = StorageConfig::default();
     let folder = config.decorate_store(Arc::clone(root), url).map_err(|error| {
-        Error::new(ErrorKind::Config, "no table can stand there")
+        Error::new(ErrorKind::Config, "there can be no table at this location")
             .with("location", url)
             .because(error)
     })?;
@@ -42,7 +42,8 @@ pub(super) fn read_once(log_store: &LogStoreRef) -> Result<LogStoreRef> {
     log_store_over(log_store.root_url(), &store)
 }
 
-/// Loads the newest snapshot of whatever Delta table stands at a location; none if there is none.
+/// Loads the newest snapshot of the Delta table at a location, whoever made it; none if there is
+/// no table.
 ///
 /// # Errors
 /// `Unavailable` if the log cannot be read.
@@ -51,7 +52,7 @@ pub async fn load(location: &Location) -> Result<Option<DeltaTable>> {
     load_through(&read_once(&log_store)?, log_store).await
 }
 
-/// The same; what is read comes through `reads`, the table then stands on `log_store`.
+/// Loads it through `reads`; the table then works on `log_store`.
 async fn load_through(reads: &LogStoreRef, log_store: LogStoreRef) -> Result<Option<DeltaTable>> {
     let mut loading = DeltaTable::new(Arc::clone(reads));
     match loading.load().await {
@@ -101,7 +102,7 @@ pub(super) async fn read_progress(
         Newest::Absent => {
             let transaction = snapshot.transaction_version(reads.as_ref(), APP_ID).await?;
             return Err(match transaction {
-                None => corrupt("a Delta table that dmslake did not make stands there"),
+                None => corrupt("there is a Delta table that dmslake did not make"),
                 Some(_) => corrupt(LOST),
             });
         }
@@ -123,7 +124,7 @@ pub(super) fn count_rows(delta: &DeltaTable) -> Result<u64> {
         let records = file.num_records().ok_or_else(|| {
             Error::new(
                 ErrorKind::TableCorrupt,
-                "a data file stands in the log without its record count",
+                "the log does not say how many rows a data file has",
             )
             .with("file", file.path())
         })?;

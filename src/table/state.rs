@@ -1,9 +1,9 @@
 //! The state object of a table: what must not go away with the table's folder.
 //!
-//! Progress stands in the log, in the commits that it belongs to. That there was a table at all, and
-//! up to which change a reload has overtaken it, must be known where the log is gone: it stands in a
-//! small JSON object beside the tables, `<lake>/_dmslake/state/<schema>/<table>.json`, which a person
-//! can read. It is never needed to know which rows were applied.
+//! Progress is in the log, in the commits that it belongs to. That there was a table at all, and up
+//! to which change a reload has overtaken it, must be known even if the log is gone. It is in a small
+//! JSON object beside the tables, `<lake>/_dmslake/state/<schema>/<table>.json`, which a person can
+//! read. It never tells which rows were applied.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ struct Format {
     format: u64,
 }
 
-/// Where the state of one table stands.
+/// Where the state of one table is.
 #[derive(Clone, Debug)]
 pub struct StateObject {
     store: Arc<dyn ObjectStore>,

@@ -246,7 +246,7 @@ impl<'a> Transaction<'a> {
         let of_others = newest.map(|newest| newest.version) <= base;
         match if of_others { Ok(None) } else { lost.find_in(&newer.delta().log_store()).await } {
             Ok(None) => Ok(CommitOutcome::Conflicted { newer, error }),
-            // It is there, below another one of ours: progress is to be read anew.
+            // It is there, below another one of ours: progress must be read again.
             Ok(Some(_)) | Err(_) => unknown(error),
         }
     }

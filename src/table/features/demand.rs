@@ -6,7 +6,7 @@ pub(super) const BEGIN_ANEW: &str = "move the table folder away and apply again"
 /// Something that a table asks for and dmslake does not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Demand {
-    /// What, and where it stands.
+    /// What, and where it is asked for.
     pub(super) what: String,
     /// What takes it back.
     pub(super) undo: Undo,

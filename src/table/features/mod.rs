@@ -35,16 +35,16 @@
 //!
 //! | Property | What dmslake does |
 //! |---|---|
-//! | `delta.dataSkippingStatsColumns`, `delta.dataSkippingNumIndexedCols` | honoured; keys have statistics besides |
+//! | `delta.dataSkippingStatsColumns`, `delta.dataSkippingNumIndexedCols` | honoured; keys always have statistics |
 //! | `delta.targetFileSize`, `delta.checkpointInterval`, `delta.checkpoint.writeStatsAsStruct` | honoured |
 //! | `delta.checkpoint.writeStatsAsJson` | refused if `false`: rows are counted from these statistics |
 //! | `delta.deletedFileRetentionDuration`, `delta.logRetentionDuration` | honoured in every spelling that Spark takes; refused in any other |
 //! | `delta.enableExpiredLogCleanup` | others may clean the log; the table is held once our newest commit is gone from it |
 //! | `delta.enableFullRetentionRollback` | honoured: every version within the retention of the log can be opened |
-//! | `delta.isolationLevel` | honoured: any commit that comes first makes ours be planned anew |
+//! | `delta.isolationLevel` | honoured: any commit that comes first makes ours be planned again |
 //! | `delta.setTransactionRetentionDuration` | honoured: our `txn` has no time at which it would expire |
-//! | `delta.randomizeFilePrefixes`, `delta.randomPrefixLength`, `delta.parquet.*`, `delta.autoOptimize.*`, `delta.tuneFileSizesForRewrites`, `delta.dataSkippingStringPrefixLength` | not followed: wishes about the files of whoever can fulfil them, on which no reader depends |
-//! | `delta.minReaderVersion`, `delta.minWriterVersion`, `delta.feature.*` | what they ask for stands in the protocol |
+//! | `delta.randomizeFilePrefixes`, `delta.randomPrefixLength`, `delta.parquet.*`, `delta.autoOptimize.*`, `delta.tuneFileSizesForRewrites`, `delta.dataSkippingStringPrefixLength` | not followed: hints for writers, on which no reader depends |
+//! | `delta.minReaderVersion`, `delta.minWriterVersion`, `delta.feature.*` | what they ask for is in the protocol |
 
 mod demand;
 mod interval;
@@ -124,7 +124,7 @@ const OF_COLUMNS: [(&str, &str); 7] = [
     ("delta.typeChanges", "files of another type"),
 ];
 
-/// To be asked before a table is written to, whoever changed it since we did.
+/// To be asked before every write, because others may have changed the table.
 ///
 /// # Errors
 /// `TableRefused` if it asks of its writers what dmslake does not do: what that is, and what takes
@@ -296,7 +296,7 @@ fn of_column(field: &StructField) -> Vec<Demand> {
     demands
 }
 
-/// Features by name; those of readers stand among those of writers too, as they should, or alone.
+/// Features by name. Those of readers should be listed among those of writers too.
 fn listed(protocol: &Protocol) -> Vec<String> {
     let lists = [protocol.writer_features(), protocol.reader_features()];
     let mut names: Vec<String> =
