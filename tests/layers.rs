@@ -77,9 +77,9 @@ fn circles(mut imports: Imports) -> Imports {
         }
         for module in &done {
             imports.remove(module);
-            imports.values_mut().for_each(|imported| {
+            for imported in imports.values_mut() {
                 imported.remove(module);
-            });
+            }
         }
     }
 }
