@@ -5,7 +5,7 @@
 
 mod apply;
 mod args;
-mod choose;
+mod chosen;
 mod configuration;
 mod ddl;
 mod demo;

@@ -1,6 +1,7 @@
 //! What a person or a script sees: results on standard output, the rest on standard error.
 
 mod grid;
+mod results;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -8,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use indicatif::MultiProgress;
 
 pub(super) use grid::{Align, Grid, Row};
+pub(super) use results::Results;
 
 use crate::disposition::advice;
 use crate::error::{Error, ErrorKind, Result};

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::cli::output::{Align, Grid, Screen, count, plural, seconds};
+use crate::cli::output::{Align, Grid, Palette, Results, count, plural, seconds};
 use crate::config::TableName;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::nearest::nearest;
 use crate::pipeline::{Status, TableReport};
 
@@ -26,19 +26,13 @@ const COUNT_WIDTH: usize = 11;
 /// `99 min 59 s`.
 const TIME_WIDTH: usize = 11;
 
-/// Writes reports as they come.
+/// Prints reports as they come.
 #[derive(Debug)]
 pub(super) struct Reports<'a> {
-    screen: &'a Screen,
-    form: Form,
-    /// Warnings that are about no one table, and are said already.
-    said: Vec<String>,
-}
-
-#[derive(Debug)]
-enum Form {
-    Json,
-    Human(Grid),
+    results: Results<'a>,
+    grid: Grid,
+    /// Warnings that concern all tables. They are logged already.
+    warned: Vec<String>,
 }
 
 /// The last line of JSON.
@@ -48,7 +42,7 @@ struct Rest {
     unconfigured: Vec<String>,
 }
 
-/// A table of which there is nothing, and the staged one that may be meant.
+/// A table for which there is nothing, and the staged table that is probably meant.
 #[derive(Serialize)]
 struct Absent {
     table: String,
@@ -56,76 +50,41 @@ struct Absent {
 }
 
 impl<'a> Reports<'a> {
-    /// Reports as JSON lines or under the headings of a table; names are at most `width` long.
-    /// People are not told again what is `said` already.
-    pub(super) fn begin(
-        screen: &'a Screen,
-        json: bool,
-        width: usize,
-        said: Vec<String>,
-    ) -> Result<Self> {
-        if json {
-            return Ok(Self { screen, form: Form::Json, said });
-        }
+    /// Prints the headings, for tables whose names are at most `width` long. Warnings in `warned`
+    /// are not repeated to people.
+    pub(super) fn begin(results: Results<'a>, width: usize, warned: Vec<String>) -> Result<Self> {
         let mut grid = Grid::new(&HEADINGS);
         grid.widen(0, width);
         for column in 3..=6 {
             grid.widen(column, COUNT_WIDTH);
         }
         grid.widen(HEADINGS.len() - 1, TIME_WIDTH);
-        screen.line(grid.header(screen.palette()))?;
-        Ok(Self { screen, form: Form::Human(grid), said })
+        results.print_for_people(|palette| grid.header(palette))?;
+        Ok(Self { results, grid, warned })
     }
 
-    /// One table.
+    /// Prints the report of one table.
     pub(super) fn table(&self, report: &TableReport) -> Result<()> {
-        match &self.form {
-            Form::Json => self.json(report),
-            Form::Human(grid) => self.human(grid, report),
-        }
+        self.results.print(report, |report, palette| self.lines(report, palette))
     }
 
-    /// What is known of all tables together: those of which there is nothing, and staged tables that
-    /// no `[[table]]` takes. Says whether one of the former is likely to be one of the latter.
+    /// Prints what concerns all tables together: tables for which there is nothing, and staged
+    /// tables that no `[[table]]` names. Returns whether one of the former is probably one of the
+    /// latter, misspelled.
     pub(super) fn rest(&self, absent: &[String], unconfigured: &[TableName]) -> Result<bool> {
-        let names: Vec<String> = unconfigured.iter().map(TableName::to_string).collect();
+        let unconfigured: Vec<String> = unconfigured.iter().map(TableName::to_string).collect();
         let absent = absent.iter().map(|table| {
-            let nearest = nearest(table, &names).cloned();
+            let nearest = nearest(table, &unconfigured).cloned();
             Absent { table: table.clone(), nearest }
         });
-        let absent: Vec<Absent> = absent.collect();
-        let is_misspelled = absent.iter().any(|absent| absent.nearest.is_some());
-        if let Form::Json = &self.form {
-            self.json(&Rest { absent, unconfigured: names })?;
-            return Ok(is_misspelled);
-        }
-        for Absent { table, nearest } in &absent {
-            let meant = match nearest {
-                Some(name) => format!("did you mean {name}, which is staged?"),
-                None => "if it is empty at the source, it comes with its first row".to_owned(),
-            };
-            self.screen.line(format_args!(
-                "{table}: nothing is staged for it, and there is no table; {meant}"
-            ))?;
-        }
-        if !names.is_empty() {
-            let names = names.join(", ");
-            self.screen.line(format_args!("staged, but in no [[table]]: {names}"))?;
-        }
-        Ok(is_misspelled)
+        let rest = Rest { absent: absent.collect(), unconfigured };
+        self.results.print(&rest, |rest, _palette| rest.lines())?;
+        Ok(rest.absent.iter().any(|absent| absent.nearest.is_some()))
     }
 
-    fn json(&self, value: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_string(value).map_err(|error| {
-            Error::new(ErrorKind::Internal, "a report has no JSON form").because(error)
-        })?;
-        self.screen.line(text)
-    }
-
-    fn human(&self, grid: &Grid, report: &TableReport) -> Result<()> {
-        let palette = self.screen.palette();
+    fn lines(&self, report: &TableReport, palette: Palette) -> Vec<String> {
         let version = report.version.map_or_else(|| "-".into(), |version| version.to_string());
-        let line = grid.row(&[
+        let line = self.grid.row(&[
             report.table.clone(),
             status(report.status).into(),
             count(report.objects),
@@ -138,12 +97,27 @@ impl<'a> Reports<'a> {
             version,
             seconds(report.seconds),
         ]);
-        let is_fine = report.status == Status::Ok;
-        self.screen.line(if is_fine { line } else { palette.bad(line) })?;
-        for remark in remarks(report, &self.said) {
-            self.screen.line(format_args!("  {remark}"))?;
+        let line = if report.status == Status::Ok { line } else { palette.bad(line) };
+        let remarks = remarks(report, &self.warned).into_iter();
+        std::iter::once(line).chain(remarks.map(|remark| format!("  {remark}"))).collect()
+    }
+}
+
+impl Rest {
+    fn lines(&self) -> Vec<String> {
+        let absent = self.absent.iter().map(|Absent { table, nearest }| {
+            let meant = match nearest {
+                Some(name) => format!("did you mean {name}, which is staged?"),
+                None => "if it is empty at the source, it comes with its first row".to_owned(),
+            };
+            format!("{table}: nothing is staged for it, and there is no table; {meant}")
+        });
+        let mut lines: Vec<String> = absent.collect();
+        if !self.unconfigured.is_empty() {
+            let names = self.unconfigured.join(", ");
+            lines.push(format!("staged, but in no [[table]]: {names}"));
         }
-        Ok(())
+        lines
     }
 }
 
@@ -156,9 +130,9 @@ fn status(status: Status) -> &'static str {
 }
 
 /// What the columns do not say, in the order of importance.
-fn remarks(report: &TableReport, said: &[String]) -> Vec<String> {
+fn remarks(report: &TableReport, warned: &[String]) -> Vec<String> {
     let mut remarks: Vec<String> = report.error.iter().cloned().collect();
-    let warnings = report.warnings.iter().filter(|warning| !said.contains(warning));
+    let warnings = report.warnings.iter().filter(|warning| !warned.contains(warning));
     remarks.extend(warnings.map(|warning| format!("warning: {warning}")));
     if report.pending > 0 {
         remarks.push(format!("{} not applied yet", plural(report.pending, "object")));

@@ -1,45 +1,20 @@
-//! What maintenance did: some lines a table for people, or a line of JSON.
+//! What maintenance did to a table, as lines for people.
 
-use crate::cli::output::{Screen, count, plural, seconds};
-use crate::error::{Error, ErrorKind, Result};
+use crate::cli::output::{Palette, count, plural, seconds};
 use crate::maintenance::{Action, ActionReport, MaintenanceReport, Outcome};
 use crate::pipeline::Status;
 
-/// Writes reports as they come.
-#[derive(Debug)]
-pub(super) struct Reports<'a> {
-    screen: &'a Screen,
-    is_json: bool,
-}
-
-impl<'a> Reports<'a> {
-    pub(super) fn begin(screen: &'a Screen, is_json: bool) -> Self {
-        Self { screen, is_json }
-    }
-
-    /// One table.
-    pub(super) fn table(&self, report: &MaintenanceReport) -> Result<()> {
-        if self.is_json {
-            let text = serde_json::to_string(report).map_err(|error| {
-                Error::new(ErrorKind::Internal, "a report has no JSON form").because(error)
-            })?;
-            return self.screen.line(text);
-        }
-        let palette = self.screen.palette();
-        let head = headline(report);
-        self.screen.line(if report.status == Status::Ok { head } else { palette.bad(head) })?;
-        for action in &report.actions {
-            self.screen.line(format_args!("  {}", sentence(action)))?;
-        }
-        match &report.error {
-            Some(error) => self.screen.line(format_args!("  {error}")),
-            None => Ok(()),
-        }
-    }
+/// A headline, a line for each action that was due, and the error if there was one.
+pub(super) fn lines(report: &MaintenanceReport, palette: Palette) -> Vec<String> {
+    let head = headline(report);
+    let head = if report.status == Status::Ok { head } else { palette.bad(head) };
+    let actions = report.actions.iter().map(|action| format!("  {}", sentence(action)));
+    let error = report.error.iter().map(|error| format!("  {error}"));
+    std::iter::once(head).chain(actions).chain(error).collect()
 }
 
 fn headline(report: &MaintenanceReport) -> String {
-    let stands = match (report.status, report.version) {
+    let status = match (report.status, report.version) {
         (Status::Ok, None) => "no table yet".to_owned(),
         (Status::Ok, Some(version)) if report.actions.is_empty() => {
             format!("nothing due at version {version}")
@@ -48,7 +23,7 @@ fn headline(report: &MaintenanceReport) -> String {
         (Status::Held, _) => "held".to_owned(),
         (Status::Failed, _) => "failed".to_owned(),
     };
-    format!("{}: {stands} ({})", report.table, seconds(report.seconds))
+    format!("{}: {status} ({})", report.table, seconds(report.seconds))
 }
 
 fn sentence(action: &ActionReport) -> String {

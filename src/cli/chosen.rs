@@ -1,0 +1,224 @@
+//! The tables that a command line names, and the one loop over them.
+//!
+//! A command opens [`Chosen`] and hands what it does for one table to [`Chosen::each`], or to
+//! [`Chosen::each_open`] if it works on tables that exist already. Choosing, the order, the
+//! stop by a signal, stores that refuse, and the exit code are handled here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::args::ChosenArguments;
+use super::exit::Exit;
+use super::output::{Screen, plural};
+use super::{configuration, signals};
+use crate::clock::SystemClock;
+use crate::config::{CatalogName, Settings, TableSpec, catalog_names};
+use crate::disposition::{Action, disposition, remedy_of};
+use crate::error::{Error, ErrorKind, Result};
+use crate::nearest::nearest_first;
+use crate::pipeline::{Limits, Pipeline};
+use crate::storage::Location;
+use crate::table::{self, LakeTable};
+
+/// Chosen tables, in the configuration's order.
+pub(super) struct Chosen<'a> {
+    tables: Vec<TableSpec>,
+    pub(super) pipeline: Pipeline,
+    /// No deadline; a signal requests the stop.
+    pub(super) limits: Limits,
+    places: Places,
+    screen: &'a Screen,
+}
+
+/// The places that a command cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Places {
+    Lake,
+    LakeAndStaging,
+}
+
+/// How a command ended for one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TableEnd {
+    /// Everything is done.
+    Done,
+    /// The table is held, failed or unfinished.
+    Attention,
+    /// The store refused the table: only its folder, or the whole place.
+    Refused,
+}
+
+impl TableEnd {
+    /// The end that a report tells: whether everything is done, and the kind of its error.
+    pub(super) fn of(is_done: bool, error_kind: Option<ErrorKind>) -> Self {
+        match error_kind {
+            Some(ErrorKind::StoreRefused) => Self::Refused,
+            _ if is_done => Self::Done,
+            _ => Self::Attention,
+        }
+    }
+}
+
+/// How the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum LoopEnd {
+    /// Every table had its turn.
+    Complete(Exit),
+    /// A signal came first.
+    Stopped,
+}
+
+impl LoopEnd {
+    /// The exit code of a command that does nothing more after its tables.
+    pub(super) fn exit(self) -> Exit {
+        match self {
+            Self::Complete(exit) => exit,
+            Self::Stopped => Exit::Attention,
+        }
+    }
+}
+
+/// A table that exists, as [`Chosen::each_open`] hands it out.
+pub(super) struct OpenTable<'a> {
+    pub(super) spec: &'a TableSpec,
+    /// The table's folder in the lake.
+    pub(super) location: Location,
+    pub(super) table: LakeTable,
+}
+
+impl<'a> Chosen<'a> {
+    /// Reads the configuration, chooses the tables, and checks that the places can be used.
+    ///
+    /// # Errors
+    /// `Config` for a configuration or a table name that cannot be used, `StoreRefused` for a
+    /// place that cannot.
+    pub(super) async fn open(
+        arguments: &ChosenArguments,
+        places: Places,
+        screen: &'a Screen,
+    ) -> Result<Self> {
+        let settings = configuration::read(&arguments.config)?;
+        let tables = choose(&settings, &arguments.tables)?;
+        let limits = Limits { deadline: None, stop: signals::stop_on_signal(screen)? };
+        let pipeline = Pipeline::open(settings, Arc::new(SystemClock)).await?;
+        let chosen = Self { tables, pipeline, limits, places, screen };
+        chosen.probe().await?;
+        Ok(chosen)
+    }
+
+    /// How many tables are chosen.
+    pub(super) fn len(&self) -> usize {
+        self.tables.len()
+    }
+
+    /// The length of the longest table name.
+    pub(super) fn name_width(&self) -> usize {
+        self.tables.iter().map(|table| table.source.to_string().len()).max().unwrap_or(0)
+    }
+
+    /// Checks that every chosen table has a name of its own in catalogues.
+    ///
+    /// # Errors
+    /// `Config` if two tables have the same name, or if a name is too long.
+    pub(super) fn check_catalog_names(&self) -> Result<()> {
+        catalog_names(self.pipeline.settings(), &self.tables).map(drop)
+    }
+
+    /// The name of a table in catalogues.
+    pub(super) fn catalog_name(&self, spec: &TableSpec) -> CatalogName {
+        self.pipeline.settings().catalog.name_of(spec)
+    }
+
+    /// Does `work` for one table after another, whatever happens to the others, until a signal
+    /// requests the stop.
+    ///
+    /// # Errors
+    /// The first error of `work`. `StoreRefused` after a [`TableEnd::Refused`] if the whole place
+    /// cannot be used.
+    pub(super) async fn each(
+        &self,
+        mut work: impl AsyncFnMut(&TableSpec) -> Result<TableEnd>,
+    ) -> Result<LoopEnd> {
+        let mut exit = Exit::Done;
+        for (position, table) in self.tables.iter().enumerate() {
+            if self.limits.stop.is_requested() {
+                let left = u64::try_from(self.tables.len() - position).unwrap_or(u64::MAX);
+                self.screen.note(format_args!("stopped: {} not looked at", plural(left, "table")));
+                return Ok(LoopEnd::Stopped);
+            }
+            match work(table).await? {
+                TableEnd::Done => {}
+                TableEnd::Attention => exit = Exit::Attention,
+                TableEnd::Refused => {
+                    exit = Exit::Attention;
+                    self.probe().await?;
+                }
+            }
+        }
+        Ok(LoopEnd::Complete(exit))
+    }
+
+    /// As [`Self::each`], for tables that exist. A table that does not exist yet, or is held, gets
+    /// a note and needs attention.
+    ///
+    /// # Errors
+    /// As [`Self::each`], and as [`table::open`] for what is no hold.
+    pub(super) async fn each_open(
+        &self,
+        mut work: impl AsyncFnMut(OpenTable<'_>) -> Result<TableEnd>,
+    ) -> Result<LoopEnd> {
+        self.each(async |spec| match self.open_table(spec).await? {
+            Some(open) => work(open).await,
+            None => Ok(TableEnd::Attention),
+        })
+        .await
+    }
+
+    async fn open_table<'b>(&self, spec: &'b TableSpec) -> Result<Option<OpenTable<'b>>> {
+        let location = self.pipeline.lake_folder(&spec.source)?;
+        match table::open(&location, None).await {
+            Ok(Some(table)) => Ok(Some(OpenTable { spec, location, table })),
+            Ok(None) => {
+                self.screen.note(format_args!("{}: there is no table yet", spec.source));
+                Ok(None)
+            }
+            // A hold is a matter of this table alone.
+            Err(error) if disposition(error.kind()).action == Action::Hold => {
+                let (chain, remedy) = (error.chain(), remedy_of(&error));
+                self.screen.note(format_args!("{}: held: {chain}; {remedy}", spec.source));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Checks whether the command's places can be used at all.
+    async fn probe(&self) -> Result<()> {
+        self.pipeline.probe_lake().await?;
+        match self.places {
+            Places::Lake => Ok(()),
+            Places::LakeAndStaging => self.pipeline.probe_staging().await,
+        }
+    }
+}
+
+/// The tables of these names in the configuration's order; all if none is named.
+///
+/// # Errors
+/// `Config` if a name is none of the configuration's.
+fn choose(settings: &Settings, names: &[String]) -> Result<Vec<TableSpec>> {
+    let configured: BTreeSet<String> =
+        settings.tables.iter().map(|table| table.source.to_string()).collect();
+    let unknown: Vec<&str> =
+        names.iter().filter(|name| !configured.contains(*name)).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        let known = nearest_first(unknown[0], configured);
+        return Err(Error::new(ErrorKind::Config, "no [[table]] has that source")
+            .with("--table", unknown.join(", "))
+            .with("configured", known.join(", ")));
+    }
+    let is_chosen =
+        |table: &&TableSpec| names.is_empty() || names.contains(&table.source.to_string());
+    Ok(settings.tables.iter().filter(is_chosen).cloned().collect())
+}

@@ -1,0 +1,49 @@
+//! Results as they come: a line of JSON each, or lines for people.
+
+use serde::Serialize;
+
+use super::{Palette, Screen};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Where a command prints its results, and in which form.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::cli) struct Results<'a> {
+    screen: &'a Screen,
+    is_json: bool,
+}
+
+impl<'a> Results<'a> {
+    /// Results on that screen, as `--json` asks for them.
+    pub(in crate::cli) fn new(screen: &'a Screen, is_json: bool) -> Self {
+        Self { screen, is_json }
+    }
+
+    /// Prints one result: its JSON form, or the lines that people read.
+    ///
+    /// # Errors
+    /// `Unavailable` if standard output cannot be written, `Internal` if there is no JSON form.
+    pub(in crate::cli) fn print<T: Serialize>(
+        &self,
+        result: &T,
+        lines: impl FnOnce(&T, Palette) -> Vec<String>,
+    ) -> Result<()> {
+        if self.is_json {
+            let text = serde_json::to_string(result).map_err(|error| {
+                Error::new(ErrorKind::Internal, "a report has no JSON form").because(error)
+            })?;
+            return self.screen.line(text);
+        }
+        lines(result, self.screen.palette()).iter().try_for_each(|line| self.screen.line(line))
+    }
+
+    /// Prints a line that only people need, such as a heading.
+    ///
+    /// # Errors
+    /// `Unavailable` if standard output cannot be written.
+    pub(in crate::cli) fn print_for_people(
+        &self,
+        line: impl FnOnce(Palette) -> String,
+    ) -> Result<()> {
+        if self.is_json { Ok(()) } else { self.screen.line(line(self.screen.palette())) }
+    }
+}
