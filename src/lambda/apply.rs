@@ -1,31 +1,21 @@
-//! The tables of one invocation, applied one after another in the time there is.
-//!
-//! One after another, because a slice may take the whole memory budget. So that a table with a
-//! long backlog starves none that stands behind it, each is first given its share of the time,
-//! and what is left over goes round again among those that could use it.
+//! The tables of one invocation, applied in the time there is.
 
-use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::FutureExt;
 use tracing::{error, info, warn};
 
 use super::Deadline;
+use super::turns::{TableWork, take_turns};
 use crate::clock::Clock;
 use crate::config::{Settings, TableSpec};
 use crate::disposition::disposition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::Work;
+use crate::event;
 use crate::maintenance::MaintenanceReport;
-use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, Stop, TableReport};
+use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
 use crate::staging::Survey;
 use crate::storage::Location;
-
-/// A share below this would be spent on looking, not on applying.
-pub(super) const LEAST_SHARE: Duration = Duration::from_secs(10);
-/// With less time than this left, no application begins.
-const LEAST_TIME: Duration = Duration::from_millis(500);
 
 /// What applies tables: the [`Pipeline`].
 #[async_trait]
@@ -72,99 +62,76 @@ impl ApplyTables for Pipeline {
     }
 }
 
-/// Applies each table at least once, as far as time allows; one report each, in the same order.
+/// Applies each table at least once, as far as time allows. Returns one report for each, in the
+/// same order.
 pub(super) async fn apply_all(
     tables: &dyn ApplyTables,
-    work: &[Work<'_>],
+    work: &[event::Work<'_>],
     deadline: Deadline,
     clock: &dyn Clock,
 ) -> Vec<TableReport> {
+    let turns = take_turns(&Applying { tables, work }, tables, deadline, clock).await;
     let mut reports: Vec<Option<TableReport>> = vec![None; work.len()];
-    let mut waiting = from_anywhere(work.len(), clock);
-    let mut refused = None;
-    while !waiting.is_empty() && refused.is_none() {
-        let mut cut_short = Vec::new();
-        for (position, &index) in waiting.iter().enumerate() {
-            let now = clock.instant();
-            let left = deadline.commit.saturating_duration_since(now);
-            if left < LEAST_TIME {
-                break;
-            }
-            let sharers = u32::try_from(waiting.len() - position).unwrap_or(u32::MAX);
-            let share = now + (left / sharers).max(LEAST_SHARE);
-            let limits =
-                Limits { deadline: Some(share.min(deadline.commit)), stop: Stop::default() };
-            let report = apply_one(tables, &work[index], &limits, deadline.drop).await;
-            if share < deadline.commit && is_short_of_time(&report) {
-                cut_short.push(index);
-            }
-            let is_refused = report.error_kind == Some(ErrorKind::StoreRefused);
-            let earlier = reports[index].take();
-            reports[index] = Some(match earlier {
-                Some(earlier) => earlier.followed_by(report),
-                None => report,
-            });
-            // Of one table's folder, or of the whole place: then no other table gets further.
-            refused = if is_refused { tables.probe().await.err() } else { None };
-            if refused.is_some() {
-                break;
-            }
-        }
-        // Whoever was given all the time that was left does not come back, so this ends.
-        waiting = cut_short;
+    for (index, report) in turns.reports {
+        reports[index] = Some(report);
     }
-    let left_out = reports.iter().filter(|report| report.is_none()).count();
-    let why = match &refused {
-        Some(error) => error.chain(),
-        None => "too little time was left to begin".to_owned(),
-    };
-    if left_out > 0 {
-        warn!(tables = left_out, "tables were not begun: {why}");
-    }
-    let kind = refused.as_ref().map_or(ErrorKind::Deadline, Error::kind);
-    let not_begun = |work: &Work<'_>| TableReport::failed(work.table, kind, &why);
-    reports.into_iter().zip(work).map(|(it, work)| it.unwrap_or_else(|| not_begun(work))).collect()
-}
-
-/// The order to go through so many tables. It begins anywhere: where time never suffices for
-/// all of them, it must not be the same ones each time that are left out.
-pub(super) fn from_anywhere(count: usize, clock: &dyn Clock) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..count).collect();
-    let start = clock.jitter(Duration::from_secs(count as u64)).as_secs();
-    order.rotate_left(usize::try_from(start).map_or(0, |start| start % count.max(1)));
-    order
-}
-
-async fn apply_one(
-    tables: &dyn ApplyTables,
-    work: &Work<'_>,
-    limits: &Limits,
-    drop: Instant,
-) -> TableReport {
-    // A panic is a defect met by this table's objects, and must not fail the other tables.
-    let apply = AssertUnwindSafe(tables.apply(work.table, &work.scope, limits)).catch_unwind();
-    let report = match tokio::time::timeout_at(drop.into(), apply).await {
-        Ok(Ok(report)) => report,
-        Ok(Err(_panic)) => {
-            TableReport::failed(work.table, ErrorKind::Internal, "the application panicked")
+    if let Some(left_out) = turns.left_out {
+        let why = left_out.error.chain();
+        warn!(tables = left_out.tables, "tables were not begun: {why}");
+        for (report, work) in reports.iter_mut().zip(work) {
+            report.get_or_insert_with(|| Applying::failed(work.table, &left_out.error));
         }
-        Err(_elapsed) => stopped(work.table, "the application took longer than the invocation"),
-    };
-    write_log(&report);
-    report
+    }
+    reports.into_iter().flatten().collect()
 }
 
-/// Whether more time would have served.
-fn is_short_of_time(report: &TableReport) -> bool {
-    let gave_up = report.error_kind == Some(ErrorKind::Deadline);
-    gave_up || (report.status == Status::Ok && report.pending > 0)
+/// The application of every table that an event calls for.
+struct Applying<'a> {
+    tables: &'a dyn ApplyTables,
+    work: &'a [event::Work<'a>],
 }
 
-fn stopped(table: &TableSpec, why: &str) -> TableReport {
-    TableReport::failed(table, ErrorKind::Deadline, why)
+impl TableWork for Applying<'_> {
+    type Report = TableReport;
+
+    const NAME: &'static str = "application";
+    const LEAST_TIME: Duration = Duration::from_millis(500);
+
+    fn tables(&self) -> usize {
+        self.work.len()
+    }
+
+    fn table(&self, index: usize) -> &TableSpec {
+        self.work[index].table
+    }
+
+    async fn turn(&self, index: usize, limits: &Limits) -> TableReport {
+        self.tables.apply(self.table(index), &self.work[index].scope, limits).await
+    }
+
+    fn failed(table: &TableSpec, error: &Error) -> TableReport {
+        TableReport::failed(table, error.kind(), &error.chain())
+    }
+
+    fn log(report: &TableReport) {
+        write_log(report);
+    }
+
+    fn error_kind(report: &TableReport) -> Option<ErrorKind> {
+        report.error_kind
+    }
+
+    fn needs_more_time(report: &TableReport) -> bool {
+        let gave_up = report.error_kind == Some(ErrorKind::Deadline);
+        gave_up || (report.status == Status::Ok && report.pending > 0)
+    }
+
+    fn followed_by(earlier: TableReport, later: TableReport) -> TableReport {
+        earlier.followed_by(later)
+    }
 }
 
-/// One line an application, which alarms can count.
+/// Writes one line for each application, which alarms can count.
 fn write_log(report: &TableReport) {
     macro_rules! write_line {
         ($level:ident, $message:literal $(, $name:ident = $value:expr)*) => {

@@ -1,76 +1,79 @@
 //! Maintenance of every table after a sweep, in the time that applying left.
 
-use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::Duration;
 
-use futures::FutureExt;
 use tracing::{error, warn};
 
-use super::apply::{LEAST_SHARE, from_anywhere};
+use super::turns::{LEAST_SHARE, TableWork, take_turns};
 use super::{ApplyTables, Deadline};
 use crate::clock::Clock;
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind};
 use crate::maintenance::MaintenanceReport;
-use crate::pipeline::{Limits, Stop};
+use crate::pipeline::Limits;
 
-/// Maintains one table after another, each in its share of the time, as long as a share is worth
-/// beginning. What is left out is due at the next sweep, which begins elsewhere.
+/// Maintains the configured tables, as long as a whole share of time is left. The tables that are
+/// left out are due at the next sweep. Returns the reports in the order of the turns.
 pub(super) async fn maintain_all(
     tables: &dyn ApplyTables,
     deadline: Deadline,
     clock: &dyn Clock,
 ) -> Vec<MaintenanceReport> {
-    let configured = &tables.settings().tables;
-    let order = from_anywhere(configured.len(), clock);
-    let mut reports = Vec::new();
-    for (position, &index) in order.iter().enumerate() {
-        let now = clock.instant();
-        let left = deadline.commit.saturating_duration_since(now);
-        if left < LEAST_SHARE {
-            warn!(tables = order.len() - position, "tables are not maintained, no time is left");
-            break;
-        }
-        let sharers = u32::try_from(order.len() - position).unwrap_or(u32::MAX);
-        let share = now + (left / sharers).max(LEAST_SHARE);
-        let limits = Limits { deadline: Some(share.min(deadline.commit)), stop: Stop::default() };
-        let report = maintain_one(tables, &configured[index], &limits, deadline.drop).await;
-        let is_refused = report.error_kind == Some(ErrorKind::StoreRefused);
-        reports.push(report);
-        if is_refused && let Err(error) = tables.probe().await {
-            let left = order.len() - position - 1;
-            warn!(tables = left, "tables are not maintained: {}", error.chain());
-            break;
+    let turns = take_turns(&Maintaining(tables), tables, deadline, clock).await;
+    if let Some(left_out) = turns.left_out {
+        warn!(tables = left_out.tables, "tables are not maintained: {}", left_out.error.chain());
+    }
+    turns.reports.into_iter().map(|(_, report)| report).collect()
+}
+
+/// The maintenance of every configured table.
+struct Maintaining<'a>(&'a dyn ApplyTables);
+
+impl TableWork for Maintaining<'_> {
+    type Report = MaintenanceReport;
+
+    const NAME: &'static str = "maintenance";
+    const LEAST_TIME: Duration = LEAST_SHARE;
+
+    fn tables(&self) -> usize {
+        self.0.settings().tables.len()
+    }
+
+    fn table(&self, index: usize) -> &TableSpec {
+        &self.0.settings().tables[index]
+    }
+
+    async fn turn(&self, index: usize, limits: &Limits) -> MaintenanceReport {
+        self.0.maintain(self.table(index), limits).await
+    }
+
+    fn failed(table: &TableSpec, error: &Error) -> MaintenanceReport {
+        let mut report = MaintenanceReport::of(&table.source);
+        report.fail(error);
+        report
+    }
+
+    fn log(report: &MaintenanceReport) {
+        if let (Some(reason), Some(kind)) = (&report.error, report.error_kind) {
+            error!(
+                table = report.table,
+                kind = kind.as_str(),
+                error = reason,
+                "maintenance failed"
+            );
         }
     }
-    reports
-}
 
-async fn maintain_one(
-    tables: &dyn ApplyTables,
-    table: &TableSpec,
-    limits: &Limits,
-    drop: Instant,
-) -> MaintenanceReport {
-    let maintain = AssertUnwindSafe(tables.maintain(table, limits)).catch_unwind();
-    let error = match tokio::time::timeout_at(drop.into(), maintain).await {
-        Ok(Ok(report)) => {
-            write_log(&report);
-            return report;
-        }
-        Ok(Err(_panic)) => Error::new(ErrorKind::Internal, "the maintenance panicked"),
-        Err(_elapsed) => {
-            Error::new(ErrorKind::Deadline, "the maintenance took longer than the invocation")
-        }
-    };
-    let mut report = MaintenanceReport::of(&table.source);
-    report.fail(&error);
-    write_log(&report);
-    report
-}
+    fn error_kind(report: &MaintenanceReport) -> Option<ErrorKind> {
+        report.error_kind
+    }
 
-fn write_log(report: &MaintenanceReport) {
-    if let (Some(reason), Some(kind)) = (&report.error, report.error_kind) {
-        error!(table = report.table, kind = kind.as_str(), error = reason, "maintenance failed");
+    /// What is not done now is due at the next sweep.
+    fn needs_more_time(_report: &MaintenanceReport) -> bool {
+        false
+    }
+
+    fn followed_by(_earlier: MaintenanceReport, later: MaintenanceReport) -> MaintenanceReport {
+        later
     }
 }

@@ -8,6 +8,7 @@ mod handler;
 pub mod log;
 mod maintain;
 mod response;
+mod turns;
 mod warm;
 
 pub use apply::ApplyTables;

@@ -1,0 +1,157 @@
+//! Who gets how much of an invocation's time: the one scheduler of applying and maintaining.
+//!
+//! - **Order.** Turns begin with any table and go round. Where the time never suffices for all
+//!   tables, it is not always the same ones that are left out.
+//! - **One at a time**, because a slice may take the whole memory budget.
+//! - **Shares.** Each table gets an equal share of the time that is left, and at least
+//!   [`LEAST_SHARE`]. A long backlog therefore starves no other table. Tables that could use more
+//!   get another turn, as long as time is left.
+//! - **No turn.** Tables are left out when too little time remains, or when the store refuses the
+//!   whole place. The caller learns how many, and why.
+//! - **Faults.** A panic fails its own table only. A turn that outlasts the invocation is dropped
+//!   in time for the answer.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use super::{ApplyTables, Deadline};
+use crate::clock::Clock;
+use crate::config::TableSpec;
+use crate::error::{Error, ErrorKind};
+use crate::pipeline::{Limits, Stop};
+
+/// A share below this would be spent on looking, not on working.
+pub(super) const LEAST_SHARE: Duration = Duration::from_secs(10);
+
+/// What is done in a table's turn.
+pub(super) trait TableWork: Sync {
+    /// What a turn returns.
+    type Report: Send;
+
+    /// What the work is called in errors.
+    const NAME: &'static str;
+    /// With less time than this left, no turn begins.
+    const LEAST_TIME: Duration;
+
+    /// How many tables there are.
+    fn tables(&self) -> usize;
+    /// The table at that index.
+    fn table(&self, index: usize) -> &TableSpec;
+    /// Works on that table within the limits. A failure is part of the report.
+    fn turn(&self, index: usize, limits: &Limits) -> impl Future<Output = Self::Report> + Send;
+    /// The report of a turn that ended without one.
+    fn failed(table: &TableSpec, error: &Error) -> Self::Report;
+    /// Writes the log of a turn.
+    fn log(report: &Self::Report);
+    /// The kind of the error that ended the turn.
+    fn error_kind(report: &Self::Report) -> Option<ErrorKind>;
+    /// Whether the table could use another turn.
+    fn needs_more_time(report: &Self::Report) -> bool;
+    /// Two turns of one table as one.
+    fn followed_by(earlier: Self::Report, later: Self::Report) -> Self::Report;
+}
+
+/// What came of all turns.
+pub(super) struct Turns<R> {
+    /// The tables that had a turn, by index, in the order of their first turns.
+    pub(super) reports: Vec<(usize, R)>,
+    /// Why the other tables, if any, had none.
+    pub(super) left_out: Option<LeftOut>,
+}
+
+/// Tables that had no turn.
+pub(super) struct LeftOut {
+    /// How many.
+    pub(super) tables: usize,
+    /// Why: `Deadline`, or how the store refuses the whole place.
+    pub(super) error: Error,
+}
+
+/// Gives every table its turns, as far as time allows.
+pub(super) async fn take_turns<W: TableWork>(
+    work: &W,
+    tables: &dyn ApplyTables,
+    deadline: Deadline,
+    clock: &dyn Clock,
+) -> Turns<W::Report> {
+    let mut reports: Vec<(usize, W::Report)> = Vec::new();
+    let mut waiting = from_anywhere(work.tables(), clock);
+    let mut refused = None;
+    while !waiting.is_empty() && refused.is_none() {
+        let mut cut_short = Vec::new();
+        for (position, &index) in waiting.iter().enumerate() {
+            let now = clock.instant();
+            let left = deadline.commit.saturating_duration_since(now);
+            if left < W::LEAST_TIME {
+                break;
+            }
+            let sharers = u32::try_from(waiting.len() - position).unwrap_or(u32::MAX);
+            let share = now + (left / sharers).max(LEAST_SHARE);
+            let limits =
+                Limits { deadline: Some(share.min(deadline.commit)), stop: Stop::default() };
+            let report = take_turn(work, index, &limits, deadline).await;
+            // A table that was given all the time that was left does not come back, so this ends.
+            if share < deadline.commit && W::needs_more_time(&report) {
+                cut_short.push(index);
+            }
+            let is_refused = W::error_kind(&report) == Some(ErrorKind::StoreRefused);
+            add::<W>(&mut reports, index, report);
+            if is_refused {
+                // Only this table's folder, or the whole place: then no other table gets further.
+                refused = tables.probe().await.err();
+            }
+            if refused.is_some() {
+                break;
+            }
+        }
+        waiting = cut_short;
+    }
+    let left_out = work.tables() - reports.len();
+    let left_out = (left_out > 0).then(|| LeftOut {
+        tables: left_out,
+        error: refused.unwrap_or_else(|| {
+            Error::new(ErrorKind::Deadline, "too little time was left to begin")
+        }),
+    });
+    Turns { reports, left_out }
+}
+
+async fn take_turn<W: TableWork>(
+    work: &W,
+    index: usize,
+    limits: &Limits,
+    deadline: Deadline,
+) -> W::Report {
+    let failed = |kind, why| {
+        let error = Error::new(kind, format!("the {} {why}", W::NAME));
+        W::failed(work.table(index), &error)
+    };
+    let turn = AssertUnwindSafe(work.turn(index, limits)).catch_unwind();
+    let report = match tokio::time::timeout_at(deadline.drop.into(), turn).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(_panic)) => failed(ErrorKind::Internal, "panicked"),
+        Err(_elapsed) => failed(ErrorKind::Deadline, "took longer than the invocation"),
+    };
+    W::log(&report);
+    report
+}
+
+fn add<W: TableWork>(reports: &mut Vec<(usize, W::Report)>, index: usize, report: W::Report) {
+    match reports.iter().position(|(earlier, _)| *earlier == index) {
+        Some(position) => {
+            let (_, earlier) = reports.remove(position);
+            reports.insert(position, (index, W::followed_by(earlier, report)));
+        }
+        None => reports.push((index, report)),
+    }
+}
+
+/// The indices of so many tables, beginning with any of them.
+fn from_anywhere(count: usize, clock: &dyn Clock) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    let start = clock.jitter(Duration::from_secs(count as u64)).as_secs();
+    order.rotate_left(usize::try_from(start).map_or(0, |start| start % count.max(1)));
+    order
+}
