@@ -19,7 +19,6 @@ use dmslake::table::{self, LakeTable};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
-use serde_json::Value as Json;
 use tempfile::TempDir;
 
 use crate::support::{audit, deletion_vectors, lake, property};
@@ -122,29 +121,20 @@ impl Table {
         let inserted = counts[0];
         self.inserted += inserted;
         self.changed += counts.iter().sum::<u64>();
-        let info = self.info();
-        let metric = |name: &str| -> u64 {
-            info["operationMetrics"][name].as_str().unwrap().parse().unwrap()
-        };
-        self.copied += metric("numTargetRowsCopied");
-        let is_fold = metric("numTargetFilesRemoved") > 0;
+        let log_store = self.lake.delta().log_store();
+        let commit = table::commit(&log_store, self.lake.version()).await.unwrap().unwrap();
+        self.copied += commit.metrics.rows_copied.unwrap();
+        let is_fold = commit.metrics.files_removed.unwrap() > 0;
         self.folds += u64::from(is_fold);
         if is_fold {
-            assert_eq!(info["operation"], "MERGE", "a commit that removes files says so");
+            let operation = commit.operation.as_deref();
+            assert_eq!(operation, Some("MERGE"), "a commit that removes files says so");
         }
         if inserted > 0 {
             let tiers = self.tiers();
             assert!(tiers.values().all(|&files| files <= MOST_IN_TIER), "{tiers:?}");
         }
         assert!(self.files() <= MOST_FILES, "{} files", self.files());
-    }
-
-    fn info(&self) -> Json {
-        let path = self.root().join(format!("_delta_log/{:020}.json", self.lake.version()));
-        let content = std::fs::read(path).unwrap();
-        let actions = serde_json::Deserializer::from_slice(&content).into_iter::<Json>();
-        let mut infos = actions.filter_map(|action| action.unwrap().get("commitInfo").cloned());
-        infos.next().unwrap()
     }
 
     fn live_rows(&self) -> Vec<u64> {

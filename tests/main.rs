@@ -24,6 +24,7 @@ mod features;
 mod folding;
 mod formats;
 mod glue_entries;
+mod history;
 mod interop;
 mod judge;
 mod lambda;

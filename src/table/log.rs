@@ -7,11 +7,11 @@ use deltalake::logstore::LogStoreRef;
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 use serde::Serialize;
-use serde_json::Value;
 use uuid::Uuid;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::progress::{APP_ID, CommitRecord, KEY};
+use crate::error::Result;
+use crate::progress::CommitRecord;
+use crate::table::history::commit;
 
 /// What the log says about our newest commit.
 #[derive(Clone, Debug)]
@@ -67,10 +67,7 @@ pub(super) async fn commit_at(
     log_store: &LogStoreRef,
     version: Version,
 ) -> Result<Option<OurCommit>> {
-    match log_store.read_commit_entry(version).await? {
-        Some(entry) => Ok(read(&entry, version)?.ours),
-        None => Ok(None),
-    }
+    Ok(commit(log_store, version).await?.and_then(|commit| commit.ours))
 }
 
 /// Whether the log goes on above a version. The next commit itself would not tell: a clean-up
@@ -100,15 +97,14 @@ pub(super) async fn goes_on_above(log_store: &LogStoreRef, version: Version) -> 
 pub async fn newest_commit(log_store: &LogStoreRef, version: Version) -> Result<Newest> {
     let mut foreign = Vec::new();
     for candidate in (0..=version).rev() {
-        let Some(entry) = log_store.read_commit_entry(candidate).await? else {
+        let Some(commit) = commit(log_store, candidate).await? else {
             return Ok(Newest::Cut(candidate));
         };
-        let commit = read(&entry, candidate)?;
         if let Some(ours) = commit.ours {
             foreign.reverse();
             return Ok(Newest::Found(candidate, Box::new(ours), foreign));
         }
-        foreign.extend(commit.foreign);
+        foreign.extend(commit.foreign());
     }
     Ok(Newest::Absent)
 }
@@ -123,8 +119,8 @@ pub async fn find_attempt(
     base: Option<Version>,
 ) -> Result<Option<(Version, CommitRecord)>> {
     let mut version = base.map_or(0, |base| base + 1);
-    while let Some(entry) = log_store.read_commit_entry(version).await? {
-        if let Some(ours) = read(&entry, version)?.ours
+    while let Some(commit) = commit(log_store, version).await? {
+        if let Some(ours) = commit.ours
             && ours.record.attempt == attempt
         {
             return Ok(Some((version, ours.record)));
@@ -132,48 +128,4 @@ pub async fn find_attempt(
         version += 1;
     }
     Ok(None)
-}
-
-/// A commit of the log, as far as it tells whose it is and what it did to rows.
-struct Entry {
-    ours: Option<OurCommit>,
-    /// What it is to our progress where it is not ours, if it changed rows.
-    foreign: Option<ForeignCommit>,
-}
-
-fn read(entry: &[u8], version: Version) -> Result<Entry> {
-    let (mut record, mut transaction) = (None, None);
-    let (mut info, mut changes_rows) = (Value::Null, false);
-    for action in serde_json::Deserializer::from_slice(entry).into_iter::<Value>() {
-        let mut action = action.map_err(|error| {
-            Error::new(ErrorKind::TableCorrupt, "a commit of the log is no JSON")
-                .with("version", version)
-                .because(error)
-        })?;
-        if let Some(found) = action.get_mut("commitInfo") {
-            info = found.take();
-            record = info.get(KEY).map(CommitRecord::from_json).transpose()?;
-        }
-        if let Some(found) = action.get("txn").filter(|txn| txn["appId"] == APP_ID) {
-            transaction = found["version"].as_i64();
-        }
-        let moves = |kind: &str| action.get(kind).is_some_and(|file| file["dataChange"] == true);
-        changes_rows |= moves("add") || moves("remove");
-    }
-    let Some(record) = record else {
-        return Ok(Entry { ours: None, foreign: changes_rows.then(|| foreign(&info, version)) });
-    };
-    let transaction = transaction.ok_or_else(|| {
-        Error::new(ErrorKind::TableCorrupt, "a commit of dmslake in the log lacks its txn")
-            .with("version", version)
-    })?;
-    Ok(Entry { ours: Some(OurCommit { record, transaction }), foreign: None })
-}
-
-/// Spark writes the parameters of an operation as texts, other writers as numbers.
-fn foreign(info: &Value, version: Version) -> ForeignCommit {
-    let operation = info["operation"].as_str().unwrap_or("an unnamed operation").to_owned();
-    let version_put_back = &info["operationParameters"]["version"];
-    let restores = version_put_back.as_u64().or_else(|| version_put_back.as_str()?.parse().ok());
-    ForeignCommit { version, operation, restores }
 }

@@ -3,8 +3,7 @@
 mod query;
 
 use deltalake::DeltaTable;
-use futures::TryStreamExt;
-use serde_json::Value as Json;
+use futures::{StreamExt, TryStreamExt};
 
 use super::folder::{Folder, SCHEMA};
 use super::shop::{Shop, Table};
@@ -13,6 +12,8 @@ use crate::cli::output::{Align, Grid, Row, Screen, count, plural, seconds};
 use crate::config::TableName;
 use crate::error::Result;
 use crate::pipeline::{Pipeline, TableReport};
+use crate::progress::Books;
+use crate::table::{Commit, history};
 
 /// The table that is queried and whose log is shown.
 const SHOWN_TABLE: &str = "orders";
@@ -127,30 +128,9 @@ pub(super) async fn log(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
     heading(screen, &format!("The last entries of the Delta log of {SCHEMA}.{SHOWN_TABLE}"))?;
     let table = open(pipeline, SHOWN_TABLE, None).await?;
     let newest = table.version().unwrap_or_default();
-    let commits: Vec<_> = table.history(Some(SHOWN_COMMITS)).try_collect().await?;
-    let mut rows: Vec<Row> = Vec::new();
-    for (version, commit) in (0..=newest).rev().zip(&commits) {
-        let book = commit.info.get("dmslake");
-        let fact = |pointer: &str| {
-            let found = book.and_then(|book| book.pointer(pointer));
-            found.and_then(Json::as_u64).map_or_else(|| "-".to_owned(), count)
-        };
-        let objects = book.and_then(|book| book.get("objects")).and_then(Json::as_array);
-        let names: Vec<&str> = objects
-            .into_iter()
-            .flatten()
-            .filter_map(|object| object.get("key").and_then(Json::as_str))
-            .filter_map(|key| key.rsplit('/').next())
-            .collect();
-        rows.push(vec![
-            version.to_string(),
-            commit.operation.clone().unwrap_or_default(),
-            fact("/books/inserted"),
-            fact("/books/updated"),
-            fact("/books/deleted"),
-            names.join(" "),
-        ]);
-    }
+    let log_store = table.log_store();
+    let commits = history(&log_store, newest).take(SHOWN_COMMITS);
+    let rows: Vec<Row> = commits.map_ok(commit_row).try_collect().await?;
     let mut grid = Grid::new(&[
         ("version", Align::Right),
         ("operation", Align::Left),
@@ -160,6 +140,25 @@ pub(super) async fn log(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
         ("objects", Align::Left),
     ]);
     print(screen, &mut grid, &rows)
+}
+
+fn commit_row(commit: Commit) -> Row {
+    let record = commit.ours.map(|ours| ours.record);
+    let books = record.as_ref().map(|record| record.books);
+    let fact = |pick: fn(Books) -> u64| books.map_or_else(|| "-".to_owned(), |it| count(pick(it)));
+    let names: Vec<&str> = record
+        .iter()
+        .flat_map(|record| &record.objects)
+        .filter_map(|object| object.key.rsplit('/').next())
+        .collect();
+    vec![
+        commit.version.to_string(),
+        commit.operation.unwrap_or_default(),
+        fact(|books| books.counts.inserted),
+        fact(|books| books.counts.updated),
+        fact(|books| books.counts.deleted),
+        names.join(" "),
+    ]
 }
 
 /// Compares every table with its source; true if all are equal.
