@@ -1,6 +1,6 @@
-//! Which messages come back: what the function tells a queue, or another sender, for every way
-//! that tables can end, and how it shares out its time. Tables are scripted here; with the real
-//! pipeline and the real binary the same is seen in `lambda.rs`.
+//! Which messages come back: how the function answers a queue or another sender, for every way in
+//! which tables can end, and how it shares out its time. The tables are scripted. `lambda.rs` tests
+//! the same with the real pipeline and the real binary.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ use uuid::Uuid;
 use crate::events::{in_memory, settings};
 use crate::support::events::{queue, s3_notification, test_event};
 
-/// Time that passes only when told to.
+/// A clock that advances only when a test says so.
 #[derive(Debug)]
 struct StoppedClock {
     start: Instant,
@@ -58,7 +58,7 @@ impl Clock for StoppedClock {
     }
 }
 
-/// Time passes, and applications begin with the first table.
+/// A clock that runs, and that gives the first turn to the first table.
 #[derive(Debug)]
 struct FirstFirst;
 
@@ -80,7 +80,7 @@ impl Clock for FirstFirst {
     }
 }
 
-/// How one application goes.
+/// The course of one application.
 #[derive(Clone)]
 enum Play {
     Ends { pending: u64, after: Duration },
@@ -94,17 +94,17 @@ fn ends(pending: u64, seconds: u64) -> Play {
     Play::Ends { pending, after: Duration::from_secs(seconds) }
 }
 
-/// Tables that follow a script; without one they end well.
+/// Tables that follow a script. Without one, they end well.
 struct Scripted {
     settings: Settings,
     staging: Location,
     clock: Arc<StoppedClock>,
     scripts: Mutex<BTreeMap<&'static str, VecDeque<Play>>>,
-    /// What was applied, and how many seconds it was given.
+    /// What was applied, and the seconds that it was given.
     seen: Mutex<Vec<(String, Scope, u64)>>,
     /// The table whose maintenance panics.
     broken: Option<&'static str>,
-    /// Why staging and lake cannot be used at all.
+    /// The reason why staging and lake cannot be used at all.
     refused: Option<&'static str>,
 }
 
@@ -128,13 +128,13 @@ impl Scripted {
         answer(self, event, deadline, self.clock.as_ref()).await
     }
 
-    /// Ids of the messages that come back.
+    /// The ids of the messages that come back.
     async fn failures(&self, messages: &[(&str, &Value)]) -> Vec<String> {
         match self.answer(&queue(messages)).await.expect("a batch never fails as a whole") {
             Answer::Queue { batch_item_failures } => {
                 batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
             }
-            Answer::Summary { .. } => panic!("a summary is no answer to a queue"),
+            Answer::Summary { .. } => panic!("a queue gets no summary"),
         }
     }
 
@@ -317,10 +317,10 @@ async fn a_sweep_maintains_every_table_that_time_allows_and_fails_by_none() {
     let busy = Scripted::new([("a", &[ends(0, 50)])]);
     let answer = busy.answer(&json!({"sweep": true})).await.expect("all caught up");
     let Answer::Summary { maintenance, .. } = answer else { panic!("no summary") };
-    assert_eq!(maintenance.len(), 2, "the third has to wait for the next sweep");
+    assert_eq!(maintenance.len(), 2, "the third waits for the next sweep");
 
-    let rung = Scripted::new([]);
-    let answer = rung.answer(&json!({"tables": ["shop.a"]})).await.expect("caught up");
+    let named = Scripted::new([]);
+    let answer = named.answer(&json!({"tables": ["shop.a"]})).await.expect("caught up");
     let answer = serde_json::to_value(answer).expect("JSON");
     assert_eq!(answer.get("maintenance"), None, "only a sweep maintains");
 }
@@ -379,7 +379,8 @@ fn a_part_of_the_time_is_kept_for_the_answer() {
     assert_eq!(over.commit, clock.instant());
 }
 
-/// Of one table's folder it is that table's matter; of the whole place nobody else gets further.
+/// If the store refuses one table's folder, the other tables continue. If it refuses the whole place,
+/// none can.
 #[tokio::test]
 async fn a_store_that_refuses_all_ends_the_invocation_and_one_folder_does_not() {
     let messages = ["a", "b", "c"].map(|table| object(table, "20240101-000000001"));

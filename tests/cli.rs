@@ -1,4 +1,4 @@
-//! The command line as a user meets it: the real binary, its streams and its exit codes.
+//! The command line as users see it: the real binary, its streams and its exit codes.
 
 mod absent;
 mod catalog_names;
@@ -15,14 +15,14 @@ mod usage;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// The binary, in a folder, with nothing of this process's logging or colour.
+/// The binary in a folder, without this process's settings for logging.
 fn dmslake(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dmslake"));
     command.args(arguments).current_dir(folder).env_remove("RUST_LOG").env_remove("MYSQL_PWD");
     command
 }
 
-/// What a finished run said.
+/// The output of a finished run.
 #[derive(Debug)]
 struct Said {
     code: Option<i32>,

@@ -1,4 +1,4 @@
-//! The real `bootstrap` binary, invoked over HTTP as Lambda does: every shape of event, partial
+//! The real `bootstrap` binary, invoked over HTTP as Lambda does it: every shape of event, partial
 //! failures, a configuration that changes, and deadlines.
 
 use std::fmt::Write;
@@ -16,10 +16,10 @@ use crate::support::events::{event_bridge, queue, s3_notification, sns, test_eve
 use crate::support::moto::{BUCKET, Moto};
 use crate::support::runtime_api::{Function, Outcome};
 
-/// Ample for what these tests stage.
+/// More than enough for what these tests stage.
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Makes an event of an object's key.
+/// Makes an event from the key of an object.
 type Shape = fn(&str) -> Value;
 
 /// A folder with staging, lake and configuration.
@@ -47,7 +47,7 @@ impl Shop {
                  {{ name = \"id\", type = \"bigint\" }},\n  \
                  {{ name = \"note\", type = \"varchar(40)\" }},\n]\n"
             )
-            .expect("a string takes everything");
+            .expect("writing to a String cannot fail");
         }
         self.write_configuration(&text);
     }
@@ -60,12 +60,12 @@ impl Shop {
         Function::start(&self.path().join("dmslake.toml").display().to_string(), &[])
     }
 
-    /// Stages an object and gives its key.
+    /// Stages an object, and returns its key.
     fn stage(&self, table: &str, name: &str, rows: &str) -> String {
         let root = self.path().canonicalize().expect("it exists");
         let folder = root.join("staging/shop").join(table);
         fs::create_dir_all(&folder).expect("created");
-        // As on S3, an object is there wholly or not at all.
+        // As on S3, an object appears as a whole.
         let unfinished = root.join("unfinished");
         fs::write(&unfinished, rows).expect("written");
         let object = folder.join(name);
@@ -73,7 +73,7 @@ impl Shop {
         object.display().to_string().trim_start_matches('/').to_owned()
     }
 
-    /// Runs a query over a table as `t`; each row is its values joined by `|`.
+    /// Runs a query over a table named `t`. Returns the values of each row, joined by `|`.
     fn query(&self, table: &str, sql: &str) -> Vec<String> {
         let folder = self.path().join("lake/shop").join(table);
         let url = Url::from_directory_path(folder).expect("an absolute path");
@@ -159,7 +159,7 @@ fn every_shape_of_event_applies_what_is_staged() {
         assert_eq!(shop.notes("orders"), wanted, "{name}");
     }
 
-    // Twice is as good as once, and so is later than everything else.
+    // A doorbell may come twice, and later than everything else.
     let again = s3_notification(&shop.stage("orders", "20261103-100000099.csv", "D,2,b\n"));
     for deleted in [1, 0] {
         let outcome = function.invoke(&again, MINUTE);
@@ -198,7 +198,7 @@ fn an_event_that_is_not_understood_is_an_error_or_fails_its_message() {
 fn messages_fail_one_by_one() {
     let shop = Shop::new();
     shop.configure(&["broken", "held", "good"]);
-    // Where this table's folder should be stands a file.
+    // A file is in the place of this table's folder.
     fs::create_dir_all(shop.path().join("lake/shop")).expect("created");
     fs::write(shop.path().join("lake/shop/broken"), "").expect("written");
     let mut function = shop.start();
@@ -231,7 +231,7 @@ fn messages_fail_one_by_one() {
     assert_eq!((&held[0]["level"], &held[0]["kind"]), (&json!("ERROR"), &json!("LateObject")));
     let failed = &function.logged("table failed", 1)[0];
     assert_eq!(failed["table"], "shop.broken");
-    // Metric filters of infra/monitoring.tf read these.
+    // The metric filters in infra/monitoring.tf read these.
     for line in [&held[0], failed] {
         for count in ["rows", "objects", "pending", "quarantined", "oldest_pending_seconds"] {
             assert!(line[count].is_u64(), "{count} in {line}");
@@ -239,7 +239,7 @@ fn messages_fail_one_by_one() {
     }
     assert_eq!(function.logged("staged tables are not configured", 1)[0]["tables"], "shop.refunds");
 
-    // The sweep finds the hold again, and says what else is staged.
+    // A sweep finds the hold again, and names what else is staged.
     let outcome = function.invoke(&json!({"tables": ["shop.held", "shop.good"]}), MINUTE);
     let statuses: Vec<_> = summary(&outcome)["tables"]
         .as_array()
@@ -264,7 +264,7 @@ fn a_sweep_names_staged_tables_that_are_not_configured() {
 }
 
 #[test]
-fn a_sweep_says_once_what_the_endpoint_never_writes() {
+fn a_sweep_warns_once_about_what_the_endpoint_never_writes() {
     let shop = Shop::new();
     shop.configure(&["orders", "customers"]);
     let path = shop.path().join("dmslake.toml");
@@ -278,12 +278,12 @@ fn a_sweep_says_once_what_the_endpoint_never_writes() {
         let warnings = table["warnings"].as_array().expect("a list");
         assert!(warnings[0].as_str().expect("a text").contains("cdc_inserts_only"), "{table}");
         let said = warnings[0].as_str().expect("a text");
-        assert_eq!(function.logged(said, 1).len(), 1, "of all tables at once");
+        assert_eq!(function.logged(said, 1).len(), 1, "once for all tables");
     }
 }
 
-/// What the library allows only as far as it was built for it: without DataFusion it commits to
-/// no table whose protocol names column invariants, as one with deletion vectors does.
+/// The Delta library allows this only if it was built for it. Without DataFusion, it refuses to commit
+/// to a table whose protocol has column invariants, as that of a table with deletion vectors does.
 #[test]
 fn a_table_with_deletion_vectors_is_masked_and_widened_and_its_bad_rows_are_set_aside() {
     let shop = Shop::new();
@@ -312,7 +312,7 @@ fn a_table_with_deletion_vectors_is_masked_and_widened_and_its_bad_rows_are_set_
     assert_eq!(table["status"], "ok", "{outcome:?}");
     assert_eq!([&table["inserted"], &table["quarantined"]], [9, 2], "{outcome:?}");
 
-    // From a new snapshot, and once more what is masked and what is set aside.
+    // The same once more, from a new snapshot.
     drop(function);
     let mut function = shop.start();
     shop.stage("orders", "20261103-100000003.csv", "D,5,,\nI,11,f,red\nU,2O,g,\n");
@@ -339,22 +339,22 @@ fn the_configuration_is_read_again_when_it_changes() {
     shop.configure(&["orders"]);
     let mut function = shop.start();
     let customers = s3_notification(&shop.stage("customers", "LOAD00000001.csv", "1,a\n"));
-    let ring = |function: &mut Function| function.invoke(&customers, MINUTE);
+    let invoke = |function: &mut Function| function.invoke(&customers, MINUTE);
     for _ in 0..2 {
-        let outcome = ring(&mut function);
+        let outcome = invoke(&mut function);
         assert_eq!(summary(&outcome)["unconfigured"], json!(["shop.customers"]));
     }
     assert_eq!(function.logged("configuration read", 1).len(), 1);
 
     shop.write_configuration("staging = 1\nlaek = \"x\"\n");
     for _ in 0..2 {
-        let Outcome::Error(kind, message) = ring(&mut function) else { panic!("it is invalid") };
+        let Outcome::Error(kind, message) = invoke(&mut function) else { panic!("it is invalid") };
         assert_eq!(kind, "Config");
         assert!(message.contains("laek") && message.contains("dmslake.toml"), "{message}");
     }
 
     shop.configure(&["orders", "customers"]);
-    assert_eq!(summary(&ring(&mut function))["tables"][0]["inserted"], 1);
+    assert_eq!(summary(&invoke(&mut function))["tables"][0]["inserted"], 1);
     assert_eq!(function.logged("configuration read", 2).len(), 2);
     assert_eq!(shop.notes("customers"), ["1|a"]);
 }
@@ -424,11 +424,11 @@ fn on_s3_too_the_configuration_is_read_again_only_when_it_changes() {
     assert_eq!(function.logged("configuration read", 2).len(), 2);
 }
 
-/// Rows of the test's tables, numbered from zero.
+/// Rows for the test tables, numbered from zero.
 fn many_rows(count: u64) -> String {
     let mut rows = String::new();
     for id in 0..count {
-        writeln!(rows, "{id},note {id}").expect("a string takes everything");
+        writeln!(rows, "{id},note {id}").expect("writing to a String cannot fail");
     }
     rows
 }
@@ -441,7 +441,7 @@ fn a_large_object_is_finished_over_several_short_invocations() {
     shop.configure(&TABLES);
     let mut function = shop.start();
     let mut rows = 2_000_000;
-    // How much is too much for one invocation is the machine's to say.
+    // How many rows are too many for one invocation depends on the machine.
     for table in TABLES {
         let key = shop.stage(table, "LOAD00000001.csv", &many_rows(rows));
         let event = queue(&[("1", &s3_notification(&key))]);
@@ -453,7 +453,7 @@ fn a_large_object_is_finished_over_several_short_invocations() {
             }
             assert_eq!(outcome, failures(&["1"]), "{rows} rows, cut short {cut_short} times");
             let lines = function.logged("table needs more time", cut_short + 1);
-            assert_ne!(lines[cut_short]["rows"], 0, "each invocation gets on");
+            assert_ne!(lines[cut_short]["rows"], 0, "each invocation makes progress");
             cut_short += 1;
         }
         if cut_short > 0 {
@@ -473,7 +473,7 @@ fn a_cold_start_is_quick() {
     shop.configure(&["orders"]);
     let first_poll = shop.start().first_poll();
     eprintln!("{} ms from process start to first poll", first_poll.as_millis());
-    // Far above what it takes, far below a wait for something that is not there, such as an
-    // instance metadata service.
+    // Much more than it needs, and much less than waiting for something that does not exist, such
+    // as an instance metadata service.
     assert!(first_poll < Duration::from_secs(5), "{first_poll:?}");
 }

@@ -18,10 +18,10 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let uri = std::env::var("DMSLAKE_CONFIG").unwrap_or_default();
     let mut warm = Warm::new(&uri, Arc::clone(&clock));
-    // A configuration that cannot be read is no reason not to start: it may be mended while
-    // this process lives, and until then each invocation says what is wrong.
+    // Start even if the configuration cannot be read. It may be fixed while this process lives, and
+    // until then each invocation reports what is wrong.
     if let Err(error) = warm.pipeline().await {
-        tracing::error!(error = error.chain(), "no configuration yet");
+        tracing::error!(error = error.chain(), "the configuration cannot be used yet");
     }
     let warm = Mutex::new(warm);
     let (warm, clock) = (&warm, clock.as_ref());

@@ -1,4 +1,4 @@
-//! What the command line accepts. Nothing but declarations.
+//! The command-line arguments: declarations only.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
 use std::path::PathBuf;
@@ -22,14 +22,14 @@ use crate::version;
 #[command(
     after_help = "Topics of `dmslake help TOPIC`: configuration, operations (held tables, errors), \
 merging,\nreaders, function (AWS Lambda), limits, formats (JSON output, exit codes).\n\n\
-Exit codes: 0 all tables are caught up, 1 one is held, failed or not caught \
-up,\n2 bad usage or configuration. Results go to standard output,\nlogs and progress to \
+Exit codes: 0 all tables are caught up, 1 a table is held, failed or not \
+caught up,\n2 bad usage or configuration. Results go to standard output,\nlogs and progress to \
 standard error."
 )]
 pub(super) struct Arguments {
-    /// Log more to standard error: once for each commit, twice for details, thrice for all.
+    /// Log more to standard error: -v each commit, -vv details, -vvv everything.
     ///
-    /// RUST_LOG, if set, decides instead (for example RUST_LOG=dmslake=debug,deltalake=warn).
+    /// RUST_LOG, if set, takes precedence (for example RUST_LOG=dmslake=debug,deltalake=warn).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
 
@@ -48,52 +48,53 @@ pub(super) enum Command {
     Help(HelpArguments),
 }
 
-// No doc comment: clap would take it for the help text of the command that it stands in.
+// No doc comment: clap would use it as the help text of the command that flattens it.
 #[derive(Args, Debug)]
 pub(super) struct ChosenArguments {
     /// The configuration; paths without a scheme in it are relative to its folder.
     #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
     pub(super) config: PathBuf,
 
-    /// Only this table, as `source` spells it in the configuration; may be repeated.
+    /// Only this table, spelled as `source` in the configuration. May be repeated.
     #[arg(short, long = "table", value_name = "SCHEMA.TABLE")]
     pub(super) tables: Vec<String>,
 }
 
 /// Apply everything that is staged, until every table is caught up.
 ///
-/// Lists staging, finds what the tables have not taken in yet, and applies it in order: full
-/// load first, then changes. A table that must wait for a person (a late object, a reload, a
-/// refused schema, a bad row) is held at its last good commit with the remedy said; the other
-/// tables go on. Running it again is always safe and commits nothing when nothing is new.
+/// Lists staging, finds what has not been applied yet, and applies it in order: full load
+/// first, then changes. A table that needs a person (a late object, a reload, a refused schema,
+/// a bad row) is held at its last good commit, and the remedy is printed; the other tables
+/// continue. Running it again is always safe, and commits nothing if nothing is new.
 ///
-/// The first Ctrl-C (or SIGTERM) stops after the current commit, the second at once; neither
-/// loses or repeats anything.
+/// The first Ctrl-C (or SIGTERM) stops after the current commit, the second immediately.
+/// Neither loses or repeats anything.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct ApplyArguments {
     #[command(flatten)]
     pub(super) chosen: ChosenArguments,
 
-    /// Print one JSON object a table, one a line, then {"unconfigured": […]}.
+    /// Print one line of JSON per table, then {"absent": […], "unconfigured": […]}.
     #[arg(long)]
     pub(super) json: bool,
 }
 
-/// Keep merges and readers cheap: compact, purge, checkpoint, vacuum.
+/// Keep merges and queries cheap: compact, purge, checkpoint, vacuum.
 ///
-/// Does what is due for each table and says why: rewrites small files and files that overlap in
-/// their keys as few in key order, rewrites files that deletion vectors mask much of, writes a
-/// checkpoint of the log, deletes expired log entries and files that no version within the
-/// retention needs (unless [maintain] delete = false). No row changes. Safe beside `apply`, the
-/// function and readers, at any moment; running it again does what has become due since.
+/// Does what is due for each table, and says why it was due. It rewrites small files and files
+/// with overlapping keys as a few files in key order, rewrites files in which deletion vectors
+/// mask many rows, writes a checkpoint of the log, and deletes expired log entries and files
+/// that no version within the retention needs (unless [maintain] delete = false). No row
+/// changes. It may run at any time beside `apply`, the function and readers; running it again
+/// does what has become due since.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct MaintainArguments {
     #[command(flatten)]
     pub(super) chosen: ChosenArguments,
 
-    /// Print one JSON object a table, one a line.
+    /// Print one line of JSON per table.
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -101,10 +102,10 @@ pub(super) struct MaintainArguments {
 /// Write a first configuration from what is staged.
 ///
 /// Looks at the table folders in staging, takes columns and types from Parquet where it can, and
-/// writes a commented dmslake.toml. Object contents are read only as far as their column names
-/// and counts. With --mysql, keys and exact column types come from the source itself, with
-/// --table-mappings the columns that rules add: for CSV without header there is no other way,
-/// short of writing the columns by hand.
+/// writes a commented dmslake.toml. It reads objects only as far as needed for their column names
+/// and counts. With --mysql, keys and exact column types come from the source itself; with
+/// --table-mappings, also the columns that rules add. CSV without a header needs both, or columns
+/// written by hand.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct InitArguments {
@@ -112,11 +113,11 @@ pub(super) struct InitArguments {
     #[arg(long, value_name = "URI")]
     pub(super) staging: String,
 
-    /// Where the tables shall stand, as <LAKE>/<schema>/<table>.
+    /// Where the tables go, as <LAKE>/<schema>/<table>.
     #[arg(long, value_name = "URI")]
     pub(super) lake: String,
 
-    /// Where to write the configuration; - is standard output.
+    /// Where to write the configuration (- for standard output).
     #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
     pub(super) output: PathBuf,
 
@@ -129,56 +130,58 @@ pub(super) struct InitArguments {
     /// Only information_schema is read. Without a password in the URL, MYSQL_PWD is used.
     /// TLS: add ?require_ssl=true, and verify_ca=false or verify_identity=false where the
     /// server's certificate is not publicly signed. If nothing is staged yet, all tables of the
-    /// URL's schema (without one: of all schemas) are written, or those of them that
-    /// --table-mappings select; with these, empty tables are written beside staged ones too.
+    /// URL's schema (or of all schemas, if it has none) are written, limited to those that
+    /// --table-mappings select. With --table-mappings, tables that are empty at the source are
+    /// written beside staged ones too.
     #[arg(long, value_name = "URL", verbatim_doc_comment)]
     pub(super) mysql: Option<String>,
 
-    /// What `aws dms describe-endpoints` printed: becomes the [dms] section.
+    /// The output of `aws dms describe-endpoints`, which becomes the [dms] section.
     #[arg(long, value_name = "FILE")]
     pub(super) endpoint_settings: Option<PathBuf>,
 
     /// The DMS task's table mappings: which tables, and the columns that rules add to them.
     ///
-    /// What `aws dms describe-replication-tasks` (serverless: describe-replication-configs)
-    /// printed of one task, or the JSON of its rules. Change sequence, before images and other
-    /// added columns are written; what a rule does that cannot be told is marked with CHECK. Of a
-    /// task that loads nothing (cdc), cdc_only = true is written.
+    /// Either the output of `aws dms describe-replication-tasks` (serverless:
+    /// describe-replication-configs) for one task, or the JSON of its rules. Change sequence,
+    /// before images and other added columns are written. Where the effect of a rule is not
+    /// clear, it is marked with CHECK. For a task without full load (cdc), cdc_only = true is
+    /// written.
     #[arg(long, value_name = "FILE")]
     pub(super) table_mappings: Option<PathBuf>,
 }
 
-/// Show it all on this machine: a small shop, staged as DMS would, applied and proved.
+/// Show everything on this machine: a small shop, staged as DMS would, applied and compared.
 ///
-/// Makes customers, orders and order items, stages a full load and dozens of change objects in a
-/// local folder, rings the doorbell for each as S3 would (some twice, some late), applies them,
-/// and compares every row with the source. The folder stays, to be opened with DuckDB, pandas or
-/// Spark. No account, no server, no network.
+/// Creates customers, orders and order items, stages a full load and dozens of change objects in
+/// a local folder, sends an event (a doorbell) for each as S3 would (some twice, some late),
+/// applies them, and compares every row with the source. The folder is kept, so that you can
+/// open it with DuckDB, pandas or Spark. No account, no server, no network.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct DemoArguments {
-    /// The folder to make; it must be new or empty.
+    /// The folder to create. It must be new or empty.
     #[arg(long, value_name = "DIR", default_value = "dmslake-demo")]
     pub(super) dir: PathBuf,
 
-    /// Replace an earlier demo in that folder (nothing else is ever removed).
+    /// Replace an earlier demo in that folder. Nothing else is ever removed.
     #[arg(short, long)]
     pub(super) force: bool,
 }
 
 /// Print the statements that make tables known to an engine.
 ///
-/// Each table's database is [catalog] database_prefix and its schema; names are in small letters,
-/// with _ for what Athena does not allow. Trino: in the catalog `delta`. Redshift reads symlink
-/// manifests, which tables with redshift_manifest = true have.
+/// A table's database is its schema, prefixed with [catalog] database_prefix. Names are in lower
+/// case, with _ for what Athena does not allow. Trino statements use the catalog `delta`.
+/// Redshift reads symlink manifests, which only tables with redshift_manifest = true have.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct DdlArguments {
-    /// Whose statements.
+    /// The engine that runs the statements.
     #[arg(value_enum)]
     pub(super) engine: Engine,
 
-    /// Only these tables, as `source` spells them in the configuration.
+    /// Only these tables, spelled as `source` in the configuration.
     #[arg(value_name = "TABLE")]
     pub(super) tables: Vec<String>,
 
@@ -186,16 +189,16 @@ pub(super) struct DdlArguments {
     #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
     pub(super) config: PathBuf,
 
-    /// For Redshift: the role that reads S3 and Glue.
+    /// For Redshift: the IAM role that reads S3 and Glue.
     #[arg(long, value_name = "ARN", default_value = "default")]
     pub(super) iam_role: String,
 }
 
-/// Make or update the tables' entries in AWS Glue.
+/// Create or update the tables' entries in AWS Glue.
 ///
-/// Athena, Spark and Lake Formation know a table by its entry: its columns and its place. Run it
-/// after columns have changed; with [catalog] glue = true, `apply` and the function do so by
-/// themselves. The databases must exist. Account and region come from the ordinary AWS chain.
+/// Athena, Spark and Lake Formation find a table's columns and location in its entry. Run this
+/// after columns have changed. With [catalog] glue = true, `apply` and the function do it
+/// themselves. The databases must exist. Account and region come from the usual AWS chain.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 pub(super) struct RegisterArguments {

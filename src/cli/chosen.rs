@@ -49,7 +49,7 @@ pub(super) enum TableEnd {
 }
 
 impl TableEnd {
-    /// The end that a report tells: whether everything is done, and the kind of its error.
+    /// The end of a table, from its report: whether everything is done, and the kind of its error.
     pub(super) fn of(is_done: bool, error_kind: Option<ErrorKind>) -> Self {
         match error_kind {
             Some(ErrorKind::StoreRefused) => Self::Refused,
@@ -144,7 +144,7 @@ impl<'a> Chosen<'a> {
         for (position, table) in self.tables.iter().enumerate() {
             if self.limits.stop.is_requested() {
                 let left = u64::try_from(self.tables.len() - position).unwrap_or(u64::MAX);
-                self.screen.note(format_args!("stopped: {} not looked at", plural(left, "table")));
+                self.screen.note(format_args!("stopped: {} not processed", plural(left, "table")));
                 return Ok(LoopEnd::Stopped);
             }
             match work(table).await? {
@@ -163,7 +163,7 @@ impl<'a> Chosen<'a> {
     /// a note and needs attention.
     ///
     /// # Errors
-    /// As [`Self::each`], and as [`table::open`] for what is no hold.
+    /// As [`Self::each`], and as [`table::open`] for errors other than a hold.
     pub(super) async fn each_open(
         &self,
         mut work: impl AsyncFnMut(OpenTable<'_>) -> Result<TableEnd>,
@@ -206,7 +206,7 @@ impl<'a> Chosen<'a> {
 /// The tables of these names in the configuration's order; all if none is named.
 ///
 /// # Errors
-/// `Config` if a name is none of the configuration's.
+/// `Config` for a name that is not configured.
 fn choose(settings: &Settings, names: &[String]) -> Result<Vec<TableSpec>> {
     let configured: BTreeSet<String> =
         settings.tables.iter().map(|table| table.source.to_string()).collect();

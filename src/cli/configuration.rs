@@ -7,8 +7,8 @@ use url::Url;
 use crate::config::{Settings, load};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Reads a configuration file. Places without a scheme are taken as relative to its folder, so
-/// that a folder with its configuration can be moved.
+/// Reads a configuration file. Paths without a scheme are relative to the file's folder, so that a
+/// folder can be moved together with its configuration.
 ///
 /// # Errors
 /// `Config` if it cannot be read or is not valid.
@@ -28,18 +28,18 @@ pub(super) fn read(path: &Path) -> Result<Settings> {
     Ok(settings)
 }
 
-/// How a place that is named from the working folder is named in a configuration file: a relative
-/// path would else be taken from the file's folder.
+/// Returns a place, given from the working directory, as a configuration file has to name it:
+/// a relative path becomes absolute if the file is in another folder.
 ///
 /// # Errors
-/// `Config` if there is no working folder.
+/// `Config` if there is no working directory.
 pub(super) fn as_named_in(file: &Path, place: &str) -> Result<String> {
     let is_here = file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
     if is_here || has_scheme(place) {
         return Ok(place.to_owned());
     }
     let absolute = std::path::absolute(place).map_err(|error| {
-        Error::new(ErrorKind::Config, "the folder cannot be found")
+        Error::new(ErrorKind::Config, "the working directory cannot be read")
             .with("path", place)
             .because(error)
     })?;
@@ -54,7 +54,7 @@ fn beside(folder: &Path, place: String) -> String {
 }
 
 fn has_scheme(place: &str) -> bool {
-    // A scheme of one letter is a drive, not a scheme.
+    // A single letter is a drive, not a scheme.
     Url::parse(place).is_ok_and(|url| url.scheme().len() > 1)
 }
 

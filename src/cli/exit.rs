@@ -1,4 +1,4 @@
-//! How a command ends, and the exit code that says so.
+//! How a command ends, and its exit code.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use std::process::ExitCode;
 pub(super) enum Exit {
     /// Everything is done.
     Done,
-    /// Something is held, failed or unfinished.
+    /// A table is held, failed or unfinished.
     Attention,
     /// The command line or the configuration cannot be used.
     Usage,

@@ -1,4 +1,4 @@
-//! `dmslake help`: of the program, of a command, or a page of the guide.
+//! `dmslake help`: prints the help of the program or of a command, or a page of the guide.
 
 use std::io;
 
@@ -21,20 +21,20 @@ const TOPICS: [(&str, &str); 7] = [
     ("formats", include_str!("../guide/formats.md")),
 ];
 
-/// The command line as clap knows it, for programs that complete or check commands.
+/// The command line as clap knows it, for tools that complete or check commands.
 #[must_use]
 pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// Prints the help that was asked for.
+/// Prints the requested help.
 ///
 /// # Errors
 /// `Config` for a name that is neither a command nor a topic, `Unavailable` if standard output
 /// cannot be written.
 pub(super) fn run(arguments: &HelpArguments, screen: &Screen) -> Result<Exit> {
     let mut program = command();
-    // Gives the commands their full names, such as `dmslake apply`.
+    // This gives the commands their full names, such as `dmslake apply`.
     program.build();
     let Some(name) = arguments.name.as_deref() else {
         return print(&mut program);
@@ -63,12 +63,12 @@ fn unknown(name: &str, program: &clap::Command) -> Error {
     let commands: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
     let topics: Vec<&str> = TOPICS.iter().map(|(topic, _)| *topic).collect();
     let all = [commands.as_slice(), topics.as_slice()].concat();
-    // A name that was cut short is not near, but meant.
+    // An abbreviated name may be far from the full one, and still be meant.
     let begins = all.iter().find(|known| known.starts_with(name));
     let meant = begins.or_else(|| nearest(name, &all));
     let meant = meant.map(|known| format!("did you mean {known}? ")).unwrap_or_default();
     let message = format!(
-        "there is no command and no topic called {name}; {meant}commands: {}; topics: {}",
+        "there is no command or topic `{name}`; {meant}commands: {}; topics: {}",
         commands.join(", "),
         topics.join(", ")
     );

@@ -1,4 +1,4 @@
-//! Logs of the command line: for people, on standard error, clear of the progress bar.
+//! Logs of the command line: for people, on standard error, above the progress bars.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -10,10 +10,10 @@ use tracing_subscriber::{fmt, registry};
 use super::output::Screen;
 use crate::log_filter::{asked_for, without_values};
 
-/// Starts logging: `RUST_LOG` decides if set, else how often `-v` was given.
+/// Starts logging. `RUST_LOG` sets the level; if it is not set, the number of `-v` does.
 pub(super) fn start(verbose: u8, screen: &Screen) {
     let by_flag = match verbose {
-        // What libraries find fault with comes back as an error where it matters.
+        // Where a problem in a library matters, it comes back as an error.
         0 => "dmslake=warn",
         1 => "dmslake=info",
         2 => "warn,dmslake=debug",
@@ -24,7 +24,7 @@ pub(super) fn start(verbose: u8, screen: &Screen) {
         .with_ansi(screen.error_colour())
         .with_target(false);
     let log = registry().with(without_values()).with(asked_for(by_flag));
-    // A person at a terminal knows the time; a log file does not.
+    // A person at a terminal knows the time. A log file needs it.
     if io::stderr().is_terminal() {
         log.with(format.without_time()).init();
     } else {
@@ -32,7 +32,7 @@ pub(super) fn start(verbose: u8, screen: &Screen) {
     }
 }
 
-/// Writes each event whole, above the progress bar.
+/// Writes each event as a whole, above the progress bars.
 struct AboveProgress(Screen);
 
 impl<'a> MakeWriter<'a> for AboveProgress {
@@ -62,7 +62,7 @@ impl Write for Event {
 impl Drop for Event {
     fn drop(&mut self) {
         self.screen.above_progress(|| {
-            // Nowhere is left to report that standard error is gone.
+            // If standard error is gone, there is nowhere left to report that.
             let _ = io::stderr().write_all(&self.text);
         });
     }

@@ -1,7 +1,11 @@
 //! The command line around the pipeline.
 //!
-//! Standard output carries results, standard error everything else. Exit codes: 0 when all is
-//! done, 1 when a table is held, failed or not caught up, 2 for bad usage or configuration.
+//! Results go to standard output, everything else to standard error. Exit codes: 0 when everything
+//! is done, 1 when a table is held, failed or not caught up, 2 for bad usage or configuration.
+//!
+//! To add a command: declare its arguments in `args`, write a module for it, and call that in
+//! `run`. A command that works on tables says only what it does for one of them; the loop is
+//! `chosen::Chosen::each`.
 
 mod apply;
 mod args;

@@ -1,4 +1,5 @@
-//! What a person or a script sees: results on standard output, the rest on standard error.
+//! The output that a person or a script sees: results on standard output, the rest on standard
+//! error.
 
 mod grid;
 mod results;
@@ -14,7 +15,7 @@ pub(super) use results::Results;
 use crate::disposition::advice;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The two streams and the progress bars between them; clones share the bars.
+/// The two streams, and the progress bars between them. Clones share the bars.
 #[derive(Clone, Debug)]
 pub(super) struct Screen {
     bars: MultiProgress,
@@ -23,11 +24,12 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// The screen of this process. Colour only on a terminal, and not where `NO_COLOR` is set.
+    /// The screen of this process. It uses colour only on a terminal, and only if `NO_COLOR` is not
+    /// set.
     pub(super) fn new() -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
-            // Draws on standard error, and only if that is a terminal.
+            // Draws on standard error, if that is a terminal.
             bars: MultiProgress::new(),
             result_colour: wanted && io::stdout().is_terminal(),
             error_colour: wanted && io::stderr().is_terminal(),
@@ -39,23 +41,23 @@ impl Screen {
         &self.bars
     }
 
-    /// Whether standard error takes colour.
+    /// Whether standard error is coloured.
     pub(super) fn error_colour(&self) -> bool {
         self.error_colour
     }
 
-    /// Colour for results.
+    /// The colours for results.
     pub(super) fn palette(&self) -> Palette {
         Palette(self.result_colour)
     }
 
-    /// Runs `write` while no bar is in the way.
+    /// Runs `write` while the progress bars are hidden.
     pub(super) fn above_progress(&self, write: impl FnOnce()) {
         self.bars.suspend(write);
     }
 
-    /// One line of result. A reader that went away is no failure: what is left is to be done, not
-    /// to be told.
+    /// Prints one line of results. It is not an error if the reader has gone away: the work still
+    /// has to be done.
     ///
     /// # Errors
     /// `Unavailable` if standard output cannot be written for another reason.
@@ -74,22 +76,22 @@ impl Screen {
         }
     }
 
-    /// One line beside the results, on standard error.
+    /// Prints one line on standard error, beside the results.
     pub(super) fn note(&self, text: impl Display) {
         self.above_progress(|| {
-            // Nowhere is left to report that standard error is gone.
+            // If standard error is gone, there is nowhere left to report that.
             let _ = writeln!(io::stderr(), "{text}");
         });
     }
 
-    /// An error, on standard error.
+    /// Prints an error on standard error.
     pub(super) fn complain(&self, error: &Error) {
         let label = Palette(self.error_colour).bad("error:");
         self.note(format_args!("{label} {}", advice(error)));
     }
 }
 
-/// Colours, or none.
+/// Colours, or no colours.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Palette(bool);
 
@@ -104,12 +106,12 @@ impl Palette {
         self.paint("2", text)
     }
 
-    /// As it should be.
+    /// A good result.
     pub(super) fn good(self, text: impl Display) -> String {
         self.paint("32", text)
     }
 
-    /// Somebody must look.
+    /// A result that needs attention.
     pub(super) fn bad(self, text: impl Display) -> String {
         self.paint("1;31", text)
     }
@@ -119,7 +121,7 @@ impl Palette {
     }
 }
 
-/// A count with its thousands set apart: `1,234,567`.
+/// A count with thousands separators: `1,234,567`.
 pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -132,7 +134,7 @@ pub(super) fn count(number: u64) -> String {
     text
 }
 
-/// Seconds as a person reads them: `0.4 s`, `2 min 5 s`.
+/// Seconds for people: `0.4 s`, `2 min 5 s`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole seconds")]
 pub(super) fn seconds(time: f64) -> String {
     if time < 60.0 {
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn long_times_are_told_in_minutes() {
+    fn long_times_are_shown_in_minutes() {
         assert_eq!(seconds(0.44), "0.4 s");
         assert_eq!(seconds(125.2), "2 min 5 s");
     }

@@ -1,4 +1,4 @@
-//! A progress bar that watches the application of a table.
+//! A progress bar for the application of a table.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ const TICK: Duration = Duration::from_millis(120);
 const LOOKING: &str = "{prefix} {spinner} {msg}";
 const APPLYING: &str = "{prefix} {spinner} {wide_bar} {pos}/{len} objects  {msg}";
 
-/// One bar; invisible where standard error is no terminal.
+/// One bar, which is invisible if standard error is not a terminal.
 #[derive(Debug)]
 pub(super) struct TableProgress {
     bar: ProgressBar,
@@ -21,7 +21,8 @@ pub(super) struct TableProgress {
 }
 
 impl TableProgress {
-    /// A bar for that table, its name padded to `width`. It vanishes when dropped.
+    /// Shows a bar for that table, with its name padded to `width`. The bar disappears when it is
+    /// dropped.
     pub(super) fn begin(screen: &Screen, table: &str, width: usize) -> Self {
         let bar = begin(screen, LOOKING);
         bar.set_prefix(format!("{table:<width$}"));
@@ -56,7 +57,7 @@ impl Drop for TableProgress {
     }
 }
 
-/// A ticking bar of that template on the screen.
+/// Shows a ticking bar with that template.
 pub(super) fn begin(screen: &Screen, template: &str) -> ProgressBar {
     let bar = screen.bars().add(ProgressBar::new(0)).with_style(style(template));
     bar.enable_steady_tick(TICK);

@@ -10,10 +10,10 @@ use super::output::Screen;
 use super::{apply, ddl, demo, help, init, logs, maintain, register};
 use crate::error::{Error, ErrorKind, Result};
 
-/// DataFusion plans by recursion; unoptimised builds need more than a thread's usual stack.
+/// DataFusion plans recursively. Unoptimised builds need more than the default stack of a thread.
 const STACK_BYTES: usize = 8 << 20;
 
-/// Runs the command line of this process to its exit code.
+/// Runs the command that this process was started with, and returns its exit code.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let screen = Screen::new();
@@ -31,7 +31,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
         .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| {
-            Error::new(ErrorKind::Unavailable, "threads could not be started").because(error)
+            Error::new(ErrorKind::Unavailable, "the threads cannot be started").because(error)
         })?;
     runtime.block_on(async {
         match command {

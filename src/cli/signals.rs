@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: first a wish, then a command.
+//! SIGINT and SIGTERM: the first one requests a stop, the second one ends the process.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -6,11 +6,11 @@ use super::output::Screen;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Stop;
 
-/// A stop that the first SIGINT or SIGTERM requests. The second ends the process, with the exit
-/// code that shells give to a process killed by that signal.
+/// Returns a stop that the first SIGINT or SIGTERM requests. The second ends the process, with the
+/// exit code that shells give to a process killed by that signal.
 ///
 /// # Errors
-/// `Internal` if the signals cannot be listened to.
+/// `Internal` if the signals cannot be handled.
 pub(super) fn stop_on_signal(screen: &Screen) -> Result<Stop> {
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
@@ -19,7 +19,7 @@ pub(super) fn stop_on_signal(screen: &Screen) -> Result<Stop> {
     tokio::spawn(async move {
         next(&mut interrupt, &mut terminate).await;
         requested.request();
-        shown.note("stopping after the current commit; the same signal once more ends at once");
+        shown.note("stopping after the current commit; send the signal again to stop immediately");
         let number = next(&mut interrupt, &mut terminate).await.as_raw_value();
         std::process::exit(128 + number);
     });
@@ -28,7 +28,7 @@ pub(super) fn stop_on_signal(screen: &Screen) -> Result<Stop> {
 
 fn listen(kind: SignalKind) -> Result<Signal> {
     signal(kind).map_err(|error| {
-        Error::new(ErrorKind::Internal, "signals cannot be listened to").because(error)
+        Error::new(ErrorKind::Internal, "signals cannot be handled").because(error)
     })
 }
 

@@ -17,12 +17,12 @@ use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
 use crate::staging::Survey;
 use crate::storage::Location;
 
-/// What applies tables: the [`Pipeline`].
+/// Applies and maintains tables: the [`Pipeline`].
 #[async_trait]
 pub trait ApplyTables: Send + Sync {
     /// The configuration.
     fn settings(&self) -> &Settings;
-    /// Where DMS stages objects.
+    /// The folder in which DMS stages objects.
     fn staging(&self) -> &Location;
     /// As [`Pipeline::apply`].
     async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport;
@@ -30,7 +30,7 @@ pub trait ApplyTables: Send + Sync {
     async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport;
     /// As [`Pipeline::survey`].
     async fn survey(&self) -> Result<Survey>;
-    /// Whether staging and lake can be used at all.
+    /// Checks whether staging and lake can be used at all.
     async fn probe(&self) -> Result<()>;
 }
 
@@ -163,7 +163,7 @@ fn write_log(report: &TableReport) {
         };
     }
     for name in &report.foreign {
-        warn!(table = report.table, object = name, "foreign object: not a name of DMS");
+        warn!(table = report.table, object = name, "foreign object: DMS gives no such names");
     }
     let kind = report.error_kind.unwrap_or(ErrorKind::Internal);
     let reason = report.error.as_deref().unwrap_or_default();

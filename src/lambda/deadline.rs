@@ -9,16 +9,16 @@ use crate::clock::Clock;
 /// The instants until which an invocation works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
-    /// No slice begins that would not be committed by then.
+    /// No slice is begun that would not be committed by then.
     pub commit: Instant,
-    /// Whatever still runs is dropped then, so that the answer is heard. To a table this is a
-    /// crash, which the next application finds its way out of.
+    /// Whatever still runs is dropped then, so that the answer arrives in time. For a table this is
+    /// a crash, from which the next application recovers.
     pub drop: Instant,
 }
 
 impl Deadline {
-    /// A tenth of the time left is kept in reserve, at least one second and at most fifteen,
-    /// because how long a slice takes is an estimate; half of the reserve is for the answer.
+    /// Keeps a tenth of the time left in reserve, at least one second and at most fifteen, because
+    /// the duration of a slice is an estimate. Half of the reserve is for the answer.
     #[must_use]
     pub fn after(left: Duration, now: Instant) -> Self {
         let reserve = (left / 10).clamp(Duration::from_secs(1), Duration::from_secs(15));
@@ -26,7 +26,7 @@ impl Deadline {
         Self { commit, drop: now + left.saturating_sub(reserve / 2) }
     }
 
-    /// The deadline of an invocation that Lambda ends at this many milliseconds of Unix time.
+    /// The deadline of an invocation that Lambda ends at this Unix time in milliseconds.
     #[must_use]
     pub fn of_invocation(unix_milliseconds: u64, clock: &dyn Clock) -> Self {
         let end = i64::try_from(unix_milliseconds).ok().and_then(DateTime::from_timestamp_millis);

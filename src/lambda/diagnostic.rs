@@ -1,4 +1,4 @@
-//! Errors as Lambda reports them: the type is the error kind's name, for alarms to count.
+//! Errors as Lambda reports them. The error type is the name of the kind, which alarms can count.
 
 use lambda_runtime::Diagnostic;
 

@@ -1,4 +1,4 @@
-//! One invocation from its event to its answer.
+//! One invocation, from its event to its answer.
 
 use lambda_runtime::LambdaEvent;
 use serde_json::Value;
@@ -14,11 +14,11 @@ use crate::error::Result;
 use crate::event::{self, Content, Invocation, Route};
 use crate::nearest::nearest;
 
-/// Handles an event with the configuration as it stands now.
+/// Handles an event with the current configuration.
 ///
 /// # Errors
-/// `Config` or `Unavailable` if the configuration cannot be read: then nothing was applied, and
-/// the whole event is to be sent again. Otherwise as [`answer`].
+/// `Config` or `Unavailable` if the configuration cannot be read. Nothing was applied then, and the
+/// whole event has to be sent again. Otherwise as [`answer`].
 pub async fn handle(
     warm: &Mutex<Warm>,
     clock: &dyn Clock,
@@ -29,12 +29,13 @@ pub async fn handle(
     answer(pipeline.as_ref(), &event.payload, deadline, clock).await
 }
 
-/// Applies the tables that an event rings for, maintains all of them after a sweep, and says what
-/// is to be sent again. Maintenance that failed is logged; the next sweep tries it anew.
+/// Applies the tables that an event names, and all of them in a sweep, which also maintains them.
+/// Returns what has to be sent again. Maintenance that fails is logged, and retried by the next
+/// sweep.
 ///
 /// # Errors
-/// Only for events that were sent to the function itself: that they are not understood, or that
-/// a table failed or needs more time. A batch of a queue is told message by message instead.
+/// Only for events that were sent to the function itself: if the event is not understood, or if a
+/// table failed or needs more time. A queue is told which messages failed instead.
 pub async fn answer(
     tables: &dyn ApplyTables,
     event: &Value,
@@ -72,7 +73,8 @@ pub async fn answer(
     }
 }
 
-/// Names of staged tables that are not configured. A sweep looks for them, if time is left.
+/// The names of staged tables that are not configured. A sweep looks for all of them, if there is
+/// time.
 async fn unconfigured(
     tables: &dyn ApplyTables,
     route: &Route<'_>,
@@ -88,8 +90,8 @@ async fn unconfigured(
                 }
                 found.extend(staged.unconfigured);
             }
-            Ok(Err(error)) => warn!(error = error.chain(), "staging could not be looked through"),
-            Err(_elapsed) => warn!("no time was left to look through staging"),
+            Ok(Err(error)) => warn!(error = error.chain(), "staging could not be surveyed"),
+            Err(_elapsed) => warn!("no time was left to survey staging"),
         }
     }
     let names: Vec<_> = found.iter().map(ToString::to_string).collect();
@@ -105,6 +107,6 @@ fn write_log(route: &Route<'_>, ids: &[&str]) {
         error!(message_id = id, reason = reason.0, "event is not understood");
     }
     if route.elsewhere > 0 {
-        info!(objects = route.elsewhere, "objects stand in no table's folder of staging");
+        info!(objects = route.elsewhere, "objects are outside the staging folders of all tables");
     }
 }

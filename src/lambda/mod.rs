@@ -1,5 +1,5 @@
-//! The Lambda function: an event comes in, the tables it rings for are applied, and whoever
-//! sent it learns what to send again.
+//! The Lambda function: an event comes in, the tables that it names are applied, and its sender
+//! learns what to send again.
 
 mod apply;
 mod deadline;

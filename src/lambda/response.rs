@@ -1,4 +1,4 @@
-//! What the sender of an event is told.
+//! The answer to the sender of an event.
 
 use serde::Serialize;
 
@@ -11,26 +11,26 @@ use crate::pipeline::{Status, TableReport};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Answer {
-    /// To SQS: which messages are to be sent again. The others are deleted.
+    /// To SQS: which messages have to be sent again. SQS deletes the others.
     #[serde(rename_all = "camelCase")]
     Queue {
         /// The messages that failed.
         batch_item_failures: Vec<ItemFailure>,
     },
-    /// To anybody else: what was done.
+    /// To any other sender: what was done.
     Summary {
-        /// One report a table.
+        /// One report per table.
         tables: Vec<TableReport>,
-        /// Staged tables that no `[[table]]` takes: all of them after a sweep, else those that
-        /// were rung for.
+        /// Staged tables that are in no `[[table]]`: all of them after a sweep, otherwise those that
+        /// the event named.
         unconfigured: Vec<String>,
-        /// After a sweep, what was due to keep tables cheap.
+        /// After a sweep, the maintenance of each table.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         maintenance: Vec<MaintenanceReport>,
     },
 }
 
-/// A message that is to be sent again.
+/// A message that has to be sent again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ItemFailure {
@@ -38,13 +38,13 @@ pub struct ItemFailure {
     pub item_identifier: String,
 }
 
-/// Whether ringing again would serve this table: it failed, or more time is needed.
+/// Whether another doorbell would help this table: it failed, or it needs more time.
 ///
-/// A held table is not rung for again. Nothing that is redelivered could move it until a
-/// person has looked, and its messages would only drown the dead-letter queue. They are not
-/// lost by being acknowledged: a hold is derived from staging and the table's log, so that
-/// every sweep and every new object of the table finds it again and logs it as an error, and
-/// once its cause is gone the next of them applies all that waited.
+/// The messages of a held table are acknowledged. No redelivery can move the table until a person
+/// has looked at it, and the messages would only flood the dead-letter queue. Nothing is lost: a
+/// hold is derived from staging and the table's log. Every sweep and every new object of the table
+/// finds the hold again and logs it as an error, and once its cause is gone, the next of them
+/// applies everything that waited.
 fn is_to_be_repeated(report: &TableReport) -> bool {
     match report.status {
         Status::Held => false,
@@ -53,9 +53,10 @@ fn is_to_be_repeated(report: &TableReport) -> bool {
     }
 }
 
-/// Tells SQS of every message that could not be read or one of whose tables is not finished.
+/// Tells SQS which messages failed: those that could not be read, and those with a table that is
+/// not finished.
 ///
-/// On a FIFO queue too only these: doorbells have no order that would have to be kept.
+/// This is right for a FIFO queue too, since the order of doorbells does not matter.
 pub(super) fn to_queue(ids: &[&str], route: &Route<'_>, reports: &[TableReport]) -> Answer {
     let mut failed: Vec<usize> = route.unreadable.keys().copied().collect();
     for (work, report) in route.work.iter().zip(reports) {
@@ -72,7 +73,7 @@ pub(super) fn to_queue(ids: &[&str], route: &Route<'_>, reports: &[TableReport])
 /// Answers an event that was sent to the function itself.
 ///
 /// # Errors
-/// If a table is not finished, of the first such table's kind: an asynchronous sender then
+/// If a table is not finished, with the kind of the first such table. An asynchronous sender then
 /// sends the event again.
 pub(super) fn to_sender(
     reports: Vec<TableReport>,
@@ -93,10 +94,7 @@ pub(super) fn to_sender(
     Err(Error::new(kind, format!("{counts}: {sentences}")))
 }
 
-/// Refuses an event that was sent to the function itself and cannot be answered.
+/// The error for an event that was sent to the function itself and is not understood.
 pub(super) fn refuse(reason: &Unreadable) -> Error {
-    Error::new(
-        ErrorKind::Config,
-        format!("the event asks for nothing that can be done: {}", reason.0),
-    )
+    Error::new(ErrorKind::Config, format!("the event is not understood: {}", reason.0))
 }

@@ -1,7 +1,7 @@
-//! Who gets how much of an invocation's time: the one scheduler of applying and maintaining.
+//! The scheduler of an invocation: how applying and maintaining share out its time.
 //!
-//! - **Order.** Turns begin with any table and go round. Where the time never suffices for all
-//!   tables, it is not always the same ones that are left out.
+//! - **Order.** The first turn goes to a random table, the next ones to those after it. If time is
+//!   always too short for all tables, different ones are left out each time.
 //! - **One at a time**, because a slice may take the whole memory budget.
 //! - **Shares.** Each table gets an equal share of the time that is left, and at least
 //!   [`LEAST_SHARE`]. A long backlog therefore starves no other table. Tables that could use more

@@ -1,4 +1,4 @@
-//! What stays warm between invocations: the configuration, and the pipeline opened from it.
+//! What is kept between invocations: the configuration, and the pipeline opened from it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,25 +25,24 @@ pub struct Warm {
 
 #[derive(Debug)]
 struct Current {
-    /// Of the configuration that the pipeline was opened with.
+    /// The ETag of the configuration that the pipeline was opened with.
     e_tag: Option<String>,
     pipeline: Arc<Pipeline>,
 }
 
 impl Warm {
-    /// Nothing is read yet. `uri` names a configuration in S3 (`s3://…`) or on disk (`file://…`
-    /// or a path).
+    /// Names a configuration in S3 (`s3://…`) or on disk (`file://…` or a path). Reads nothing yet.
     #[must_use]
     pub fn new(uri: &str, clock: Arc<dyn Clock>) -> Self {
         Self { uri: uri.to_owned(), clock, object: None, current: None }
     }
 
-    /// The pipeline of the configuration as it stands now: opened anew if that has changed
-    /// since the last call, else the warm one.
+    /// Returns the pipeline of the current configuration. It is opened again only if the
+    /// configuration has changed since the last call.
     ///
     /// # Errors
-    /// `Config` if there is none, it is invalid, or names places that cannot be opened;
-    /// `Unavailable` if it cannot be read. The next call tries again.
+    /// `Config` if there is no configuration, if it is invalid, or if it names places that cannot be
+    /// opened; `Unavailable` if it cannot be read. The next call tries again.
     pub async fn pipeline(&mut self) -> Result<Arc<Pipeline>> {
         let object = match &self.object {
             Some(object) => object,
@@ -73,7 +72,10 @@ impl Warm {
     fn warm(&self) -> Result<Arc<Pipeline>> {
         let current = self.current.as_ref();
         current.map(|current| Arc::clone(&current.pipeline)).ok_or_else(|| {
-            Error::new(ErrorKind::Unavailable, "the store held back a configuration not yet read")
+            Error::new(
+                ErrorKind::Unavailable,
+                "the store says that a configuration is unchanged which was never read",
+            )
         })
     }
 
@@ -85,13 +87,13 @@ impl Warm {
     }
 }
 
-/// The configuration itself as a location, whose prefix is the object's path.
+/// The configuration as a location, whose prefix is the path of the object.
 async fn locate(uri: &str) -> Result<Location> {
     if uri.is_empty() {
         return Err(Error::new(ErrorKind::Config, "DMSLAKE_CONFIG is not set"));
     }
     let unusable = || {
-        Error::new(ErrorKind::Config, "neither an s3:// or file:// URI nor a path")
+        Error::new(ErrorKind::Config, "this is neither an s3:// or file:// URI nor a path")
             .with("DMSLAKE_CONFIG", uri)
     };
     let path = match Url::parse(uri) {
@@ -99,7 +101,7 @@ async fn locate(uri: &str) -> Result<Location> {
         Ok(url) if url.scheme() == "file" => url.to_file_path().map_err(|()| unusable())?,
         _ => Path::new(uri).to_owned(),
     };
-    // Not Location::open, which makes the folder that it opens.
+    // Location::open would create the folder.
     let path = std::path::absolute(path).map_err(|error| unusable().because(error))?;
     let url = Url::from_file_path(path).map_err(|()| unusable())?;
     Location::with_store(&url, StoreKind::File, Arc::new(LocalFileSystem::new()))

@@ -1,4 +1,4 @@
-//! The demo from end to end, and `apply` on the folder that it leaves.
+//! The demo from end to end, and then `apply` and `maintain` on its folder.
 
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -40,7 +40,7 @@ const CONFIGURATION: &str = "dmslake-demo/dmslake.toml";
 const PATIENCE: Duration = Duration::from_mins(2);
 
 #[test]
-fn the_demo_proves_itself_and_leaves_a_folder_to_go_on_with() {
+fn the_demo_finds_the_lake_equal_and_its_folder_can_be_used_further() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let shown = run(home.path(), &["demo"]);
     assert_eq!(shown.code, Some(0), "{shown:?}");
@@ -48,9 +48,9 @@ fn the_demo_proves_itself_and_leaves_a_folder_to_go_on_with() {
     assert_eq!(equal, 3, "{}", shown.out);
 
     nothing_is_left_to_apply(home.path());
-    maintenance_says_what_it_did(home.path());
-    strangers_are_named(home.path());
-    again_only_by_force(home.path());
+    maintenance_reports_what_it_did(home.path());
+    foreign_objects_and_tables_are_named(home.path());
+    a_demo_is_replaced_only_with_force(home.path());
     a_signal_stops_after_the_commit(home.path());
 }
 
@@ -72,7 +72,7 @@ fn nothing_is_left_to_apply(home: &Path) {
     assert_eq!((human.code, human.out.lines().count()), (Some(0), 2), "{human:?}");
 }
 
-fn maintenance_says_what_it_did(home: &Path) {
+fn maintenance_reports_what_it_did(home: &Path) {
     let table = ["--config", CONFIGURATION, "--table", "shop.orders"];
     let done = run(home, &[&["maintain"], &table[..], &["--json"]].concat());
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -91,7 +91,7 @@ fn maintenance_says_what_it_did(home: &Path) {
     assert_eq!(applied.code, Some(0), "{applied:?}");
 }
 
-fn strangers_are_named(home: &Path) {
+fn foreign_objects_and_tables_are_named(home: &Path) {
     let staging = home.join("dmslake-demo/staging/shop");
     write(&staging.join("invoices/LOAD00000001.csv"), "1\n");
     write(&staging.join("orders/copy of LOAD00000001.parquet"), "?");
@@ -106,7 +106,7 @@ fn strangers_are_named(home: &Path) {
     assert!(has_foreign, "{foreign} in {named:?}");
 }
 
-fn again_only_by_force(home: &Path) {
+fn a_demo_is_replaced_only_with_force(home: &Path) {
     let refused = run(home, &["demo"]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.err.contains("--force"), "{refused:?}");
@@ -116,9 +116,9 @@ fn again_only_by_force(home: &Path) {
     assert_eq!(read(&home.join("mine/notes.txt")), "mine");
 }
 
-/// The lake is built anew in small slices, so that there is time to interrupt.
+/// The lake is rebuilt in small slices, so that there is time for an interruption.
 fn a_signal_stops_after_the_commit(home: &Path) {
-    std::fs::remove_dir_all(home.join("dmslake-demo/lake")).expect("ours");
+    std::fs::remove_dir_all(home.join("dmslake-demo/lake")).expect("the lake exists");
     let configuration = home.join(CONFIGURATION);
     write(&configuration, format!("memory_budget = 100000\n{}", read(&configuration)));
     let arguments = ["apply", "--config", CONFIGURATION, "--table", "shop.order_items"];
@@ -135,13 +135,13 @@ fn a_signal_stops_after_the_commit(home: &Path) {
     assert_eq!(rest.code, Some(0), "{rest:?}");
     let report: Value =
         serde_json::from_str(rest.out.lines().next().expect("a line")).expect("JSON");
-    assert_ne!(report["rows"], 0, "what the signal left");
+    assert_ne!(report["rows"], 0, "the rest is applied");
 }
 
 fn wait_for(file: &Path) {
     let deadline = SystemClock.instant() + PATIENCE;
     while !file.exists() {
-        assert!(SystemClock.instant() < deadline, "{} never came", file.display());
+        assert!(SystemClock.instant() < deadline, "{} was never written", file.display());
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -1,5 +1,4 @@
-//! Tables whose names begin like those of hidden folders, through every command that looks for
-//! tables.
+//! Tables with names like those of hidden folders, in every command that looks for tables.
 
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use super::{read, run, write};
 
 const JOIN: &str = "message dms { OPTIONAL INT64 A; OPTIONAL INT64 B; }";
 
-/// What Prisma, a partition and MySQL's freedom bring, and what is nobody's table.
+/// Stages tables of Prisma, a partition and other unusual names, and folders that are not tables.
 fn stage(home: &Path) {
     let staging = home.join("staging");
     for table in ["_CategoryToPost", "_prisma_migrations", ".dotted", "orders"] {
@@ -18,7 +17,7 @@ fn stage(home: &Path) {
         write(&folder.join("LOAD00000001.csv"), "1,a\n2,b\n");
     }
     write(&staging.join("_app/_p/_p0/LOAD00000001.csv"), "1,a\n");
-    for nobodys in [
+    for foreign in [
         "_temporary/0/part-00000.csv",
         "shop/_temporary/0/_SUCCESS",
         ".git/objects/ab",
@@ -27,7 +26,7 @@ fn stage(home: &Path) {
         "_dmslake/shop/LOAD00000001.csv",
         "s3_validation_failures_v1/shop/LOAD00000001.csv",
     ] {
-        write(&staging.join(nobodys), "?");
+        write(&staging.join(foreign), "?");
     }
 }
 
@@ -35,11 +34,11 @@ const TABLES: [&str; 5] =
     ["_app._p", "shop..dotted", "shop._CategoryToPost", "shop._prisma_migrations", "shop.orders"];
 
 #[test]
-fn init_proposes_them() {
+fn init_proposes_tables_with_unusual_names() {
     let home = tempfile::tempdir().expect("a temporary folder");
     stage(home.path());
     let folder = home.path().join("staging/shop/_CategoryToPost");
-    std::fs::remove_file(folder.join("LOAD00000001.csv")).expect("it is there");
+    std::fs::remove_file(folder.join("LOAD00000001.csv")).expect("the object exists");
     write(&folder.join("LOAD00000001.parquet"), super::init::parquet(JOIN));
     let done = run(home.path(), &super::init::INIT);
     assert_eq!(done.code, Some(0), "{done:?}");
@@ -50,7 +49,7 @@ fn init_proposes_them() {
     assert_eq!(sources, expected, "{text}");
 }
 
-/// Names every table as staged, applies them, and says what the lines of JSON said.
+/// Configures these tables, applies them, and returns the lines of JSON.
 fn apply(home: &Path, tables: &[&str]) -> Vec<Value> {
     let mut text =
         "staging = \"staging\"\nlake = \"lake\"\n[defaults]\nkeys = [\"id\"]\ncolumns = [\
@@ -66,7 +65,7 @@ fn apply(home: &Path, tables: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn apply_names_and_applies_them() {
+fn apply_names_and_applies_tables_with_unusual_names() {
     let home = tempfile::tempdir().expect("a temporary folder");
     stage(home.path());
     let lines = apply(home.path(), &["shop.orders"]);
@@ -76,11 +75,14 @@ fn apply_names_and_applies_them() {
     assert_eq!(lines[5], json!({ "absent": [], "unconfigured": [] }), "{lines:?}");
     let inserted: Vec<&Value> = lines[..5].iter().map(|line| &line["inserted"]).collect();
     assert_eq!(inserted, [1, 2, 2, 2, 0], "{lines:?}");
-    assert!(home.path().join("lake/shop/_CategoryToPost/_delta_log").is_dir(), "as it is called");
+    assert!(
+        home.path().join("lake/shop/_CategoryToPost/_delta_log").is_dir(),
+        "under its own name"
+    );
 }
 
 #[test]
-fn schemas_that_mean_something_else_in_the_lake_are_refused() {
+fn schemas_with_a_reserved_meaning_in_the_lake_are_refused() {
     for (source, told) in [
         ("_quarantine.orders", "_quarantine is no schema"),
         ("_dmslake.orders", "_dmslake is no schema"),

@@ -1,4 +1,4 @@
-//! What `dmslake apply` says to a person: each thing once.
+//! `dmslake apply` tells a person each thing once.
 
 use super::{run, write};
 
@@ -21,7 +21,7 @@ source = \"shop.customers\"
 ";
 
 #[test]
-fn an_error_a_foreign_object_and_a_warning_are_told_once() {
+fn an_error_a_foreign_object_and_a_warning_are_shown_once() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let folder = home.path().join("staging/shop");
     write(&home.path().join("dmslake.toml"), CONFIGURATION);
@@ -33,12 +33,12 @@ fn an_error_a_foreign_object_and_a_warning_are_told_once() {
         assert_eq!(held.code, Some(1), "{held:?}");
         let said = format!("{}{}", held.out, held.err);
         let reason = "is not a whole number";
-        let told = if said.contains(reason) { reason } else { "LOAD00000001.csv, row: 2" };
-        for once in [told, "notes.txt", "cdc_inserts_only"] {
+        let reason = if said.contains(reason) { reason } else { "LOAD00000001.csv, row: 2" };
+        for once in [reason, "notes.txt", "cdc_inserts_only"] {
             assert_eq!(said.matches(once).count(), 1, "{once} in {said}");
         }
     }
     let json = run(home.path(), &["apply", "--json"]);
-    assert_eq!(json.out.matches("cdc_inserts_only").count(), 2, "of each table: {json:?}");
+    assert_eq!(json.out.matches("cdc_inserts_only").count(), 2, "for each table: {json:?}");
     assert_eq!(json.err.matches("cdc_inserts_only").count(), 1, "{json:?}");
 }

@@ -1,4 +1,4 @@
-//! Bad usage and configuration end with 2 and say what is wrong, on standard error alone.
+//! Bad usage and a bad configuration end with exit code 2, and standard error says what is wrong.
 
 use std::path::Path;
 
@@ -81,7 +81,7 @@ fn a_configuration_that_is_missing_or_wrong_is_bad_usage() {
 }
 
 #[test]
-fn an_unknown_table_is_refused_with_those_there_are() {
+fn an_unknown_table_is_refused_and_the_known_ones_are_named() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write(&home.path().join("dmslake.toml"), CONFIGURATION);
     let arguments = ["apply", "--table", "shop.orders", "--table", "shop.order"];
@@ -93,7 +93,7 @@ fn an_unknown_table_is_refused_with_those_there_are() {
 }
 
 #[test]
-fn help_prints_every_page_of_the_guide_and_names_what_there_is() {
+fn help_prints_every_page_of_the_guide_and_lists_them() {
     let home = tempfile::tempdir().expect("a temporary folder");
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
     let files = std::fs::read_dir(guide).expect("the guide").map(|entry| entry.unwrap().path());

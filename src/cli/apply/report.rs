@@ -1,4 +1,4 @@
-//! How tables stand after an application: a table for people, or a line of JSON each.
+//! The status of tables after an application: a grid for people, or a line of JSON each.
 
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ const HEADINGS: [(&str, Align); 11] = [
     ("version", Align::Right),
     ("time", Align::Right),
 ];
-/// Rows come one by one, so their widths are chosen beforehand: nine digits with separators.
+/// Rows come one by one, so the widths are fixed beforehand: nine digits with separators.
 const COUNT_WIDTH: usize = 11;
 /// `99 min 59 s`.
 const TIME_WIDTH: usize = 11;
@@ -108,7 +108,7 @@ impl Rest {
         let absent = self.absent.iter().map(|Absent { table, nearest }| {
             let meant = match nearest {
                 Some(name) => format!("did you mean {name}, which is staged?"),
-                None => "if it is empty at the source, it comes with its first row".to_owned(),
+                None => "if it is empty at the source, its first row will create it".to_owned(),
             };
             format!("{table}: nothing is staged for it, and there is no table; {meant}")
         });
@@ -129,7 +129,7 @@ fn status(status: Status) -> &'static str {
     }
 }
 
-/// What the columns do not say, in the order of importance.
+/// What the columns do not show, most important first.
 fn remarks(report: &TableReport, warned: &[String]) -> Vec<String> {
     let mut remarks: Vec<String> = report.error.iter().cloned().collect();
     let warnings = report.warnings.iter().filter(|warning| !warned.contains(warning));
@@ -146,7 +146,7 @@ fn remarks(report: &TableReport, warned: &[String]) -> Vec<String> {
     }
     if report.before_load > 0 {
         let objects = plural(report.before_load, "change object");
-        remarks.push(format!("{objects} of before the full load, not applied"));
+        remarks.push(format!("{objects} from before the full load not applied"));
     }
     for commit in &report.foreign_commits {
         remarks.push(format!("another writer changed rows: {commit}"));
@@ -157,7 +157,7 @@ fn remarks(report: &TableReport, warned: &[String]) -> Vec<String> {
     }
     if !report.foreign.is_empty() {
         let names = report.foreign.join(", ");
-        remarks.push(format!("not applied, as no name that DMS gives: {names}"));
+        remarks.push(format!("not applied, since DMS gives no such names: {names}"));
     }
     if !report.late.is_empty() {
         remarks.push(format!("late: {}", report.late.join(", ")));
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_has_the_promised_keys_in_order() {
+    fn json_has_the_documented_keys_in_order() {
         let report = TableReport { table: "shop.orders".into(), ..TableReport::default() };
         let text = serde_json::to_string(&report).expect("serialisable");
         assert_eq!(
@@ -198,9 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn a_warning_that_was_said_of_all_tables_is_not_said_of_each() {
-        let warnings = vec!["of all".to_owned(), "of this one".to_owned()];
+    fn a_warning_about_all_tables_is_not_repeated_for_each() {
+        let warnings = vec!["about all".to_owned(), "about this one".to_owned()];
         let report = TableReport { warnings, ..TableReport::default() };
-        assert_eq!(remarks(&report, &["of all".to_owned()]), ["warning: of this one"]);
+        assert_eq!(remarks(&report, &["about all".to_owned()]), ["warning: about this one"]);
     }
 }

@@ -1,4 +1,4 @@
-//! What DMS would stage of the shop: names, control columns, CSV and Parquet.
+//! The objects that DMS would stage: names, control columns, CSV and Parquet.
 
 mod csv;
 mod parquet;
@@ -16,7 +16,7 @@ pub(super) const SEQUENCE_COLUMN: &str = "cdc_seq";
 /// The prefix of the columns that the demo's before-image rule (primary keys only) adds.
 pub(super) const BEFORE_PREFIX: &str = "BI_";
 
-/// An object of full load: no `Op`, times of transfer, no sequence, no before images.
+/// A full-load object: without `Op`, with times of transfer, without sequence and before images.
 ///
 /// # Errors
 /// `Internal` if the object cannot be encoded.
@@ -36,7 +36,7 @@ pub(super) fn full_load(
     encode(table, format, false, &lines.collect::<Vec<_>>())
 }
 
-/// An object of ongoing replication.
+/// A change object.
 ///
 /// # Errors
 /// `Internal` if the object cannot be encoded.
@@ -51,17 +51,17 @@ pub(super) fn changes(table: &SourceTable, format: Format, log: &[Change]) -> Re
     encode(table, format, true, &lines.collect::<Vec<_>>())
 }
 
-/// The base name of a full-load object: a hexadecimal counter from 1.
+/// The name of a full-load object: a hexadecimal counter from 1.
 pub(super) fn load_name(counter: usize, format: Format) -> String {
     format!("LOAD{counter:08X}{}", suffix(format))
 }
 
-/// The base name of a CDC object that was begun at that time.
+/// The name of a change object that was begun at that time.
 pub(super) fn change_name(time: i64, format: Format) -> String {
     format!("{}{}", formatted(time, "%Y%m%d-%H%M%S%3f"), suffix(format))
 }
 
-/// One line of an object, before it becomes bytes.
+/// One line of an object, not yet encoded.
 struct Line {
     operation: Option<Operation>,
     timestamp: String,
@@ -88,13 +88,13 @@ fn before_columns(table: &SourceTable) -> impl Iterator<Item = (String, SourceCo
     table.key_columns().iter().map(named)
 }
 
-/// DMS fills before images on updates alone, changed or not.
+/// DMS fills before images for updates only, whether the columns changed or not.
 fn before(table: &SourceTable, change: &Change) -> Values {
     let none = || vec![Value::Null; table.key_columns().len()];
     change.key_before.clone().unwrap_or_else(none)
 }
 
-/// 16 digits of time to hundredths of a second, 19 of a counter.
+/// 16 digits of time, to hundredths of a second, and 19 digits of a counter.
 fn sequence(change: &Change) -> String {
     let hundredths = change.committed.rem_euclid(1_000_000) / 10_000;
     let time = formatted(change.committed, "%Y%m%d%H%M%S");
@@ -107,7 +107,7 @@ fn timestamp(time: i64) -> String {
 
 fn formatted(time: i64, pattern: &str) -> String {
     DateTime::from_timestamp_micros(time)
-        .expect("the shop lives in our days")
+        .expect("the shop's times are valid")
         .format(pattern)
         .to_string()
 }

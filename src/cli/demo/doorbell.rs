@@ -1,4 +1,4 @@
-//! The event that S3 would send of an object, by way of a queue.
+//! The doorbell of an object: the event that S3 would send, through a queue.
 
 use object_store::path::Path;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::event::{self, Content, Invocation};
 
-/// What the function would be given.
+/// The event that the function would receive.
 pub(super) fn event(key: &Path) -> Value {
     // S3 encodes keys in its notifications.
     let key = utf8_percent_encode(key.as_ref(), NON_ALPHANUMERIC).to_string();
@@ -23,7 +23,7 @@ pub(super) fn event(key: &Path) -> Value {
     }]})
 }
 
-/// What the function reads from it.
+/// What the function would read from the event.
 pub(super) fn contents(event: &Value) -> Vec<Content> {
     match event::parse(event) {
         Invocation::Queue(messages) => {

@@ -1,4 +1,4 @@
-//! The demo's folder: made once, replaced only if it is ours.
+//! The demo's folder: created once, and replaced only if an earlier demo created it.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,7 +11,7 @@ use super::source::SourceColumn;
 use crate::dms::Format;
 use crate::error::{Error, ErrorKind, Result};
 
-/// By this file a folder is known as a demo's.
+/// The file that marks a folder as a demo's.
 const MARK: &str = ".dmslake-demo";
 const CONFIGURATION: &str = "dmslake.toml";
 const STAGING: &str = "staging";
@@ -28,27 +28,27 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder. What an earlier demo left in it is removed only if `replace` says so;
-    /// what is not a demo's is never touched.
+    /// Creates the folder. What an earlier demo left there is removed only with `replace`; nothing
+    /// else is ever touched.
     ///
     /// # Errors
-    /// `Config` if something is in the way.
-    pub(super) fn make(path: &Path, replace: bool) -> Result<Self> {
+    /// `Config` if the folder is in use or cannot be created.
+    pub(super) fn create(path: &Path, replace: bool) -> Result<Self> {
         let unusable =
             |message: &str| Error::new(ErrorKind::Config, message).with("--dir", path.display());
-        let failed = |error: io::Error| unusable("the folder cannot be made").because(error);
+        let failed = |error: io::Error| unusable("the folder cannot be created").because(error);
         fs::create_dir_all(path).map_err(failed)?;
         let is_empty = fs::read_dir(path).map_err(failed)?.next().is_none();
         if !is_empty {
             if !path.join(MARK).exists() {
-                return Err(unusable("the folder is not empty, and not from an earlier demo"));
+                return Err(unusable("the folder is not empty, and no earlier demo created it"));
             }
             if !replace {
-                return Err(unusable("an earlier demo is there; --force replaces it"));
+                return Err(unusable("an earlier demo is in the folder; --force replaces it"));
             }
             clear(path).map_err(failed)?;
         }
-        fs::write(path.join(MARK), "made by `dmslake demo`, which may replace it\n")
+        fs::write(path.join(MARK), "Created by `dmslake demo`, which may replace this folder.\n")
             .and_then(|()| fs::write(path.join(CONFIGURATION), configuration()))
             .and_then(|()| fs::create_dir_all(path.join(STAGING)))
             .and_then(|()| fs::create_dir_all(path.join(LAKE)))
@@ -83,7 +83,7 @@ fn clear(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The format in which a table is staged.
+/// The format in which a table is staged: both are shown.
 pub(super) fn format(table: Table) -> Format {
     match table {
         Table::Customers => Format::Csv,
@@ -91,7 +91,7 @@ pub(super) fn format(table: Table) -> Format {
     }
 }
 
-/// A configuration as a user would write it: for CSV the layout; Parquet brings names and types.
+/// The configuration as a user would write it. CSV needs the columns; Parquet has names and types.
 fn configuration() -> String {
     let shop = Shop::found();
     let mut text = format!(
@@ -100,7 +100,7 @@ fn configuration() -> String {
 staging = \"{STAGING}\"
 lake = \"{LAKE}\"
 
-# What the DMS endpoint was told, and the columns that its rules add.
+# The settings of the DMS endpoint, and the columns that its rules add.
 [dms]
 timestamp_column_name = \"{TIMESTAMP_COLUMN}\"
 change_seq_column = \"{SEQUENCE_COLUMN}\"
@@ -124,12 +124,12 @@ before_image_prefix = \"{BEFORE_PREFIX}\"
 
 fn layout(columns: &[SourceColumn], keys: &[SourceColumn]) -> String {
     let mut text = String::from(
-        "# CSV without header: the source's columns in order, then those that rules add.\n\
+        "# CSV without header: the columns of the source in order, then those that rules add.\n\
          columns = [\n",
     );
     let mut column = |name: &str, mysql_type: &str, ending: &str| {
         writeln!(text, "    {{ name = \"{name}\", type = \"{mysql_type}\"{ending} }},")
-            .expect("a String takes all");
+            .expect("writing to a String cannot fail");
     };
     for source in columns {
         let is_key = keys.contains(source);
@@ -152,15 +152,15 @@ mod tests {
     fn only_a_demo_is_replaced() {
         let home = tempfile::tempdir().expect("a temporary folder");
         let path = home.path().join("demo");
-        let folder = Folder::make(&path, false).expect("a new folder");
+        let folder = Folder::create(&path, false).expect("a new folder");
         fs::write(folder.path().join(STAGING).join("old"), "").expect("writable");
         fs::write(folder.path().join("mine"), "").expect("writable");
-        let refused = Folder::make(&path, false).expect_err("there already");
+        let refused = Folder::create(&path, false).expect_err("it exists already");
         assert_eq!(refused.kind(), ErrorKind::Config);
-        Folder::make(&path, true).expect("ours");
+        Folder::create(&path, true).expect("it is a demo's");
         assert!(!path.join(STAGING).join("old").exists());
         assert!(path.join("mine").exists(), "not the demo's");
-        let foreign = Folder::make(home.path(), true).expect_err("not a demo's");
+        let foreign = Folder::create(home.path(), true).expect_err("it is not a demo's");
         assert_eq!(foreign.kind(), ErrorKind::Config);
     }
 

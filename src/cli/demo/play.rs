@@ -1,4 +1,4 @@
-//! The day of the shop, cut into objects and staged.
+//! A day of the shop, cut into objects and staged.
 
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
@@ -10,41 +10,41 @@ use super::source::Values;
 use crate::error::Result;
 use crate::storage::Location;
 
-/// Objects of full load, by table.
+/// The number of full-load objects, by table.
 const LOADS: [usize; 3] = [2, 2, 3];
 const ROUNDS: u64 = 12;
-/// After this round's object of orders, they get one more column.
+/// After this round, orders have one more column.
 const COUPONS_AFTER_ROUND: u64 = 5;
-/// What happens between two objects of a table.
+/// The number of events between two objects of a table.
 const EVENTS_A_ROUND: usize = 60;
 
-/// Objects that are staged in all: each round ends in one of every table.
+/// The number of objects staged in total. Each round stages one object per table.
 pub(super) const OBJECTS: u64 = 2 + 2 + 3 + ROUNDS * 3;
 
-/// The shop and where its changes are staged.
+/// The shop, and where its changes are staged.
 #[derive(Debug)]
 pub(super) struct Play {
     shop: Shop,
     staging: Location,
     round: u64,
-    /// Tables whose object of this round is still to be cut.
+    /// The tables whose object of this round is still to be staged.
     to_cut: Vec<Table>,
 }
 
 impl Play {
-    /// Before the first object.
+    /// The day before its first object.
     pub(super) fn new(shop: Shop, staging: Location) -> Self {
         Self { shop, staging, round: 0, to_cut: Vec::new() }
     }
 
-    /// Stages the full load; gives the keys in order of staging.
+    /// Stages the full load. Returns the keys in the order of staging.
     ///
     /// # Errors
     /// `Unavailable` if an object cannot be written.
     pub(super) async fn full_load(&mut self) -> Result<Vec<Path>> {
         let mut keys = Vec::new();
         for (table, objects) in Table::ALL.into_iter().zip(LOADS) {
-            // What was before the full load is in no change object.
+            // Changes from before the full load are in no change object.
             self.shop.table_mut(table).take_log();
             let moved_from = self.shop.tick();
             let source = self.shop.table(table);
@@ -58,7 +58,7 @@ impl Play {
         Ok(keys)
     }
 
-    /// Lets the shop go on and stages the next change object; none when the day is over.
+    /// Lets the shop trade, and stages the next change object. Returns none when the day is over.
     ///
     /// # Errors
     /// `Unavailable` if the object cannot be written.
@@ -70,8 +70,8 @@ impl Play {
             self.round += 1;
             self.to_cut = Table::ALL.to_vec();
         }
-        // A part of the round's events before each cut, so that objects of different tables
-        // overlap in time, as DMS's do. The last round's cuts must leave nothing behind.
+        // Some of the round's events happen before each object, so that objects of different
+        // tables overlap in time, as they do with DMS. The last objects must leave nothing behind.
         let events = match (self.round, self.to_cut.len()) {
             (ROUNDS, 3) => EVENTS_A_ROUND,
             (ROUNDS, _) => 0,
@@ -91,7 +91,7 @@ impl Play {
         Ok(Some(key))
     }
 
-    /// The source as it stands in the end.
+    /// The source as it is in the end.
     pub(super) fn into_shop(self) -> Shop {
         self.shop
     }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_day_is_the_same_and_bears_names_of_dms() {
+    async fn every_day_is_the_same_and_its_objects_have_dms_names() {
         let folders = [tempfile::tempdir(), tempfile::tempdir()].map(|it| it.expect("a folder"));
         let objects = staged(folders[0].path()).await;
         assert_eq!(objects.len() as u64, OBJECTS);

@@ -1,4 +1,4 @@
-//! The proof: every row of the lake against the source's own.
+//! The proof: every row of the lake compared with the source.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use deltalake::DeltaTable;
 use super::source::{Kind, MONEY_SCALE, SourceColumn, SourceTable, Value, Values};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How a table of the lake compares with its source.
+/// The comparison of a table with its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Comparison {
     /// Rows at the source.
@@ -42,7 +42,7 @@ pub(super) async fn compare(table: &DeltaTable, source: &SourceTable) -> Result<
     let difference = if lake_rows == lake.len() {
         wrong_columns(&batches, source).or_else(|| first_difference(&lake, source))
     } else {
-        Some("a key occurs twice in the lake".to_owned())
+        Some("a key is in the lake twice".to_owned())
     };
     Ok(Comparison { source_rows, lake_rows, difference })
 }
@@ -51,22 +51,22 @@ fn wrong_columns(batches: &[RecordBatch], source: &SourceTable) -> Option<String
     let schema = batches.first()?.schema();
     let is_known = |name: &str| source.columns().iter().any(|column| column.name == name);
     let surplus = schema.fields().iter().find(|field| !is_known(field.name()))?;
-    Some(format!("column {} is not at the source", surplus.name()))
+    Some(format!("column {} does not exist at the source", surplus.name()))
 }
 
 fn first_difference(lake: &BTreeMap<Values, Values>, source: &SourceTable) -> Option<String> {
     for (key, expected) in source.rows() {
         let Some(found) = lake.get(key) else {
-            return Some(format!("the row of key {} is missing in the lake", shown(key)));
+            return Some(format!("the row with key {} is missing in the lake", shown(key)));
         };
         let differs = expected.iter().zip(found).position(|(one, other)| one != other);
         if let Some(column) = differs {
             let name = source.columns()[column].name;
-            return Some(format!("column {name} differs in the row of key {}", shown(key)));
+            return Some(format!("column {name} differs in the row with key {}", shown(key)));
         }
     }
     let surplus = lake.keys().find(|key| source.row(key).is_none())?;
-    Some(format!("the row of key {} is not at the source", shown(surplus)))
+    Some(format!("the row with key {} does not exist at the source", shown(surplus)))
 }
 
 fn shown(key: &[Value]) -> String {
@@ -77,12 +77,12 @@ fn shown(key: &[Value]) -> String {
     key.iter().map(part).collect::<Vec<_>>().join("/")
 }
 
-/// The rows of a batch as the source would hold them.
+/// The rows of a batch as the source would have them.
 fn rows(batch: &RecordBatch, columns: &[SourceColumn]) -> Result<Vec<Values>> {
     let mut rows = vec![Vec::with_capacity(columns.len()); batch.num_rows()];
     for column in columns {
         let array = batch.column_by_name(column.name).ok_or_else(|| {
-            Error::new(ErrorKind::SchemaRefused, "a source column is missing in the lake")
+            Error::new(ErrorKind::SchemaRefused, "a column of the source is missing in the lake")
                 .with("column", column.name)
         })?;
         let array = cast(array, &comparable(column.kind))?;
@@ -111,9 +111,10 @@ fn comparable(kind: Kind) -> DataType {
     match kind {
         Kind::Text(_) => DataType::Utf8,
         Kind::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        Kind::Money { precision } => {
-            DataType::Decimal128(precision, i8::try_from(MONEY_SCALE).expect("a small constant"))
-        }
+        Kind::Money { precision } => DataType::Decimal128(
+            precision,
+            i8::try_from(MONEY_SCALE).expect("the constant is small"),
+        ),
         Kind::Tiny | Kind::UnsignedSmall | Kind::UnsignedInt | Kind::Big | Kind::UnsignedBig => {
             DataType::Int64
         }
@@ -138,14 +139,14 @@ mod tests {
         };
         let found = |rows: &[(i64, &str)]| first_difference(&lake(rows), &source);
         assert_eq!(found(&[(1, "a"), (2, "a")]), None);
-        assert_eq!(found(&[(1, "a")]), Some("the row of key 2 is missing in the lake".into()));
+        assert_eq!(found(&[(1, "a")]), Some("the row with key 2 is missing in the lake".into()));
         assert_eq!(
             found(&[(1, "a"), (2, "b")]),
-            Some("column note differs in the row of key 2".into())
+            Some("column note differs in the row with key 2".into())
         );
         assert_eq!(
             found(&[(1, "a"), (2, "a"), (3, "a")]),
-            Some("the row of key 3 is not at the source".into())
+            Some("the row with key 3 does not exist at the source".into())
         );
     }
 }

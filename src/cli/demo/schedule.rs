@@ -1,4 +1,5 @@
-//! When doorbells ring: as S3's do, mostly at once, some twice, some after their successors'.
+//! When doorbells are sent, as S3 would: most of them at once, some twice, some after those of
+//! later objects.
 
 use std::collections::VecDeque;
 
@@ -7,35 +8,36 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 const SEED: u64 = 7;
-/// So many objects are staged and rung for before a late doorbell rings.
+/// How many more objects are staged before a late doorbell is sent.
 const LATE_BY: usize = 4;
 
-/// What has rung, and what is still to ring.
+/// The doorbells that were sent, and those that are still to be sent.
 #[derive(Debug)]
-pub(super) struct Rings {
+pub(super) struct Doorbells {
     random: StdRng,
-    /// Late doorbells, with how many objects each still waits for.
+    /// Late doorbells, each with the number of objects that it still waits for.
     late: VecDeque<(usize, Path)>,
-    rung: u64,
+    sent: u64,
     twice: u64,
-    after_successor: u64,
+    late_count: u64,
 }
 
-impl Default for Rings {
+impl Default for Doorbells {
     fn default() -> Self {
         let random = StdRng::seed_from_u64(SEED);
-        Self { random, late: VecDeque::new(), rung: 0, twice: 0, after_successor: 0 }
+        Self { random, late: VecDeque::new(), sent: 0, twice: 0, late_count: 0 }
     }
 }
 
-impl Rings {
-    /// Rings for the full load: the last object first, which shows that it does not matter.
+impl Doorbells {
+    /// The doorbells of the full load. The last object's is first, to show that the order does not
+    /// matter.
     pub(super) fn of_full_load(&mut self, keys: &[Path]) -> Vec<Path> {
-        self.after_successor += keys.len() as u64 - 1;
+        self.late_count += keys.len() as u64 - 1;
         self.count(keys.iter().rev().cloned().collect())
     }
 
-    /// Rings that are due when this change object is staged.
+    /// The doorbells that are due when this change object is staged.
     pub(super) fn of_changes(&mut self, key: Path) -> Vec<Path> {
         let mut due = Vec::new();
         for (waits, _) in &mut self.late {
@@ -43,7 +45,7 @@ impl Rings {
         }
         match self.random.random_range(0..12) {
             0..3 => {
-                self.after_successor += 1;
+                self.late_count += 1;
                 self.late.push_back((LATE_BY, key));
             }
             3..5 => {
@@ -58,29 +60,29 @@ impl Rings {
         self.count(due)
     }
 
-    /// Rings that are still due when everything is staged.
+    /// The doorbells that are still due when everything is staged.
     pub(super) fn left_over(&mut self) -> Vec<Path> {
         let left = self.late.drain(..).map(|(_, key)| key).collect();
         self.count(left)
     }
 
-    /// Doorbells in all.
-    pub(super) fn rung(&self) -> u64 {
-        self.rung
+    /// The number of doorbells sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.sent
     }
 
-    /// Objects for which it rang a second time.
+    /// The number of objects whose doorbell was sent twice.
     pub(super) fn twice(&self) -> u64 {
         self.twice
     }
 
-    /// Objects for which it rang later than for a successor.
-    pub(super) fn after_successor(&self) -> u64 {
-        self.after_successor
+    /// The number of objects whose doorbell was sent after that of a later object.
+    pub(super) fn late(&self) -> u64 {
+        self.late_count
     }
 
     fn count(&mut self, due: Vec<Path>) -> Vec<Path> {
-        self.rung += due.len() as u64;
+        self.sent += due.len() as u64;
         due
     }
 }
@@ -90,20 +92,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_object_is_rung_for_and_the_late_after_four_more() {
-        let mut rings = Rings::default();
+    fn every_object_gets_its_doorbell_and_late_ones_come_after_four_more() {
+        let mut doorbells = Doorbells::default();
         let objects: Vec<Path> = (0..50).map(|number| Path::from(format!("{number:02}"))).collect();
-        let mut rung: Vec<Path> = Vec::new();
+        let mut sent: Vec<Path> = Vec::new();
         for (number, object) in objects.iter().enumerate() {
-            for key in rings.of_changes(object.clone()) {
+            for key in doorbells.of_changes(object.clone()) {
                 let late_by = number - objects.iter().position(|it| *it == key).expect("staged");
                 assert!(late_by == 0 || late_by == LATE_BY);
-                rung.push(key);
+                sent.push(key);
             }
         }
-        rung.extend(rings.left_over());
-        assert!(objects.iter().all(|object| rung.contains(object)));
-        assert_eq!(rung.len() as u64, 50 + rings.twice());
-        assert!(rings.twice() > 2 && rings.after_successor() > 2);
+        sent.extend(doorbells.left_over());
+        assert!(objects.iter().all(|object| sent.contains(object)));
+        assert_eq!(sent.len() as u64, 50 + doorbells.twice());
+        assert!(doorbells.twice() > 2 && doorbells.late() > 2);
     }
 }

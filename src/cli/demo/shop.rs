@@ -1,4 +1,4 @@
-//! The shop: customers, orders and order items, and a busy day. The same every time.
+//! The shop: customers, orders and order items, and a busy day, the same in every run.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -18,7 +18,7 @@ const FIRST_NAMES: [&str; 10] =
 const LAST_NAMES: [&str; 8] =
     ["Allen", "Bartik", "Codd", "Dijkstra", "Gray", "Hopper", "Lovelace", "O'Neil"];
 const COUNTRIES: [&str; 6] = ["CH", "DE", "FR", "GB", "JP", "US"];
-/// What a CSV must survive: quotes, delimiters, newlines, other scripts.
+/// Texts that CSV has to get right: quotes, delimiters, newlines, other scripts.
 const NOTES: [&str; 5] = [
     "prefers mail, not phone",
     "asked for \"express\"\nsee order form",
@@ -35,16 +35,16 @@ const QUANTITY: usize = 3;
 /// A table of the shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
-    /// Who buys.
+    /// The customers.
     Customers,
-    /// What was bought when.
+    /// The orders.
     Orders,
     /// The lines of each order.
     Items,
 }
 
 impl Table {
-    /// All of them.
+    /// All tables.
     pub(super) const ALL: [Self; 3] = [Self::Customers, Self::Orders, Self::Items];
 }
 
@@ -60,7 +60,7 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    /// The shop as it opens, with customers and orders from before.
+    /// The shop when it opens, with customers and orders from earlier days.
     pub(super) fn open() -> Self {
         let mut shop = Self::found();
         (0..CUSTOMERS).for_each(|_| shop.register());
@@ -68,7 +68,7 @@ impl Shop {
         shop
     }
 
-    /// Its tables, still empty.
+    /// The shop with empty tables.
     pub(super) fn found() -> Self {
         let customers = SourceTable::new(
             "customers",
@@ -115,23 +115,23 @@ impl Shop {
         }
     }
 
-    /// A table.
+    /// One of the tables.
     pub(super) fn table(&self, table: Table) -> &SourceTable {
         &self.tables[table as usize]
     }
 
-    /// A table, to be changed.
+    /// One of the tables, to change it.
     pub(super) fn table_mut(&mut self, table: Table) -> &mut SourceTable {
         &mut self.tables[table as usize]
     }
 
-    /// A time at which nothing else happens, in microseconds since 1970.
+    /// Lets time pass. Returns a time at which nothing else happens, in microseconds since 1970.
     pub(super) fn tick(&mut self) -> i64 {
         self.time += SECOND + self.random.random_range(0..SECOND);
         self.time
     }
 
-    /// Somebody does something.
+    /// Does one of the things that happen in a shop.
     pub(super) fn trade(&mut self) {
         match self.random.random_range(0..100) {
             0..30 => self.order(),
@@ -146,7 +146,7 @@ impl Shop {
         }
     }
 
-    /// From now on orders have a coupon.
+    /// Adds a column for coupons to the orders.
     pub(super) fn introduce_coupons(&mut self) {
         self.table_mut(Table::Orders).add_column("coupon", Kind::Text("varchar(20)"));
     }
@@ -249,7 +249,7 @@ impl Shop {
         self.table_mut(Table::Customers).delete(moment, &key);
     }
 
-    /// A change of key: the row is the same, its number another.
+    /// Changes a key: the same row gets another number.
     fn renumber_customer(&mut self) {
         let key = self.some_key(Table::Customers);
         let id = Value::Integer(self.next_customer);
@@ -257,7 +257,7 @@ impl Shop {
         self.edit(Table::Customers, &key, |row| row[0] = id);
     }
 
-    /// A change of a composite key: a line moves to the end of another order.
+    /// Changes a composite key: an item moves to the end of another order.
     fn move_item(&mut self) {
         let item = self.some_key(Table::Items);
         let order = self.recent_order();
@@ -268,7 +268,7 @@ impl Shop {
         self.total_again(&order);
     }
 
-    /// Sets an order's total to the sum of its lines, if the order is still there.
+    /// Sets an order's total to the sum of its items, if the order still exists.
     fn total_again(&mut self, order: &[Value]) {
         let total = self.items_of(order).into_iter().map(|item| {
             let row = self.table(Table::Items).row(&item).expect("listed just now");
@@ -293,7 +293,7 @@ impl Shop {
         keys.map(|(key, _)| key.clone()).take_while(|key| key[0] == order[0]).collect()
     }
 
-    /// The first key from a random number on, so as not to walk through the table.
+    /// The first key from a random number upwards, which avoids walking through the table.
     fn some_key(&mut self, table: Table) -> Values {
         let newest = match table {
             Table::Customers => self.next_customer,
@@ -305,11 +305,11 @@ impl Shop {
         found.expect("the shop is never empty").0.clone()
     }
 
-    /// Recent orders are busy, so that one changes several times between two objects.
+    /// One of the recent orders, so that some orders change several times between two objects.
     fn recent_order(&mut self) -> Values {
         let rows = self.tables[Table::Orders as usize].rows();
         let back = self.random.random_range(0..rows.len().min(60));
-        rows.keys().nth_back(back).expect("below the length").clone()
+        rows.keys().nth_back(back).expect("the index is in range").clone()
     }
 
     fn moment(&mut self) -> Moment {

@@ -1,4 +1,4 @@
-//! What the demo tells.
+//! What the demo prints.
 
 mod query;
 
@@ -15,21 +15,21 @@ use crate::pipeline::{Pipeline, TableReport};
 use crate::progress::Books;
 use crate::table::{Commit, history};
 
-/// The table that is queried and whose log is shown.
+/// The table that is queried, and whose log is shown.
 const SHOWN_TABLE: &str = "orders";
 const SHOWN_COMMITS: usize = 6;
 
-/// What is going to happen.
+/// What is about to happen.
 pub(super) fn beginning(screen: &Screen, folder: &Folder) -> Result<()> {
     let title = screen.palette().strong("A small shop, from its MySQL source to Delta tables");
     screen.line(title)?;
     screen.line(format_args!(
-        "  staged in {} as AWS DMS would, object by object, and applied as each doorbell rings",
+        "  staged in {} as AWS DMS would, object by object, and applied event by event",
         folder.shown().display()
     ))
 }
 
-/// Counts by table, and how often it rang.
+/// Counts by table, and the number of doorbells.
 pub(super) fn what_happened(screen: &Screen, outcome: &Outcome) -> Result<()> {
     heading(screen, "What happened")?;
     let mut grid = Grid::new(&[
@@ -57,13 +57,13 @@ pub(super) fn what_happened(screen: &Screen, outcome: &Outcome) -> Result<()> {
     rows.push(row("all", &all, versions));
     print(screen, &mut grid, &rows)?;
 
-    let rings = &outcome.rings;
+    let doorbells = &outcome.doorbells;
     screen.line(format_args!(
-        "\n  {} for {}: {} rang twice, {} after an object that came later. Each was applied once.",
-        plural(rings.rung(), "doorbell"),
+        "\n  {} (events) for {}: {} came twice, {} came late. Each object was applied once.",
+        plural(doorbells.sent(), "doorbell"),
         plural(super::play::OBJECTS, "object"),
-        rings.twice(),
-        rings.after_successor()
+        doorbells.twice(),
+        doorbells.late()
     ))?;
     let applying = outcome.tally.applying().as_secs_f64();
     let build = if cfg!(debug_assertions) { ", in an unoptimised build" } else { "" };
@@ -100,7 +100,7 @@ fn row(name: &str, report: &TableReport, versions: u64) -> Row {
     std::iter::once(name.to_owned()).chain(counts.map(count)).collect()
 }
 
-/// One query, on the table as it is and as it was when the full load was in.
+/// One query, over the table as it is now and as it was after the full load.
 pub(super) async fn time_travel(
     screen: &Screen,
     pipeline: &Pipeline,
@@ -123,9 +123,9 @@ pub(super) async fn time_travel(
     print(screen, &mut grid, &rows)
 }
 
-/// The last entries of a table's log.
+/// The newest commits of a table's log.
 pub(super) async fn log(screen: &Screen, pipeline: &Pipeline) -> Result<()> {
-    heading(screen, &format!("The last entries of the Delta log of {SCHEMA}.{SHOWN_TABLE}"))?;
+    heading(screen, &format!("The newest commits in the Delta log of {SCHEMA}.{SHOWN_TABLE}"))?;
     let table = open(pipeline, SHOWN_TABLE, None).await?;
     let newest = table.version().unwrap_or_default();
     let log_store = table.log_store();
@@ -161,9 +161,9 @@ fn commit_row(commit: Commit) -> Row {
     ]
 }
 
-/// Compares every table with its source; true if all are equal.
+/// Compares every table with its source. Returns whether all are equal.
 pub(super) async fn proof(screen: &Screen, pipeline: &Pipeline, shop: &Shop) -> Result<bool> {
-    heading(screen, "The proof: every row and column against the source's own")?;
+    heading(screen, "The proof: every row and column compared with the source")?;
     let palette = screen.palette();
     let mut grid = Grid::new(&[
         ("table", Align::Left),
@@ -192,9 +192,9 @@ pub(super) async fn proof(screen: &Screen, pipeline: &Pipeline, shop: &Shop) -> 
     Ok(are_equal)
 }
 
-/// Where everything is, and how to open it elsewhere.
-pub(super) fn how_to_go_on(screen: &Screen, outcome: &Outcome, folder: &Folder) -> Result<()> {
-    heading(screen, "Go on")?;
+/// Where everything is, and how to open it with other programs.
+pub(super) fn next_steps(screen: &Screen, outcome: &Outcome, folder: &Folder) -> Result<()> {
+    heading(screen, "Next steps")?;
     let root = outcome.folder.join("lake").join(SCHEMA).join(SHOWN_TABLE);
     let root = root.display();
     let then = outcome.tally.tables().get(&format!("{SCHEMA}.{SHOWN_TABLE}"));
@@ -209,8 +209,8 @@ pub(super) fn how_to_go_on(screen: &Screen, outcome: &Outcome, folder: &Folder) 
     screen.line(format_args!(
         "  {}   pip install deltalake pandas pyarrow
            python3 -c \"import deltalake; print(deltalake.DeltaTable('{root}').to_pandas())\"
-           refuses tables that are merged by deletion vectors, which these are not; deltalake's
-           QueryBuilder reads them",
+           to_pandas() cannot read deletion vectors, which these tables do not have; deltalake's
+           QueryBuilder can",
         strong("pandas")
     ))?;
     screen.line(format_args!(
@@ -220,16 +220,16 @@ pub(super) fn how_to_go_on(screen: &Screen, outcome: &Outcome, folder: &Folder) 
            spark.read.format('delta').option('versionAsOf', {then}).load('{root}').show()",
         strong("Spark")
     ))?;
-    // As this process was called, which after `cargo run` is not by its name alone.
+    // The name by which this process was called; with `cargo run`, it is a path.
     let program = std::env::args().next().unwrap_or_else(|| "dmslake".into());
     screen.line(format_args!(
         "  {}  {program} apply --config {configuration}
-           applies what else is staged: now, nothing. Stage more beside it, and see.",
+           applies whatever else you stage; for now there is nothing to apply",
         strong("dmslake")
     ))
 }
 
-/// A table of the lake as of a version, or as it is.
+/// Opens a table of the lake, at a version or as it is now.
 async fn open(pipeline: &Pipeline, table: &str, version: Option<u64>) -> Result<DeltaTable> {
     let name = TableName { schema: SCHEMA.to_owned(), table: table.to_owned() };
     let url = pipeline.lake_folder(&name)?.url().clone();

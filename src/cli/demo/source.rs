@@ -1,18 +1,18 @@
-//! A source database in memory: tables that know their rows and log every change, as MySQL and
-//! its binary log do.
+//! A source database in memory: tables with their rows and a log of every change, like MySQL and
+//! its binary log.
 
 use std::collections::BTreeMap;
 
 use crate::dms::Operation;
 
-/// A value as the source holds it.
+/// A value at the source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Value {
     /// NULL.
     Null,
     /// Any integer type.
     Integer(i64),
-    /// A decimal's digits, its point [`MONEY_SCALE`] from the right.
+    /// The digits of a decimal, [`MONEY_SCALE`] of them after the point.
     Money(i64),
     /// Any text type.
     Text(String),
@@ -20,7 +20,7 @@ pub(super) enum Value {
     Instant(i64),
 }
 
-/// Digits after the point of every decimal column of the shop.
+/// The number of digits after the point in every decimal column.
 pub(super) const MONEY_SCALE: u8 = 2;
 
 /// The columns of one row.
@@ -41,17 +41,17 @@ pub(super) enum Kind {
     UnsignedBig,
     /// `decimal(precision,2)`
     Money {
-        /// Digits in all.
+        /// The total number of digits.
         precision: u8,
     },
     /// `datetime(6)`
     Instant,
-    /// Text of the declared type.
+    /// A text type, as declared.
     Text(&'static str),
 }
 
 impl Kind {
-    /// The declaration.
+    /// The type in MySQL's spelling.
     pub(super) fn mysql_type(self) -> String {
         match self {
             Self::Tiny => "tinyint".into(),
@@ -80,11 +80,11 @@ pub(super) struct SourceColumn {
 pub(super) struct Change {
     /// What happened.
     pub(super) operation: Operation,
-    /// The after image; of a delete, the before image.
+    /// The after image, or the before image of a delete.
     pub(super) row: Values,
     /// The key before an update.
     pub(super) key_before: Option<Values>,
-    /// Time of commit, in microseconds since 1970.
+    /// The commit time, in microseconds since 1970.
     pub(super) committed: i64,
     /// Number in the order of all changes.
     pub(super) sequence: u64,
@@ -125,7 +125,7 @@ impl SourceTable {
         self.name
     }
 
-    /// Its columns as of now.
+    /// Its current columns.
     pub(super) fn columns(&self) -> &[SourceColumn] {
         &self.columns
     }
@@ -135,12 +135,12 @@ impl SourceTable {
         &self.columns[..self.key_width]
     }
 
-    /// Its rows as of now, by key.
+    /// Its current rows, by key.
     pub(super) fn rows(&self) -> &BTreeMap<Values, Values> {
         &self.rows
     }
 
-    /// The row of that key.
+    /// The row with that key.
     pub(super) fn row(&self, key: &[Value]) -> Option<&Values> {
         self.rows.get(key)
     }
@@ -150,14 +150,14 @@ impl SourceTable {
         row[..self.key_width].to_vec()
     }
 
-    /// Takes what was logged since the last time.
+    /// Takes the changes that were logged since the last call.
     pub(super) fn take_log(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.log)
     }
 
-    /// `ALTER TABLE … ADD COLUMN`: no row has a value in it yet.
+    /// `ALTER TABLE … ADD COLUMN`. It is NULL in every existing row.
     pub(super) fn add_column(&mut self, name: &'static str, kind: Kind) {
-        assert!(self.log.is_empty(), "an object holds rows of one schema");
+        assert!(self.log.is_empty(), "all rows of an object have one schema");
         self.columns.push(SourceColumn { name, kind });
         for row in self.rows.values_mut() {
             row.push(Value::Null);
@@ -167,22 +167,22 @@ impl SourceTable {
     /// `INSERT`
     pub(super) fn insert(&mut self, moment: Moment, row: Values) {
         let replaced = self.rows.insert(self.key(&row), row.clone());
-        assert!(replaced.is_none(), "a key is inserted once");
+        assert!(replaced.is_none(), "the key is new");
         self.record(moment, Operation::Insert, row, None);
     }
 
-    /// `UPDATE` of the row of that key; the key may change to one that is free.
+    /// `UPDATE` of the row with that key. The key may change to one that is free.
     pub(super) fn update(&mut self, moment: Moment, key: &[Value], row: Values) {
         let before = self.rows.remove(key);
-        assert!(before.is_some(), "only what is there is updated");
+        assert!(before.is_some(), "the row exists");
         let replaced = self.rows.insert(self.key(&row), row.clone());
-        assert!(replaced.is_none(), "a row moves to a free key");
+        assert!(replaced.is_none(), "the new key is free");
         self.record(moment, Operation::Update, row, Some(key.to_vec()));
     }
 
     /// `DELETE`
     pub(super) fn delete(&mut self, moment: Moment, key: &[Value]) {
-        let row = self.rows.remove(key).expect("only what is there is deleted");
+        let row = self.rows.remove(key).expect("the row exists");
         self.record(moment, Operation::Delete, row, None);
     }
 

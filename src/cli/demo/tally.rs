@@ -1,4 +1,4 @@
-//! Applies what a doorbell calls for, as the function does, and adds up what came of it.
+//! Applies the table of each doorbell, as the function does, and adds up the reports.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,23 +24,23 @@ pub(super) struct Tally {
 /// Sums of one table.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TableSum {
-    /// All reports as one.
+    /// All reports added up.
     pub(super) report: TableReport,
-    /// The version at which the full load was in.
+    /// The version after the full load.
     pub(super) loaded: Option<u64>,
 }
 
 impl Tally {
-    /// Nothing yet; `bar` counts doorbells.
+    /// An empty tally; `bar` counts doorbells.
     pub(super) fn new(bar: &ProgressBar) -> Self {
         Self { tables: BTreeMap::new(), applying: Duration::ZERO, bar: bar.clone() }
     }
 
-    /// Rings for an object: the event goes the same way as in the function.
+    /// Handles the doorbell of an object. Its event takes the same path as in the function.
     ///
     /// # Errors
-    /// Why a table is held or failed; in the demo neither is expected.
-    pub(super) async fn ring(
+    /// The reason if a table is held or failed, which the demo does not expect.
+    pub(super) async fn apply(
         &mut self,
         pipeline: &Pipeline,
         clock: &dyn Clock,
@@ -52,7 +52,7 @@ impl Tally {
         for work in &route.work {
             let limits = Limits::default();
             let report = pipeline.apply(work.table, &work.scope, &limits, &Silent).await;
-            self.take(report)?;
+            self.add(report)?;
         }
         self.applying += clock.instant().duration_since(began);
         self.bar.inc(1);
@@ -60,31 +60,31 @@ impl Tally {
         Ok(())
     }
 
-    /// Remembers the versions at which the full load is in.
+    /// Remembers the current versions as those after the full load.
     pub(super) fn full_load_is_done(&mut self) {
         for sum in self.tables.values_mut() {
             sum.loaded = sum.report.version;
         }
     }
 
-    /// By table name.
+    /// The sums by table name.
     pub(super) fn tables(&self) -> &BTreeMap<String, TableSum> {
         &self.tables
     }
 
-    /// Changes taken in.
+    /// The number of changes applied.
     pub(super) fn rows(&self) -> u64 {
         self.tables.values().map(|sum| sum.report.counts.rows).sum()
     }
 
-    /// Time spent applying.
+    /// The time spent applying.
     pub(super) fn applying(&self) -> Duration {
         self.applying
     }
 
-    fn take(&mut self, report: TableReport) -> Result<()> {
+    fn add(&mut self, report: TableReport) -> Result<()> {
         if report.status != Status::Ok {
-            let why = report.error.unwrap_or_else(|| "it did not say why".into());
+            let why = report.error.unwrap_or_else(|| "the reason is unknown".into());
             let kind = report.error_kind.unwrap_or(ErrorKind::Internal);
             return Err(Error::new(kind, why).with("table", report.table));
         }

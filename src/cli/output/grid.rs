@@ -4,22 +4,22 @@ use std::fmt::Write;
 
 use super::Palette;
 
-/// Where a column's text stands.
+/// The alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::cli) enum Align {
-    /// Text.
+    /// For text.
     Left,
-    /// Numbers.
+    /// For numbers.
     Right,
 }
 
-/// Columns with headings; rows may be known all at once or come one by one.
+/// Columns with headings. The rows may be known all at once, or come one by one.
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Grid {
     columns: Vec<Column>,
 }
 
-/// The cells of a line.
+/// The cells of one line.
 pub(in crate::cli) type Row = Vec<String>;
 
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ struct Column {
 }
 
 impl Grid {
-    /// Columns of these headings, each as wide as its heading so far.
+    /// Creates columns with these headings, each as wide as its heading.
     pub(in crate::cli) fn new(headings: &[(&str, Align)]) -> Self {
         let columns = headings.iter().map(|&(heading, align)| Column {
             heading: heading.to_owned(),
@@ -40,7 +40,7 @@ impl Grid {
         Self { columns: columns.collect() }
     }
 
-    /// Makes a column at least so wide, for rows that come later.
+    /// Makes a column at least this wide, for rows that come later.
     pub(in crate::cli) fn widen(&mut self, column: usize, width: usize) {
         let column = &mut self.columns[column];
         column.width = column.width.max(width);
@@ -55,13 +55,13 @@ impl Grid {
         }
     }
 
-    /// The line of headings.
+    /// Returns the line of headings.
     pub(in crate::cli) fn header(&self, palette: Palette) -> String {
         let headings: Row = self.columns.iter().map(|column| column.heading.clone()).collect();
         palette.faint(self.row(&headings))
     }
 
-    /// One line; without trailing space.
+    /// Returns one line, without trailing space.
     pub(in crate::cli) fn row(&self, cells: &[String]) -> String {
         let mut line = String::new();
         for (column, cell) in self.columns.iter().zip(cells) {
@@ -70,7 +70,7 @@ impl Grid {
                 Align::Left => write!(line, "{cell:<width$}  "),
                 Align::Right => write!(line, "{cell:>width$}  "),
             };
-            written.expect("a String takes all");
+            written.expect("writing to a String cannot fail");
         }
         line.truncate(line.trim_end().len());
         line
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_right_and_text_left() {
+    fn numbers_are_aligned_right_and_text_left() {
         let mut grid = Grid::new(&[("table", Align::Left), ("rows", Align::Right)]);
         let rows = [vec!["shop.orders".into(), "7".into()], vec!["a".into(), "12,345".into()]];
         grid.fit(&rows);

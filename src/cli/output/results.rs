@@ -1,4 +1,4 @@
-//! Results as they come: a line of JSON each, or lines for people.
+//! Results, printed one by one: as a line of JSON each, or as lines for people.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ pub(in crate::cli) struct Results<'a> {
 }
 
 impl<'a> Results<'a> {
-    /// Results on that screen, as `--json` asks for them.
+    /// Results on that screen; `is_json` is the command's `--json`.
     pub(in crate::cli) fn new(screen: &'a Screen, is_json: bool) -> Self {
         Self { screen, is_json }
     }

@@ -1,4 +1,4 @@
-//! CSV with DMS's own defaults: no header, `NULL` for null, RFC 4180 quotes only where needed.
+//! CSV with the defaults of DMS: no header, `NULL` for null, RFC 4180 quotes where needed.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,14 @@ use super::{Line, letter, timestamp};
 
 const NULL: &str = "NULL";
 
-/// The bytes of an object.
+/// Encodes an object.
 pub(super) fn encode(lines: &[Line]) -> Vec<u8> {
     let mut text = String::new();
     for line in lines {
         let control = line.operation.map(letter).map(str::to_owned);
         let control = control.into_iter().chain([line.timestamp.clone()]);
         let columns = line.row.iter().map(|value| field(value, NULL));
-        // Columns that rules add are left empty where there is nothing to say.
+        // Columns that rules add are empty if they have no value.
         let before = line.before.iter().map(|value| field(value, ""));
         let fields = control.chain(columns).chain([line.sequence.clone()]).chain(before);
         let fields: Vec<String> = fields.map(|field| quoted(&field).into_owned()).collect();
@@ -34,7 +34,7 @@ fn field(value: &Value, null: &str) -> String {
     }
 }
 
-/// The digits with their point.
+/// The amount with its decimal point.
 fn money(cents: i64) -> String {
     let unit = 10_i64.pow(u32::from(MONEY_SCALE));
     let (whole, rest) = (cents / unit, (cents % unit).abs());

@@ -1,5 +1,5 @@
-//! Parquet as DMS writes it: no Arrow schema, converted types, decimals in fixed bytes of minimal
-//! width, the timestamp column as required text in front.
+//! Parquet as DMS writes it: no Arrow schema, converted types, decimals as fixed bytes of the least
+//! width, and the timestamp column first, as required text.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 const ROW_GROUP_ROWS: usize = 10_024;
 const TEXT: Kind = Kind::Text("text");
 
-/// The bytes of an object.
+/// Encodes an object.
 ///
 /// # Errors
 /// `Internal` if Parquet refuses the columns.
@@ -102,7 +102,7 @@ fn physical(kind: Kind, name: &str) -> String {
     }
 }
 
-/// The least bytes that hold every signed number of so many digits.
+/// The fewest bytes that hold every signed number with that many digits.
 fn decimal_bytes(precision: u8) -> u32 {
     let largest = 10_u128.pow(u32::from(precision)) - 1;
     let bits = u128::BITS - largest.leading_zeros() + 1;
@@ -114,7 +114,7 @@ fn array(kind: Kind, values: &[&Value]) -> Result<ArrayRef> {
         Value::Integer(number) | Value::Money(number) | Value::Instant(number) => Some(*number),
         Value::Null | Value::Text(_) => None,
     });
-    // Every value of the shop is small enough for its column.
+    // Every value of the shop fits its column.
     let array: ArrayRef = match kind {
         Kind::Tiny => Arc::new(integers.map(narrow).collect::<Int8Array>()),
         Kind::UnsignedSmall => Arc::new(integers.map(narrow).collect::<UInt16Array>()),
@@ -123,7 +123,7 @@ fn array(kind: Kind, values: &[&Value]) -> Result<ArrayRef> {
         Kind::UnsignedBig => Arc::new(integers.map(narrow).collect::<UInt64Array>()),
         Kind::Money { precision } => {
             let digits = integers.map(|number| number.map(i128::from));
-            let scale = i8::try_from(MONEY_SCALE).expect("a small constant");
+            let scale = i8::try_from(MONEY_SCALE).expect("the constant is small");
             let array = digits.collect::<Decimal128Array>();
             Arc::new(array.with_precision_and_scale(precision, scale)?)
         }
@@ -150,7 +150,7 @@ mod tests {
     use super::decimal_bytes;
 
     #[test]
-    fn decimals_are_as_narrow_as_dms_writes_them() {
+    fn decimals_have_the_width_that_dms_writes() {
         assert_eq!([decimal_bytes(15), decimal_bytes(38)], [7, 16]);
     }
 }

@@ -1,4 +1,4 @@
-//! The demo's query, on two versions of a table.
+//! The demo's query, over two versions of a table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +12,11 @@ use crate::cli::output::{Row, count};
 use crate::error::Result;
 use crate::pipeline::Pipeline;
 
-/// What is asked.
+/// The query.
 pub(super) const SQL: &str =
     "SELECT status, count(*), sum(total) FROM orders GROUP BY status ORDER BY status";
 
-/// A line for each status: it, then orders and total in each of the two versions.
+/// A row for each status: its name, then orders and total in each of the two versions.
 pub(super) async fn by_status(pipeline: &Pipeline, then: u64, now: u64) -> Result<Vec<Row>> {
     let (before, after) = (ask(pipeline, then).await?, ask(pipeline, now).await?);
     let statuses: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
