@@ -23,8 +23,8 @@ use crate::version;
     after_help = "Topics of `dmslake help TOPIC`: configuration, operations (held tables, errors), \
 merging,\nreaders, function (AWS Lambda), limits, formats (JSON output, exit codes).\n\n\
 Exit codes: 0 all tables are caught up, 1 a table is held, failed or not \
-caught up,\n2 bad usage or configuration. Results go to standard output,\nlogs and progress to \
-standard error."
+caught up,\n2 bad usage or configuration. Results go to standard output, logs and progress to \
+standard\nerror."
 )]
 pub(super) struct Arguments {
     /// Log more to standard error: -v each commit, -vv details, -vvv everything.
