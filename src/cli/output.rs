@@ -14,6 +14,7 @@ pub(super) use results::Results;
 
 use crate::disposition::advice;
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Counts;
 
 /// The two streams, and the progress bars between them. Clones share the bars.
 #[derive(Clone, Debug)]
@@ -119,6 +120,12 @@ impl Palette {
     fn paint(self, code: &str, text: impl Display) -> String {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }
+}
+
+/// What became of changes, as the cells of a line. Rows set aside are told in a remark instead.
+pub(super) fn count_cells(counts: &Counts) -> impl Iterator<Item = String> {
+    let shown = counts.each().into_iter().filter(|(name, _)| *name != "quarantined");
+    shown.map(|(_, number)| count(number))
 }
 
 /// A count with thousands separators: `1,234,567`.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::output::{Align, Grid, Palette, Results, count, plural, seconds};
+use crate::cli::output::{Align, Grid, Palette, Results, count, count_cells, plural, seconds};
 use crate::config::TableName;
 use crate::error::Result;
 use crate::nearest::nearest;
@@ -84,19 +84,11 @@ impl<'a> Reports<'a> {
 
     fn lines(&self, report: &TableReport, palette: Palette) -> Vec<String> {
         let version = report.version.map_or_else(|| "-".into(), |version| version.to_string());
-        let line = self.grid.row(&[
-            report.table.clone(),
-            status(report.status).into(),
-            count(report.objects),
-            count(report.counts.rows),
-            count(report.counts.inserted),
-            count(report.counts.updated),
-            count(report.counts.deleted),
-            count(report.counts.superseded),
-            count(report.counts.ignored),
-            version,
-            seconds(report.seconds),
-        ]);
+        let mut cells = vec![report.table.clone(), status(report.status).into()];
+        cells.push(count(report.objects));
+        cells.extend(count_cells(&report.counts));
+        cells.extend([version, seconds(report.seconds)]);
+        let line = self.grid.row(&cells);
         let line = if report.status == Status::Ok { line } else { palette.bad(line) };
         let remarks = remarks(report, &self.warned).into_iter();
         std::iter::once(line).chain(remarks.map(|remark| format!("  {remark}"))).collect()

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 use super::folder::{Folder, SCHEMA};
 use super::shop::{Shop, Table};
 use super::{Outcome, proof};
-use crate::cli::output::{Align, Grid, Row, Screen, count, plural, seconds};
+use crate::cli::output::{Align, Grid, Row, Screen, count, count_cells, plural, seconds};
 use crate::config::TableName;
 use crate::error::Result;
 use crate::pipeline::{Pipeline, TableReport};
@@ -87,17 +87,10 @@ fn per_second(rows: u64, seconds: f64) -> u64 {
 }
 
 fn row(name: &str, report: &TableReport, versions: u64) -> Row {
-    let counts = [
-        report.objects,
-        report.counts.rows,
-        report.counts.inserted,
-        report.counts.updated,
-        report.counts.deleted,
-        report.counts.superseded,
-        report.counts.ignored,
-        versions,
-    ];
-    std::iter::once(name.to_owned()).chain(counts.map(count)).collect()
+    let mut row = vec![name.to_owned(), count(report.objects)];
+    row.extend(count_cells(&report.counts));
+    row.push(count(versions));
+    row
 }
 
 /// One query, over the table as it is now and as it was after the full load.
