@@ -25,10 +25,11 @@ pub use crate::limits::{Limits, Stop};
 pub use crate::staging::Scope;
 
 use crate::maintenance::checkpoint_after;
-use crate::pipeline::application::{Application, Setback};
-use crate::pipeline::apply::{SliceOutcome, Target, apply_slice};
+use crate::pipeline::application::Application;
+use crate::pipeline::apply::{Setback, SliceOutcome, apply_slice};
 use crate::pipeline::budget::{Pace, SliceTime};
 use crate::pipeline::look::Looker;
+use crate::pipeline::ready::Target;
 use crate::pipeline::slicer::Slicer;
 use crate::pipeline::tally::Tally;
 use crate::table::LakeTable;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::config::TableSpec;
 use crate::disposition::{Action, disposition};
-use crate::error::{Error, Result};
-use crate::pipeline::apply::Applied;
+use crate::error::Result;
+use crate::pipeline::apply::{Applied, Setback};
 use crate::pipeline::budget::{Pace, memory_budget};
 use crate::pipeline::slicer::Cut;
 use crate::pipeline::tally::{AppliedSlice, Tally};
@@ -19,20 +19,6 @@ use crate::table::{LakeTable, LostCommit};
 const MOST_SETBACKS: u32 = 8;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// What ended a pass early. Everything committed by then is in the table.
-#[derive(Debug)]
-pub(super) struct Setback {
-    pub(super) error: Error,
-    /// A commit that may or may not be in the table.
-    pub(super) lost: Option<LostCommit>,
-}
-
-impl From<Error> for Setback {
-    fn from(error: Error) -> Self {
-        Self { error, lost: None }
-    }
-}
 
 /// One application of one table: what it was asked for.
 pub(super) struct Application<'a> {

@@ -13,9 +13,8 @@ use crate::config::{LookBack, OnBadRow, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge;
 use crate::pipeline::Pipeline;
-use crate::pipeline::application::Setback;
 use crate::pipeline::budget::Pace;
-use crate::pipeline::ready::ready_table;
+use crate::pipeline::ready::{Target, ready_table};
 use crate::pipeline::refusal::refuse_foreign;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::suspicion::Suspicion;
@@ -23,21 +22,23 @@ use crate::pipeline::tally::AppliedSlice;
 use crate::progress::{Books, CommitRecord, CommittedObject, Counts, Ledger, Mark, Turns};
 use crate::quarantine::{self, SetAside};
 use crate::session::session;
-use crate::storage::Location;
-use crate::table::{CommitOutcome, ForeignCommit, LakeTable, Transaction};
+use crate::table::{CommitOutcome, ForeignCommit, LakeTable, LostCommit, Transaction};
 
 /// How often a slice is planned again because others have committed, before the next look.
 const MOST_REPLANS: u32 = 3;
 
-/// Where the slices of one pass go.
-pub(super) struct Target<'a> {
-    pub(super) pipeline: &'a Pipeline,
-    pub(super) spec: &'a TableSpec,
-    pub(super) location: &'a Location,
-    /// With which progress the table begins, if it is not there yet.
-    pub(super) beginning: &'a Ledger,
-    /// What may leave the ledger's window.
-    pub(super) bound: Option<LookBack>,
+/// What ended a pass early. Everything committed by then is in the table.
+#[derive(Debug)]
+pub(super) struct Setback {
+    pub(super) error: Error,
+    /// A commit that may or may not be in the table.
+    pub(super) lost: Option<LostCommit>,
+}
+
+impl From<Error> for Setback {
+    fn from(error: Error) -> Self {
+        Self { error, lost: None }
+    }
 }
 
 /// A slice that is in the table.

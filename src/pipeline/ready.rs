@@ -1,13 +1,24 @@
 //! The table as a slice needs it: made, with every column, and with the protocol of its mode.
 
-use crate::config::{MergeMode, TableSpec};
+use crate::config::{LookBack, MergeMode, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
-use crate::pipeline::apply::Target;
 use crate::pipeline::slice::Slice;
 use crate::progress::{CommitRecord, Ledger};
 use crate::schema::Column;
+use crate::storage::Location;
 use crate::table::{self, LakeTable, TableState};
+
+/// Where the slices of one pass go.
+pub(super) struct Target<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) spec: &'a TableSpec,
+    pub(super) location: &'a Location,
+    /// With which progress the table begins, if it is not there yet.
+    pub(super) beginning: &'a Ledger,
+    /// What may leave the ledger's window.
+    pub(super) bound: Option<LookBack>,
+}
 
 /// The table that takes in a slice; each step is a commit of its own, which takes in no object.
 /// Its state object says that there is a table before its first rows are committed.

@@ -5,15 +5,17 @@
 
 mod metrics;
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use deltalake::kernel::Version;
 use deltalake::logstore::LogStoreRef;
 use futures::stream::{Stream, try_unfold};
+use serde::Serialize;
 use serde_json::Value;
 
 pub use metrics::OperationMetrics;
 
-use super::log::{ForeignCommit, OurCommit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{APP_ID, CommitRecord, KEY};
 
@@ -100,6 +102,41 @@ fn ours(info: &Value, transaction: Option<i64>, version: Version) -> Result<Opti
             .with("version", version)
     })?;
     Ok(Some(OurCommit { record, transaction }))
+}
+
+/// What a commit of ours says about itself.
+#[derive(Clone, Debug)]
+pub struct OurCommit {
+    /// Its record.
+    pub record: CommitRecord,
+    /// The version of its `txn`.
+    pub transaction: i64,
+}
+
+/// A commit of another writer that changed rows of the table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ForeignCommit {
+    /// Its version.
+    pub version: Version,
+    /// What it says that it did, such as `UPDATE`, `DELETE`, `MERGE` or `WRITE`.
+    pub operation: String,
+    /// Of a `RESTORE`: the version whose rows it put back, where it names one.
+    #[serde(skip)]
+    pub restores: Option<Version>,
+}
+
+impl ForeignCommit {
+    /// Whether it put back the rows of an earlier version.
+    #[must_use]
+    pub fn is_restore(&self) -> bool {
+        self.operation == "RESTORE"
+    }
+}
+
+impl fmt::Display for ForeignCommit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in version {}", self.operation, self.version)
+    }
 }
 
 /// The commit of a version; none if the log does not have its JSON, or not any more.

@@ -16,7 +16,8 @@ use crate::schema::TableSchema;
 use crate::storage::{Location, shown_url};
 use crate::table::features::{refuse_unwritable, unread};
 use crate::table::freshness::{Freshness, gone};
-use crate::table::log::{ForeignCommit, commit_at, goes_on_above};
+use crate::table::history::ForeignCommit;
+use crate::table::log::{commit_at, goes_on_above};
 use crate::table::open::{count_rows, open, read_once, read_progress};
 use crate::table::schema::from_delta;
 

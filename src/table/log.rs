@@ -1,17 +1,14 @@
 //! Our records in the Delta log.
 
-use std::fmt;
-
 use deltalake::kernel::Version;
 use deltalake::logstore::LogStoreRef;
 use futures::TryStreamExt as _;
 use object_store::path::Path;
-use serde::Serialize;
 use uuid::Uuid;
 
 use crate::error::Result;
 use crate::progress::CommitRecord;
-use crate::table::history::commit;
+use crate::table::history::{ForeignCommit, OurCommit, commit};
 
 /// What the log says about our newest commit.
 #[derive(Clone, Debug)]
@@ -22,41 +19,6 @@ pub enum Newest {
     Absent,
     /// The log's JSON ends at this version before one of ours was met.
     Cut(Version),
-}
-
-/// What a commit of ours says about itself.
-#[derive(Clone, Debug)]
-pub struct OurCommit {
-    /// Its record.
-    pub record: CommitRecord,
-    /// The version of its `txn`.
-    pub transaction: i64,
-}
-
-/// A commit of another writer that changed rows of the table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ForeignCommit {
-    /// Its version.
-    pub version: Version,
-    /// What it says that it did, such as `UPDATE`, `DELETE`, `MERGE` or `WRITE`.
-    pub operation: String,
-    /// Of a `RESTORE`: the version whose rows it put back, where it names one.
-    #[serde(skip)]
-    pub restores: Option<Version>,
-}
-
-impl ForeignCommit {
-    /// Whether it put back the rows of an earlier version.
-    #[must_use]
-    pub fn is_restore(&self) -> bool {
-        self.operation == "RESTORE"
-    }
-}
-
-impl fmt::Display for ForeignCommit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in version {}", self.operation, self.version)
-    }
 }
 
 /// What the commit of a version says about itself; none if that commit is not ours or not there.

@@ -12,7 +12,8 @@ use crate::files::footers::Footers;
 use crate::progress::APP_ID;
 use crate::storage::{Location, shown_url};
 use crate::table::features::{refuse_unwritable, unread};
-use crate::table::log::{Newest, OurCommit, newest_commit};
+use crate::table::history::OurCommit;
+use crate::table::log::{Newest, newest_commit};
 use crate::table::read_once::ReadOnce;
 use crate::table::{LakeTable, OwnCommit};
 
