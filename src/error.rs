@@ -92,12 +92,20 @@ pub struct Error {
     context: Vec<(&'static str, String)>,
     remedy: Option<String>,
     source: Option<Source>,
+    has_whole_paths: bool,
 }
 
 impl Error {
     /// An error without cause or context.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), context: Vec::new(), remedy: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            context: Vec::new(),
+            remedy: None,
+            source: None,
+            has_whole_paths: false,
+        }
     }
 
     /// Names one circumstance, such as `("object", key)`.
@@ -124,14 +132,32 @@ impl Error {
 
     /// The same without its cause, which stays with whoever has it.
     fn told_again(&self) -> Self {
-        let Self { kind, message, context, remedy, source: _ } = self;
+        let Self { kind, message, context, remedy, source: _, has_whole_paths } = self;
         Self {
             kind: *kind,
             message: message.clone(),
             context: context.clone(),
             remedy: remedy.clone(),
             source: None,
+            has_whole_paths: *has_whole_paths,
         }
+    }
+
+    /// Replaces each circumstance for which `whole_path` gives another value. Only the first call
+    /// on an error has an effect: paths that are already whole stay as they are.
+    pub(crate) fn with_whole_paths(
+        mut self,
+        whole_path: impl Fn(&'static str, &str) -> Option<String>,
+    ) -> Self {
+        if !self.has_whole_paths {
+            for (name, value) in &mut self.context {
+                if let Some(whole) = whole_path(name, value) {
+                    *value = whole;
+                }
+            }
+            self.has_whole_paths = true;
+        }
+        self
     }
 
     /// What the caller does next.

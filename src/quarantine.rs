@@ -23,7 +23,7 @@ use crate::merge;
 use crate::progress::Mark;
 use crate::schema::{Column, ColumnType, TableSchema};
 use crate::staging::StagedObject;
-use crate::storage::Location;
+use crate::storage::{Location, with_whole_paths};
 use crate::table::{self, LakeTable, Transaction, log_store};
 
 /// The bad rows among consecutive rows of an object.
@@ -65,6 +65,17 @@ type Reasons = Vec<(String, i64, String)>;
 /// # Errors
 /// `Unavailable` or `Conflict` if the quarantine cannot be written; the slice is then redone.
 pub async fn set_aside(
+    location: &Location,
+    source: &TableName,
+    aside: &[SetAside<'_>],
+    clock: &Arc<dyn Clock>,
+) -> Result<()> {
+    let outcome = bring_up_to_date(location, source, aside, clock).await;
+    // Its files are in a folder of their own, not in the table's.
+    outcome.map_err(|error| with_whole_paths(error, location, location))
+}
+
+async fn bring_up_to_date(
     location: &Location,
     source: &TableName,
     aside: &[SetAside<'_>],

@@ -55,6 +55,8 @@ pub struct Location {
     kind: StoreKind,
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    /// The folder as the user typed it, without a slash at the end.
+    typed: String,
 }
 
 impl Location {
@@ -65,10 +67,13 @@ impl Location {
     /// # Errors
     /// `Config` if the URI is not understood or the folder cannot be made.
     pub async fn open(uri: &str) -> Result<Self> {
-        if is_on_s3(uri) {
-            return Self::open_s3(uri, RetryConfig::default()).await;
-        }
-        Self::open_folder(&folder_of(uri)?)
+        let opened = if is_on_s3(uri) {
+            Self::open_s3(uri, RetryConfig::default()).await?
+        } else {
+            Self::open_folder(&folder_of(uri)?)?
+        };
+        let typed = uri.trim_end_matches('/').to_owned();
+        Ok(Self { typed, ..opened })
     }
 
     /// The same for a folder that DMS writes to, which is never made: where it is missing, its name
@@ -123,7 +128,7 @@ impl Location {
     pub fn with_store(url: &Url, kind: StoreKind, store: Arc<dyn ObjectStore>) -> Result<Self> {
         let prefix = Path::from_url_path(url.path())
             .map_err(|error| unusable(url.as_str()).because(error))?;
-        Ok(Self { url: directory(url.clone()), kind, store, prefix })
+        Ok(Self { url: directory(url.clone()), kind, store, prefix, typed: shown_url(url) })
     }
 
     /// The same place seen through another store, such as a wrapper of this one's.
@@ -190,6 +195,24 @@ impl Location {
         }
     }
 
+    /// An object in this folder as messages name it: the folder as the user typed it, and the
+    /// path below it.
+    ///
+    /// `name` is the object's path in the store, with or without the leading slash of a disk, or
+    /// its path below this folder.
+    #[must_use]
+    pub fn shown(&self, name: &str) -> String {
+        let prefix = self.prefix.as_ref();
+        let path = name.strip_prefix('/').unwrap_or(name);
+        let below = match path.strip_prefix(prefix) {
+            Some(rest) if prefix.is_empty() || rest.is_empty() => rest,
+            Some(rest) => rest.strip_prefix('/').unwrap_or(path),
+            None if path.len() < name.len() => return name.to_owned(),
+            None => path,
+        };
+        if below.is_empty() { self.typed.clone() } else { format!("{}/{below}", self.typed) }
+    }
+
     /// What identifies an object here.
     #[must_use]
     pub fn kind(&self) -> StoreKind {
@@ -218,8 +241,25 @@ impl Location {
             .map_err(|()| unusable(self.url.as_str()))?
             .pop_if_empty()
             .extend(segments);
-        Self::with_store(&url, self.kind, Arc::clone(&self.store))
+        let folder = Self::with_store(&url, self.kind, Arc::clone(&self.store))?;
+        Ok(Self { typed: format!("{}/{}", self.typed, segments.join("/")), ..folder })
     }
+}
+
+/// Completes an error about a table: objects in its staging folder and files in its lake folder
+/// are then named by whole paths, as the user typed the folders. Whoever reports an error calls
+/// this once; the code that finds a failure knows only the path below the table's folder.
+pub(crate) fn with_whole_paths(error: Error, staging: &Location, lake: &Location) -> Error {
+    error.with_whole_paths(|name, value| match name {
+        "object" | "first object" | "change object" => Some(staging.shown(value)),
+        "objects" | "older load objects" => {
+            let objects: Vec<String> = value.split(", ").map(|name| staging.shown(name)).collect();
+            Some(objects.join(", "))
+        }
+        "file" => Some(lake.shown(value)),
+        "table" if value == shown_url(lake.url()) => Some(lake.shown("")),
+        _ => None,
+    })
 }
 
 /// The folder that a `file://` URI or a plain path names.

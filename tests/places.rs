@@ -122,6 +122,58 @@ fn messages_name_objects_and_tables_by_the_paths_that_were_typed() {
     assert!(errors.contains(&format!("object: {object}")), "{errors}");
 }
 
+#[test]
+fn a_bad_row_a_damaged_file_and_a_missing_folder_are_named_by_the_paths_that_were_typed() {
+    let home = TempDir::new().unwrap();
+    let absolute = format!("{}/", home.path().display());
+    let file_uri = format!("file://{absolute}");
+    for (number, typed) in ["", "./", &absolute, &file_uri].into_iter().enumerate() {
+        let staging = format!("{typed}staging{number}");
+        let lake = format!("{typed}lake{number}");
+        let run = || apply(home.path(), &staging, &lake);
+        let folder = home.path().join(format!("staging{number}"));
+        stage(&folder, "LOAD00000001.csv", "1\nx\n");
+        let (code, out, _) = run();
+        let object = format!("object: {staging}/shop/items/LOAD00000001.csv, row: 2");
+        assert!(code == 1 && out.contains(&object), "{object}\n{out}");
+
+        stage(&folder, "LOAD00000001.csv", "1\n2\n");
+        assert_eq!(run().0, 0);
+        let table = home.path().join(format!("lake{number}/shop/items"));
+        let files = std::fs::read_dir(table).unwrap().map(|entry| entry.unwrap().path());
+        let file = files.into_iter().find(|path| path.is_file()).unwrap();
+        std::fs::write(&file, "damaged").unwrap();
+        stage(&folder, "20240101-000000001.csv", "D,1\n");
+        let (code, out, _) = run();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let file = format!("file: {lake}/shop/items/{name}");
+        assert!(code == 1 && out.contains(&file), "{file}\n{out}");
+
+        std::fs::remove_dir_all(folder).unwrap();
+        let (code, _, errors) = run();
+        let location = format!("location: {staging})");
+        assert!(code == 1 && errors.contains(&location), "{location}\n{errors}");
+    }
+}
+
+/// Objects of S3 are named by their URIs.
+#[tokio::test]
+async fn an_object_is_shown_below_the_place_that_was_typed() {
+    for (typed, key, shown) in [
+        ("s3://b/dms/", "dms/shop/t/1.csv", "s3://b/dms/shop/t/1.csv"),
+        ("s3://b/dms", "shop/t/1.csv", "s3://b/dms/shop/t/1.csv"),
+        ("s3://b", "shop/t/1.csv", "s3://b/shop/t/1.csv"),
+        ("s3a://b/dms", "dmsx/1.csv", "s3a://b/dms/dmsx/1.csv"),
+        ("s3://b/dms", "", "s3://b/dms"),
+    ] {
+        let location = Location::open(typed).await.unwrap();
+        assert_eq!(location.shown(key), shown, "{typed} {key}");
+    }
+    let location = Location::open("s3://b/dms").await.unwrap().folder(&["shop", "t"]).unwrap();
+    assert_eq!(location.shown("LOAD00000001.csv"), "s3://b/dms/shop/t/LOAD00000001.csv");
+    assert_eq!(location.shown("dms/shop/t/1.csv"), "s3://b/dms/shop/t/1.csv");
+}
+
 /// Not a URL but a bucket and a key: what stands behind the bucket is the key, sign by sign.
 #[tokio::test]
 async fn a_prefix_on_s3_is_taken_sign_by_sign() {

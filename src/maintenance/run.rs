@@ -14,7 +14,7 @@ use crate::maintenance::purge::{self, Purge};
 use crate::maintenance::replacement::{Replaced, Replacement, replace};
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
 use crate::maintenance::{checkpoint, lower, rewrite, vacuum};
-use crate::storage::Location;
+use crate::storage::{Location, with_whole_paths};
 use crate::table::{self, CommitOutcome, LakeTable, Transaction};
 
 /// One table, and what its maintenance may use.
@@ -58,7 +58,7 @@ pub(crate) async fn maintain(
     let table = match job.run(warm, &mut report).await {
         Ok(table) => table,
         Err(error) => {
-            report.fail(&error);
+            report.fail(&with_whole_paths(error, job.location, job.location));
             None
         }
     };

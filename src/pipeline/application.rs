@@ -12,7 +12,7 @@ use crate::pipeline::tally::{AppliedSlice, Tally};
 use crate::pipeline::{Limits, Observer, Pipeline, Scope, Step, TableReport};
 use crate::progress::{info_with_counts, with_counts};
 use crate::staging::StagedObject;
-use crate::storage::Location;
+use crate::storage::{Location, with_whole_paths};
 use crate::table::{LakeTable, LostCommit};
 
 /// So many setbacks in a row, without a commit between them, end an application.
@@ -77,6 +77,7 @@ impl Application<'_> {
                     Ok(()) => return Ok(()),
                     Err(setback) => setback,
                 };
+            let error = with_whole_paths(error, &self.staging, &self.location);
             lost = newly_lost.or(lost);
             if tally.commits() > commits_before {
                 setbacks = 0;

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
 use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipeline::look::Looker;
 use crate::pipeline::{Limits, Look, Observer, Scope, TableReport, application};
 use crate::readers::Followers;
 use crate::staging::{Survey, survey};
-use crate::storage::{Location, RequestCounter, encode_segment, probe};
+use crate::storage::{Location, RequestCounter, encode_segment, probe, with_whole_paths};
 use crate::table::{LakeTable, StateObject, TableState};
 
 /// The components that apply tables: where objects come from, where tables are, and time.
@@ -176,9 +176,17 @@ impl Pipeline {
         let schema = encode_segment(&table.schema);
         let name = format!("{}.json", encode_segment(&table.table));
         let folder = self.counted(table, self.lake.folder(&[OWN, "state", &schema])?);
-        let shown = format!("{}/{name}", folder.uri());
+        let shown = folder.shown(&name);
         let path = folder.prefix().clone().join(name);
         Ok(StateObject::new(Arc::clone(folder.store()), path, shown))
+    }
+
+    /// An error about a table, in which objects and files are named by whole paths.
+    pub(super) fn with_whole_paths(&self, table: &TableName, error: Error) -> Error {
+        match (self.staging_folder(table), self.lake_folder(table)) {
+            (Ok(staging), Ok(lake)) => with_whole_paths(error, &staging, &lake),
+            _ => error,
+        }
     }
 
     /// A folder of a table, whose requests are counted as the table's.

@@ -13,7 +13,7 @@ impl Pipeline {
     pub async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport {
         let mut report = MaintenanceReport::of(&table.source);
         if let Err(error) = self.maintain_into(&mut report, table, limits).await {
-            report.fail(&error);
+            report.fail(&self.with_whole_paths(&table.source, error));
         }
         report
     }

@@ -72,7 +72,7 @@ async fn folders(staging: &Location, path: &Path, found: &mut Survey) -> Result<
     for object in below.objects {
         let name = last_part(&object.location);
         if classify(&name) == Classified::TransactionOrdered {
-            found.transaction_ordered.push(staging.kind().shown(&object.location));
+            found.transaction_ordered.push(staging.shown(object.location.as_ref()));
         }
     }
     Ok(below.common_prefixes)

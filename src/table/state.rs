@@ -106,7 +106,7 @@ impl StateObject {
             }
         }
         Err(Error::new(ErrorKind::Conflict, "others wrote the state object first each time")
-            .with("object", &self.shown))
+            .with("state object", &self.shown))
     }
 
     async fn found(&self) -> Result<Option<(TableState, UpdateVersion)>> {
@@ -129,7 +129,7 @@ impl StateObject {
     }
 
     fn unreadable(&self, message: &str) -> Error {
-        Error::new(ErrorKind::TableCorrupt, message).with("object", &self.shown).with_remedy(
+        Error::new(ErrorKind::TableCorrupt, message).with("state object", &self.shown).with_remedy(
             "restore the object; or remove it, if what is staged is all that the table is to hold",
         )
     }

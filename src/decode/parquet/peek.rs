@@ -22,7 +22,7 @@ pub(crate) async fn parquet_schema(
     object: &StagedObject,
 ) -> Result<SchemaDescPtr> {
     let subject =
-        ObjectContext::new(table.to_owned(), object, staging.kind().shown(&object.location));
+        ObjectContext::new(table.to_owned(), object, staging.shown(object.location.as_ref()));
     let bytes = ObjectBytes::new(staging.store(), staging.kind(), object, None, subject.clone());
     let object = Object::Store(Box::new(bytes));
     let metadata = footer(&object, Bounds::of_budget(0), &subject).await?;
