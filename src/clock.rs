@@ -1,4 +1,4 @@
-//! The one door through which time, randomness and ids come in, so that tests can replay.
+//! The single source of time, randomness and ids, so that tests are reproducible.
 
 use std::time::{Duration, Instant};
 
@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 /// Source of time, ids and jitter.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// The wall clock, for what is written down. Never used to order changes.
+    /// The wall clock, for recorded times. Never used to order changes.
     fn now(&self) -> DateTime<Utc>;
     /// A monotonic instant, for durations and deadlines.
     fn instant(&self) -> Instant;
-    /// A fresh id for one attempt to commit.
+    /// A new id for one attempt to commit.
     fn attempt_id(&self) -> Uuid;
-    /// A fresh id for the name of a data file.
+    /// A new id for the name of a data file.
     fn file_id(&self) -> Uuid {
         self.attempt_id()
     }
@@ -22,7 +22,7 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn jitter(&self, limit: Duration) -> Duration;
 }
 
-/// The machine's own clock and generator.
+/// The machine's clock and random generator.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

@@ -1,8 +1,7 @@
 //! The one error type of the crate.
 //!
-//! A kind exists only because its caller does something different next; what that is stands
-//! in [`crate::disposition`]. Expected outcomes (nothing to do, already applied, lost the
-//! race) are values and never appear here.
+//! A kind exists only where its caller acts differently; [`crate::disposition`] says how. Expected
+//! outcomes (nothing to do, already applied, lost the race) are values and never appear here.
 
 mod store;
 
@@ -25,34 +24,35 @@ type Source = Box<dyn StdError + Send + Sync + 'static>;
 pub enum ErrorKind {
     /// The store or the network did not answer; the same call may pass later.
     Unavailable,
-    /// Another commit won; look at the table again and plan anew.
+    /// Another commit won: refresh the table and plan again.
     Conflict,
-    /// Not enough of the invocation's time is left.
+    /// Too little time or memory is left to continue.
     Deadline,
     /// Bytes or rows of an object do not fit what the table expects.
     MalformedObject,
     /// An object's columns or types cannot be read into the table.
     SchemaRefused,
-    /// An object appeared below the table's progress without having been applied.
+    /// An unapplied object appeared below the table's progress.
     LateObject,
     /// A full-load object appeared or changed after its load generation was closed.
     Reload,
     /// The table's log or its ledger contradicts itself or is incomplete.
     TableCorrupt,
-    /// The table is whole, but not one to go on with: its configuration, another writer or what
-    /// is left in staging contradicts what it was made from.
+    /// The table is intact but cannot be continued: the configuration, another writer or the
+    /// objects left in staging contradict what it was built from.
     TableRefused,
-    /// The store cannot be used as it is named or as it lets us in: no such bucket, no permission,
-    /// no credentials, another region, nobody who listens. No repetition mends that.
+    /// The store cannot be used as configured: the bucket does not exist or is in another region,
+    /// access is denied, credentials are missing or nothing answers at the address. Retrying does
+    /// not help.
     StoreRefused,
     /// A setting is missing or invalid.
     Config,
-    /// A defect of this program.
+    /// A bug in this program.
     Internal,
 }
 
 impl ErrorKind {
-    /// The kind's name as logs, metrics and the Lambda's error type spell it.
+    /// The kind's name in logs, metrics and the Lambda function's error type.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -78,14 +78,14 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// A failure: its kind, a sentence for a person, where it happened, and where the kind's own
-/// remedy is not the one for this case, the one that is.
+/// A failure: its kind, a message, the context it happened in, and a remedy if this case has its
+/// own.
 ///
-/// Messages and context name tables, objects, columns and row numbers, never row values.
-/// The display form is `sentence (name: value, …)`; the cause is reached through
-/// [`StdError::source`] and is not repeated in it. The debug form, which others log on our behalf
-/// (the Lambda runtime does), is kind and [chain](Self::chain): that of a cause may hold the whole
-/// text that could not be read.
+/// Messages and context name tables, objects, columns and row numbers, never row values. The
+/// display form is `message (name: value, …)`. It does not include the cause, which
+/// [`StdError::source`] returns. The debug form is the kind and the [chain](Self::chain), because
+/// others log it (the Lambda runtime does) and the debug form of a cause may contain the whole text
+/// that could not be read.
 pub struct Error {
     kind: ErrorKind,
     message: String,
@@ -108,29 +108,28 @@ impl Error {
         }
     }
 
-    /// Names one circumstance, such as `("object", key)`.
+    /// Adds one piece of context, such as `("object", key)`.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.context.push((name, value.to_string()));
         self
     }
 
-    /// Says what the operator does in this very case, in place of what the kind's disposition
-    /// says of all of them.
+    /// Sets the remedy for this case. It replaces the one of the kind's disposition.
     #[must_use]
     pub fn with_remedy(mut self, sentence: impl Into<String>) -> Self {
         self.remedy = Some(sentence.into());
         self
     }
 
-    /// Keeps the cause.
+    /// Sets the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// The same without its cause, which stays with whoever has it.
+    /// A copy without the cause, which cannot be cloned.
     fn told_again(&self) -> Self {
         let Self { kind, message, context, remedy, source: _, has_whole_paths } = self;
         Self {
@@ -143,8 +142,8 @@ impl Error {
         }
     }
 
-    /// Replaces each circumstance for which `whole_path` gives another value. Only the first call
-    /// on an error has an effect: paths that are already whole stay as they are.
+    /// Replaces each context value for which `whole_path` returns another one. Only the first call
+    /// on an error has an effect, so paths that are already complete are not extended again.
     pub(crate) fn with_whole_paths(
         mut self,
         whole_path: impl Fn(&'static str, &str) -> Option<String>,
@@ -160,26 +159,26 @@ impl Error {
         self
     }
 
-    /// What the caller does next.
+    /// The kind, which decides what the caller does next.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The sentence alone.
+    /// The message without context.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The remedy of this very case, if it has one; [`crate::disposition::remedy_of`] gives that
-    /// of its kind where it has none.
+    /// The remedy of this case, if it has its own. [`crate::disposition::remedy_of`] falls back to
+    /// the remedy of the kind.
     #[must_use]
     pub fn own_remedy(&self) -> Option<&str> {
         self.remedy.as_deref()
     }
 
-    /// The sentence, its context and every cause, for a log line.
+    /// The message, its context and every cause, for a log line.
     #[must_use]
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
@@ -217,27 +216,27 @@ impl StdError for Error {
 }
 
 impl From<object_store::Error> for Error {
-    /// [`ErrorKind::StoreRefused`] for what no repetition mends. Not-found, precondition and
-    /// everything else of a store are transient to its caller: whoever expects one of them as an
-    /// outcome matches it before converting.
+    /// [`ErrorKind::StoreRefused`] for failures that retrying cannot fix. Everything else,
+    /// including not-found and failed preconditions, is transient. Callers that expect one of these
+    /// as an outcome match it before converting.
     fn from(source: object_store::Error) -> Self {
         let outage = "the object store did not answer as expected";
         of_library(source, outage, (ErrorKind::Unavailable, outage))
     }
 }
 
-/// The refusal of a store that stands among the causes of an error, if one does. Its own text is
-/// not kept: it is long, and may hold what no log should.
+/// The store's refusal among the causes of an error, if there is one. The store's own text is
+/// dropped: it is long and may contain what should not be logged.
 pub(crate) fn refusal(error: &(dyn StdError + 'static)) -> Option<Error> {
     Refusal::of(error).map(refused)
 }
 
-/// The refusal of a service of AWS that answered with this code.
+/// The refusal of an AWS service that answered with this code.
 pub(crate) fn refusal_of_code(code: &str) -> Option<Error> {
     Refusal::of_code(code).map(refused)
 }
 
-/// The refusal where nobody listens, or where there are no credentials to ask with.
+/// The refusal when nothing answers at the address, or when there are no credentials.
 pub(crate) fn refusal_without_answer(has_credentials: bool) -> Error {
     refused(Refusal::without_answer(has_credentials))
 }
@@ -252,8 +251,8 @@ fn refused(refusal: Refusal) -> Error {
     })
 }
 
-/// What a failure of a library is: a refusal or an outage of the store where it began there, else
-/// what the library makes of it.
+/// Classifies a library's failure: a refusal or an outage if the store caused it, `otherwise` if
+/// not.
 fn of_library<E>(source: E, outage: &str, otherwise: (ErrorKind, &str)) -> Error
 where
     E: StdError + Send + Sync + 'static,
@@ -271,21 +270,22 @@ where
 }
 
 impl From<tokio::task::JoinError> for Error {
-    /// [`ErrorKind::Internal`]: a task panicked or was broken off.
+    /// [`ErrorKind::Internal`]: a task panicked or was cancelled.
     fn from(source: tokio::task::JoinError) -> Self {
-        Self::new(ErrorKind::Internal, "a task did not end").because(source)
+        Self::new(ErrorKind::Internal, "a background task panicked or was cancelled")
+            .because(source)
     }
 }
 
 impl From<buoyant_kernel::Error> for Error {
-    /// As for the library around the kernel.
+    /// Converted as a [`deltalake::DeltaTableError`].
     fn from(source: buoyant_kernel::Error) -> Self {
         deltalake::DeltaTableError::from(source).into()
     }
 }
 
 impl From<arrow::error::ArrowError> for Error {
-    /// As the store failed if it began there, else [`ErrorKind::Internal`].
+    /// The store's failure if it is the cause, otherwise [`ErrorKind::Internal`].
     fn from(source: arrow::error::ArrowError) -> Self {
         let message = "an Arrow computation failed";
         of_library(source, message, (ErrorKind::Internal, message))
@@ -293,8 +293,8 @@ impl From<arrow::error::ArrowError> for Error {
 }
 
 impl From<parquet::errors::ParquetError> for Error {
-    /// A data file that cannot be read: an error of ours as it went in, as the store failed if it
-    /// began there, else [`ErrorKind::TableCorrupt`].
+    /// A data file that cannot be read. Returns our own error or the store's failure if one of them
+    /// is the cause, otherwise [`ErrorKind::TableCorrupt`].
     fn from(source: parquet::errors::ParquetError) -> Self {
         let message = "a data file could not be read as Parquet";
         of_library(source, message, (ErrorKind::TableCorrupt, message))
@@ -302,8 +302,8 @@ impl From<parquet::errors::ParquetError> for Error {
 }
 
 impl From<DataFusionError> for Error {
-    /// An error of ours comes out of a plan as it went in. Else as the store failed if it began
-    /// there, and [`ErrorKind::Internal`].
+    /// Returns our own error or the store's failure if one of them is the cause, otherwise
+    /// [`ErrorKind::Internal`].
     fn from(source: DataFusionError) -> Self {
         let source = match source {
             DataFusionError::External(inner) => match inner.downcast::<Self>() {
@@ -318,8 +318,8 @@ impl From<DataFusionError> for Error {
 }
 
 impl From<deltalake::DeltaTableError> for Error {
-    /// Commit conflicts become [`ErrorKind::Conflict`], what began in the store is as the store
-    /// failed, everything else [`ErrorKind::TableCorrupt`].
+    /// Commit conflicts become [`ErrorKind::Conflict`], failures of the store keep their kind, and
+    /// everything else becomes [`ErrorKind::TableCorrupt`].
     fn from(source: deltalake::DeltaTableError) -> Self {
         use deltalake::DeltaTableError as Delta;
         if let Delta::Transaction { .. } | Delta::VersionAlreadyExists(_) = &source {

@@ -1,4 +1,4 @@
-//! What bounds one application: time, and somebody who asks it to stop.
+//! The limits of a run: a deadline, and a request to stop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,34 +6,34 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 
-/// A request to stop after the current commit; clones share it.
+/// A request to stop after the current commit. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Asks for the stop.
+    /// Requests the stop.
     pub fn request(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody asked.
+    /// Whether the stop was requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// The bounds of one application.
+/// The limits of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Limits {
-    /// No slice begins that would not be committed by then.
+    /// No slice is started that would not be committed by then.
     pub deadline: Option<Instant>,
     /// Checked before each slice.
     pub stop: Stop,
 }
 
 impl Limits {
-    /// What is left until the deadline, if there is one.
+    /// The time left until the deadline, if there is one.
     pub(crate) fn time_left(&self, clock: &dyn Clock) -> Option<Duration> {
         self.deadline.map(|end| end.saturating_duration_since(clock.instant()))
     }

@@ -1,18 +1,18 @@
-//! How a process of ours takes memory and gives it back, and how much decoded rows take.
+//! Memory: returning freed memory to the system, and measuring decoded rows.
 
 use arrow::array::Array;
 use arrow::record_batch::RecordBatch;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Has freed memory returned to the system where it is much. glibc would keep it for later, in
-/// eight pools for each core: a merge that streams a large file through row groups then holds
-/// several times what it uses, and a function is ended for that. One pool for each core is enough
-/// for threads that rarely wait for each other, and large blocks are mapped and unmapped one by
-/// one. What stands between that and speed is the price of a new page, so whatever is taken and
-/// freed all the time should be smaller than a megabyte.
+/// Configures the allocator to return large freed blocks to the system. By default, glibc keeps
+/// them in eight arenas per core. A merge that streams a large file would then hold several times
+/// the memory it uses, and a Lambda function would be killed for it. One arena per core is enough
+/// for threads that rarely contend, and large blocks are mapped and unmapped individually. Mapping
+/// new pages is slow, so blocks that are allocated and freed frequently should be smaller than a
+/// megabyte.
 ///
-/// To be called once, when a process begins. Elsewhere than on glibc it does nothing.
+/// Call this once when the process starts. Without glibc it does nothing.
 pub fn return_freed_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
@@ -31,32 +31,31 @@ pub fn return_freed_memory() {
     }
 }
 
-/// Smaller blocks are asked for too often to be mapped one by one.
+/// Smaller blocks are allocated too often to be mapped individually.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE_BYTES: libc::c_int = 1 << 20;
 
-/// What a pool may keep at its end.
+/// Free bytes that an arena may keep at its end.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT_BYTES: libc::c_int = 4 << 20;
 
-/// Bytes that the rows of a batch occupy: values, offsets and null bits of exactly these rows.
+/// The bytes of a batch: values, offsets and null bits of exactly its rows.
 ///
-/// A batch that is a slice of a larger one counts its own rows alone, so that the parts of a
-/// batch add up to the whole; what an allocation holds beyond them (the other parts, spare
-/// capacity of a builder) is not counted. Besides, the reduction holds 64 bytes a distinct
-/// number key and more for text while it runs, within the session's memory pool, unless keys
-/// rise throughout.
+/// A slice of a larger batch counts only its own rows, so the parts of a batch add up to the whole.
+/// The rest of an allocation (other parts, spare capacity of a builder) is not counted. In
+/// addition, the reduction to net changes uses 64 bytes per distinct numeric key, and more for text
+/// keys, within the session's memory pool, unless keys are in ascending order.
 #[must_use]
 pub fn memory_size(batch: &RecordBatch) -> usize {
     let of_column = |column: &dyn Array| {
-        // Only types that no column of the lake has cannot tell.
+        // This fails only for types that no column of the lake has.
         column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
     };
     batch.columns().iter().map(|column| of_column(column.as_ref())).sum()
 }
 
-/// Adds bytes to others, of which there will be `most` at most. Makes room for as many as are
-/// there already, so that it is seldom asked for.
+/// Appends bytes to a buffer that will contain at most `most` bytes. Doubles the buffer as needed,
+/// so that it seldom grows.
 ///
 /// # Errors
 /// `Deadline` if the process has no memory left.
@@ -69,17 +68,20 @@ pub(crate) fn extend(bytes: &mut Vec<u8>, more: &[u8], most: usize) -> Result<()
     Ok(())
 }
 
-/// Makes room for so many bytes more.
+/// Reserves room for this many more bytes.
 ///
 /// # Errors
 /// As [`extend`].
 pub(crate) fn reserve(bytes: &mut Vec<u8>, more: usize) -> Result<()> {
     bytes.try_reserve_exact(more).map_err(|source| {
-        Error::new(ErrorKind::Deadline, "the process has too little memory left to read on")
-            .with("bytes asked for", more)
-            .with_remedy(
-                "give the process more memory, or set memory_budget to an eighth of what it has",
-            )
-            .because(source)
+        Error::new(
+            ErrorKind::Deadline,
+            "the process has too little memory left to continue reading",
+        )
+        .with("bytes needed", more)
+        .with_remedy(
+            "give the process more memory, or set memory_budget to an eighth of its memory",
+        )
+        .because(source)
     })
 }

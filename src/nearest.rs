@@ -1,33 +1,32 @@
-//! Which of the names that there are a person may have meant.
+//! Finds the existing name that a user probably meant.
 
-/// So many characters may be wrong in a name that is taken for another.
+/// The most characters in which two names may differ to be near.
 const NEAR: usize = 2;
 
-/// All the names that there are: those that are near first, the nearest before the others, then
-/// the rest in the order of the alphabet.
+/// All names: the near ones first, nearest before others, then the rest in alphabetical order.
 pub(crate) fn nearest_first<T: AsRef<str> + Ord>(
     wanted: &str,
     names: impl IntoIterator<Item = T>,
 ) -> Vec<T> {
     let mut names: Vec<T> = names.into_iter().collect();
     names.sort_unstable();
-    // Stable, so that what is equally near stays in the order of the alphabet.
+    // A stable sort keeps equally near names in alphabetical order.
     names.sort_by_cached_key(|name| distance(wanted, name.as_ref()).min(NEAR + 1));
     names
 }
 
-/// Whether one of two names is likely to be the other, misspelled.
+/// Whether one of two names is probably the other one, misspelled.
 pub(crate) fn is_near(wanted: &str, name: &str) -> bool {
     distance(wanted, name) <= NEAR
 }
 
-/// The name that is likely to be the wanted one, misspelled.
+/// The name that is probably meant by a misspelled one.
 pub(crate) fn nearest<'a, T: AsRef<str> + Ord>(wanted: &str, names: &'a [T]) -> Option<&'a T> {
     nearest_first(wanted, names).into_iter().find(|name| is_near(wanted, name.as_ref()))
 }
 
-/// How many characters to insert, remove or replace to make one text of the other; letter case
-/// aside.
+/// The number of characters to insert, remove or replace to turn one text into the other, ignoring
+/// case.
 fn distance(left: &str, right: &str) -> usize {
     let (left, right) = (left.to_lowercase(), right.to_lowercase());
     let mut row: Vec<usize> = (0..=right.chars().count()).collect();

@@ -1,8 +1,8 @@
-//! Where bad rows go: a Delta table of their own beside the lake's tables.
+//! Writes bad rows to the quarantine: a separate Delta table for each table of the lake.
 //!
-//! They are written before the main commit, by a merge on (object identity, row number), so
-//! that a crash between the two leaves rows here that the next attempt finds and keeps or
-//! replaces. What counts as quarantined is what the main commit's ledger says.
+//! They are written before the main commit, by a merge on (object identity, row number). A crash
+//! between the two leaves rows in the quarantine, and the next attempt keeps or replaces them. The
+//! ledger of the main commit decides what counts as quarantined.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -26,20 +26,20 @@ use crate::staging::StagedObject;
 use crate::storage::{Location, with_whole_paths};
 use crate::table::{self, LakeTable, Transaction, log_store};
 
-/// The bad rows among consecutive rows of an object.
+/// The bad rows in a range of an object's rows.
 #[derive(Clone, Debug)]
 pub struct SetAside<'a> {
     /// The object.
     pub object: &'a StagedObject,
     /// Its identity.
     pub mark: Mark,
-    /// The rows that were decoded, by number.
+    /// The numbers of the decoded rows.
     pub rows: RangeInclusive<u64>,
-    /// Those of them that are bad.
+    /// The bad rows among them.
     pub bad_rows: &'a [BadRow],
 }
 
-/// By which a row of the quarantine is found again.
+/// The key columns of the quarantine.
 const KEYS: [&str; 2] = ["identity", "row"];
 
 fn schema() -> TableSchema {
@@ -59,11 +59,11 @@ fn schema() -> TableSchema {
 /// Identity, row number and reason of rows, in that order.
 type Reasons = Vec<(String, i64, String)>;
 
-/// Makes the quarantine hold exactly the bad rows among the rows decoded, whatever earlier
+/// Makes the quarantine contain exactly the bad rows among the decoded rows, whatever earlier
 /// attempts left there.
 ///
 /// # Errors
-/// `Unavailable` or `Conflict` if the quarantine cannot be written; the slice is then redone.
+/// `Unavailable` or `Conflict` if the quarantine cannot be written; the slice is then retried.
 pub async fn set_aside(
     location: &Location,
     source: &TableName,
@@ -71,7 +71,7 @@ pub async fn set_aside(
     clock: &Arc<dyn Clock>,
 ) -> Result<()> {
     let outcome = bring_up_to_date(location, source, aside, clock).await;
-    // Its files are in a folder of their own, not in the table's.
+    // The quarantine has its own folder, not the table's.
     outcome.map_err(|error| with_whole_paths(error, location, location))
 }
 
@@ -82,7 +82,7 @@ async fn bring_up_to_date(
     clock: &Arc<dyn Clock>,
 ) -> Result<()> {
     let has_bad_rows = aside.iter().any(|aside| !aside.bad_rows.is_empty());
-    // One listing tells that there is nothing an earlier attempt could have left.
+    // One listing shows that earlier attempts left nothing.
     if !has_bad_rows && !log_store(location)?.is_delta_table_location().await? {
         return Ok(());
     }
@@ -126,7 +126,7 @@ fn bad_rows(aside: &[SetAside<'_>], now: DateTime<Utc>) -> Result<RecordBatch> {
     )?)
 }
 
-/// What the quarantine holds of the rows that were decoded.
+/// The rows in the quarantine that are among the decoded rows.
 async fn standing(quarantine: &LakeTable, aside: &[SetAside<'_>]) -> Result<Reasons> {
     let identities: BTreeSet<String> =
         aside.iter().map(|aside| aside.mark.identity.to_string()).collect();
@@ -147,7 +147,7 @@ fn is_decoded(aside: &[SetAside<'_>], identity: &str, row: i64) -> bool {
     })
 }
 
-/// Of rows with these columns.
+/// Extracts the reasons from rows of the quarantine.
 fn reasons(rows: &RecordBatch) -> Reasons {
     let text = |name: &str| rows[name].as_string::<i32>().iter().map(Option::unwrap_or_default);
     let numbers = rows["row"].as_primitive::<Int64Type>().values();
@@ -158,7 +158,7 @@ fn reasons(rows: &RecordBatch) -> Reasons {
     reasons
 }
 
-/// Keys of rows that stand and should not.
+/// Keys of rows that are in the quarantine and should not be.
 fn stale_keys(standing: &Reasons, wanted: &Reasons) -> Result<RecordBatch> {
     let key = |(identity, row, _): &'_ (String, i64, String)| (identity.clone(), *row);
     let wanted: BTreeSet<(String, i64)> = wanted.iter().map(key).collect();

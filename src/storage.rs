@@ -1,8 +1,8 @@
-//! Where staging and lake are: a folder on a disk or a prefix of an S3 bucket, behind one
-//! object-store interface rooted at the disk or bucket.
+//! Access to staging and lake: a local folder or a prefix of an S3 bucket, behind one object-store
+//! interface rooted at the disk or the bucket.
 //!
-//! S3 credentials, region and endpoint come from the ordinary AWS chain (environment, profile,
-//! web identity, container, instance), including `AWS_ENDPOINT_URL`.
+//! S3 credentials, region and endpoint come from the standard AWS chain (environment, profile, web
+//! identity, container, instance), including `AWS_ENDPOINT_URL`.
 
 mod requests;
 
@@ -27,17 +27,18 @@ pub use requests::Requests;
 
 use crate::error::{Error, ErrorKind, NoCredentials, Result};
 
-/// The kind of a store decides what identifies an object: an ETag on S3, content on a disk.
+/// The kind of a store. It decides what identifies an object: the ETag on S3, the content on a
+/// disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreKind {
-    /// S3 or a server that speaks it.
+    /// S3 or a compatible server.
     S3,
     /// A local file system.
     File,
 }
 
 impl StoreKind {
-    /// A path of such a store as a person writes it: the key on S3, with the slash before it on a
+    /// A path in a store of this kind as a user writes it: the key on S3, an absolute path on a
     /// disk.
     #[must_use]
     pub fn shown(self, path: &Path) -> String {
@@ -60,12 +61,12 @@ pub struct Location {
 }
 
 impl Location {
-    /// Opens `s3://bucket/prefix`, `file:///folder` or a plain path, which is created if absent.
-    /// Only the second is a URL, in which signs may be encoded: what stands behind the bucket is
-    /// the prefix as S3 has it, sign by sign.
+    /// Opens `s3://bucket/prefix`, `file:///folder` or a plain path. A local folder is created if
+    /// it does not exist. Only `file://` is decoded as a URL: the prefix behind a bucket is taken
+    /// literally.
     ///
     /// # Errors
-    /// `Config` if the URI is not understood or the folder cannot be made.
+    /// `Config` if the URI is not understood or the folder cannot be created.
     pub async fn open(uri: &str) -> Result<Self> {
         let opened = if is_on_s3(uri) {
             Self::open_s3(uri, RetryConfig::default()).await?
@@ -76,36 +77,32 @@ impl Location {
         Ok(Self { typed, ..opened })
     }
 
-    /// The same for a folder that DMS writes to, which is never made: where it is missing, its name
-    /// is wrong.
+    /// Opens the folder that DMS writes to. It is never created: if it is missing, the
+    /// configuration names the wrong folder.
     ///
     /// # Errors
-    /// As [`Self::open`]; `StoreRefused` if there is no such folder.
+    /// As [`Self::open`]; `StoreRefused` if the folder does not exist.
     pub async fn open_staging(uri: &str) -> Result<Self> {
         if !is_on_s3(uri) && !folder_of(uri)?.is_dir() {
-            return Err(Error::new(
-                ErrorKind::StoreRefused,
-                "there is no staging folder of that name",
-            )
-            .with("location", uri)
-            .with_remedy("name the folder that DMS writes to in staging, and run again"));
+            return Err(Error::new(ErrorKind::StoreRefused, "the staging folder does not exist")
+                .with("location", uri)
+                .with_remedy("set staging to the folder that DMS writes to, and run again"));
         }
         Self::open(uri).await
     }
 
-    /// The same for a folder of tables. The library decodes the path of a table once too often and
-    /// takes a backslash for a slash: it would write a table to one place and look for it in
-    /// another.
+    /// Opens the folder of the tables. The Delta library decodes the path of a table once too often
+    /// and treats a backslash as a slash. With such a path it would write a table to one folder and
+    /// look for it in another.
     ///
     /// # Errors
-    /// As [`Self::open`]; `Config` if a table would not be found again.
+    /// As [`Self::open`]; `Config` if the path contains `%` or a backslash.
     pub async fn open_lake(uri: &str) -> Result<Self> {
         let refused = |name: &str| {
-            let message =
-                "a table below a folder with % or \\ in its name would not be found again";
+            let message = "the lake's path contains % or \\, which the Delta library mistakes";
             Error::new(ErrorKind::Config, message)
                 .with("location", name)
-                .with_remedy("name another folder in lake")
+                .with_remedy("choose another folder for lake")
         };
         let named = match behind_s3(uri) {
             Some(rest) => rest.to_owned(),
@@ -121,7 +118,7 @@ impl Location {
         Ok(location)
     }
 
-    /// A location in a store that is already open; `url` must name the same place.
+    /// A location in a store that is already open; `url` must name the same folder.
     ///
     /// # Errors
     /// `Config` if the URL's path is not a valid prefix.
@@ -131,7 +128,7 @@ impl Location {
         Ok(Self { url: directory(url.clone()), kind, store, prefix, typed: shown_url(url) })
     }
 
-    /// The same place seen through another store, such as a wrapper of this one's.
+    /// The same location with another store, such as a wrapper around this one's.
     #[must_use]
     pub fn map_store(
         self,
@@ -143,7 +140,8 @@ impl Location {
     fn open_folder(path: &std::path::Path) -> Result<Self> {
         let shown = path.display().to_string();
         std::fs::create_dir_all(path).map_err(|error| unusable(&shown).because(error))?;
-        // What a person typed stays as it is, links too, but for `..`, which no URL can hold.
+        // Keep the path as typed, symbolic links included. Only `..` is resolved, which a URL
+        // cannot contain.
         let has_parents = path.components().any(|part| part == Component::ParentDir);
         let whole = if has_parents {
             path.canonicalize().map_err(|error| unusable(&shown).because(error))?
@@ -163,7 +161,7 @@ impl Location {
             builder = builder.with_region(region.as_ref());
         }
         if let Some(endpoint) = chain.endpoint_url() {
-            // A custom endpoint rarely resolves bucket host names, and in tests is plain HTTP.
+            // A custom endpoint rarely resolves bucket host names. In tests it is plain HTTP.
             builder = builder
                 .with_endpoint(endpoint)
                 .with_virtual_hosted_style_request(false)
@@ -182,9 +180,9 @@ impl Location {
         &self.url
     }
 
-    /// The folder as other engines are told of it: without a slash at the end, nothing encoded,
-    /// and `s3` for every spelling of that scheme. Hadoop and Trino take such texts as they are
-    /// (a `%20` in one is three signs of a name).
+    /// The folder's URI for other engines: without a trailing slash, nothing encoded, and with the
+    /// scheme `s3` even if `s3a` was typed. Hadoop and Trino take such URIs literally: `%20` is
+    /// three characters of a name.
     #[must_use]
     pub fn uri(&self) -> String {
         match self.kind {
@@ -234,7 +232,7 @@ impl Location {
     /// A folder below this one.
     ///
     /// # Errors
-    /// `Config` if a segment cannot stand in a path.
+    /// `Config` if a segment is not valid in a path.
     pub fn folder(&self, segments: &[&str]) -> Result<Self> {
         let mut url = self.url.clone();
         url.path_segments_mut()
@@ -267,7 +265,7 @@ fn folder_of(uri: &str) -> Result<PathBuf> {
     match Url::parse(uri) {
         Ok(url) if url.scheme() == "file" => {
             if url.query().is_some() || url.fragment().is_some() {
-                return Err(unusable(uri).with_remedy("write %3F for ? and %23 for # in it"));
+                return Err(unusable(uri).with_remedy("write ? as %3F and # as %23"));
             }
             url.to_file_path().map_err(|()| unusable(uri))
         }
@@ -301,7 +299,7 @@ fn s3_url(uri: &str) -> Option<Url> {
     if prefix.is_empty() {
         segments.clear();
     }
-    // They would be left out without a word.
+    // `Url` would silently drop such segments.
     if !is_bucket || segments.iter().any(|segment| ["", ".", ".."].contains(segment)) {
         return None;
     }
@@ -309,12 +307,11 @@ fn s3_url(uri: &str) -> Option<Url> {
     Some(url)
 }
 
-/// Looks once whether a place can be used at all. An outage is no matter of this: it may be over
-/// when a table is looked at. Nor is a folder: it was made when it was opened.
+/// Checks once whether a location can be used at all. Outages are ignored, because they may be over
+/// when the first table is read. Local folders are not checked, because opening created them.
 ///
 /// # Errors
-/// `StoreRefused` if the place cannot be used as it is named or as it lets us in, `Config` if it
-/// cannot be opened.
+/// `StoreRefused` if the location cannot be used as configured, `Config` if it cannot be opened.
 pub async fn probe(uri: &str) -> Result<()> {
     if !is_on_s3(uri) {
         return Ok(());
@@ -329,7 +326,7 @@ pub async fn probe(uri: &str) -> Result<()> {
     }
 }
 
-/// For seconds, where an application bears with an outage for minutes.
+/// Retries for seconds only. Normal requests are retried for minutes.
 fn few_retries() -> RetryConfig {
     let (init_backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(1));
     RetryConfig {
@@ -339,7 +336,7 @@ fn few_retries() -> RetryConfig {
     }
 }
 
-/// A URL as a person writes it: a folder's path, or `s3://` with nothing encoded.
+/// A URL as a user writes it: the path of a local folder, or `s3://` with nothing encoded.
 #[must_use]
 pub fn shown_url(url: &Url) -> String {
     let path = percent_decode_str(url.path().trim_end_matches('/')).decode_utf8_lossy();
@@ -355,12 +352,12 @@ impl fmt::Debug for Location {
     }
 }
 
-/// A name as one segment of a path, so that no name can leave its folder.
+/// Encodes a name as one segment of a path, so that no name can escape its folder.
 ///
-/// Percent-encoding with `~` in place of the percent sign, of what cannot stand in a segment
-/// (`/`, `\`, control characters, names of dots alone) and of the two signs themselves: the
-/// Delta library decodes a literal `%` in a table's path once too often and then misses the
-/// table. What a URL must encode besides, such as a space, it encodes by itself.
+/// This is percent-encoding with `~` instead of the percent sign. It encodes what is not valid in a
+/// segment (`/`, `\`, control characters, names of dots only), `%` and `~` itself. The Delta
+/// library decodes a literal `%` in a table's path once too often and then does not find the table.
+/// `Url` encodes other characters, such as spaces, by itself.
 #[must_use]
 pub fn encode_segment(name: &str) -> String {
     let is_refused = |sign: char| "/\\%~".contains(sign) || sign.is_ascii_control();
@@ -384,12 +381,12 @@ fn directory(mut url: Url) -> Url {
 }
 
 fn unusable(uri: &str) -> Error {
-    Error::new(ErrorKind::Config, "neither an s3:// or file:// URI nor a usable folder")
+    Error::new(ErrorKind::Config, "not an s3:// URI, a file:// URI or a usable folder")
         .with("location", uri)
 }
 
-/// What keeps the chain from giving credentials: there are none, or whoever has them did not
-/// answer, which may pass. Its own errors show whole structures.
+/// Converts a failure of the credential chain: there are no credentials, or their provider did not
+/// answer, which may pass. The chain's own messages print whole structures.
 fn unprovided(error: CredentialsError) -> object_store::Error {
     match error {
         CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
@@ -403,7 +400,7 @@ fn unprovided(error: CredentialsError) -> object_store::Error {
     }
 }
 
-/// The AWS credential chain as `object_store` asks for credentials.
+/// The AWS credential chain as a credential provider of `object_store`.
 #[derive(Debug)]
 struct AwsChain {
     provider: SharedCredentialsProvider,
@@ -414,7 +411,7 @@ impl CredentialProvider for AwsChain {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        // The chain of aws-config caches and refreshes by itself.
+        // The chain caches and refreshes credentials itself.
         let found = self.provider.provide_credentials().await.map_err(unprovided)?;
         Ok(Arc::new(AwsCredential {
             key_id: found.access_key_id().to_owned(),

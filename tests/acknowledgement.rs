@@ -392,12 +392,12 @@ async fn a_store_that_refuses_all_ends_the_invocation_and_one_folder_does_not() 
     assert_eq!(of_folder.seen().len(), 3);
 
     let of_place =
-        Scripted { refused: Some("there is no such bucket"), ..Scripted::new([("a", &refused)]) };
+        Scripted { refused: Some("the bucket does not exist"), ..Scripted::new([("a", &refused)]) };
     assert_eq!(of_place.failures(&messages).await, ["1", "2", "3"]);
     assert_eq!(of_place.seen().len(), 1, "the others are not begun");
     let again = Scripted { refused: of_place.refused, ..Scripted::new([("a", &refused)]) };
     let error = again.answer(&json!({ "tables": ["shop.a", "shop.b"] })).await;
     let error = error.expect_err("they are not finished");
     assert_eq!(error.kind(), ErrorKind::StoreRefused);
-    assert!(error.message().contains("there is no such bucket"), "{error}");
+    assert!(error.message().contains("the bucket does not exist"), "{error}");
 }

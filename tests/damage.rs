@@ -66,7 +66,7 @@ async fn a_data_file_that_is_not_what_it_was_holds_its_table_until_it_is_back() 
             let report = shop.apply().await;
             assert_eq!(report.status, Status::Held, "{harm:?} {merge}: {report:?}");
             let remedy = held(&report, &name(&file));
-            assert!(remedy.starts_with("put the file back"), "{harm:?}: {remedy}");
+            assert!(remedy.starts_with("restore the file"), "{harm:?}: {remedy}");
             assert_eq!(shop.version(), before, "{harm:?}: nothing is committed");
 
             fs::write(&file, kept).unwrap();
@@ -126,7 +126,7 @@ async fn a_deletion_vector_that_is_not_what_it_was_holds_its_table_until_it_is_b
         harm.befall(&masks[0]);
         shop.change("U,2,TWO\n");
         let remedy = held(&shop.apply().await, ".parquet");
-        assert!(remedy.starts_with("put the file back"), "{harm:?}: {remedy}");
+        assert!(remedy.starts_with("restore the file"), "{harm:?}: {remedy}");
         fs::write(&masks[0], kept).unwrap();
         let report = shop.apply().await;
         assert_eq!((report.status, report.counts.updated), (Status::Ok, 1), "{harm:?}: {report:?}");

@@ -62,32 +62,22 @@ const COMMANDS: [&[&str]; 4] =
 #[test]
 fn each_refusal_of_s3_has_its_sentence_and_its_remedy() {
     let cases = [
-        ("404 Not Found", "NoSuchBucket", "there is no such bucket", "mend the bucket's name"),
-        ("403 Forbidden", "AccessDenied", "the store does not permit it", "permit s3:ListBucket"),
-        (
-            "403 Forbidden",
-            "InvalidAccessKeyId",
-            "does not accept the credentials",
-            "renew the credentials",
-        ),
+        ("404 Not Found", "NoSuchBucket", "the bucket does not exist", "fix the bucket's name"),
+        ("403 Forbidden", "AccessDenied", "the store denies access", "grant s3:ListBucket"),
+        ("403 Forbidden", "InvalidAccessKeyId", "rejects the credentials", "renew the credentials"),
         (
             "403 Forbidden",
             "SignatureDoesNotMatch",
-            "does not accept the credentials",
+            "rejects the credentials",
             "renew the credentials",
         ),
         (
             "403 Forbidden",
             "RequestTimeTooSkewed",
-            "does not accept the credentials",
+            "rejects the credentials",
             "the clock may be wrong",
         ),
-        (
-            "400 Bad Request",
-            "ExpiredToken",
-            "does not accept the credentials",
-            "renew the credentials",
-        ),
+        ("400 Bad Request", "ExpiredToken", "rejects the credentials", "renew the credentials"),
         (
             "400 Bad Request",
             "AuthorizationHeaderMalformed",
@@ -130,10 +120,10 @@ fn staging_is_asked_too() {
     std::fs::write(home.path().join("dmslake.toml"), text).unwrap();
     let server = Server::start(|_, _| Some(s3_error("403 Forbidden", "AccessDenied")));
     let output = with_keys(dmslake(&home, &["apply"]), &server.endpoint).output().unwrap();
-    refused(&output, &["the store does not permit it", "location: s3://b/dms"]);
+    refused(&output, &["the store denies access", "location: s3://b/dms"]);
     let init = ["init", "--staging", "s3://b/dms", "--lake", "lake", "--output", "-"];
     let output = with_keys(dmslake(&home, &init), &server.endpoint).output().unwrap();
-    refused(&output, &["the store does not permit it", "location: s3://b/dms"]);
+    refused(&output, &["the store denies access", "location: s3://b/dms"]);
 }
 
 /// Three hundred tables, each of which took a minute.
@@ -149,7 +139,7 @@ fn where_nobody_listens_the_run_ends_after_a_few_attempts() {
         let attempts = errors.matches("backing off").count();
         assert!((1..=3).contains(&attempts), "{errors}");
         let quiet = with_keys(dmslake(&home, &["apply"]), &endpoint).output().unwrap();
-        refused(&quiet, &["nobody listens at the store's address", &endpoint, "AWS_ENDPOINT_URL"]);
+        refused(&quiet, &["cannot connect to the store", &endpoint, "AWS_ENDPOINT_URL"]);
     }
 }
 
@@ -159,7 +149,7 @@ fn without_credentials_the_run_ends_with_one_sentence() {
     let home = configured("s3://b/dms", "s3://b/lake", 300);
     let mut command = dmslake(&home, &["apply"]);
     let output = command.env("AWS_ENDPOINT_URL", &server.endpoint).output().unwrap();
-    refused(&output, &["no credentials of AWS were found", "AWS_PROFILE", "s3://b/lake"]);
+    refused(&output, &["no AWS credentials found", "AWS_PROFILE", "s3://b/lake"]);
     assert_eq!(server.requests(), 0);
 }
 
@@ -194,7 +184,7 @@ async fn a_bucket_that_is_not_there_is_told_and_its_remedy_works() {
     let home = configured(&format!("s3://{BUCKET}/dms"), &format!("{missing}/lake"), 2);
     let mut command = dmslake(&home, &["apply", "--json"]);
     command.envs(moto.environment());
-    refused(&command.output().unwrap(), &["there is no such bucket", &format!("{missing}/lake")]);
+    refused(&command.output().unwrap(), &["the bucket does not exist", &format!("{missing}/lake")]);
 
     let path = home.path().join("dmslake.toml");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -232,7 +222,7 @@ async fn glue_that_refuses_or_is_not_there_is_told_once() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert_eq!(errors.matches("answer: AccessDeniedException").count(), 2, "{errors}");
-    assert_eq!(errors.matches("permit glue:GetTable").count(), 2, "{errors}");
+    assert_eq!(errors.matches("grant glue:GetTable").count(), 2, "{errors}");
     for structure in ["ServiceError", "Unhandled", "Response {", "SdkBody"] {
         assert!(!errors.contains(structure), "{structure}: {errors}");
     }
@@ -240,7 +230,7 @@ async fn glue_that_refuses_or_is_not_there_is_told_once() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nobody = format!("http://127.0.0.1:{port}");
     let output = command(&["register"]).env("AWS_ENDPOINT_URL_GLUE", nobody).output().unwrap();
-    refused(&output, &["nobody listens", "service: Glue"]);
+    refused(&output, &["cannot connect", "service: Glue"]);
 }
 
 /// Whatever library a refusal of the store comes through, it stays one; what may pass may pass.

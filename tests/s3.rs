@@ -162,7 +162,7 @@ async fn a_table_is_registered_in_glue_and_again_when_its_columns_change() {
 
     let (code, text) = said(&shop.run(&["register"]));
     assert_eq!(code, 1, "the database is not there: {text}");
-    assert!(text.contains("Glue has no database of that name"), "{text}");
+    assert!(text.contains("the Glue database does not exist"), "{text}");
     assert!(text.contains("aws glue create-database --database-input Name=shop"), "{text}");
 
     glue.make_database("shop").await;
@@ -199,7 +199,7 @@ async fn a_table_that_glue_does_not_take_is_applied_all_the_same() {
     let refused = shop.run(&["apply"]);
     let (code, text) = said(&refused);
     assert_eq!((code, text.matches("not registered in Glue").count()), (0, 1), "{text}");
-    assert!(text.contains("Glue has no database of that name"), "{text}");
+    assert!(text.contains("the Glue database does not exist"), "{text}");
 
     shop.stage("20240101-000000001.csv", "I,2,b\n").await;
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

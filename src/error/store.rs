@@ -1,4 +1,5 @@
-//! What a store's failure means: an outage passes, a refusal stays until somebody mends it.
+//! Classifies failures of a store: an outage passes by itself, a refusal lasts until somebody fixes
+//! its cause.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -8,59 +9,59 @@ use buoyant_kernel::Error as KernelError;
 use object_store::Error as StoreError;
 use object_store::client::{HttpError, HttpErrorKind};
 
-/// The credential chain of AWS gave nothing that could sign a request.
+/// The AWS credential chain found no credentials.
 #[derive(Debug)]
 pub(crate) struct NoCredentials;
 
 impl fmt::Display for NoCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no credentials of AWS were found")
+        f.write_str("no AWS credentials found")
     }
 }
 
 impl StdError for NoCredentials {}
 
-/// What may be wrong with a place, and what helps.
+/// A reason why a store refuses requests, and the remedy.
 struct Cause {
     sentence: &'static str,
     remedy: &'static str,
 }
 
 const NO_CREDENTIALS: Cause = Cause {
-    sentence: "no credentials of AWS were found",
-    remedy: "name a profile (AWS_PROFILE), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
-             give the function or machine a role, and run again",
+    sentence: "no AWS credentials found",
+    remedy: "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the function \
+             or machine a role, and run again",
 };
 const NO_BUCKET: Cause = Cause {
-    sentence: "there is no such bucket",
-    remedy: "mend the bucket's name in staging or lake, or make the bucket, and run again",
+    sentence: "the bucket does not exist",
+    remedy: "fix the bucket's name in `staging` or `lake`, or create the bucket, and run again",
 };
 const NO_PERMISSION: Cause = Cause {
-    sentence: "the store does not permit it",
-    remedy: "permit s3:ListBucket and s3:GetObject on staging and lake, and s3:PutObject and \
-             s3:DeleteObject on the lake, to the role or user that runs dmslake (and its key of KMS, \
-             if the bucket has one), and run again",
+    sentence: "the store denies access",
+    remedy: "grant s3:ListBucket and s3:GetObject on staging and lake, and s3:PutObject and \
+             s3:DeleteObject on the lake, to the role or user that runs dmslake (and use of the KMS \
+             key, if the bucket has one), and run again",
 };
 const BAD_CREDENTIALS: Cause = Cause {
-    sentence: "the store does not accept the credentials",
-    remedy: "renew the credentials (a session may have ended, the clock may be wrong), and run \
-             again",
+    sentence: "the store rejects the credentials",
+    remedy: "renew the credentials (the session may have expired, or the clock may be wrong), and \
+             run again",
 };
 const OTHER_REGION: Cause = Cause {
-    sentence: "the bucket is in another region, or at another endpoint",
-    remedy: "set AWS_REGION (or the profile's region) to the bucket's, and run again",
+    sentence: "the bucket is in another region or at another endpoint",
+    remedy: "set AWS_REGION (or the profile's region) to the bucket's region, and run again",
 };
 const NOBODY_LISTENS: Cause = Cause {
-    sentence: "nobody listens at the store's address",
-    remedy: "mend AWS_ENDPOINT_URL, AWS_REGION or the network (name service, proxy, VPC endpoint), \
-             and run again",
+    sentence: "cannot connect to the store",
+    remedy: "fix AWS_ENDPOINT_URL, AWS_REGION or the network (DNS, proxy, VPC endpoint), and run \
+             again",
 };
 const NO_ACCESS: Cause = Cause {
-    sentence: "the file system does not permit it",
+    sentence: "the file system denies access",
     remedy: "give the user that runs dmslake access to the folder, and run again",
 };
 
-/// By the code of S3's answer.
+/// The reason for an error code of AWS.
 fn of_code(code: &str) -> Option<&'static Cause> {
     Some(match code {
         "NoSuchBucket" | "InvalidBucketName" => &NO_BUCKET,
@@ -91,19 +92,19 @@ fn of_code(code: &str) -> Option<&'static Cause> {
     })
 }
 
-/// A failure that no repetition mends.
+/// A failure that retrying cannot fix.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) sentence: &'static str,
     pub(super) remedy: &'static str,
-    /// Whom was asked, as far as it is told.
+    /// The address of the request, if the error contains it.
     pub(super) address: Option<String>,
-    /// The code of the answer, if there was one.
+    /// The error code of the answer, if there was one.
     pub(super) answer: Option<String>,
 }
 
 impl Refusal {
-    /// The first one among the causes of an error.
+    /// The first refusal among the causes of an error.
     pub(super) fn of(error: &(dyn StdError + 'static)) -> Option<Self> {
         causes(error).find_map(|found| {
             let text = found.to_string();
@@ -113,12 +114,12 @@ impl Refusal {
         })
     }
 
-    /// That of a service of AWS that answered with this code.
+    /// The refusal of an AWS service that answered with this code.
     pub(super) fn of_code(code: &str) -> Option<Self> {
         Some(Self { answer: Some(code.to_owned()), ..Self::from(of_code(code)?) })
     }
 
-    /// That of a service that nobody reached.
+    /// The refusal of a service that could not be reached.
     pub(super) fn without_answer(has_credentials: bool) -> Self {
         Self::from(if has_credentials { &NOBODY_LISTENS } else { &NO_CREDENTIALS })
     }
@@ -144,10 +145,10 @@ fn of_cause(cause: &(dyn StdError + 'static), text: &str) -> Option<&'static Cau
         return is_refused.then_some(&NO_ACCESS);
     }
     let by_code = code(text).and_then(of_code);
-    // The library's own word for an answer that leads elsewhere without saying where.
+    // The library's message for a redirect without a target.
     let is_redirect = text.contains("Received redirect without LOCATION");
     by_code.or(is_redirect.then_some(&OTHER_REGION)).or(match cause.downcast_ref() {
-        // Without a body, as the answers to HEAD are.
+        // Answers to HEAD requests have no body and thus no error code.
         Some(StoreError::PermissionDenied { source, .. })
             if !has_cause::<NoCredentials>(source.as_ref()) =>
         {
@@ -162,7 +163,7 @@ fn of_cause(cause: &(dyn StdError + 'static), text: &str) -> Option<&'static Cau
     })
 }
 
-/// Whether a file or an object is said not to be there.
+/// Whether the error says that a file or an object does not exist.
 pub(crate) fn is_missing(error: &(dyn StdError + 'static)) -> bool {
     let is_missing = |cause: &(dyn StdError + 'static)| {
         matches!(cause.downcast_ref(), Some(StoreError::NotFound { .. }))
@@ -172,8 +173,8 @@ pub(crate) fn is_missing(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(is_missing) && Refusal::of(error).is_none()
 }
 
-/// Whether a failure of a library began in the store: such a failure may pass later, whatever
-/// the library calls it.
+/// Whether the store caused a library's failure. Such a failure may pass later, whatever the
+/// library calls it.
 pub(super) fn began_in_store(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<StoreError>() || cause.is::<std::io::Error>())
 }
@@ -182,7 +183,7 @@ fn has_cause<T: StdError + 'static>(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(<dyn StdError>::is::<T>)
 }
 
-/// An error and its causes, also those that the kernel does not tell.
+/// An error and its causes, including those that the kernel does not expose as sources.
 pub(super) fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
@@ -195,14 +196,14 @@ fn next<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + '
         Some(KernelError::IOError(inner)) => Some(inner),
         Some(KernelError::Backtraced { source, .. }) => Some(source.as_ref()),
         Some(_) | None => match error.downcast_ref::<std::io::Error>() {
-            // It tells the cause of its own cause.
+            // Its `source` skips the wrapped error.
             Some(io) => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
             None => error.source(),
         },
     }
 }
 
-/// The code in S3's XML.
+/// The error code in the XML of S3's answer.
 fn code(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("<Code>")?;
     rest.split_once("</Code>").map(|(code, _)| code).filter(|code| is_code(code))
@@ -212,8 +213,8 @@ fn is_code(code: &str) -> bool {
     code.bytes().all(|sign| sign.is_ascii_alphanumeric() || sign == b'.')
 }
 
-/// Whom the library asked, without what it asked for: that may hold keys of objects only, but is
-/// long. Its message begins `Error performing GET <URL> in`.
+/// The address that the library sent its request to, without the query, which is long. The
+/// library's message begins `Error performing GET <URL> in`.
 fn address(error: &(dyn StdError + 'static)) -> Option<String> {
     let texts = causes(error).map(ToString::to_string);
     let url = texts.filter_map(|text| {

@@ -1,8 +1,9 @@
-//! What wakes the function: every shape of event, read into doorbells.
+//! Parses every kind of event that invokes the function into doorbells.
 //!
-//! An event is only a doorbell. It says which tables to look at; what is applied, and in what
-//! order, follows from staging and from each table's progress. So events may come twice, late,
-//! out of order or never, and times, sizes and sequencers in them are not read. Pure: no I/O.
+//! An event is only a doorbell: it says which tables to look at. What is applied, and in what
+//! order, follows from staging and from each table's progress. Events may therefore arrive twice,
+//! late, out of order or never, and their times, sizes and sequencers are ignored. This module does
+//! no I/O.
 
 mod queue;
 mod route;
@@ -22,9 +23,9 @@ pub enum Doorbell {
         /// The object's full key, decoded.
         key: String,
     },
-    /// The table of this name, `schema.table`, wholly.
+    /// All of the table with this name, `schema.table`.
     Table(String),
-    /// Every table, wholly.
+    /// All of every table.
     Everything,
 }
 
@@ -32,32 +33,32 @@ pub enum Doorbell {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unreadable(pub String);
 
-/// The doorbells of one message, none if it calls for nothing (a test event, a deletion).
+/// The doorbells of one message; empty if it asks for nothing (a test event, a deletion).
 pub type Content = Result<Vec<Doorbell>, Unreadable>;
 
 /// A message of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// By which the queue is told that the message failed.
+    /// The id under which the message is reported to the queue as failed.
     pub id: String,
     /// What it asks for.
     pub content: Content,
 }
 
-/// What an invocation carries.
+/// The payload of an invocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Invocation {
-    /// A batch of an SQS queue, whose messages fail one by one.
+    /// A batch from an SQS queue, whose messages fail individually.
     Queue(Vec<Message>),
-    /// An event that was sent to the function itself, which fails as a whole.
+    /// An event sent to the function directly. It fails as a whole.
     Direct(Content),
 }
 
 /// Reads the payload of an invocation.
 ///
-/// Understood are S3 notifications, EventBridge's S3 and scheduled events, SNS envelopes,
-/// `s3:TestEvent`, `{"tables": ["shop.orders"]}` and `{"sweep": true}`, each as it is and as
-/// the body of an SQS message.
+/// Supported are S3 notifications, EventBridge's S3 and scheduled events, SNS envelopes,
+/// `s3:TestEvent`, `{"tables": ["shop.orders"]}` and `{"sweep": true}`, each on its own or as the
+/// body of an SQS message.
 #[must_use]
 pub fn parse(event: &Value) -> Invocation {
     match queue::messages(event) {
@@ -80,7 +81,7 @@ fn content(event: &Value) -> Content {
             (Some("aws.s3"), "Object Created") => s3::event_bridge(event),
             (Some("aws.s3"), _) => Ok(Vec::new()),
             (_, "Scheduled Event") => Ok(vec![Doorbell::Everything]),
-            _ => Err(unreadable("an EventBridge event that is neither S3's nor scheduled")),
+            _ => Err(unreadable("an EventBridge event that is neither from S3 nor scheduled")),
         };
     }
     if event.get("Type").and_then(Value::as_str) == Some("Notification") {
@@ -89,7 +90,7 @@ fn content(event: &Value) -> Content {
     by_hand(event)
 }
 
-/// A record of S3, or of SNS where it calls the function itself.
+/// A record from S3, or from SNS if it invokes the function directly.
 fn record(record: &Value) -> Content {
     let source = record.get("eventSource").or_else(|| record.get("EventSource"));
     match source.and_then(Value::as_str) {
@@ -98,7 +99,7 @@ fn record(record: &Value) -> Content {
             Some(envelope) => notification(envelope),
             None => Err(unreadable("an SNS record without its envelope")),
         },
-        _ => Err(unreadable("a record that comes neither from S3 nor from SNS")),
+        _ => Err(unreadable("a record from neither S3 nor SNS")),
     }
 }
 
@@ -110,7 +111,7 @@ fn notification(envelope: &Value) -> Content {
     }
 }
 
-/// An event that travels as text.
+/// An event in the form of text.
 fn body(text: &str) -> Content {
     match serde_json::from_str(text) {
         Ok(event) => content(&event),
@@ -118,16 +119,16 @@ fn body(text: &str) -> Content {
     }
 }
 
-/// What a person, or a schedule with an input of its own, sends.
+/// An event sent by a person or by a schedule with a custom input.
 fn by_hand(event: &Value) -> Content {
     if event.get("sweep") == Some(&Value::Bool(true)) {
         return Ok(vec![Doorbell::Everything]);
     }
     let names = event.get("tables").and_then(Value::as_array).filter(|names| !names.is_empty());
-    let names = names.ok_or_else(|| unreadable("an event of no known shape"))?;
+    let names = names.ok_or_else(|| unreadable("an event of unknown shape"))?;
     let doorbell = |name: &Value| match name.as_str() {
         Some(name) => Ok(Doorbell::Table(name.to_owned())),
-        None => Err(unreadable("\"tables\" holds something that is no text")),
+        None => Err(unreadable("\"tables\" contains something other than text")),
     };
     names.iter().map(doorbell).collect()
 }

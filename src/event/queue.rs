@@ -1,13 +1,13 @@
-//! SQS's envelope: the messages of a batch, each with the id by which it may fail alone.
+//! The SQS envelope: the messages of a batch, each with the id by which it can fail alone.
 
 use serde_json::Value;
 
 use super::{Message, Unreadable, body, unreadable};
 
-/// The messages, or none if the event is no SQS batch.
+/// The messages; none if the event is not an SQS batch.
 ///
-/// A record without an id could not be reported as failed, and Lambda takes an empty id for a
-/// failure of everything: then the batch is refused as a whole.
+/// A record without an id could not be reported as failed, and Lambda treats an empty id as a
+/// failure of the whole batch. Such a batch is therefore refused as a whole.
 pub(super) fn messages(event: &Value) -> Option<Result<Vec<Message>, Unreadable>> {
     let records = event.get("Records")?.as_array()?;
     let source = records.first()?.get("eventSource")?.as_str()?;

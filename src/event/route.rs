@@ -1,4 +1,4 @@
-//! From doorbells to tables: each table is looked at once, for all that rang for it.
+//! Routes doorbells to tables: each table is looked at once, however many doorbells name it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,38 +8,38 @@ use crate::nearest::nearest_first;
 use crate::staging::{Scope, TableFolder, is_of_a_table};
 use crate::storage::{Location, StoreKind};
 
-/// One table that was rung for.
+/// A table that doorbells name.
 #[derive(Clone, Debug)]
 pub struct Work<'a> {
     /// The table.
     pub table: &'a TableSpec,
-    /// Which of its objects to look at; names are sorted, each once.
+    /// Which of its objects to look at; names are sorted and unique.
     pub scope: Scope,
-    /// Positions of the messages that wait for it.
+    /// Positions of the messages that name it.
     pub messages: BTreeSet<usize>,
 }
 
-/// What a batch of messages asks for.
+/// What a batch of messages asks for, by table.
 #[derive(Clone, Debug, Default)]
 pub struct Route<'a> {
     /// The tables to apply, each once, in the configuration's order.
     pub work: Vec<Work<'a>>,
-    /// Messages that cannot be answered, by position: not understood, or naming a table that
-    /// is not configured.
+    /// Messages that cannot be processed, by position: not understood, or for a table that is not
+    /// configured.
     pub unreadable: BTreeMap<usize, Unreadable>,
-    /// Folders of staged objects that no `[[table]]` takes, DMS's own aside.
+    /// Folders of staged objects without a `[[table]]`, except DMS's own tables.
     pub unconfigured: BTreeSet<TableName>,
-    /// How many objects were named that stand in no table's folder.
+    /// The number of named objects that are in no table's folder.
     pub elsewhere: u64,
-    /// Whether every table was rung for at once.
+    /// Whether a message asks for all tables.
     pub is_sweep: bool,
 }
 
-/// Finds the tables that these messages ring for.
+/// Finds the tables that these messages name.
 ///
-/// An object belongs to the table of its first two folders below the staging folder, whose
-/// names S3 carries raw. An object of no configured table calls for nothing: staging may hold
-/// more than this configuration keeps.
+/// An object belongs to the table of its first two folders below the staging folder, whose names
+/// are not encoded on S3. Objects of other tables are ignored: staging may contain more tables than
+/// are configured.
 #[must_use]
 pub fn route<'a>(settings: &'a Settings, staging: &Location, messages: &[Content]) -> Route<'a> {
     let mut switchboard = Switchboard { settings, staging, rung: BTreeMap::new() };
@@ -69,7 +69,7 @@ pub fn route<'a>(settings: &'a Settings, staging: &Location, messages: &[Content
 struct Switchboard<'a, 's> {
     settings: &'a Settings,
     staging: &'s Location,
-    /// By the table's place in the configuration.
+    /// By the table's position in the configuration.
     rung: BTreeMap<usize, Work<'a>>,
 }
 
@@ -126,18 +126,18 @@ impl<'a> Switchboard<'a, '_> {
     fn not_configured(&self, name: &str) -> Unreadable {
         let names = self.settings.tables.iter().map(|table| table.source.to_string());
         let names = nearest_first(name, names).join(", ");
-        Unreadable(format!("no table {name} is configured; configured: {names}"))
+        Unreadable(format!("table {name} is not configured; configured: {names}"))
     }
 }
 
-/// The schema and table folders of an object that stands in such folders of staging, and its name
-/// below them.
+/// The schema and table folders of an object in staging, and its name below them; none if it is in
+/// no such folders.
 fn table_folder<'k>(
     staging: &Location,
     bucket: &str,
     key: &'k str,
 ) -> Option<(TableName, &'k str)> {
-    // A disk has no buckets: what an event says of one is not looked at.
+    // A disk has no buckets, so the event's bucket is ignored.
     if staging.kind() == StoreKind::S3 && staging.url().host_str() != Some(bucket) {
         return None;
     }

@@ -1,11 +1,11 @@
-//! S3's two ways to tell of a new object: its own notification, and through EventBridge.
+//! S3's two kinds of events for a new object: its own notification, and EventBridge.
 
 use percent_encoding::percent_decode;
 use serde_json::Value;
 
 use super::{Content, Doorbell, Unreadable, unreadable};
 
-/// One record of a notification. Its key is form-encoded, and decoded here exactly once.
+/// One record of a notification. Its key is form-encoded and is decoded exactly once, here.
 pub(super) fn notification(record: &Value) -> Content {
     let version = record.get("eventVersion").and_then(Value::as_str).unwrap_or_default();
     if version.split('.').next() != Some("2") {

@@ -1,4 +1,4 @@
-//! New rows as new data files.
+//! Writes new rows as new data files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use deltalake::logstore::ObjectStoreRef;
 use crate::error::Result;
 use crate::files::{DataFileWriter, FileLayout, PartitionKey, divide};
 
-/// Writes rows into data files of the table's target size, with statistics; nothing refers to
-/// them until they are committed.
+/// Writes rows into data files of the table's target size, with statistics. Nothing refers to the
+/// files until they are committed.
 ///
 /// # Errors
-/// `Unavailable` if the lake does not take them.
+/// `Unavailable` if the files cannot be written.
 pub(crate) async fn append(
     store: &ObjectStoreRef,
     layout: &Arc<FileLayout>,

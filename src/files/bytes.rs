@@ -1,4 +1,4 @@
-//! The bytes of data files, by range.
+//! Reading the bytes of data files by range.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use crate::error::{Error, ErrorKind, Result, is_missing};
 use crate::files::damage::{blamed, damaged};
 
-/// Read from the end of a file at first: what holds footer and page indexes of a file of ours.
+/// The first read from the end of a file; enough for the footer and page indexes of our files.
 const TAIL_BYTES: usize = 64 << 10;
 
-/// A data file of the table, by ranges.
+/// A data file of the table that is read by ranges.
 #[derive(Clone)]
 pub(crate) struct DataFileBytes {
     store: ObjectStoreRef,
@@ -33,7 +33,7 @@ impl DataFileBytes {
     /// The bytes of a file.
     ///
     /// # Errors
-    /// `TableCorrupt` if the log gives a size that no file has.
+    /// `TableCorrupt` if the size in the log is negative.
     pub(crate) fn of(store: &ObjectStoreRef, add: &Add) -> Result<Self> {
         let size = u64::try_from(add.size).map_err(|error| {
             Error::new(ErrorKind::TableCorrupt, "the log gives a data file a negative size")
@@ -46,8 +46,8 @@ impl DataFileBytes {
     /// The bytes of a range.
     ///
     /// # Errors
-    /// `TableCorrupt` if the file is gone or has another size than the log says, `Unavailable` if
-    /// the store does not answer.
+    /// `TableCorrupt` if the file is missing or its size differs from the log, `Unavailable` if the
+    /// store does not answer.
     pub(crate) async fn range(&self, range: Range<u64>) -> Result<Bytes> {
         match self.store.get_range(&self.path, range).await {
             Ok(bytes) => Ok(bytes),
@@ -55,12 +55,12 @@ impl DataFileBytes {
         }
     }
 
-    /// What keeps a file from being read. What a store says of a range beyond the end differs from
-    /// store to store, so it is asked how long the file is.
+    /// Why a file could not be read. Stores answer differently to a range beyond the end, so the
+    /// size of the file is checked.
     async fn unread(&self, error: object_store::Error) -> Error {
         match self.store.head(&self.path).await {
             Ok(found) if found.size != self.size => {
-                damaged("a data file has another size than the log says")
+                damaged("the size of a data file differs from the log")
                     .with("found", found.size)
                     .with("expected", self.size)
             }
@@ -75,7 +75,7 @@ impl AsyncFileReader for DataFileBytes {
         async move { self.range(range).await.map_err(carried) }.boxed()
     }
 
-    /// Ranges that lie close together come in one request.
+    /// Ranges that are close together are read in one request.
     fn get_byte_ranges(
         &mut self,
         ranges: Vec<Range<u64>>,
@@ -108,12 +108,12 @@ fn carried(error: Error) -> ParquetError {
     ParquetError::External(Box::new(error))
 }
 
-/// Where a data file stands below the table's root, encoded signs kept as they are.
+/// The path of a data file below the table's root, with encoded characters kept as they are.
 pub(crate) fn path_of(add: &Add) -> Path {
     Path::parse(&add.path).unwrap_or_else(|_| Path::from(add.path.as_str()))
 }
 
-/// The error of a data file that cannot be read.
+/// The error for a data file that cannot be read.
 pub(crate) fn unreadable(error: ParquetError, add: &Add) -> Error {
     blamed(Error::from(error)).with("file", &add.path)
 }

@@ -1,11 +1,11 @@
-//! What was read of data files, which never change: kept as long as there is room for it.
+//! A cache for parts of data files, which never change.
 
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 use lru::LruCache;
 
-/// Values by key within so many bytes, the least recently used forgotten first.
+/// Values by key within a byte limit. The least recently used are evicted first.
 #[derive(Debug)]
 pub(super) struct BoundedCache<K: Hash + Eq, V> {
     most_bytes: usize,
@@ -14,7 +14,7 @@ pub(super) struct BoundedCache<K: Hash + Eq, V> {
 
 #[derive(Debug)]
 struct Values<K: Hash + Eq, V> {
-    /// Each with its size.
+    /// Each value with its size.
     by_key: LruCache<K, (V, usize)>,
     bytes: usize,
 }

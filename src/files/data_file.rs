@@ -1,4 +1,4 @@
-//! One data file on its way into the lake.
+//! A data file that is being uploaded to the lake.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use crate::files::encode::{ChunkWriters, Columns, encode, unwritable};
 use crate::files::properties::{COMPRESSION_SUFFIX, ROW_GROUP_ROWS};
 use crate::files::{FileLayout, statistics};
 
-/// Parts of a file that are under way to the store at once. With the size of a part, this
-/// bounds what an upload holds in memory.
+/// Parts of a file that are uploaded concurrently. With the size of a part, this bounds the memory
+/// of an upload.
 const UPLOADS: usize = 4;
 
-/// An open data file: row groups go in, and out to the store as they are complete. Nothing
-/// refers to it until it is committed.
+/// An open data file. Row groups are uploaded as they are completed. Nothing refers to the file
+/// until it is committed.
 pub(crate) struct DataFile {
     layout: Arc<FileLayout>,
     path: String,
@@ -35,7 +35,7 @@ pub(crate) struct DataFile {
 }
 
 impl DataFile {
-    /// Begins a file of a new name at the table's root.
+    /// Starts a file with a new name at the table's root.
     pub(crate) fn create(store: &ObjectStoreRef, layout: &Arc<FileLayout>) -> Result<Self> {
         let path =
             format!("part-00000-{}-c000.{COMPRESSION_SUFFIX}.parquet", layout.clock().file_id());
@@ -47,7 +47,7 @@ impl DataFile {
             Ok::<_, Error>((writer, factory))
         };
         let (writer, with_dictionary) = open(Arc::clone(layout.properties()))?;
-        // A factory takes the properties of a file, and dictionaries are chosen chunk by chunk.
+        // A factory applies to a whole file, but dictionaries are chosen for each chunk.
         let plain = layout.properties().as_ref().clone().into_builder();
         let (_, plain) = open(Arc::new(plain.set_dictionary_enabled(false).build()))?;
         let upload = BufWriter::new(Arc::clone(store), Path::from(path.as_str()))
@@ -85,8 +85,8 @@ impl DataFile {
         Ok(())
     }
 
-    /// Takes a row group over as it is encoded: its columns in order, each with what the footer
-    /// that it comes from says about it.
+    /// Copies an encoded row group: its columns in order, each with its metadata from the footer of
+    /// the file it comes from.
     pub(crate) async fn append_encoded(
         &mut self,
         bytes: &impl ChunkReader,
@@ -105,7 +105,7 @@ impl DataFile {
         self.writer.bytes_written() as u64
     }
 
-    /// Ends the file and waits until the store has it.
+    /// Completes the file and waits until it is stored.
     pub(crate) async fn finish(
         mut self,
         partition_values: HashMap<String, Option<String>>,
@@ -122,7 +122,8 @@ impl DataFile {
             return Err(error);
         }
         self.upload.shutdown().await.map_err(|error| {
-            Error::new(ErrorKind::Unavailable, "the lake did not take a data file").because(error)
+            Error::new(ErrorKind::Unavailable, "a data file could not be written to the lake")
+                .because(error)
         })?;
         Ok(Add {
             stats: Some(statistics::of_file(&self.layout, &footer)?),
@@ -135,8 +136,8 @@ impl DataFile {
         })
     }
 
-    /// Gives the file up. Parts that are already stored are removed as far as the store allows:
-    /// they show in no listing, so nothing else would.
+    /// Abandons the file. Removes the stored parts if the store allows it: they appear in no
+    /// listing, so nothing else would remove them.
     pub(crate) async fn abort(mut self) {
         if let Err(error) = self.upload.abort().await {
             tracing::warn!(file = self.path, %error, "an unfinished data file could not be removed");

@@ -1,20 +1,19 @@
-//! Which columns get a dictionary.
+//! Decides which columns get a dictionary.
 
 use arrow::array::{Array as _, ArrayRef};
 use datafusion::common::hash_utils::{RandomState, create_hashes};
 
-/// Values that are looked at: blocks of neighbours, which show runs, spread over the rows, which
-/// shows what recurs further apart.
+/// The sample: blocks of adjacent values, which reveal runs, spread over all rows, which reveals
+/// values that recur further apart.
 const BLOCKS: usize = 8;
 const BLOCK_ROWS: usize = 512;
 
-/// One value of so many must recur among those looked at. Values of four bytes that recur more
-/// rarely than that take more room as a dictionary and places in it than they take plainly; of
-/// longer values a dictionary would save little, and it has to be built to find that out.
+/// One in this many sampled values must recur. If four-byte values recur less often, a dictionary
+/// takes more space than plain encoding. For longer values it would save little, and building it
+/// takes time.
 const ONE_RECURS_OF: usize = 32;
 
-/// Whether a dictionary makes values like these smaller. Told from a sample of them, the same for
-/// the same values.
+/// Whether a dictionary makes these values smaller. Estimated from a sample, deterministically.
 pub(super) fn pays(array: &ArrayRef) -> bool {
     let mut hashes = Vec::with_capacity(BLOCKS * BLOCK_ROWS);
     let stride = (array.len() / BLOCKS).max(BLOCK_ROWS);
@@ -24,7 +23,7 @@ pub(super) fn pays(array: &ArrayRef) -> bool {
         let Ok(of_block) =
             create_hashes([&block], &RandomState::default(), &mut of_block[..block.len()])
         else {
-            // Values that cannot be told apart here: the encoder finds out by itself.
+            // These values cannot be compared here, so the encoder decides.
             return true;
         };
         let valid = of_block.iter().enumerate().filter(|(row, _)| block.is_valid(*row));

@@ -1,4 +1,4 @@
-//! Row groups encoded column by column, on all cores.
+//! Encodes row groups column by column on all cores.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
@@ -10,9 +10,9 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::dictionary;
 
-/// Rows whose columns can be read apart from each other.
+/// Rows whose columns can be read independently.
 pub(crate) trait Columns: Send + Sync + 'static {
-    /// Hands out the arrays of a column in order.
+    /// Passes the arrays of a column to `sink`, in order.
     fn read(&self, column: usize, sink: &mut dyn FnMut(&ArrayRef) -> Result<()>) -> Result<()>;
 }
 
@@ -25,12 +25,13 @@ pub(super) struct ChunkWriters {
 /// One column of the row groups that are being encoded.
 struct ColumnJob {
     column: usize,
-    /// By row group.
+    /// One entry for each row group.
     writers: Vec<ChunkWriters>,
 }
 
-/// Encodes rows into row groups of `group_rows` rows each, the last perhaps of fewer. `writers`
-/// holds, for each row group, the writers for each column, and the result its chunks.
+/// Encodes rows into row groups of `group_rows` rows each; the last may have fewer. `writers`
+/// contains the column writers of each row group, and the result the column chunks of each row
+/// group.
 pub(super) async fn encode(
     schema: &SchemaRef,
     writers: Vec<Vec<ChunkWriters>>,
@@ -72,7 +73,7 @@ pub(super) async fn encode(
     Ok(groups)
 }
 
-/// Writers by row group become writers by column.
+/// Regroups the writers from row groups to columns.
 fn jobs(column_count: usize, writers: Vec<Vec<ChunkWriters>>) -> Vec<ColumnJob> {
     let mut jobs: Vec<ColumnJob> =
         (0..column_count).map(|column| ColumnJob { column, writers: Vec::new() }).collect();
@@ -97,7 +98,7 @@ fn encode_column(
     let mut written = 0;
     columns.read(job.column, &mut |array| {
         if array.null_count() > 0 && !field.is_nullable() {
-            return Err(Error::new(ErrorKind::TableCorrupt, "a required column lacks a value")
+            return Err(Error::new(ErrorKind::TableCorrupt, "a required column contains a null")
                 .with("column", field.name()));
         }
         let mut offset = 0;
@@ -135,11 +136,14 @@ fn close(writer: Option<ArrowColumnWriter>) -> Result<Option<ArrowColumnChunk>> 
 }
 
 fn miscounted(field: &Field) -> Error {
-    Error::new(ErrorKind::TableCorrupt, "a column of a data file has other rows than the file says")
-        .with("column", field.name())
+    Error::new(
+        ErrorKind::TableCorrupt,
+        "a column of a data file has a different row count than the file",
+    )
+    .with("column", field.name())
 }
 
-/// Encoding reads and writes memory alone: that it fails is a defect.
+/// Encoding only uses memory, so a failure is a bug.
 pub(super) fn unwritable(error: parquet::errors::ParquetError) -> Error {
     Error::new(ErrorKind::Internal, "rows could not be encoded as Parquet").because(error)
 }

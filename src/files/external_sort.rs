@@ -1,4 +1,4 @@
-//! Live rows of several files as one stream in key order, within the memory budget.
+//! Sorts the live rows of several files by key within the memory budget.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use crate::files::live_rows;
 use crate::files::snapshot_files::SnapshotFiles;
 use crate::session::session;
 
-/// Decoded rows take at most so many times the bytes of their data files, as a rule.
+/// Decoded rows usually take at most this many times the bytes of their data files.
 const SORTED_SIZE: u64 = 8;
 
-/// Sorts the live rows of these files by their keys; without keys they come as they stand.
-/// What does not fit into the memory budget is sorted on disk.
+/// Sorts the live rows of these files by key. Without keys, they keep their order. Rows that do not
+/// fit into the memory budget are sorted on disk.
 ///
 /// # Errors
 /// `Unavailable` if a file cannot be read or the disk is full.
@@ -51,8 +51,8 @@ pub(crate) async fn sorted_rows(
     Ok(rows.execute_stream().await?)
 }
 
-/// Bytes of data files whose rows the disk for temporary files can hold while they are sorted:
-/// a function has little of it unless told otherwise.
+/// Bytes of data files whose rows fit on the temporary disk while they are sorted. A Lambda
+/// function has little of it by default.
 pub(crate) fn most_bytes() -> u64 {
     let space = rustix::fs::statvfs(std::env::temp_dir());
     space.map_or(u64::MAX, |space| space.f_bavail.saturating_mul(space.f_frsize) / SORTED_SIZE)

@@ -13,20 +13,20 @@ use crate::error::Result;
 use crate::files::bytes::{DataFileBytes, unreadable};
 use crate::files::cache::BoundedCache;
 
-/// Bytes of filters that are kept.
+/// Bytes of filters that are cached.
 const KEPT_BYTES: usize = 32 << 20;
-/// What is read of a filter whose writer does not tell its length: most such writers end at one
-/// MiB.
+/// Bytes read for a filter whose length the file does not give. Most such writers limit filters to
+/// one MiB.
 const UNTOLD_BYTES: u64 = (1 << 20) + 64;
 
-/// A column of a row group: both by their place in the file.
+/// A column chunk, by the indices of its row group and column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Chunk {
     pub(crate) row_group: usize,
     pub(crate) column: usize,
 }
 
-/// The filters that were read. Of some chunks it is known that their filter is of no use.
+/// The cached filters. Chunks without a usable filter are cached too.
 #[derive(Debug)]
 pub(crate) struct Filters {
     kept: BoundedCache<(String, Chunk), Option<Arc<Sbbf>>>,
@@ -39,8 +39,8 @@ impl Default for Filters {
 }
 
 impl Filters {
-    /// The filters of these chunks of a data file, in order; none where the file has none, or
-    /// one that cannot be understood. Those that are not known yet are fetched together.
+    /// The filters of these chunks of a data file, in order; none where a chunk has no filter or an
+    /// unreadable one. Filters that are not cached are fetched together.
     ///
     /// # Errors
     /// `Unavailable` if the file cannot be read.
@@ -86,7 +86,7 @@ impl Filters {
     }
 }
 
-/// Bytes that are read to have a chunk's filter; none if it has none.
+/// Bytes to read for a chunk's filter; none if it has no filter.
 pub(crate) fn filter_bytes(chunk: &ColumnChunkMetaData) -> Option<u64> {
     place(chunk).map(|(_, length)| length)
 }
@@ -97,8 +97,8 @@ fn place(chunk: &ColumnChunkMetaData) -> Option<(u64, u64)> {
     Some((begin, told.unwrap_or(UNTOLD_BYTES)))
 }
 
-/// Its own header says how long a filter is, and it is never taken for a shorter one: that would
-/// deny what stands in the file.
+/// The filter's own header gives its length. A filter must never be cut short: it would rule out
+/// values that are in the file.
 fn parse(chunk: &ColumnChunkMetaData, bytes: &Bytes) -> Option<Sbbf> {
     let at_start = chunk.clone().into_builder();
     let at_start = at_start.set_bloom_filter_offset(Some(0)).set_bloom_filter_length(None);

@@ -12,11 +12,10 @@ use crate::files::bytes::{DataFileBytes, unreadable};
 use crate::files::cache::BoundedCache;
 use crate::files::filters::Filters;
 
-/// Footers kept, by the memory that they take.
+/// Bytes of footers that are cached.
 const KEPT_BYTES: usize = 32 << 20;
 
-/// The footers that were read, and bloom filters beside them. A data file never changes, so its
-/// path tells it.
+/// The cached footers and bloom filters. A data file never changes, so its path identifies it.
 #[derive(Debug)]
 pub(crate) struct Footers {
     kept: BoundedCache<String, Arc<ParquetMetaData>>,
@@ -33,7 +32,7 @@ impl Footers {
     /// The footer of a data file, with its page indexes if it has them.
     ///
     /// # Errors
-    /// `Unavailable` if the file cannot be read, `TableCorrupt` if it is no Parquet file.
+    /// `Unavailable` if the file cannot be read, `TableCorrupt` if it is not a Parquet file.
     pub(crate) async fn of(
         &self,
         store: &ObjectStoreRef,
@@ -48,7 +47,7 @@ impl Footers {
         Ok(footer)
     }
 
-    /// Bloom filters of its data files.
+    /// The bloom filters of the data files.
     pub(crate) fn filters(&self) -> &Filters {
         &self.filters
     }

@@ -1,4 +1,4 @@
-//! What every data file that one commit writes has in common.
+//! The properties that all data files of one commit share.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::files::SnapshotFiles;
 use crate::files::encode::unwritable;
 use crate::files::properties::writer_properties;
 
-/// Columns, encoding, statistics and size of the data files of a table, and the clock that names
-/// them.
+/// Columns, encoding, statistics and target size of a table's data files, and the clock that
+/// generates their names.
 #[derive(Clone, Debug)]
 pub struct FileLayout {
     schema: SchemaRef,
@@ -26,15 +26,15 @@ pub struct FileLayout {
     properties: WriterPropertiesPtr,
     keys: Vec<String>,
     partition_columns: Vec<String>,
-    /// For each column, whether the log gets its statistics.
+    /// For each column, whether its statistics go into the log.
     indexed: Vec<bool>,
     target_file_size: NonZeroU64,
     clock: Arc<dyn Clock>,
 }
 
 impl FileLayout {
-    /// The layout that a table's schema and properties ask for. Columns keep the table's order;
-    /// partition columns are not in the files. Keys have statistics whatever the properties say.
+    /// The layout according to a table's schema and properties. Columns keep the table's order,
+    /// without the partition columns. Keys always have statistics, whatever the properties say.
     ///
     /// # Errors
     /// `TableCorrupt` if the table's metadata cannot be read.
@@ -72,15 +72,15 @@ impl FileLayout {
         })
     }
 
-    /// The same with bloom filters on the key columns, for keys whose ranges overlap from row
-    /// group to row group.
+    /// The same layout with bloom filters on the key columns, for keys whose ranges overlap between
+    /// row groups.
     #[must_use]
     pub fn with_bloom_filters(self) -> Self {
         let properties = WriterPropertiesPtr::new(writer_properties(&self.keys, true));
         Self { properties, ..self }
     }
 
-    /// The same with another size at which a file ends.
+    /// The same layout with another target file size.
     #[must_use]
     pub fn with_target_file_size(self, target_file_size: NonZeroU64) -> Self {
         Self { target_file_size, ..self }
@@ -92,7 +92,7 @@ impl FileLayout {
         &self.schema
     }
 
-    /// The same columns as Parquet has them.
+    /// The columns as a Parquet schema.
     pub(crate) fn parquet(&self) -> &SchemaDescriptor {
         &self.parquet
     }
@@ -102,7 +102,7 @@ impl FileLayout {
         &self.keys
     }
 
-    /// Columns of the table that stand in the log instead of the files.
+    /// The partition columns, whose values are in the log instead of the files.
     pub(crate) fn partition_columns(&self) -> &[String] {
         &self.partition_columns
     }
@@ -119,19 +119,19 @@ impl FileLayout {
         self.indexed[column]
     }
 
-    /// Bytes at which a file ends.
+    /// The target size of a file in bytes.
     pub(crate) fn target_file_size(&self) -> u64 {
         self.target_file_size.get()
     }
 
-    /// The columns of a batch of the table that stand in its files, in order.
+    /// The columns of a batch that are stored in the files, in order.
     ///
     /// # Errors
     /// `Internal` if the batch lacks one.
     pub(crate) fn columns_of(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
         let column = |field: &Field| {
             batch.column_by_name(field.name()).cloned().ok_or_else(|| {
-                Error::new(ErrorKind::Internal, "rows to write lack a column of the table")
+                Error::new(ErrorKind::Internal, "the rows to write lack a column of the table")
                     .with("column", field.name())
             })
         };

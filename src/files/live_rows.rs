@@ -1,4 +1,4 @@
-//! The rows of data files as any reader of the table sees them.
+//! The rows of data files as readers of the table see them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::files::selected::{Selected, column_batches, in_memory};
 use crate::files::snapshot_files::SnapshotFiles;
 use crate::files::typed;
 
-/// The rows of a data file that no deletion vector masks, in the order of the file: the
-/// table's columns, in its order and types.
+/// The rows of a data file that are not masked by a deletion vector, in file order, with the
+/// table's columns and types.
 ///
 /// # Errors
-/// `Unavailable` if the file cannot be read, `TableCorrupt` if it is not what the log says.
+/// `Unavailable` if the file cannot be read, `TableCorrupt` if it does not match the log.
 pub(crate) async fn live_rows(
     files: &SnapshotFiles,
     add: &Add,
@@ -30,7 +30,7 @@ pub(crate) async fn live_rows(
     rows_without(files, add, masked).await
 }
 
-/// The same without these rows, which rise.
+/// The live rows without these rows, given in ascending order.
 ///
 /// # Errors
 /// As [`live_rows`].
@@ -57,7 +57,7 @@ pub(crate) async fn rows_without(
     Ok(rows.boxed())
 }
 
-/// Of the file's rows in a row group all but these, which rise.
+/// Selects all rows of a row group except these, given in ascending order.
 fn all_but(dead: &[u64], rows: Range<u64>) -> RowSelection {
     let begins = std::iter::once(rows.start).chain(dead.iter().map(|row| row + 1));
     let ends = dead.iter().copied().chain([rows.end]);

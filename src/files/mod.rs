@@ -1,8 +1,8 @@
-//! The data files of a Delta table: reading them, writing them, and putting one in the place of
-//! another. What is read or written, and why, is for `merge` and `maintenance` to say.
+//! Data files of a Delta table: reading, writing and replacing them. `merge` and `maintenance`
+//! decide what is read or written.
 //!
-//! Writing makes row groups that the next merge can rule out, skip or copy one by one, and
-//! statistics in the log that are exact. Footers and bloom filters that were read are kept.
+//! Files are written so that the next merge can rule out, skip or copy single row groups, with
+//! exact statistics in the log. Footers and bloom filters are cached.
 
 mod append;
 pub(crate) mod bytes;

@@ -1,4 +1,4 @@
-//! Rows by the partition that they belong to.
+//! Divides rows by partition.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Values of the partition columns, in order, as the log spells them.
+/// Values of the partition columns, in order, as the log writes them.
 pub(crate) type PartitionKey = Vec<Option<String>>;
 
 /// Divides rows by the values of these columns. Rows of one partition keep their order.
 ///
 /// # Errors
-/// `SchemaRefused` if the table is partitioned by bytes.
+/// `SchemaRefused` if the table is partitioned by a binary column.
 pub(crate) fn divide(
     batch: &RecordBatch,
     columns: &[String],
@@ -38,10 +38,13 @@ pub(crate) fn divide(
 fn spell(batch: &RecordBatch, name: &str) -> Result<Vec<Option<String>>> {
     let refused = |kind, message| Err(Error::new(kind, message).with("column", name));
     let Some(column) = batch.column_by_name(name) else {
-        return refused(ErrorKind::Internal, "rows to write lack a partition column");
+        return refused(ErrorKind::Internal, "the rows to write have no partition column");
     };
     if column.data_type() == &DataType::Binary {
-        return refused(ErrorKind::SchemaRefused, "a table partitioned by bytes is not written");
+        return refused(
+            ErrorKind::SchemaRefused,
+            "a table partitioned by a binary column is not supported",
+        );
     }
     spell_values(column)
 }

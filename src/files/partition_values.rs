@@ -1,4 +1,4 @@
-//! What the log says about the columns that partition a table: the files do not hold them.
+//! Values of partition columns. They are in the log, not in the data files.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,15 +13,15 @@ use deltalake::kernel::Add;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::typed;
 
-/// The values that every row of one data file has in the columns that partition the table.
+/// The values of the partition columns, which all rows of a data file share.
 #[derive(Debug)]
 pub(crate) struct PartitionValues(HashMap<String, Scalar>);
 
 impl PartitionValues {
-    /// The values among these columns of the table.
+    /// The file's partition values for these columns of the table.
     ///
     /// # Errors
-    /// `TableCorrupt` if one is not of its column's type.
+    /// `TableCorrupt` if a value does not match its column's type.
     pub(crate) fn of(file: &Add, columns: &Schema) -> Result<Self> {
         let mut values = HashMap::new();
         for field in columns.fields() {
@@ -35,7 +35,7 @@ impl PartitionValues {
         Ok(Self(values))
     }
 
-    /// Rows of the file with these columns of the table.
+    /// Rows of the file, extended to these columns of the table.
     ///
     /// # Errors
     /// `TableCorrupt` if a value does not fit its column.
@@ -46,7 +46,7 @@ impl PartitionValues {
         Ok(RecordBatch::try_new_with_options(Arc::clone(columns), arrays, &options)?)
     }
 
-    /// One column of the table in rows of the file.
+    /// One column of the table for these rows of the file.
     ///
     /// # Errors
     /// As [`Self::rows`].
@@ -58,7 +58,7 @@ impl PartitionValues {
     }
 }
 
-/// The log spells NULL as a missing or an empty value.
+/// In the log, NULL is a missing or an empty value.
 fn parse(spelled: Option<&str>, column: &ArrowType) -> Result<Scalar, buoyant_kernel::Error> {
     match DataType::try_from_arrow(column)? {
         DataType::Primitive(primitive) => primitive.parse_scalar(spelled.unwrap_or_default()),
@@ -67,6 +67,6 @@ fn parse(spelled: Option<&str>, column: &ArrowType) -> Result<Scalar, buoyant_ke
 }
 
 fn no_value(error: buoyant_kernel::Error) -> Error {
-    Error::new(ErrorKind::TableCorrupt, "a partition value is not of its column's type")
+    Error::new(ErrorKind::TableCorrupt, "a partition value does not match its column's type")
         .because(error)
 }

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use deltalake::kernel::{Action, Add, Remove};
 
-/// The action that removes a file at this time, its deletion vector with it: without it the
-/// entry with the vector would stay. It changes data if the entry says so.
+/// The action that removes a file at the given time. It names the file's deletion vector, because
+/// otherwise the entry with the vector would remain. Its `dataChange` is that of the entry.
 pub(crate) fn removal(file: Add, now: DateTime<Utc>) -> Action {
     Action::Remove(Remove {
         path: file.path,

@@ -1,4 +1,4 @@
-//! Some rows of a data file, and reading columns of just these.
+//! Selects rows of a data file and reads columns of only these rows.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::files::bytes::{DataFileBytes, unreadable};
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 32 << 10;
 
-/// Rows of a file: of some row groups, by rising place.
+/// Selected rows of a file, in ascending order of row groups.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selected(Vec<RowGroupRows>);
 
@@ -30,8 +30,8 @@ struct RowGroupRows {
 }
 
 impl Selected {
-    /// For each row group what `choose` keeps of it, if anything; it is given the row group and
-    /// the file's rows that stand in it.
+    /// The rows that `choose` selects in each row group, if any. It receives the row group and the
+    /// range of the file's rows in it.
     pub(crate) fn of(
         file: &ParquetMetaData,
         mut choose: impl FnMut(usize, Range<u64>) -> Result<RowSelection>,
@@ -54,7 +54,7 @@ impl Selected {
         self.0.is_empty()
     }
 
-    /// Without the row groups that are not wanted.
+    /// The selection restricted to the wanted row groups.
     pub(crate) fn of_row_groups(mut self, is_wanted: impl Fn(usize) -> bool) -> Self {
         self.0.retain(|part| is_wanted(part.row_group));
         self
@@ -65,12 +65,12 @@ impl Selected {
         self.0.iter().map(|part| part.row_group).collect()
     }
 
-    /// The rows, counted within these row groups as a reader wants them.
+    /// The rows, counted within the selected row groups, as a Parquet reader expects.
     pub(crate) fn rows(&self) -> RowSelection {
         self.0.iter().flat_map(|part| part.rows.iter().copied()).collect()
     }
 
-    /// The rows, counted within the file: by rising place.
+    /// The rows, counted within the file, in ascending order.
     pub(crate) fn physical_rows(&self) -> impl Iterator<Item = Range<u64>> {
         self.0
             .iter()
@@ -85,12 +85,12 @@ impl Selected {
     }
 }
 
-/// A number of rows of one row group.
+/// Converts a number of rows of one row group.
 pub(crate) fn in_memory(rows: u64) -> usize {
     usize::try_from(rows).expect("a row group's rows are counted in memory")
 }
 
-/// The named columns of the selected rows of a file, as far as it has them.
+/// The named columns of the selected rows. Columns that the file does not have are left out.
 pub(crate) fn column_batches(
     store: &ObjectStoreRef,
     add: &Add,

@@ -1,4 +1,4 @@
-//! The data files of one snapshot, as whoever reads or writes them needs to know the snapshot.
+//! The data files of one snapshot, with what reading and writing them needs.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::files::footers::Footers;
 use crate::files::vectors;
 
-/// The data files of one snapshot: where they are, which columns they have, and what was read of
-/// them already. Clones share what was read.
+/// The data files of one snapshot: their store, the table's columns and the footers read so far.
+/// Clones share the footers.
 #[derive(Clone, Debug)]
 pub struct SnapshotFiles {
     delta: DeltaTable,
@@ -22,7 +22,7 @@ pub struct SnapshotFiles {
 }
 
 impl SnapshotFiles {
-    /// Those of a snapshot with these columns.
+    /// The data files of a snapshot whose table has these columns.
     pub(crate) fn new(delta: DeltaTable, schema: SchemaRef, footers: Arc<Footers>) -> Self {
         Self { delta, schema, footers }
     }
@@ -47,7 +47,7 @@ impl SnapshotFiles {
         self.delta.log_store()
     }
 
-    /// What was read of the files.
+    /// The footers read so far.
     pub(crate) fn footers(&self) -> &Arc<Footers> {
         &self.footers
     }
@@ -60,7 +60,7 @@ impl SnapshotFiles {
         self.footers.of(&self.store(), add).await
     }
 
-    /// The physical rows of a file that are masked, rising.
+    /// The physical rows of a file that are masked, in ascending order.
     ///
     /// # Errors
     /// As [`vectors::masked`].

@@ -1,11 +1,12 @@
-//! Rows in the order of their keys, so that the bounds of what is written are narrow.
+//! Sorts rows by key, so that the key bounds of written files and row groups are narrow.
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
 
 use crate::error::Result;
 
-/// These rows, the columns of one table in one order, in one batch by rising keys.
+/// Sorts these rows, which have the same columns in the same order, into one batch by ascending
+/// key.
 ///
 /// # Errors
 /// `Internal`, never expected.

@@ -1,7 +1,7 @@
 //! Statistics of a data file as the Delta log holds them, from the file's own footer.
 //!
-//! Row groups that were copied count like those that were encoded. What is written is exact or
-//! a bound that holds; where neither can be had, nothing is written.
+//! Copied and encoded row groups are treated alike. A statistic is exact or a valid bound; if
+//! neither is possible, it is omitted.
 
 use arrow::array::temporal_conversions::date32_to_datetime;
 use arrow::array::{Array as _, ArrayRef, ArrowNumericType, AsArray as _};
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::files::FileLayout;
 use crate::files::encode::unwritable;
 
-/// The `stats` of an `add` action.
+/// The `stats` value of an `add` action.
 pub(super) fn of_file(layout: &FileLayout, footer: &ParquetMetaData) -> Result<String> {
     let mut least = Object::default();
     let mut greatest = Object::default();
@@ -52,12 +52,12 @@ pub(crate) fn has_bounds(row_group: &RowGroupMetaData, column: usize) -> bool {
     let Some(statistics) = row_group.column(column).statistics() else { return false };
     let is_bounded = statistics.min_bytes_opt().is_some()
         && statistics.max_bytes_opt().is_some()
-        // Older writers ordered some types by other rules.
+        // Old writers used another order for some types.
         && !statistics.is_min_max_deprecated();
     is_bounded || statistics.null_count_opt().map(i64::try_from) == Some(Ok(row_group.num_rows()))
 }
 
-/// What the row groups say about one column.
+/// The statistics of one column in all row groups.
 struct ColumnStatistics {
     least: ArrayRef,
     greatest: ArrayRef,
@@ -86,7 +86,7 @@ impl ColumnStatistics {
         let is_bounded = row_groups.iter().enumerate().all(|(index, row_group)| {
             let rows = u64::try_from(row_group.num_rows()).unwrap_or_default();
             let is_all_null = null_counts.is_valid(index) && null_counts.value(index) == rows;
-            // A value that the type cannot hold comes as NULL.
+            // A value outside the type's range is read as NULL.
             let is_read = least.is_valid(index) && greatest.is_valid(index);
             has_bounds(row_group, position) && (is_read || is_all_null)
         });
@@ -97,7 +97,7 @@ impl ColumnStatistics {
         self.null_count
     }
 
-    /// The least and the greatest value as JSON, of types whose order Delta defines.
+    /// The minimum and the maximum as JSON, for types whose order Delta defines.
     fn bounds(&self, data_type: &DataType) -> (Option<String>, Option<String>) {
         if !self.is_bounded {
             return (None, None);
@@ -151,12 +151,12 @@ fn day(days: i32) -> Option<String> {
     is_four_digit_year(&day).then(|| format!("\"{}\"", day.format("%Y-%m-%d")))
 }
 
-/// The log keeps milliseconds: a least value is rounded down …
+/// The log stores milliseconds. A minimum is rounded down.
 fn instant_before(micros: i64) -> Option<String> {
     instant(micros.div_euclid(1_000))
 }
 
-/// … and a greatest one up, as long as that can be written: readers expect one that was cut.
+/// A maximum is rounded up if the result can be written, because readers expect truncated maxima.
 fn instant_after(micros: i64) -> Option<String> {
     let cut = micros.div_euclid(1_000);
     let is_whole = micros.rem_euclid(1_000) == 0;
@@ -169,7 +169,7 @@ fn instant(millis: i64) -> Option<String> {
         .then(|| format!("\"{}\"", instant.format("%Y-%m-%dT%H:%M:%S%.3fZ")))
 }
 
-/// Other years have no spelling on which readers agree.
+/// Readers do not agree on the format of other years.
 fn is_four_digit_year(day: &impl Datelike) -> bool {
     (0..=9999).contains(&day.year())
 }
@@ -178,7 +178,7 @@ fn json(value: &(impl Serialize + ?Sized)) -> String {
     serde_json::to_string(value).expect("a number or a text")
 }
 
-/// A JSON object made of text: a parsed JSON number would keep a decimal's first digits only.
+/// A JSON object built from text, because a parsed JSON number would lose digits of a decimal.
 struct Object {
     text: String,
 }

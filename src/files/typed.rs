@@ -1,4 +1,4 @@
-//! Columns of data files under the table's types, whoever wrote the files.
+//! Converts columns of data files to the table's types, whichever writer wrote the files.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The types of a file follow from Parquet alone: what its writer's Arrow schema says besides,
-/// such as dictionaries and views, would stand in the way. INT96 instants are read as
-/// microseconds, since nanoseconds do not reach as far.
+/// The metadata for reading a file by its Parquet types alone. An Arrow schema embedded by the
+/// writer is ignored, because it may ask for dictionaries or views. INT96 timestamps are read as
+/// microseconds, because nanoseconds cover too few years.
 ///
 /// # Errors
 /// `TableCorrupt` if a column has a type that Arrow does not know.
@@ -38,7 +38,7 @@ pub(crate) fn metadata(footer: Arc<ParquetMetaData>) -> Result<ArrowReaderMetada
     Ok(ArrowReaderMetadata::try_new(footer, options)?)
 }
 
-/// A column of the table in rows of a file; NULL if the file is older than the column.
+/// A column of the table for these rows of a file; NULL if the file does not have the column.
 ///
 /// # Errors
 /// As [`conform`].
@@ -49,10 +49,10 @@ pub(crate) fn column(rows: &RecordBatch, field: &Field) -> Result<ArrayRef> {
     }
 }
 
-/// A column of a file in the table's type.
+/// Converts a column of a file to the table's type.
 ///
 /// # Errors
-/// `TableCorrupt` if a value does not fit: it must not become NULL.
+/// `TableCorrupt` if a value does not fit, because it must not become NULL.
 pub(crate) fn conform(array: ArrayRef, field: &Field) -> Result<ArrayRef> {
     if array.data_type() == field.data_type() {
         return Ok(array);
@@ -62,11 +62,11 @@ pub(crate) fn conform(array: ArrayRef, field: &Field) -> Result<ArrayRef> {
         .map_err(|error| unreadable(field).because(error))
 }
 
-/// The error of a column that is not what the table says.
+/// The error for a column that does not match the table.
 pub(crate) fn unreadable(field: &Field) -> Error {
     Error::new(
         ErrorKind::TableCorrupt,
-        "a column of a data file cannot be read as the table has it",
+        "a column of a data file cannot be read as the table's type",
     )
     .with("column", field.name())
 }

@@ -1,4 +1,4 @@
-//! Deletion vectors: which rows of a file are masked, and masking more of them.
+//! Deletion vectors: reading which rows of a file are masked, and masking more rows.
 
 use buoyant_kernel::actions::deletion_vector::DeletionVectorDescriptor as KernelDescriptor;
 use buoyant_kernel::actions::deletion_vector_writer::{
@@ -16,15 +16,15 @@ use crate::error::{Error, ErrorKind, Result, is_missing};
 use crate::files::damage::{blamed, damaged};
 use crate::files::touched::TouchedFile;
 
-/// The physical rows of a file that are masked already, rising.
+/// The physical rows of a file that are already masked, in ascending order.
 ///
 /// # Errors
-/// `Unavailable` if the vector cannot be read, `TableCorrupt` if it is none.
+/// `Unavailable` if the vector cannot be read, `TableCorrupt` if it is not a valid deletion vector.
 pub(crate) async fn masked(log_store: &LogStoreRef, root: &Url, add: &Add) -> Result<Vec<u64>> {
     let Some(vector) = add.deletion_vector.clone() else { return Ok(Vec::new()) };
     let unreadable = |error: buoyant_kernel::Error| {
         let error = if is_missing(&error) {
-            damaged("the file of a deletion vector is missing").because(error)
+            damaged("a deletion vector file is missing").because(error)
         } else {
             blamed(Error::from(error))
         };
@@ -37,11 +37,11 @@ pub(crate) async fn masked(log_store: &LogStoreRef, root: &Url, add: &Add) -> Re
     Ok(rows.map_err(unreadable)?.into_iter().collect())
 }
 
-/// Masks the changed rows of these files: writes all vectors into one file at the table's root
-/// and gives, file by file, the entry that takes its place, none if no row of it is left.
+/// Masks the changed rows of these files. Writes all vectors into one file at the table's root and
+/// returns the new log entry of each file, or none if no row of the file is left.
 ///
 /// # Errors
-/// `Unavailable` if the lake does not take the vectors.
+/// `Unavailable` if the vectors cannot be written.
 pub(crate) async fn mask(
     log_store: &LogStoreRef,
     files: &[TouchedFile],
@@ -85,13 +85,14 @@ fn unwritten(error: buoyant_kernel::Error) -> Error {
     Error::new(ErrorKind::Internal, "a deletion vector cannot be written").because(error)
 }
 
-/// Statistics of the whole file, whose bounds may be wide for the rows that are left. Numbers
-/// stay as they are written: a decimal has more digits than a double.
+/// Marks the statistics of a file as wide bounds, because they include masked rows. Numbers are
+/// kept as text, because a decimal has more digits than a double.
 fn wide_bounds(stats: &str) -> Result<String> {
     const TIGHT: &str = r#""tightBounds":true"#;
     const WIDE: &str = r#""tightBounds":false"#;
     let mut parsed: Map<String, Value> = serde_json::from_str(stats).map_err(|error| {
-        Error::new(ErrorKind::TableCorrupt, "the statistics of a file are no JSON").because(error)
+        Error::new(ErrorKind::TableCorrupt, "the statistics of a data file are not JSON")
+            .because(error)
     })?;
     match parsed.get("tightBounds") {
         None => Ok(stats.replacen('{', &format!("{{{WIDE},"), 1)),

@@ -1,5 +1,5 @@
-//! Writing data files: row groups that the next merge can rule out, skip or copy one by one, and
-//! statistics in the log that are exact.
+//! Writes data files with row groups that the next merge can rule out, skip or copy one by one, and
+//! with exact statistics.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub struct DataFileWriter {
 }
 
 impl DataFileWriter {
-    /// A writer of files into the store at the table's root, all in one partition.
+    /// A writer of files of one partition into the store at the table's root.
     #[must_use]
     pub fn new(
         store: ObjectStoreRef,
@@ -37,10 +37,10 @@ impl DataFileWriter {
         Self { store, layout, partition_values, pending, file: None, finished: Vec::new() }
     }
 
-    /// Takes rows that have at least the columns of the files, with the table's types.
+    /// Writes rows. They must have at least the columns of the files, in the table's types.
     ///
     /// # Errors
-    /// `Unavailable` if the lake does not take them; the open file is then given up.
+    /// `Unavailable` if the lake cannot be written; the open file is then abandoned.
     pub async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns = self.layout.columns_of(batch)?;
         let limit = self.row_group_bytes();
@@ -61,7 +61,7 @@ impl DataFileWriter {
         Ok(())
     }
 
-    /// Writes what is left and gives the files, which stand in the store now.
+    /// Writes the remaining rows and returns the files, which are now in the store.
     ///
     /// # Errors
     /// As [`Self::write`].
@@ -71,7 +71,7 @@ impl DataFileWriter {
         Ok(self.finished)
     }
 
-    /// Small target files get small row groups: a file ends with a row group.
+    /// Small target files get small row groups, because a file can only end with a row group.
     fn row_group_bytes(&self) -> usize {
         let target = usize::try_from(self.layout.target_file_size()).unwrap_or(usize::MAX);
         ROW_GROUP_BYTES.min(target.saturating_mul(4))
@@ -105,7 +105,7 @@ impl DataFileWriter {
     }
 }
 
-/// The rows of the row group that is next.
+/// The rows of the next row group.
 #[derive(Default)]
 struct Pending {
     columns: Vec<Vec<ArrayRef>>,

@@ -1,4 +1,4 @@
-//! Row groups that bloom filters rule out, where statistics leave them to a few keys only.
+//! Rules out row groups by bloom filters where statistics leave only a few possible keys.
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{
@@ -18,33 +18,33 @@ use crate::merge::bounds::SortedKeys;
 use crate::merge::keys::KeySet;
 use crate::merge::prune;
 
-/// Keys within a row group's bounds for which a filter is asked: of more, one is there or taken
-/// to be there too often.
+/// The most keys for which a row group's filter is asked. Among more keys, one is likely to be in
+/// the row group or to be a false positive.
 const MOST_KEYS: usize = 64;
-/// A key column of less is read with its file in one request, as a filter would be.
+/// A smaller key column is read in one request, like a filter.
 const LEAST_BYTES: u64 = 16 << 10;
-/// Reading a filter costs so many times less than reading its column.
+/// A filter is read only if it is this many times smaller than its column.
 const WORTH: u64 = 2;
 
-/// Keys and a file in which they may stand.
+/// Keys, and a file that may contain them.
 pub(super) struct Asked<'a> {
     pub(super) file: &'a ArrowReaderMetadata,
     pub(super) keys: &'a KeySet,
     pub(super) sorted: &'a SortedKeys,
 }
 
-/// A filter to ask.
+/// A filter to check.
 #[derive(Clone, Copy)]
 struct Question {
     chunk: Chunk,
-    /// Place of the key column in the key.
+    /// Index of the column in the key.
     key_column: usize,
     values: Values,
 }
 
 impl Asked<'_> {
-    /// What is left of these rows without row groups whose filters deny every key. Filters are
-    /// asked only where that costs clearly less than reading the keys.
+    /// These rows without the row groups whose filters rule out every key. Filters are read only if
+    /// that is clearly cheaper than reading the keys.
     ///
     /// # Errors
     /// `Unavailable` if the file cannot be read.
@@ -66,7 +66,7 @@ impl Asked<'_> {
         let questions: Vec<Question> = questions.into_iter().filter(is_few).collect();
         let chunks: Vec<Chunk> = questions.iter().map(|question| question.chunk).collect();
         let found = filters.of(store, add, footer, &chunks).await?;
-        // By row group the keys that no filter has denied yet.
+        // The keys that no filter has ruled out yet, by row group.
         let mut left = standing;
         for (question, filter) in questions.iter().zip(found) {
             let Some(filter) = filter else { continue };
@@ -79,7 +79,7 @@ impl Asked<'_> {
         Ok(selected.of_row_groups(|row_group| !left[row_group].is_empty()))
     }
 
-    /// The filters of these row groups that are worth their bytes.
+    /// The filters of these row groups that are worth reading.
     fn questions(&self, selected: &Selected) -> Vec<Question> {
         let footer = self.file.metadata();
         let mut questions = Vec::new();
@@ -100,8 +100,8 @@ impl Asked<'_> {
         questions
     }
 
-    /// Place of a key column in the file, and how its values stand there; none if the file lacks
-    /// it or it is not sure how they are hashed.
+    /// The index of a key column in the file, and how its values are stored there; none if the file
+    /// lacks the column or it is unclear how its values are hashed.
     fn column(&self, name: &str, key: &DataType) -> Option<(usize, Values)> {
         let schema = self.file.parquet_schema();
         let is_named = |column: &usize| schema.column(*column).path().parts() == [name];
@@ -112,21 +112,21 @@ impl Asked<'_> {
     }
 }
 
-/// How a file writes the values of a key column: that is what its filters hash.
+/// How a file stores the values of a key column. Filters hash the stored form.
 #[derive(Clone, Copy, Debug)]
 enum Values {
     Int32,
     Int64,
-    /// Microseconds of the table as whole milliseconds.
+    /// The table's microseconds as whole milliseconds.
     Milliseconds,
     Bytes,
-    /// Big-endian numbers of so many bytes.
+    /// Big-endian numbers with this many bytes.
     Fixed(usize),
 }
 
 impl Values {
-    /// Only where each value of the key's type has one form in such a column, so that a filter
-    /// that denies this form denies the value.
+    /// Only if each value of the key's type has exactly one form in such a column. A filter that
+    /// rules out the form then rules out the value.
     fn among(column: &ColumnDescriptor, found: &DataType, key: &DataType) -> Option<Self> {
         use DataType as T;
         let integer = |data_type: &T| matches!(data_type, T::Int8 | T::Int16 | T::Int32 | T::Int64);
@@ -162,7 +162,7 @@ impl Values {
         }
     }
 
-    /// The form of a key's value; none if a column of this kind cannot hold it.
+    /// The stored form of a key's value; none if a column of this kind cannot contain it.
     fn of(self, column: &ArrayRef, key: usize) -> Option<Vec<u8>> {
         Some(match self {
             Self::Bytes => match column.as_string_opt::<i32>() {
@@ -195,7 +195,7 @@ fn number(column: &ArrayRef, key: usize) -> Option<i128> {
     })
 }
 
-/// Two's complement of just so many bytes.
+/// Two's complement with exactly this many bytes.
 fn big_endian(number: i128, length: usize) -> Option<Vec<u8>> {
     let whole = number.to_be_bytes();
     let sign = if number < 0 { 0xFF } else { 0 };

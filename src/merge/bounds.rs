@@ -1,4 +1,4 @@
-//! Where keys may stand at all: bounds of places against the sorted keys.
+//! Compares the bounds of files, row groups and pages with the sorted keys.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,15 +11,15 @@ use arrow::row::{OwnedRow, RowConverter, Rows, SortField};
 use crate::error::Result;
 use crate::merge::keys::KeySet;
 
-/// Lower and upper bounds of one column in several places (data files, row groups, pages), NULL
-/// where they are not known.
+/// Lower and upper bounds of one column in several places (data files, row groups or pages); NULL
+/// where they are unknown.
 #[derive(Debug)]
 pub(super) struct Bounds {
     pub(super) low: ArrayRef,
     pub(super) high: ArrayRef,
 }
 
-/// The keys of a set, each column sorted by itself.
+/// A set of keys, with each column sorted separately.
 #[derive(Debug)]
 pub(super) struct SortedKeys {
     columns: Vec<SortedColumn>,
@@ -30,13 +30,13 @@ pub(super) struct SortedKeys {
 struct SortedColumn {
     data_type: DataType,
     converter: RowConverter,
-    /// In the order of the changes, comparable by bytes.
+    /// The values in the order of the changes, comparable by bytes.
     values: Rows,
-    /// Changes by rising value.
+    /// Changes in ascending order of their values.
     order: Vec<u32>,
 }
 
-/// Bounds of one place as comparable bytes, none where they are not known.
+/// The bounds of one place as comparable bytes; none if they are unknown.
 pub(super) type Interval = Option<(OwnedRow, OwnedRow)>;
 
 impl SortedKeys {
@@ -45,15 +45,15 @@ impl SortedKeys {
         Ok(Self { columns, len: keys.len() })
     }
 
-    /// For each of `places` places, whether a key may stand there: whether there is a key whose
-    /// every column lies within its bounds. `bounds` gives them by key column.
+    /// For each of `places` places, whether a key may be there: whether every column of some key is
+    /// within the place's bounds. `bounds` contains the bounds of each key column.
     pub(super) fn may_stand(&self, places: usize, bounds: &[Option<Bounds>]) -> Result<Vec<bool>> {
         let standing = self.standing(places, bounds, 1)?;
         Ok(standing.iter().map(|keys| !keys.is_empty()).collect())
     }
 
-    /// For each of `places` places the keys that may stand there, by their changes; `most` of
-    /// them at most.
+    /// For each of `places` places the keys that may be there, by their changes; at most `most` of
+    /// them.
     pub(super) fn standing(
         &self,
         places: usize,
@@ -74,7 +74,7 @@ impl SortedKeys {
             .filter_map(|(column, intervals)| Some((column, intervals[place].as_ref()?)))
             .map(|(column, interval)| (column, interval, column.within(interval)));
         let known: Vec<_> = known.collect();
-        // The column that leaves the fewest keys; the others are asked key by key.
+        // Start with the column that leaves the fewest keys, and check the others key by key.
         let Some(least) = (0..known.len()).min_by_key(|&at| known[at].2.len()) else {
             return (0..self.len.min(most)).filter_map(|key| u32::try_from(key).ok()).collect();
         };
@@ -112,7 +112,7 @@ impl SortedColumn {
         Bounds { low, high }.intervals(&self.converter)
     }
 
-    /// The places in `order` of the keys within an interval.
+    /// The positions in `order` of the keys within an interval.
     fn within(&self, (low, high): &(OwnedRow, OwnedRow)) -> Range<usize> {
         let value = |key: &u32| self.values.row(*key as usize);
         let begin = self.order.partition_point(|key| value(key) < low.row());
@@ -133,8 +133,8 @@ impl Bounds {
         Ok((0..low.len()).map(interval).collect())
     }
 
-    /// Bounds that the log's statistics give, widened by what they may have lost on their way.
-    /// Of floating-point numbers nothing is known, since statistics leave out NaN.
+    /// Bounds from the log's statistics, widened by the precision they may have lost.
+    /// Floating-point columns have no bounds, because their statistics exclude NaN.
     pub(super) fn of_log(self) -> Option<Self> {
         match self.low.data_type() {
             data_type if data_type.is_floating() => None,
@@ -150,8 +150,8 @@ impl Bounds {
     }
 }
 
-/// `deltalake`'s writer passes decimals through a double, which keeps 15 digits, or through 64
-/// bits, at whose `end` they stop: then nothing is known.
+/// `deltalake`'s writer converts decimals through a double, which keeps 15 digits, or through
+/// 64-bit integers, where they are capped at `end`. A capped value is no bound.
 fn decimals(bounds: &ArrayRef, sign: i128, end: i64) -> ArrayRef {
     const EXACT: i128 = 10i128.pow(15);
     let widen = |value: i128| {
@@ -161,8 +161,8 @@ fn decimals(bounds: &ArrayRef, sign: i128, end: i64) -> ArrayRef {
     Arc::new(widened.with_data_type(bounds.data_type().clone()))
 }
 
-/// Statistics end at the millisecond, and `deltalake` rounds them up through a double, whose
-/// steps reach 32 microseconds within MySQL's years.
+/// Statistics have milliseconds, and `deltalake` rounds them up through a double, whose steps are
+/// up to 32 microseconds within MySQL's range of years.
 fn instants(bounds: &ArrayRef, sign: i64) -> ArrayRef {
     const SLACK: i64 = 2_000;
     let widened: TimestampMicrosecondArray = bounds

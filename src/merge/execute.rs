@@ -1,4 +1,4 @@
-//! One commit: rows, `txn` and record together.
+//! Executes a plan in one commit with rows, `txn` and record.
 
 use std::collections::HashSet;
 use std::num::NonZero;
@@ -26,21 +26,21 @@ use crate::merge::{MergePlan, row_count};
 use crate::table::features::{is_append_only, refuse_change};
 use crate::table::{CommitOutcome, LakeTable, Transaction};
 
-/// What became of a merge.
+/// The result of a merge.
 #[derive(Debug)]
 #[must_use]
 pub struct Merged {
-    /// What became of its commit.
+    /// The outcome of its commit.
     pub outcome: CommitOutcome,
-    /// For [`replan`](crate::merge::replan), where the commit is not in the log.
+    /// The files for [`replan`](crate::merge::replan), if the commit is not in the log.
     pub written: WrittenFiles,
 }
 
-/// Carries out a plan in a transaction on exactly the snapshot that it was made for. Times, and
-/// the names of new files, are the clock's.
+/// Executes a plan in a transaction on exactly the snapshot that it was made for. The clock
+/// supplies times and the names of new files.
 ///
 /// # Errors
-/// Anything that failed before the commit was tried, and as [`Transaction::commit`].
+/// Any failure before the commit, and as [`Transaction::commit`].
 pub async fn commit(mut transaction: Transaction<'_>, plan: MergePlan) -> Result<Merged> {
     let clock = transaction.clock();
     let table = transaction.table().ok_or_else(nothing_to_merge_into)?;
@@ -50,7 +50,8 @@ pub async fn commit(mut transaction: Transaction<'_>, plan: MergePlan) -> Result
     let begun = clock.instant();
     let merge_predicate = (!plan.keys.is_empty()).then(|| plan.keys.join(", "));
     let mut metrics = Metrics::of(&plan);
-    // A table that is gone is noticed here; that a commit came first, by the commit at the latest.
+    // This detects a table that no longer exists. A conflicting commit is detected by the commit
+    // itself at the latest.
     let (actions, looked) =
         tokio::join!(write(table, plan, &mut metrics, clock), transaction.look());
     let (actions, written) = match actions {
@@ -68,8 +69,8 @@ fn nothing_to_merge_into() -> Error {
     Error::new(ErrorKind::Internal, "a merge needs a table")
 }
 
-/// Whatever removes files must say that it merged: of other operations the library believes
-/// that a compaction cannot have replaced their files.
+/// A commit that removes files must be recorded as a merge. For other operations the library
+/// assumes that a concurrent compaction cannot have replaced their files.
 fn operation(actions: &[Action], merge_predicate: Option<String>) -> DeltaOperation {
     if !actions.is_empty() && actions.iter().all(|action| matches!(action, Action::Add(_))) {
         return DeltaOperation::Write {
@@ -87,8 +88,8 @@ fn operation(actions: &[Action], merge_predicate: Option<String>) -> DeltaOperat
     }
 }
 
-/// Writes the plan's files, of which some may stand already; nothing refers to them until they
-/// are committed.
+/// Writes the plan's files, some of which may already exist. Nothing refers to them until they are
+/// committed.
 async fn write(
     table: &LakeTable,
     mut plan: MergePlan,
@@ -100,7 +101,7 @@ async fn write(
     }
     let layout = Arc::new(FileLayout::of(&table.files(), &plan.keys, clock)?);
     let mode = if table.may_mask() { plan.mode } else { MergeMode::CopyOnWrite };
-    // An update may carry its row to another partition.
+    // An update may move its row to another partition.
     let is_partitioned = !layout.partition_columns().is_empty();
     plan.move_updates(|file| is_partitioned || is_masked(mode, file));
     let mut inserts = plan.inserts()?;
@@ -110,7 +111,7 @@ async fn write(
     let folded_paths: HashSet<String> = folded.iter().map(|file| file.add.path.clone()).collect();
     if !folded.is_empty() {
         plan.touched.retain(|file| !folded_paths.contains(&file.add.path));
-        // What is updated in a folded file has no place of its own any more.
+        // Updated rows of folded files are written as inserts.
         inserts = plan.inserts()?;
     }
     let is_sorted = !plan.keys.is_empty() && (has_matches || !folded.is_empty());
@@ -123,7 +124,8 @@ async fn write(
         plan.touched.into_iter().partition(|file| is_masked(mode, file));
     let of_new = layouts.of_new(&inserts)?;
     let store = table.files().store();
-    // No file waits for another; each is finished or given up, whatever becomes of the others.
+    // Files are written independently; each is completed or abandoned, whatever happens to the
+    // others.
     let (replaced, masked, added) = tokio::join!(
         replace(table, &layouts, replaced, plan.upserts, &plan.written),
         mask(table, masked, clock.as_ref()),
@@ -147,7 +149,7 @@ async fn write(
     Ok((actions, WrittenFiles::new(replaced)))
 }
 
-/// Puts the rows of folded files among the new ones.
+/// Adds the rows of folded files to the new rows.
 fn take_out(
     folded: Vec<Folded>,
     inserts: &mut Vec<RecordBatch>,
@@ -163,13 +165,12 @@ fn take_out(
     actions
 }
 
-/// Files rewritten at once, whatever the number of cores, where all are small: what they then
-/// wait for is the store.
+/// Files rewritten concurrently if all are small, regardless of the number of cores: they mostly
+/// wait for the store.
 const SMALL_AT_ONCE: usize = 16;
 const SMALL_BYTES: i64 = 1 << 20;
 
-/// Copy-on-write: puts a replacement in the place of every touched file, the one that is written
-/// already where there is one.
+/// Copy-on-write: replaces every touched file, with an already written replacement if there is one.
 async fn replace(
     table: &LakeTable,
     layouts: &Layouts,
@@ -184,7 +185,7 @@ async fn replace(
         let kept = written.instead_of(&file).cloned();
         let layout = Arc::clone(layouts.of_replacement(&file));
         let (store, upserts) = (store.clone(), upserts.clone());
-        // A task of its own, so that fetching and splicing run beside that of other files.
+        // A separate task, so that files are fetched and rewritten concurrently.
         let rewritten = SpawnedTask::spawn(async move {
             let rewritten = match kept {
                 Some(kept) => kept,
@@ -199,8 +200,8 @@ async fn replace(
     futures::stream::iter(rewrites).buffered(files_at_once).try_collect().await
 }
 
-/// Merge-on-read: masks the changed rows where they stand. Each file comes with the entry that
-/// takes its place, none if no row of it is left.
+/// Merge-on-read: masks the changed rows. Returns each file with its new log entry, or none if no
+/// row of the file is left.
 async fn mask(
     table: &LakeTable,
     files: Vec<TouchedFile>,

@@ -1,16 +1,17 @@
-//! Small files are folded into the next write, so that they stay few.
+//! Folds small files into the next write, so that there are only a few of them.
 //!
-//! The small files of a partition, below half a row group of rows, stand in six tiers by their
-//! live rows: less than 8, less than 64, and so on. Where a commit's new rows would make more
-//! than eight files of a tier, all files of the tier are written with the new rows as one file,
-//! which then stands in a higher tier, where the same holds. So
+//! The small files of a partition, with fewer rows than half a row group, are divided into six
+//! tiers by their live rows: less than 8, less than 64, and so on. If a commit's new rows would
+//! lead to more than eight files in a tier, all files of the tier are written together with the new
+//! rows as one file. This file then belongs to a higher tier, where the same rule applies.
+//! Therefore
 //!
-//! - a commit that writes new rows leaves at most 48 small files in their partitions, and no
-//!   other commit of ours adds a file;
-//! - a row is written anew at most six times, since its file rises by a tier each time, and once
-//!   more for each tier by which later deletes take its file down;
-//! - what is folded at once is one row group at most. What does not fit waits for the next
-//!   write; larger files are left as they are.
+//! - a commit that writes new rows leaves at most 48 small files in each partition it writes to,
+//!   and none of our other commits adds a file;
+//! - a row is rewritten at most six times, because its file moves up a tier each time, plus once
+//!   for each tier that its file moves down after deletes;
+//! - one fold takes in at most one row group. What does not fit waits for the next write; larger
+//!   files are left as they are.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -30,16 +31,16 @@ use crate::memory::memory_size;
 use crate::table::LakeTable;
 use crate::table::features::is_append_only;
 
-/// Files of a tier.
+/// The most files in a tier.
 const MOST_IN_TIER: usize = 8;
-/// Tiers of small files: the last ends where files are full.
+/// The number of tiers. The last one ends where files are no longer small.
 const TIERS: usize = 6;
-/// Rows of a file that is no longer small. Two that are small fit one row group.
+/// From this many rows on, a file is no longer small. Two small files fit into one row group.
 const FULL_ROWS: u64 = ROW_GROUP_ROWS as u64 / 2;
-/// Bytes of a file that is no longer small, if the table's target size is not less than twice
-/// as much.
+/// From this many bytes on, a file is no longer small, unless half of the table's target size is
+/// less.
 const FULL_BYTES: u64 = 4 << 20;
-/// Files read at once.
+/// Files read concurrently.
 const FILES_AT_ONCE: usize = 16;
 
 /// A file whose rows go into the commit's new files.
@@ -47,12 +48,12 @@ const FILES_AT_ONCE: usize = 16;
 pub(super) struct Folded {
     /// Its entry in the log.
     pub(super) add: Add,
-    /// Its live rows without those that the commit changes, as the table has them.
+    /// Its live rows except those that the commit changes, with the table's columns.
     pub(super) rows: Vec<RecordBatch>,
 }
 
-/// Reads the files that are to be written with these new rows. Among them may be touched ones,
-/// whose updated rows are then new rows like others.
+/// Reads the files to be written together with these new rows. Touched files may be among them;
+/// their updated rows are then written like new rows.
 ///
 /// # Errors
 /// As [`live_rows`].
@@ -70,7 +71,7 @@ pub(super) async fn take_in(
 /// A file to fold.
 struct Chosen {
     add: Add,
-    /// If the commit touches it, the rows that are masked or change, rising.
+    /// If the commit touches the file, the rows that are masked or change, in ascending order.
     dead: Option<Vec<u64>>,
 }
 
@@ -97,7 +98,7 @@ fn choose(
         }
         let touched = touched.get(view.path().as_ref()).copied();
         let rows = rows_after(&view, touched, upsert_count);
-        // A touched file of which nothing is left goes anyway.
+        // A touched file without remaining rows is removed anyway.
         if rows < FULL_ROWS && (rows > 0 || touched.is_none()) {
             let partition = partition_of(&view, layout);
             small.entry(partition).or_default().push(Small { view, rows, bytes, touched });
@@ -111,7 +112,7 @@ fn choose(
     Ok(chosen)
 }
 
-/// New rows that there are of each partition.
+/// The number of new rows in each partition.
 fn rows_by_partition(
     layout: &FileLayout,
     new: &[RecordBatch],
@@ -138,7 +139,7 @@ fn partition_of(view: &LogicalFileView, layout: &FileLayout) -> PartitionKey {
 /// A small file of the snapshot.
 struct Small<'a> {
     view: LogicalFileView,
-    /// Rows that are left in it after the commit, if it is not folded.
+    /// Rows that remain in it after the commit if it is not folded.
     rows: u64,
     bytes: u64,
     touched: Option<&'a TouchedFile>,
@@ -162,7 +163,7 @@ fn rows_after(view: &LogicalFileView, touched: Option<&TouchedFile>, upsert_coun
     records.saturating_sub(gone)
 }
 
-/// Those of a partition's small files that are written with so many new rows.
+/// The small files of a partition that are written together with this many new rows.
 fn crowded(new_rows: u64, small: Vec<Small<'_>>, full_bytes: u64) -> Vec<Small<'_>> {
     let mut tiers: [Vec<Small<'_>>; TIERS] = Default::default();
     for file in small {
@@ -188,18 +189,18 @@ fn crowded(new_rows: u64, small: Vec<Small<'_>>, full_bytes: u64) -> Vec<Small<'
     chosen
 }
 
-/// The tier of a file with so many rows.
+/// The tier of a file with this many rows.
 fn tier(rows: u64) -> usize {
     (rows.max(1).ilog2() / MOST_IN_TIER.ilog2()) as usize
 }
 
-/// The rows of these files, as far as one row group's memory holds them: a file with which it
-/// would not is left out.
+/// The rows of these files. A file is left out if the rows would no longer fit into the memory of
+/// one row group.
 async fn read(files: &SnapshotFiles, chosen: Vec<Chosen>) -> Result<Vec<Folded>> {
     let memory = Arc::new(AtomicUsize::new(0));
     let reads = chosen.into_iter().map(|file| {
         let (files, memory) = (files.clone(), Arc::clone(&memory));
-        // A task of its own, so that files are decoded on all cores.
+        // A separate task, so that files are decoded on all cores.
         let read = SpawnedTask::spawn(async move { read_file(&files, file, &memory).await });
         async move { read.join().await? }
     });
@@ -230,7 +231,7 @@ async fn read_file(
     Ok(Some(Folded { add, rows }))
 }
 
-/// Rows that are masked or change, rising.
+/// Rows that are masked or change, in ascending order.
 fn dead_rows(file: &TouchedFile) -> Vec<u64> {
     let changed = file.matches.iter().map(|found| found.position);
     let mut dead: Vec<u64> = file.masked.iter().copied().chain(changed).collect();

@@ -1,4 +1,4 @@
-//! Ranges of keys by data file, to tell which files overlap.
+//! The key ranges of data files, to find files that overlap.
 
 use std::sync::Arc;
 
@@ -12,17 +12,17 @@ use crate::error::Result;
 use crate::merge::bounds::{Bounds, Interval};
 use crate::merge::prune;
 
-/// The least and the greatest value of a key column in a file, comparable by bytes with those
-/// of other files; none where the statistics do not tell files apart.
+/// The minimum and maximum of a key column in a file, comparable by bytes with those of other
+/// files; none if the statistics cannot distinguish files.
 pub(crate) type KeyRange = Interval;
 
-/// Characters of a text that are compared: within what every writer of statistics keeps.
+/// Characters of a text that are compared. Every writer keeps at least this many in its statistics.
 const TEXT_LENGTH: u64 = 32;
 
-/// For each file its ranges by key column.
+/// The range of each key column, for each file.
 ///
 /// # Errors
-/// `TableCorrupt` if a statistic of the log cannot be read.
+/// `TableCorrupt` if a statistic in the log cannot be read.
 pub(crate) fn key_ranges(
     files: &[LogicalFileView],
     columns: &Schema,

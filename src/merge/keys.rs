@@ -1,4 +1,4 @@
-//! The keys of a batch: hashed, to find them among the keys of a file.
+//! The keys of net changes, hashed to find them among the keys of a file.
 
 use std::hash::{BuildHasher, Hash};
 
@@ -14,17 +14,17 @@ use hashbrown::{HashMap, HashTable};
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// The key columns of net changes: of every change one key, no key twice, no NULL.
+/// The key columns of net changes: one key for each change, no duplicates, no NULL.
 #[derive(Debug)]
 pub(super) struct KeySet {
     schema: Schema,
-    /// By key column, all keys in the order of the changes.
+    /// For each key column, all keys in the order of the changes.
     columns: Vec<ArrayRef>,
     index: Index,
 }
 
-/// From key to change. One column of the common types is compared as it is; anything else goes
-/// through the row format, which is three to four times as slow.
+/// Maps a key to its change. A single column of a common type is compared directly. Anything else
+/// uses the row format, which is three to four times slower.
 #[derive(Debug)]
 enum Index {
     Integers(HashMap<i64, u32, RandomState>),
@@ -37,7 +37,7 @@ impl KeySet {
     /// The keys of these batches, in order.
     ///
     /// # Errors
-    /// `Internal` if a batch lacks a key column, a key is NULL or stands there twice.
+    /// `Internal` if a batch lacks a key column, or a key is NULL or duplicate.
     pub(super) fn new<'a>(
         names: &[String],
         batches: impl IntoIterator<Item = &'a RecordBatch>,
@@ -54,11 +54,11 @@ impl KeySet {
         if keys.index.len() == keys.len() {
             return Ok(keys);
         }
-        Err(Error::new(ErrorKind::Internal, "a key stands in the net changes twice")
+        Err(Error::new(ErrorKind::Internal, "a key is in the net changes twice")
             .with("keys", keys.names()))
     }
 
-    /// How many keys there are.
+    /// The number of keys.
     pub(super) fn len(&self) -> usize {
         self.columns.first().map_or(0, Array::len)
     }
@@ -68,20 +68,20 @@ impl KeySet {
         &self.schema
     }
 
-    /// Names of the key columns, for a message.
+    /// The names of the key columns, for a message.
     pub(super) fn names(&self) -> String {
         let names = self.schema.fields().iter().map(|field| field.name().as_str());
         names.collect::<Vec<_>>().join(", ")
     }
 
-    /// By key column, all keys in the order of the changes.
+    /// For each key column, all keys in the order of the changes.
     pub(super) fn columns(&self) -> &[ArrayRef] {
         &self.columns
     }
 
-    /// Tells `found` of each row of `columns`, the key columns of a file in key order, that
-    /// holds one of the keys, and of which change that is. They have the types of the schema.
-    /// Rows rise. A NULL is no key.
+    /// Calls `found` with each row of `columns` that contains one of the keys, and with the key's
+    /// change. `columns` are the key columns of a file, in key order and in the types of the
+    /// schema. Rows ascend. A NULL matches no key.
     pub(super) fn probe(&self, columns: &[ArrayRef], found: impl FnMut(usize, u32)) -> Result<()> {
         self.index.probe(columns, &self.columns, found)
     }
@@ -190,7 +190,7 @@ fn bytes(column: &ArrayRef, row: usize) -> &[u8] {
     }
 }
 
-/// Where each of the keys stands; of equal keys the first.
+/// The position of each key; of equal keys, the first.
 fn places<'a>(count: usize, key: impl Fn(u32) -> &'a [u8], hasher: &RandomState) -> HashTable<u32> {
     let mut places = HashTable::with_capacity(count);
     for place in 0..u32::try_from(count).expect("a slice has fewer changes") {

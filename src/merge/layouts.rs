@@ -1,6 +1,6 @@
-//! Which files of a commit get bloom filters: those whose key ranges hold more rows of other
-//! files than their own, so that statistics alone would seldom rule them out. Where keys rise
-//! from file to file, as those of an auto-increment do, none does.
+//! Decides which files of a commit get bloom filters: those whose key ranges contain more rows of
+//! other files than of their own, so that statistics alone would seldom rule them out. If keys
+//! ascend from file to file, as with an auto-increment, no file gets filters.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use crate::merge::bounds::Bounds;
 use crate::merge::{prune, row_count};
 use crate::table::LakeTable;
 
-/// Rows of a file for which a filter is worth its place: the keys of fewer are read as fast.
+/// The fewest rows for which a filter is worth its space. Fewer keys are read just as fast.
 const LEAST_ROWS: u64 = 4 << 10;
 
-/// The layout with filters and the one without.
+/// The layouts with and without filters.
 pub(super) struct Layouts {
     plain: Arc<FileLayout>,
     filtered: Arc<FileLayout>,
@@ -29,7 +29,7 @@ pub(super) struct Layouts {
 
 impl Layouts {
     /// The layouts of a commit that replaces some of the touched files and writes new rows,
-    /// among them those of the folded files.
+    /// including those of the folded files.
     ///
     /// # Errors
     /// `TableCorrupt` if the log's statistics cannot be read.
@@ -48,7 +48,7 @@ impl Layouts {
         Ok(Self { plain, filtered, ranges: ranges.transpose()? })
     }
 
-    /// Of files of new rows.
+    /// The layout of files with new rows.
     ///
     /// # Errors
     /// `Internal`, never expected.
@@ -60,7 +60,7 @@ impl Layouts {
         Ok(self.choose(ranges.rows_among(rows)? >= count))
     }
 
-    /// Of the replacement of a file.
+    /// The layout of a file's replacement.
     pub(super) fn of_replacement(&self, file: &TouchedFile) -> &Arc<FileLayout> {
         let rows = file.rows();
         let Some(ranges) = self.ranges.as_ref().filter(|_| rows >= LEAST_ROWS) else {
@@ -74,23 +74,24 @@ impl Layouts {
     }
 }
 
-/// The key ranges of the files of a snapshot, by key column.
+/// The key ranges of a snapshot's files, by key column.
 struct KeyRanges(Vec<ColumnRanges>);
 
 /// The ranges of one key column.
 struct ColumnRanges {
     name: String,
     converter: RowConverter,
-    /// By path.
+    /// The ranges of files, by path.
     files: HashMap<String, Range>,
-    /// Rows of all files.
+    /// The rows of all files.
     rows: u64,
-    /// Lower bounds, rising, each with the rows of all files up to it; upper bounds likewise.
+    /// Lower bounds in ascending order, each with the cumulative rows of all files up to it. Upper
+    /// bounds likewise.
     lows: Vec<(OwnedRow, u64)>,
     highs: Vec<(OwnedRow, u64)>,
 }
 
-/// The least and the greatest key.
+/// The minimum and the maximum key.
 type Range = (OwnedRow, OwnedRow);
 
 impl KeyRanges {
@@ -106,18 +107,18 @@ impl KeyRanges {
         Ok(Self(columns.collect::<Result<_>>()?))
     }
 
-    /// At most so many rows stand in other files whose ranges meet that of a file.
+    /// An upper bound of the rows in other files whose ranges overlap that of a file.
     fn rows_among_those_of(&self, path: &str, own_rows: u64) -> u64 {
         let meeting = self.0.iter().filter_map(|column| {
             let range = column.files.get(path)?;
-            // A file of one key alone does not meet itself.
+            // A file with a single key is not counted as overlapping itself.
             let own_rows = if range.0 < range.1 { own_rows } else { 0 };
             Some(column.rows_meeting(range).saturating_sub(own_rows))
         });
         meeting.min().unwrap_or_default()
     }
 
-    /// At most so many rows stand in files whose ranges meet that of these rows.
+    /// An upper bound of the rows in files whose ranges overlap that of these rows.
     fn rows_among(&self, rows: &[RecordBatch]) -> Result<u64> {
         let mut least = None;
         for column in &self.0 {
@@ -156,7 +157,7 @@ impl ColumnRanges {
         Ok(column)
     }
 
-    /// Rows of the files that do not lie below or above a range as a whole.
+    /// The rows of files that are neither entirely below nor entirely above a range.
     fn rows_meeting(&self, (low, high): &Range) -> u64 {
         let up_to = |bounds: &[(OwnedRow, u64)], end: usize| {
             end.checked_sub(1).map_or(0, |last| bounds[last].1)
@@ -164,7 +165,7 @@ impl ColumnRanges {
         let below = self.highs.partition_point(|(bound, _)| bound <= low);
         let not_above = self.lows.partition_point(|(bound, _)| bound < high);
         let above = up_to(&self.lows, self.lows.len()) - up_to(&self.lows, not_above);
-        // A file of one key alone may be both.
+        // A file with a single key may be counted as both.
         self.rows.saturating_sub(up_to(&self.highs, below)).saturating_sub(above)
     }
 
@@ -185,7 +186,7 @@ impl ColumnRanges {
     }
 }
 
-/// Sorts bounds and gives each the rows of all up to it.
+/// Sorts bounds and gives each the cumulative rows of all up to it.
 fn add_up(bounds: &mut [(OwnedRow, u64)]) {
     bounds.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let mut sum = 0;

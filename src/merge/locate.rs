@@ -1,5 +1,5 @@
-//! Which physical rows of a snapshot carry the changed keys: only key columns are read, and
-//! only where statistics leave a key possible.
+//! Finds the physical rows of a snapshot that carry the changed keys. Only key columns are read,
+//! and only where statistics do not rule out all keys.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,13 +19,13 @@ use crate::merge::keys::KeySet;
 use crate::merge::prune;
 use crate::table::LakeTable;
 
-/// Files looked into at once: enough to hide the time that a store takes to answer.
+/// Files scanned concurrently: enough to hide the latency of a store.
 const FILES_AT_ONCE: usize = 16;
 
-/// Finds the rows of a snapshot that carry these keys: by file, in the order of the log.
+/// Finds the rows of a snapshot that carry these keys, by file, in the order of the log.
 ///
 /// # Errors
-/// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
+/// `Unavailable` if the table cannot be read, `TableCorrupt` if a key is in it twice.
 pub(super) async fn locate(
     table: &LakeTable,
     keys: KeySet,
@@ -35,13 +35,14 @@ pub(super) async fn locate(
     let names = keys.names();
     let touched = find(table, keys, known).await?;
     if has_twice(&touched, count) {
-        return Err(Error::new(ErrorKind::TableCorrupt, "a key stands in the table twice")
-            .with("keys", names));
+        return Err(
+            Error::new(ErrorKind::TableCorrupt, "a key is in the table twice").with("keys", names)
+        );
     }
     Ok(touched)
 }
 
-/// The same where many rows may carry one key.
+/// Finds the rows that carry these keys, where several rows may carry the same key.
 ///
 /// # Errors
 /// `Unavailable` if the table cannot be read.
@@ -61,34 +62,34 @@ pub(super) async fn find(
         if known.has(&add) {
             return futures::future::ready(Ok(known.take(add))).left_future();
         }
-        // A task of its own, so that files are decoded on all cores.
+        // A separate task, so that files are decoded on all cores.
         let scanned = SpawnedTask::spawn(async move { scan.file(add).await });
         async move { scanned.join().await? }.right_future()
     });
-    // Tasks begin when they are made, so they are made as places become free.
+    // Tasks start when they are created, so they are created only as capacity becomes free.
     let touched: Vec<Option<TouchedFile>> =
         futures::stream::iter(scans).buffered(FILES_AT_ONCE).try_collect().await?;
     Ok(touched.into_iter().flatten().collect())
 }
 
-/// Whether two rows carry one of so many keys.
+/// Whether more than one row carries the same key.
 fn has_twice(touched: &[TouchedFile], keys: usize) -> bool {
     let mut seen = vec![false; keys];
     let mut found = touched.iter().flat_map(|file| &file.matches);
     found.any(|found| std::mem::replace(&mut seen[found.change as usize], true))
 }
 
-/// What an older snapshot told about the same keys. A file that stands in both with one deletion
-/// vector holds them where it held them.
+/// What an older snapshot showed about the same keys. A file that is in both snapshots with the
+/// same deletion vector has the keys in the same rows.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// By path of each file of the older snapshot.
+    /// Files of the older snapshot, by path.
     files: HashMap<String, Option<DeletionVectorDescriptor>>,
     touched: HashMap<String, TouchedFile>,
 }
 
 impl Known {
-    /// The files of a snapshot, and those of them in which the keys stand.
+    /// The files of a snapshot, and those of them that contain the keys.
     pub(super) fn of(table: &LakeTable, touched: &[TouchedFile]) -> Result<Self> {
         let snapshot = table.delta().snapshot()?;
         let file =
@@ -100,12 +101,12 @@ impl Known {
         })
     }
 
-    /// Whether it is known where the keys stand in a file, if they do.
+    /// Whether it is known which rows of a file carry the keys.
     fn has(&self, add: &Add) -> bool {
         self.files.get(&add.path) == Some(&add.deletion_vector)
     }
 
-    /// Where they stand in a file of which that is known.
+    /// The rows that carry the keys, for a file for which they are known.
     fn take(&mut self, add: Add) -> Option<TouchedFile> {
         self.touched.remove(&add.path).map(|touched| TouchedFile { add, ..touched })
     }
@@ -154,13 +155,13 @@ impl Scan {
     }
 }
 
-/// Physical rows of what a reader hands out, in order.
+/// Maps the rows that a reader returns, in order, to physical rows.
 struct Places<I> {
     ranges: I,
     current: Range<u64>,
-    /// Rows handed out up to the current range's start.
+    /// Rows returned before the current range.
     before: u64,
-    /// Rows handed out in earlier batches.
+    /// Rows returned in earlier batches.
     batch: u64,
 }
 
@@ -169,7 +170,7 @@ impl<I: Iterator<Item = Range<u64>>> Places<I> {
         Self { ranges, current: 0..0, before: 0, batch: 0 }
     }
 
-    /// The physical row of a row of the batch; asked for rising rows.
+    /// The physical row of a row of the batch. Must be called with ascending rows.
     fn position(&mut self, row: u64) -> u64 {
         let row = self.batch + row;
         while row - self.before >= self.current.end - self.current.start {

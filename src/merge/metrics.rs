@@ -1,4 +1,4 @@
-//! What a commit did, under Spark's names for the metrics of a MERGE.
+//! What a commit did, under the names of Spark's MERGE metrics.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::files::Rewritten;
 use crate::merge::MergePlan;
 
-/// Counts of one commit: rows are known from its plan, files as they are written.
+/// Counts of one commit. Rows are known from the plan, files as they are written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Metrics {
     source_rows: u64,
@@ -37,13 +37,13 @@ impl Metrics {
         }
     }
 
-    /// A file that holds new rows.
+    /// Counts a file with new rows.
     pub(super) fn added(&mut self, file: &Add) {
         self.files_added += 1;
         self.bytes_added += file.size.unsigned_abs();
     }
 
-    /// A file that another one replaces, if any row is left.
+    /// Counts a file and its replacement, if any row is left.
     pub(super) fn replaced(&mut self, file: &Add, rewritten: &Rewritten) {
         self.files_removed += 1;
         self.bytes_removed += file.size.unsigned_abs();
@@ -53,14 +53,14 @@ impl Metrics {
         }
     }
 
-    /// A file that went into the new ones, with so many rows that do not change.
+    /// Counts a file that was folded into new files, with this many unchanged rows.
     pub(super) fn folded(&mut self, file: &Add, rows: u64) {
         self.files_removed += 1;
         self.bytes_removed += file.size.unsigned_abs();
         self.copied += rows;
     }
 
-    /// A file in which rows were masked; nothing took its place if none is left.
+    /// Counts a file in which rows were masked; `after` is none if no row is left.
     pub(super) fn masked(&mut self, before: &Add, after: Option<&Add>) {
         match (after, &before.deletion_vector) {
             (None, _) => {
@@ -72,12 +72,12 @@ impl Metrics {
         }
     }
 
-    /// The time until everything was written.
+    /// Sets the time until everything was written.
     pub(super) fn took(&mut self, took: Duration) {
         self.took = took;
     }
 
-    /// As Spark writes them: every value as text.
+    /// The metrics as Spark writes them, with every value as text.
     pub(super) fn to_json(self) -> Value {
         let milliseconds = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX);
         let metrics = [

@@ -1,16 +1,16 @@
-//! Table snapshot and net changes in, commit outcome and counts out.
+//! Merges net changes into a snapshot of the table, with exact counts.
 //!
 //! | change \ key in the table | present | absent |
 //! |---|---|---|
 //! | upsert | updated | inserted |
 //! | delete | deleted | ignored |
 //!
-//! A net change carries the whole image of its row, so all that the table need tell is which
-//! physical rows carry the changed keys. [`plan`] finds them: statistics rule out files, row
-//! groups and pages (`prune`), bloom filters more row groups (`bloom`), and of the rest only the
-//! key columns are read (`locate`). Each change then falls into one cell, and the counts are exact
-//! before anything is written.
-//! [`commit`] writes what changes and one Delta commit with the rows, the `txn` and the record.
+//! A net change carries the whole image of its row, so a merge only needs to know which physical
+//! rows carry the changed keys. [`plan`] finds them: statistics rule out files, row groups and
+//! pages (`prune`), bloom filters rule out more row groups (`bloom`), and only the key columns of
+//! the rest are read (`locate`). Each change then falls into one cell of the table above, and the
+//! counts are exact before anything is written. [`commit`] writes the changed files and one Delta
+//! commit with the rows, the `txn` and the record.
 
 mod bloom;
 mod bounds;
@@ -43,27 +43,28 @@ use crate::table::LakeTable;
 use keys::KeySet;
 use locate::Known;
 
-/// Net changes whose fate in one snapshot of the table is known.
+/// Net changes with their outcomes in one snapshot of the table.
 #[derive(Clone, Debug, Default)]
 pub struct MergePlan {
     /// Full images of rows to insert or replace.
     upserts: Vec<RecordBatch>,
-    /// Files that hold changed keys.
+    /// Files that contain changed keys.
     touched: Vec<TouchedFile>,
     /// Names of the key columns.
     keys: Vec<String>,
     mode: MergeMode,
-    /// What a plan of the same changes has left in the store.
+    /// Files that an earlier plan of the same changes left in the store.
     written: WrittenFiles,
-    /// Upserts of keys that are not there.
+    /// Upserts of keys that are not in the table.
     pub inserted: u64,
-    /// Upserts of keys that are there.
+    /// Upserts of keys that are in the table.
     pub updated: u64,
-    /// Deletes of keys that are there.
+    /// Deletes of keys that are in the table.
     pub deleted: u64,
-    /// Deletes of keys that are not.
+    /// Deletes of keys that are not in the table.
     pub ignored: u64,
-    /// Of both, those whose keys the slice takes for granted ([`NetChanges::presumed`]).
+    /// Inserted or ignored changes whose keys the slice presumes to be in the table
+    /// ([`NetChanges::presumed`]).
     pub unfounded: u64,
 }
 
@@ -76,14 +77,14 @@ impl MergePlan {
         self.touched.is_empty()
     }
 
-    /// The same plan, to be carried out in this mode as far as the table's protocol allows.
+    /// The same plan in this mode, if the table's protocol allows it.
     #[must_use]
     pub fn with_mode(self, mode: MergeMode) -> Self {
         Self { mode, ..self }
     }
 
-    /// Takes the updated rows out of the files that `moves` chooses and inserts their new images
-    /// elsewhere.
+    /// Turns updates in the files that `moves` selects into deletes there, with the new images
+    /// inserted elsewhere.
     fn move_updates(&mut self, moves: impl Fn(&TouchedFile) -> bool) {
         let beyond = u32::try_from(row_count(&self.upserts)).expect("a slice has fewer changes");
         for file in self.touched.iter_mut().filter(|file| moves(file)) {
@@ -93,7 +94,7 @@ impl MergePlan {
         }
     }
 
-    /// The upserts that no row of a touched file gives its place, in the order of the changes.
+    /// The upserts that replace no row of a touched file, in the order of the changes.
     fn inserts(&self) -> Result<Vec<RecordBatch>> {
         if self.only_inserts() {
             return Ok(self.upserts.clone());
@@ -101,7 +102,7 @@ impl MergePlan {
         self.upserts_that(false)
     }
 
-    /// The upserts of keys that are there, in the order of the changes.
+    /// The upserts of keys that are in the table, in the order of the changes.
     ///
     /// # Errors
     /// `Internal`, never expected.
@@ -138,19 +139,18 @@ fn row_count(batches: &[RecordBatch]) -> usize {
     batches.iter().map(RecordBatch::num_rows).sum()
 }
 
-/// Decides the fate of every net change against one snapshot. Without keys every upsert is an
+/// Determines the outcome of every net change in one snapshot. Without keys, every upsert is an
 /// insert.
 ///
 /// # Errors
-/// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
+/// `Unavailable` if the table cannot be read, `TableCorrupt` if a key is in it twice.
 pub async fn plan(table: &LakeTable, keys: &[String], net: NetChanges) -> Result<MergePlan> {
     plan_knowing(table, keys, net, Known::default()).await
 }
 
-/// The same for a newer snapshot, where a plan of the same net changes was made for an older one
-/// and its commit did not come to stand. Files that stand in both, with one deletion vector, are
-/// not looked into again, and what was `written` in their place is not written again; the tables'
-/// columns must be the same.
+/// Plans again for a newer snapshot, after the commit of a plan of the same net changes lost a
+/// race. Files that are in both snapshots with the same deletion vector are not scanned again, and
+/// their replacements in `written` are reused. The columns of both snapshots must be the same.
 ///
 /// # Errors
 /// As [`plan`].

@@ -1,13 +1,14 @@
-//! Whether a merge masks rows where they are or replaces their file.
+//! Decides whether a merge masks rows or replaces their file.
 
 use crate::config::MergeMode;
 use crate::files::TouchedFile;
 
-/// Files that are replaced rather than masked in automatic mode: a request costs as much.
+/// In automatic mode, smaller files are replaced instead of masked: rewriting them costs no more
+/// than a request.
 const SMALL_BYTES: i64 = 4 << 20;
 
-/// Whether a merge masks the changed rows of a file, or else replaces it: masking costs those
-/// who read the file from then on, replacing those who write it now.
+/// Whether a merge masks the changed rows of a file instead of replacing the file. Masking slows
+/// down later reads; replacing slows down this write.
 pub(super) fn is_masked(mode: MergeMode, file: &TouchedFile) -> bool {
     let (dead, rows) = (file.dead_rows(), file.rows());
     match mode {

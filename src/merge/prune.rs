@@ -1,4 +1,4 @@
-//! Which data files, and which rows of them, may hold a key at all.
+//! Finds the data files, and the rows in them, that may contain a key.
 
 use arrow::array::{Array, ArrayRef, BooleanArray, new_null_array};
 use arrow::compute::{concat, nullif};
@@ -14,7 +14,7 @@ use crate::files::{Selected, has_bounds, in_memory};
 use crate::merge::bounds::{Bounds, SortedKeys};
 use crate::merge::keys::KeySet;
 
-/// The files that may hold a key, by partition values and the log's statistics.
+/// The files that may contain a key, by partition values and the log's statistics.
 pub(super) fn files(
     views: Vec<LogicalFileView>,
     keys: &KeySet,
@@ -26,12 +26,12 @@ pub(super) fn files(
     Ok(views.into_iter().zip(may_hold).filter_map(|(view, may)| may.then_some(view)).collect())
 }
 
-/// What the log tells about the values of these files.
+/// The log's statistics and partition values of these files.
 pub(super) fn told(views: &[LogicalFileView]) -> Vec<Told> {
     views.iter().map(Told::of).collect()
 }
 
-/// What the log tells about the values of a file, columns as members.
+/// The log's statistics and partition values of a file, as structs with a member for each column.
 pub(super) struct Told {
     partition: Option<StructData>,
     least: Option<StructData>,
@@ -66,7 +66,7 @@ pub(super) fn log_bounds(told: &[Told], key: &Field) -> Result<Option<Bounds>> {
     Ok(told_bounds(told, key)?.of_log())
 }
 
-/// The same as the log tells them, whatever they have lost on their way.
+/// The bounds exactly as they are in the log, without widening for lost precision.
 pub(super) fn told_bounds(told: &[Told], key: &Field) -> Result<Bounds> {
     let mut low = Vec::with_capacity(told.len());
     let mut high = Vec::with_capacity(told.len());
@@ -85,11 +85,11 @@ fn member(values: &StructData, name: &str) -> Option<Scalar> {
     values.values().get(at).cloned()
 }
 
-/// A bound as an array of one value; NULL if it is not known or of another type.
+/// A bound as an array with one value; NULL if it is unknown or has another type.
 fn bound(scalar: Option<Scalar>, data_type: &DataType) -> Result<ArrayRef> {
     let array = match scalar {
         Some(scalar) if !scalar.is_null() => scalar.to_array(1).map_err(|error| {
-            Error::new(ErrorKind::TableCorrupt, "a statistic of the log has no known type")
+            Error::new(ErrorKind::TableCorrupt, "a statistic in the log has an unknown type")
                 .because(error)
         })?,
         _ => return Ok(new_null_array(data_type, 1)),
@@ -106,7 +106,7 @@ fn whole(parts: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
     Ok(concat(&parts)?)
 }
 
-/// The rows of a file that may hold a key, by the statistics of row groups and pages.
+/// The rows of a file that may contain a key, by the statistics of row groups and pages.
 pub(super) fn rows(
     footer: &ArrowReaderMetadata,
     keys: &KeySet,
@@ -123,7 +123,7 @@ pub(super) fn rows(
     })
 }
 
-/// By key column its bounds in the row groups of a file.
+/// The bounds of each key column in the row groups of a file.
 pub(super) fn row_groups(
     footer: &ArrowReaderMetadata,
     keys: &KeySet,
@@ -142,7 +142,7 @@ fn row_group_bounds(footer: &ArrowReaderMetadata, name: &str) -> Result<Option<B
     Ok(comparable(nullif(&low, &unknown)?, nullif(&high, &unknown)?))
 }
 
-/// The part of a row group's rows whose pages may hold a key.
+/// The rows of a row group whose pages may contain a key.
 fn page_rows(
     footer: &ArrowReaderMetadata,
     row_group: usize,
@@ -164,7 +164,7 @@ fn page_rows(
     Ok(rows)
 }
 
-/// Bounds of a column's pages in a row group, and the row within it that each begins with.
+/// Bounds of a column's pages in a row group, and the first row of each page.
 fn page_bounds(
     footer: &ArrowReaderMetadata,
     row_group: usize,
@@ -199,7 +199,7 @@ fn converter<'a>(
     Ok(Some(found.map_err(statistics)?))
 }
 
-/// Statistics of floating-point numbers leave out NaN.
+/// Statistics of floating-point columns exclude NaN.
 fn comparable(low: ArrayRef, high: ArrayRef) -> Option<Bounds> {
     (!low.data_type().is_floating()).then_some(Bounds { low, high })
 }

@@ -1,4 +1,4 @@
-//! Rows of the table by key, for changes that leave values as they were.
+//! Reads rows of the table by key, for changes that do not contain all values.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use crate::merge::keys::KeySet;
 use crate::merge::locate::{Known, find, locate};
 use crate::table::LakeTable;
 
-/// The table's rows with these keys: the key columns and `columns`, as far as the table has
-/// them, typed as its schema.
+/// The table's rows with these keys: the key columns and those of `columns` that the table has, in
+/// the table's types.
 ///
 /// # Errors
-/// `Unavailable` if the table cannot be read, `TableCorrupt` if a key stands in it twice.
+/// `Unavailable` if the table cannot be read, `TableCorrupt` if a key is in it twice.
 pub async fn rows_of(
     table: &LakeTable,
     keys: &[String],
@@ -36,8 +36,8 @@ pub async fn rows_of(
     judged(table, found.await).await
 }
 
-/// The same by columns that are no key: many rows may carry the values of one row of `asked`,
-/// in which none stands twice.
+/// The table's rows by columns that are not a key: several rows may match one row of `asked`. The
+/// rows of `asked` are distinct.
 ///
 /// # Errors
 /// `Unavailable` if the table cannot be read.
@@ -107,7 +107,7 @@ async fn rows_of_file(
     Ok(rows)
 }
 
-/// Just the rows that match.
+/// Only the rows that match.
 fn matching(file: &TouchedFile) -> Result<Selected> {
     let mut matches = file.matches.iter().map(|found| found.position).peekable();
     Selected::of(&file.footer, |_, rows| {

@@ -1,10 +1,10 @@
-//! Data files that a commit had written before it lost its race.
+//! Data files that a commit wrote before it lost a race.
 
 use crate::files::{Rewritten, TouchedFile};
 
-/// The replacements of touched files that stand in the store already, though no commit refers to
-/// them. They serve the plan that is made anew for the same net changes, wherever the file that
-/// they replace and its changes are what they were.
+/// Replacements of touched files that are already in the store, although no commit refers to them.
+/// A new plan for the same net changes reuses a replacement if the replaced file and its changes
+/// are still the same.
 #[derive(Clone, Debug, Default)]
 pub struct WrittenFiles(Vec<(TouchedFile, Rewritten)>);
 
@@ -13,7 +13,7 @@ impl WrittenFiles {
         Self(replaced)
     }
 
-    /// What was written in the place of this file.
+    /// The replacement that was written for this file.
     pub(super) fn instead_of(&self, file: &TouchedFile) -> Option<&Rewritten> {
         let is_same = |other: &TouchedFile| {
             other.add.path == file.add.path

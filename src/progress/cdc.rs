@@ -9,7 +9,7 @@ use crate::progress::remembered::{self, Remembered};
 use crate::staging::StagedObject;
 use crate::storage::StoreKind;
 
-/// The order of a CDC object: its stamp as text, ties by its path below the table's folder.
+/// The order of CDC objects: by stamp as text, then by path below the table's folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// Base name without suffixes.
@@ -19,7 +19,7 @@ pub struct Position {
 }
 
 impl Position {
-    /// Of an object of ongoing replication; none of one of a full load.
+    /// The position of an object of ongoing replication; none for a full-load object.
     #[must_use]
     pub fn of(object: &StagedObject) -> Option<Self> {
         let Phase::Cdc { stamp } = &object.name.phase else { return None };
@@ -27,39 +27,39 @@ impl Position {
     }
 }
 
-/// What of a table's CDC objects has been applied: everything up to the watermark that was
-/// there when its turn came.
+/// Which of a table's CDC objects have been applied: everything up to the watermark that was staged
+/// when its turn came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CdcProgress {
     /// The greatest position applied.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub watermark: Option<Position>,
-    /// Every object applied above `floor`.
+    /// The objects applied above `floor`.
     #[serde(with = "remembered", skip_serializing_if = "Vec::is_empty", default)]
     window: Vec<Remembered>,
-    /// Objects up to this stamp have left the window; none while all are remembered.
+    /// Objects up to this stamp have left the window; none if all are still in it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub floor: Option<String>,
-    /// Newest last-modified time, in milliseconds, of what has left the window.
+    /// Newest last-modified time of the objects that have left the window, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     left: Option<i64>,
 }
 
-/// How an object stands to the progress.
+/// An object's state relative to the progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CdcStanding {
-    /// Above the watermark: its turn is to come.
+    /// Above the watermark: yet to be applied.
     Ahead,
     /// Known to be applied.
     Applied,
     /// Below the watermark and never applied.
     Late,
-    /// On a file system: decided by the object's content, through [`CdcProgress::knows`].
+    /// On a file system: the object's content decides, see [`CdcProgress::knows`].
     AskContent,
 }
 
 impl CdcProgress {
-    /// As if these objects had been applied and had left the window.
+    /// The progress as if these objects had been applied and had left the window.
     pub(super) fn behind(objects: &[&StagedObject]) -> Self {
         let watermark = objects.iter().filter_map(|object| Position::of(object)).max();
         let left = objects.iter().map(|object| object.last_modified.timestamp_millis()).max();
@@ -67,12 +67,12 @@ impl CdcProgress {
         Self { watermark, window: Vec::new(), floor, left }
     }
 
-    /// Whether no object was applied.
+    /// Whether no object has been applied.
     pub(super) fn is_untouched(&self) -> bool {
         self.window.is_empty()
     }
 
-    /// How a listed object stands.
+    /// The state of a listed object.
     #[must_use]
     pub fn standing(
         &self,
@@ -95,26 +95,26 @@ impl CdcProgress {
                 if is_newer { CdcStanding::Late } else { CdcStanding::Applied }
             }
             (StoreKind::File, true) => CdcStanding::AskContent,
-            // Copying a folder resets times, so they say nothing here.
+            // Copying a folder resets times, so they prove nothing here.
             (StoreKind::File, false) => CdcStanding::Applied,
         }
     }
 
-    /// Whether the window holds an object of that identity.
+    /// Whether the window contains an object with that identity.
     #[must_use]
     pub fn knows(&self, mark: &Mark) -> bool {
         self.window.iter().any(|known| known.mark.identity == mark.identity)
     }
 
-    /// Whether so many objects more can be remembered without any leaving the window.
+    /// Whether the window has room for this many more objects.
     #[must_use]
     pub fn has_room_for(&self, objects: usize, look_back: LookBack) -> bool {
         self.window.len() + objects <= look_back.objects
     }
 
-    /// Takes in an object that was applied whole. If a bound is given, older ones may leave the
-    /// window: only where the whole folder was listed, so that each object that was late by then
-    /// has been seen, and one that comes after is newer than all that left.
+    /// Records an object that was applied completely. If `bound` is given, older objects may leave
+    /// the window. A bound may be given only if the whole folder was listed: every late object up
+    /// to now has then been seen, and a later one is newer than all that left.
     pub fn record(
         &mut self,
         position: Position,
@@ -140,7 +140,7 @@ impl CdcProgress {
             if self.window.len() <= look_back.objects && !is_old {
                 return;
             }
-            // Objects of one stamp leave together: the floor cannot part them.
+            // Objects with the same stamp leave together, because the floor cannot separate them.
             let floor = first.stamp.clone();
             if floor == newest {
                 return;
@@ -153,7 +153,7 @@ impl CdcProgress {
     }
 }
 
-/// The stamp of so many minutes earlier, to the second; none if the stamp is no date and time.
+/// The stamp this many minutes earlier, to the second; none if the stamp is not a date and time.
 fn stamp_before(stamp: &str, minutes: u32) -> Option<String> {
     let seconds = stamp.get(..15)?;
     let time = chrono::NaiveDateTime::parse_from_str(seconds, "%Y%m%d-%H%M%S").ok()?;

@@ -55,7 +55,7 @@ impl Counts {
         if self.rows == fates {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Internal, "the fates of the changes do not add up")
+        Err(Error::new(ErrorKind::Internal, "the counts of the changes do not add up")
             .with("rows", self.rows)
             .with("fates", fates))
     }

@@ -1,4 +1,4 @@
-//! Short marks by which the ledger recognises an object again.
+//! Short marks by which the ledger recognizes objects.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use crate::progress::packed::{from_letters, letters};
 use crate::staging::{Identity, StagedObject};
 use crate::storage::StoreKind;
 
-/// The first 64 bits of a BLAKE3 hash over what identifies an object; shown as 16 hexadecimal
-/// digits, written as 11 letters.
+/// The first 64 bits of a BLAKE3 hash of what identifies an object. Displayed as 16 hexadecimal
+/// digits, stored as 11 letters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint(u64);
 
@@ -18,7 +18,7 @@ impl Fingerprint {
     fn of(parts: &[&[u8]]) -> Self {
         let mut hasher = blake3::Hasher::new();
         for part in parts {
-            // Lengths keep ("a", "bc") and ("ab", "c") apart.
+            // Lengths distinguish ("a", "bc") from ("ab", "c").
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         }
@@ -35,13 +35,13 @@ impl Fingerprint {
         Self(u64::from_be_bytes(bytes))
     }
 
-    /// Adds a fingerprint to a sum over a set, in which order plays no part.
+    /// Adds a fingerprint to the sum over a set, which does not depend on order.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self(self.0.wrapping_add(other.0))
     }
 
-    /// Takes a fingerprint out of such a sum.
+    /// Removes a fingerprint from such a sum.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         Self(self.0.wrapping_sub(other.0))
@@ -71,14 +71,14 @@ impl<'de> Deserialize<'de> for Fingerprint {
     }
 }
 
-/// How the ledger recognises one object.
+/// How the ledger recognizes an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// Of its identity.
+    /// Fingerprint of its identity.
     #[serde(rename = "i")]
     pub identity: Fingerprint,
-    /// On a file system, of what a listing shows of it: while that is unchanged, its content
-    /// need not be hashed again. On S3 a listing shows the identity itself.
+    /// On a file system, the fingerprint of what a listing shows. While it is unchanged, the
+    /// content need not be hashed again. On S3 a listing shows the identity itself.
     #[serde(rename = "l", skip_serializing_if = "Option::is_none", default)]
     pub listing: Option<Fingerprint>,
 }
@@ -86,8 +86,8 @@ pub struct Mark {
 impl Mark {
     /// The mark of an object whose identity is known.
     ///
-    /// On S3 the last-modified time of a full-load object belongs to its identity, because a
-    /// reload of equal bytes has an equal `ETag`.
+    /// On S3 the last-modified time is part of a full-load object's identity, because a reload of
+    /// the same bytes has the same `ETag`.
     #[must_use]
     pub fn of(object: &StagedObject, identity: &Identity) -> Self {
         let key = object.relative.as_bytes();
@@ -95,7 +95,7 @@ impl Mark {
         match identity {
             Identity::ETag(tag) => {
                 let modified = match object.name.phase {
-                    // Some servers list milliseconds and answer HEAD in seconds.
+                    // Some servers return milliseconds in listings and seconds for HEAD.
                     Phase::FullLoad { .. } => object.last_modified.timestamp().to_le_bytes(),
                     Phase::Cdc { .. } => [0; 8],
                 };

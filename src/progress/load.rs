@@ -7,15 +7,14 @@ use crate::progress::{Fingerprint, Mark};
 use crate::staging::StagedObject;
 use crate::storage::StoreKind;
 
-/// So many objects of a generation are remembered one by one, the newest.
+/// The number of objects of a generation that are remembered individually: the newest.
 const REMEMBERED: usize = 24;
 
-/// What of a table's full load has been applied.
+/// Which objects of a table's full load have been applied.
 ///
-/// The newest objects are remembered one by one, all of them by count and by a digest that is
-/// the sum of their fingerprints. Which listed objects are the ones that are no longer
-/// remembered is found by order and proven by the digest; where no proof is found, the load
-/// counts as changed.
+/// The newest objects are remembered individually, all of them by count and by a digest, the sum of
+/// their fingerprints. Listed objects that are no longer remembered individually are found by order
+/// and proven by the digest. Without a proof, the load counts as changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadProgress {
     /// Whether new objects still belong to this generation.
@@ -24,7 +23,7 @@ pub struct LoadProgress {
     pub count: u64,
     /// Sum of the fingerprints of the objects applied.
     pub digest: Fingerprint,
-    /// Newest last-modified time of them, in milliseconds.
+    /// Newest last-modified time of the objects applied, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub newest: Option<i64>,
     #[serde(with = "remembered", skip_serializing_if = "Vec::is_empty", default)]
@@ -43,12 +42,12 @@ impl Default for LoadProgress {
     }
 }
 
-/// What a listing says about a load generation.
+/// What a listing shows about a load generation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoadStanding {
-    /// These objects, by index into the listing's full-load objects, are yet to be applied.
+    /// Objects yet to be applied, as indices into the listing's full-load objects.
     Pending(Vec<usize>),
-    /// Objects appeared or changed that cannot belong to the generation: a reload.
+    /// Objects that appeared or changed and cannot belong to the generation: a reload.
     Changed(Vec<usize>),
 }
 
@@ -56,14 +55,14 @@ pub enum LoadStanding {
 pub type MarkedLoad<'a> = (&'a StagedObject, Mark);
 
 impl LoadProgress {
-    /// Whether the listing alone shows that this object was applied and is remembered.
+    /// The mark of an object if the listing alone shows that it was applied and is remembered.
     #[must_use]
     pub fn remembered(&self, object: &StagedObject, kind: StoreKind) -> Option<Mark> {
         let known = self.recent.iter().find(|known| known.mark.is_listed(object, kind))?;
         Some(known.mark)
     }
 
-    /// Takes in an object that was applied whole.
+    /// Records an object that was applied completely.
     pub fn record(&mut self, object: &StagedObject, mark: Mark) {
         let modified = object.last_modified.timestamp_millis();
         self.count += 1;
@@ -76,8 +75,8 @@ impl LoadProgress {
         }
     }
 
-    /// Judges a listing of full-load objects, given in load order. `is_complete` says whether
-    /// the listing holds every full-load object that is staged.
+    /// Compares a listing of full-load objects, in load order, with the generation. `is_complete`
+    /// says whether the listing contains every staged full-load object.
     #[must_use]
     pub fn standing(
         &self,
@@ -94,14 +93,15 @@ impl LoadProgress {
 
         if let Some(new) = self.prove_forgotten(listed, &others, forgotten) {
             let has_gap = is_complete && remembered_listed < self.recent.len();
-            // In an open generation nothing vanishes; an object gone and one come is a rewrite.
+            // In an open generation objects do not vanish. If one is gone and another has come, the
+            // load was rewritten.
             return if new.is_empty() || (self.open && !has_gap) {
                 LoadStanding::Pending(new)
             } else {
                 LoadStanding::Changed(new)
             };
         }
-        // Some of the forgotten ones are gone, or one of them changed.
+        // Some of the objects no longer remembered are gone, or one of them changed.
         let newer: Vec<usize> = others
             .iter()
             .copied()
@@ -120,8 +120,8 @@ impl LoadProgress {
         }
     }
 
-    /// Finds the objects that are applied but no longer remembered among `others`, and returns
-    /// the rest; none if no order of them agrees with the digest.
+    /// Finds the applied objects that are no longer remembered among `others`, and returns the
+    /// rest; none if no order agrees with the digest.
     fn prove_forgotten(
         &self,
         listed: &[MarkedLoad<'_>],
@@ -137,8 +137,8 @@ impl LoadProgress {
         let by_load_order = others.to_vec();
         let mut by_time = others.to_vec();
         by_time.sort_by_key(|&index| modified(index));
-        // Of a parallel load, what was applied stands before the last of what is remembered, and
-        // is no newer; the rest of a series that goes on is one or the other.
+        // In a parallel load, the applied objects precede the last remembered one and are not
+        // newer. Later objects of a series that continues come after it or are newer.
         let last = (0..listed.len()).rev().find(|index| !others.contains(index));
         let may_be_applied = |index: usize| {
             last.is_some_and(|last| index < last) && Some(modified(index)) <= self.newest

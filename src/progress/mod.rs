@@ -1,12 +1,13 @@
 //! How far a table is applied: the ledger that every commit carries.
 //!
-//! What was applied is committed in the same Delta commit as its rows, so progress and data
-//! can never disagree. A commit of ours holds a [`CommitRecord`] under the key `dmslake` of its
-//! `commitInfo`: the attempt that wrote it, the objects it took in, its books, and the whole
-//! [`Ledger`] after it. Progress is read from the newest such commit alone. The `txn` action of
-//! every commit makes any two of ours conflict, so that no object is taken in twice.
+//! Progress is committed in the same Delta commit as the rows, so progress and data can never
+//! disagree. Each of our commits has a [`CommitRecord`] under the key `dmslake` of its
+//! `commitInfo`: the attempt that wrote it, the objects it took in, the outcomes of their changes,
+//! and the whole [`Ledger`] after it. Progress is read only from the newest such commit. The `txn`
+//! action of every commit makes any two of our commits conflict, so that no object is taken in
+//! twice.
 //!
-//! The ledger is bounded: single objects are remembered only in a look-back window below the
+//! The ledger is bounded: individual objects are remembered only in a look-back window below the
 //! watermark, the rest by count, digest and newest last-modified time.
 
 mod cdc;
@@ -37,39 +38,39 @@ use crate::config::LookBack;
 use crate::dms::Phase;
 use crate::staging::StagedObject;
 
-/// An object of which some first rows were applied.
+/// An object of which only the first rows are applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partial {
     /// Its path below the table's folder.
     pub object: String,
-    /// What it was.
+    /// Its mark.
     pub mark: Mark,
-    /// So many of its rows are applied.
+    /// The number of its rows that are applied.
     pub rows: u64,
 }
 
-/// How far a table is applied, after one commit.
+/// How far a table is applied after a commit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     /// The full load.
     pub load: LoadProgress,
     /// Ongoing replication.
     pub cdc: CdcProgress,
-    /// The object that is applied in part, if one is.
+    /// The partially applied object, if there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub partial: Option<Partial>,
-    /// The greatest change sequence applied, where the source gives one.
+    /// The greatest change sequence applied, if the source provides it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sequence: Option<String>,
-    /// How the change sequences of the newest objects follow each other, where the source gives
+    /// How the change sequences of the newest objects follow each other, if the source provides
     /// them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub turns: Option<Turns>,
-    /// The columns in the lake by which rows are told apart; none in a table that has taken in
-    /// nothing since that is written down.
+    /// The lake's key columns. None if the table has taken in nothing since the ledger records
+    /// them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub keys: Option<Vec<String>>,
-    /// Rows that were set aside and wait in quarantine.
+    /// Rows in quarantine.
     #[serde(default)]
     pub quarantined: u64,
     /// Rows in the table.
@@ -77,19 +78,19 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger of a table that begins without these change objects of before its full load.
+    /// The ledger of a new table that skips these change objects from before its full load.
     #[must_use]
     pub fn without(outdated: &[&StagedObject]) -> Self {
         Self { cdc: CdcProgress::behind(outdated), ..Self::default() }
     }
 
-    /// Whether no row of any object has been taken in.
+    /// Whether no row of any object has been applied.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
         self.load.count == 0 && self.partial.is_none() && self.cdc.is_untouched()
     }
 
-    /// Takes in an object that is now applied whole. `bound` is as for [`CdcProgress::record`].
+    /// Records an object that is now completely applied. For `bound` see [`CdcProgress::record`].
     pub fn finish(&mut self, object: &StagedObject, mark: Mark, bound: Option<LookBack>) {
         self.partial = None;
         match &object.name.phase {
@@ -103,7 +104,7 @@ impl Ledger {
         }
     }
 
-    /// Takes in an object of which the first `rows` rows are now applied.
+    /// Records an object of which the first `rows` rows are now applied.
     pub fn advance(&mut self, object: &StagedObject, mark: Mark, rows: u64) {
         if matches!(object.name.phase, Phase::Cdc { .. }) {
             self.load.open = false;
@@ -111,8 +112,8 @@ impl Ledger {
         self.partial = Some(Partial { object: object.relative.clone(), mark, rows });
     }
 
-    /// Takes in the change sequence of an object, or of a later part of one; true if it is lower
-    /// than one seen before.
+    /// Records the change sequences of an object or of a later part of one. True if they go back
+    /// behind one seen before.
     pub fn saw_sequence(&mut self, first: &str, last: &str, is_part: bool) -> bool {
         let turns = self.turns.get_or_insert_default();
         if is_part {

@@ -1,24 +1,24 @@
-//! The objects that one commit took in, and how their list stands in its record.
+//! The objects that a commit took in, and how its record stores them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::progress::packed::{common_end, common_start, from_letters, letters, shared_start};
 use crate::staging::{Identity, StagedObject};
 
-/// An object as one commit took it in.
+/// An object that a commit took in, whole or in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommittedObject {
     /// Path below the table's folder.
     pub key: String,
     /// ETag or content hash.
     pub identity: Identity,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
     /// Last modified, milliseconds since the epoch.
     pub modified: i64,
-    /// Rows of it that earlier commits took in.
+    /// Its rows that earlier commits took in.
     pub from: u64,
-    /// Rows of it that this commit took in.
+    /// Its rows that this commit took in.
     pub rows: u64,
     /// False if more rows follow in a later commit.
     pub done: bool,
@@ -46,32 +46,32 @@ impl CommittedObject {
     }
 }
 
-/// The list as it is written. All columns that are there have one entry an object.
+/// The list as it is stored. Every present column has one entry per object.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 struct Columns {
-    /// What all keys begin and end with; `key` is the rest of each.
+    /// The prefix and suffix that all keys share; `key` is the rest of each.
     #[serde(skip_serializing_if = "String::is_empty")]
     prefix: String,
     #[serde(skip_serializing_if = "String::is_empty")]
     suffix: String,
     key: Vec<String>,
-    /// By [`pack_tag`]; empty where the content was hashed.
+    /// ETags, encoded by [`pack_tag`]; empty if the content was hashed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     etag: Vec<String>,
-    /// By [`pack_hash`]; empty where there is an ETag.
+    /// Content hashes, encoded by [`pack_hash`]; empty if there are ETags.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hash: Vec<String>,
     size: Vec<u64>,
-    /// When the first object was last modified, in milliseconds since the epoch; `modified` is
-    /// how much later each was.
+    /// The last-modified time of the first object, in milliseconds since the epoch; `modified` is
+    /// relative to it.
     since: i64,
     modified: Vec<i64>,
     rows: Vec<u64>,
-    /// None where all begin at their first row.
+    /// Empty if all begin at their first row.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     from: Vec<u64>,
-    /// None where all end here.
+    /// Empty if all are complete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     done: Vec<bool>,
 }
@@ -184,7 +184,7 @@ fn drop_if<T>(column: &mut Vec<T>, says_nothing: impl Fn(&T) -> bool) {
     }
 }
 
-/// How many bytes all keys begin and end with.
+/// The lengths of the prefix and suffix that all keys share, in bytes.
 fn shared(objects: &[CommittedObject]) -> (usize, usize) {
     let prefix = shared_start(objects.iter().map(|object| object.key.as_str()));
     let Some(first) = objects.first() else { return (0, 0) };
@@ -195,7 +195,7 @@ fn shared(objects: &[CommittedObject]) -> (usize, usize) {
     (prefix, suffix)
 }
 
-/// 128 bits in hexadecimal digits as 22 letters; anything else after a `=`.
+/// Encodes 128 bits in hexadecimal digits as 22 letters, and anything else as `=` and the text.
 fn pack_hash(hash: &str) -> String {
     match u128::from_str_radix(hash, 16) {
         Ok(bits) if format!("{bits:032x}") == hash => letters(&bits.to_be_bytes()),
@@ -210,7 +210,7 @@ fn unpack_hash(text: &str) -> Option<String> {
     }
 }
 
-/// The same for an ETag, which is such digits in quotes for most objects.
+/// Encodes an ETag. For most objects it is 128 bits in hexadecimal digits, in quotes.
 fn pack_tag(tag: &str) -> String {
     let quoted = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
     match quoted.map(pack_hash) {
@@ -226,28 +226,27 @@ fn unpack_tag(text: &str) -> Option<String> {
     }
 }
 
-/// Tells how many bytes a list takes at most, object by object, before their rows are counted.
+/// Bounds the size of a list in bytes, object by object, before their rows are counted.
 #[derive(Clone, Debug, Default)]
 pub struct ListLength {
     first: Option<(String, i64)>,
-    /// How many bytes the first key shares with all others at its ends.
+    /// The length of the prefix that the first key shares with all others, in bytes.
     prefix: usize,
     suffix: usize,
-    /// Bytes of the shortest key.
+    /// Length of the shortest key in bytes.
     shortest: usize,
     count: usize,
-    /// All keys, and all else that stands beside them.
+    /// Bytes of all keys and of everything stored with them.
     bytes: usize,
 }
 
 impl ListLength {
-    /// Digits of a count of rows: no commit takes in enough objects of more rows to need more
-    /// on average.
+    /// Digits of a row count. No commit takes in enough large objects to need more on average.
     const ROWS: usize = 8;
-    /// The columns' names and brackets, and one `since`.
+    /// Bytes of the columns' names and brackets, and of `since`.
     const FRAME: usize = 140;
 
-    /// Takes in one more object.
+    /// Adds one more object.
     pub fn add(&mut self, object: &StagedObject, identity: &Identity) {
         let key = object.relative.as_str();
         let modified = object.last_modified.timestamp_millis();
@@ -273,14 +272,14 @@ impl ListLength {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let Some((first, _)) = &self.first else { return 0 };
-        // A short key may begin and end with the same bytes, which it has only once.
+        // In a short key, prefix and suffix may overlap.
         let shared = self.prefix + self.suffix.min(self.shortest - self.prefix);
         let written_once = quoted_length(first);
         Self::FRAME + written_once + self.bytes - self.count * shared
     }
 }
 
-/// The length of a text in JSON.
+/// The length of a text as JSON.
 fn quoted_length(text: &str) -> usize {
     let escaped = |byte: u8| match byte {
         b'"' | b'\\' => 2,

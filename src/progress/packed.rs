@@ -1,4 +1,4 @@
-//! How lists stand in a commit record, which is small: as columns, without what their entries
+//! Stores lists compactly in a commit record: as columns, without the parts that their entries
 //! share.
 
 use base64::Engine;
@@ -6,44 +6,44 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::progress::{Fingerprint, Mark};
 
-/// Letters of one fingerprint.
+/// The number of letters of a fingerprint.
 const FINGERPRINT: usize = 11;
 
-/// How many bytes all names begin with.
+/// The length of the prefix that all names share, in bytes.
 pub(super) fn shared_start<'a>(names: impl IntoIterator<Item = &'a str>) -> usize {
     let mut names = names.into_iter();
     let Some(first) = names.next() else { return 0 };
     names.fold(first.len(), |shared, name| common_start(&first[..shared], name))
 }
 
-/// How many bytes two texts begin with.
+/// The length of the prefix that two texts share, in bytes.
 pub(super) fn common_start(one: &str, other: &str) -> usize {
     let pairs = one.char_indices().zip(other.chars());
     let differs = pairs.into_iter().find(|((_, one), other)| one != other);
     differs.map_or(one.len().min(other.len()), |((at, _), _)| at)
 }
 
-/// How many bytes two texts end with.
+/// The length of the suffix that two texts share, in bytes.
 pub(super) fn common_end(one: &str, other: &str) -> usize {
     let pairs = one.char_indices().rev().zip(other.chars().rev());
     let alike = pairs.take_while(|((_, one), other)| one == other);
     alike.last().map_or(0, |((at, _), _)| one.len() - at)
 }
 
-/// Bytes as letters, digits, `-` and `_`.
+/// Encodes bytes as letters, digits, `-` and `_`.
 pub(super) fn letters(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The bytes that [`letters`] wrote.
+/// Decodes what [`letters`] wrote.
 pub(super) fn from_letters<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
     (length == N).then_some(bytes)
 }
 
-/// Marks as two texts of their fingerprints; the second is empty unless every mark tells what a
-/// listing shows, which only serves where all do.
+/// Marks as two texts of their fingerprints: identities and listings. The second is empty unless
+/// every mark has a listing fingerprint.
 pub(super) fn pack_marks<'a>(
     marks: impl IntoIterator<Item = &'a Mark> + Clone,
 ) -> (String, String) {
@@ -53,7 +53,7 @@ pub(super) fn pack_marks<'a>(
     (identities, listings.unwrap_or_default())
 }
 
-/// The marks that [`pack_marks`] wrote; none if the texts are not of that many.
+/// Decodes what [`pack_marks`] wrote; none if the texts do not contain that many marks.
 pub(super) fn unpack_marks(count: usize, identities: &str, listings: &str) -> Option<Vec<Mark>> {
     let identities = fingerprints(identities)?;
     let listings = fingerprints(listings)?;

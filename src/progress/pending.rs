@@ -1,4 +1,5 @@
-//! From a listing and the ledger to what is to be applied, in order, or to the reason why not.
+//! Compares a listing with the ledger: what to apply, in which order, or why nothing may be
+//! applied.
 
 use chrono::{DateTime, Utc};
 
@@ -10,15 +11,14 @@ use crate::staging::{Identify, Listing, StagedObject};
 /// What a table has yet to apply.
 #[derive(Debug, Default)]
 pub struct Pending {
-    /// Whole objects in order of application; of the first one, [`Ledger::partial`] may tell
-    /// that some rows are applied already. None of them may be applied under a `hold`.
+    /// Objects in the order of application. Some rows of the first one may already be applied, see
+    /// [`Ledger::partial`]. None of them may be applied while there is a `hold`.
     pub objects: Vec<StagedObject>,
     /// Objects below the table's progress that were never applied.
     pub late: Vec<String>,
-    /// Why nothing may be applied until a person has looked.
+    /// Why nothing may be applied until an operator has acted.
     pub hold: Option<Error>,
-    /// When the oldest of the objects that a hold is about was staged, if it is about any that is
-    /// there.
+    /// When the oldest object that causes the hold was staged, if the objects still exist.
     pub held_since: Option<DateTime<Utc>>,
 }
 
@@ -32,7 +32,7 @@ impl Pending {
 /// Compares a listing with the ledger.
 ///
 /// # Errors
-/// `Unavailable` if an object's content is needed to tell and cannot be read.
+/// `Unavailable` if an object's content must be compared and cannot be read.
 pub async fn pending(ledger: &Ledger, listing: &Listing, identify: &Identify) -> Result<Pending> {
     let mut found = Pending::default();
     pending_loads(ledger, listing, identify, &mut found).await?;
@@ -115,7 +115,7 @@ async fn pending_cdc(
     Ok(())
 }
 
-/// Moves the object that is applied in part to the front, or says why it cannot go on.
+/// Moves the partially applied object to the front, or returns why it cannot be continued.
 async fn resume(
     partial: &Partial,
     identify: &Identify,
@@ -123,14 +123,14 @@ async fn resume(
 ) -> Result<Option<Error>> {
     let objects = &mut found.objects;
     let Some(index) = objects.iter().position(|object| object.relative == partial.object) else {
-        return Ok(Some(changed_in_part(partial, "is gone")));
+        return Ok(Some(changed_in_part(partial, "disappeared")));
     };
     let object = objects.remove(index);
     if Mark::of(&object, &identify.identity(&object).await?).identity != partial.mark.identity {
-        return Ok(Some(changed_in_part(partial, "has changed")));
+        return Ok(Some(changed_in_part(partial, "changed")));
     }
     if matches!(object.name.phase, Phase::Cdc { .. }) && index > 0 {
-        // Rows of a later object are applied already, so these came too late.
+        // Rows of a later object are already applied, so these objects are late.
         for earlier in objects.drain(..index).collect::<Vec<_>>() {
             found.held_by(&earlier);
             found.late.push(earlier.relative);
@@ -144,23 +144,20 @@ async fn resume(
 fn changed_in_part(partial: &Partial, what: &str) -> Error {
     Error::new(
         ErrorKind::LateObject,
-        format!("an object of which {} rows are applied {what}", partial.rows),
+        format!("the object {what} after {} of its rows were applied", partial.rows),
     )
     .with("object", &partial.object)
 }
 
 fn late(names: &[String]) -> Error {
-    Error::new(
-        ErrorKind::LateObject,
-        "objects appeared below the table's progress without having been applied",
-    )
-    .with("objects", names.join(", "))
+    Error::new(ErrorKind::LateObject, "unapplied objects appeared below the table's progress")
+        .with("objects", names.join(", "))
 }
 
 fn reload(names: &[&str]) -> Error {
     Error::new(
         ErrorKind::Reload,
-        "full-load objects appeared or changed after their load was complete, which means a reload",
+        "full-load objects appeared or changed after their load was complete: a reload",
     )
     .with("objects", names.join(", "))
 }

@@ -1,4 +1,4 @@
-//! What a commit of ours writes into its `commitInfo`.
+//! What our commits write into their `commitInfo`.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::objects::{self, CommittedObject};
 use crate::progress::{Counts, Ledger};
 
-/// The key of `commitInfo` under which a [`CommitRecord`] stands.
+/// The key of a [`CommitRecord`] in `commitInfo`.
 pub const KEY: &str = "dmslake";
 
 /// The application id of our `txn` actions: one writer lane per table.
@@ -26,11 +26,11 @@ pub struct Books {
 }
 
 impl Books {
-    /// Checks both equations: every change has one fate, and the table grew by what was
-    /// inserted less what was deleted.
+    /// Checks two equations: every change has exactly one outcome, and the table grew by the
+    /// inserted minus the deleted rows.
     ///
     /// # Errors
-    /// `Internal` if one of them does not hold.
+    /// `Internal` if one of them is not satisfied.
     pub fn check(&self) -> Result<()> {
         self.counts.check()?;
         let Counts { inserted, deleted, .. } = self.counts;
@@ -50,14 +50,14 @@ impl Books {
 pub struct CommitRecord {
     /// The format of the record: 2. Number 1 lists objects one by one.
     pub format: u8,
-    /// The attempt that wrote the commit; decides whose it is after a lost answer.
+    /// The attempt that wrote the commit. After a lost answer it shows whose commit it is.
     pub attempt: Uuid,
     /// What the commit took in, in order.
     #[serde(with = "objects")]
     pub objects: Vec<CommittedObject>,
-    /// What became of it.
+    /// The outcomes of its changes.
     pub books: Books,
-    /// Progress after it.
+    /// Progress after the commit.
     pub ledger: Ledger,
 }
 
@@ -65,7 +65,7 @@ impl CommitRecord {
     /// The format that this program writes, and the newest that it reads.
     pub const FORMAT: u8 = 2;
 
-    /// The record of a commit that takes in no object and leaves the table's rows as they are.
+    /// The record of a commit that takes in no object and does not change the table's rows.
     #[must_use]
     pub fn without_objects(attempt: Uuid, ledger: Ledger, rows: u64) -> Self {
         let books = Books { before: rows, after: rows, ..Books::default() };
@@ -73,7 +73,7 @@ impl CommitRecord {
         Self { format: Self::FORMAT, attempt, objects: Vec::new(), books, ledger }
     }
 
-    /// The record as it is written.
+    /// The record as JSON.
     ///
     /// # Errors
     /// `Internal` if it cannot be serialised.
@@ -93,7 +93,7 @@ impl CommitRecord {
     /// `TableRefused` if a newer program wrote it, `TableCorrupt` if the value is no record.
     pub fn from_json(value: &serde_json::Value) -> Result<Self> {
         let refused =
-            || Error::new(ErrorKind::TableCorrupt, "a commit record of the log cannot be read");
+            || Error::new(ErrorKind::TableCorrupt, "a commit record in the log cannot be read");
         match value.get("format").and_then(serde_json::Value::as_u64) {
             Some(format) if format > u64::from(Self::FORMAT) => Err(newer("commit record", format)),
             _ => Self::deserialize(value).map_err(|error| refused().because(error)),

@@ -1,32 +1,33 @@
-//! Objects that the ledger remembers one by one, and how their list stands in a commit record.
+//! Objects that the ledger remembers individually, and how a commit record stores them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::progress::Mark;
 use crate::progress::packed::{pack_marks, shared_start, unpack_marks};
 
-/// An object that was applied.
+/// An applied object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Remembered {
-    /// Of a CDC object; empty for one of the full load.
+    /// The stamp of a CDC object; empty for a full-load object.
     pub(super) stamp: String,
-    /// Milliseconds since the epoch.
+    /// Last modified, in milliseconds since the epoch.
     pub(super) modified: i64,
     pub(super) mark: Mark,
 }
 
-/// The list as it is written.
+/// The list as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Columns {
-    /// What all stamps begin with; `stamp` is the rest of each. None if no object has a stamp.
+    /// The prefix that all stamps share; `stamp` is the rest of each. Empty if no object has a
+    /// stamp.
     #[serde(skip_serializing_if = "String::is_empty", default)]
     prefix: String,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     stamp: Vec<String>,
-    /// When the first object was last modified; `modified` is how much later each was.
+    /// The last-modified time of the first object; `modified` is relative to it.
     since: i64,
     modified: Vec<i64>,
-    /// One fingerprint after the other.
+    /// The fingerprints, concatenated.
     identity: String,
     #[serde(skip_serializing_if = "String::is_empty", default)]
     listing: String,

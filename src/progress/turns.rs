@@ -1,28 +1,28 @@
-//! Whether two tasks write one table: then the change sequences of its objects take turns.
+//! Detects two tasks that write the same table: the change sequences of their objects alternate.
 //!
-//! A resume of DMS goes back once, as far as its checkpoint lies, and then goes on from there.
-//! Where two tasks write into one folder, every other object goes back behind the one before it
-//! and goes on where its own task ended, behind the object before that.
+//! After a resume, DMS goes back once, to its own recovery point, and continues from there. If two
+//! tasks write into the same folder, every other object goes back behind its predecessor and
+//! continues where its own task left off, after the object before that.
 
 use serde::{Deserialize, Serialize};
 
-/// So many turns in a row are no resumes any more: each of them would have repeated nothing but the
-/// very last object.
+/// This many alternations in a row cannot be resumes: each resume would have repeated only the last
+/// object.
 const MOST_TURNS: u8 = 6;
 
-/// Where the change sequences of the last two objects ended, and how often objects took turns.
+/// The last change sequences of the last two objects, and how often objects alternated.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Turns {
     newest: String,
     #[serde(skip_serializing_if = "String::is_empty", default)]
     before: String,
     taken: u8,
-    /// Whether the newest object went on behind the one before it.
+    /// Whether the newest object continued after the one before it.
     has_risen: bool,
 }
 
 impl Turns {
-    /// Takes in the first and the last change sequence of the next object.
+    /// Records the first and the last change sequence of the next object.
     pub(super) fn follow(&mut self, first: &str, last: &str) {
         let rises = first > self.newest.as_str();
         let goes_on_behind_the_other = !self.before.is_empty() && first > self.before.as_str();
@@ -35,12 +35,12 @@ impl Turns {
         self.before = std::mem::replace(&mut self.newest, last.to_owned());
     }
 
-    /// Takes in that the newest object goes on up to there.
+    /// Extends the newest object up to this change sequence.
     pub(super) fn extend(&mut self, last: &str) {
         last.clone_into(&mut self.newest);
     }
 
-    /// Whether objects took turns more often than resumes of one task would.
+    /// Whether objects alternated more often than resumes of one task could explain.
     #[must_use]
     pub fn are_of_two_tasks(&self) -> bool {
         self.taken > MOST_TURNS
@@ -74,12 +74,12 @@ mod tests {
     fn one_task_may_resume_again_and_again() {
         let rising = (0..50).map(|at| (10 * at + 1, 10 * at + 10));
         assert!(!after(rising.clone()).are_of_two_tasks());
-        // It goes back by three objects, ten times.
+        // Goes back by three objects, ten times.
         let deep = (0..10).flat_map(|round| {
             (0..6).map(move |at| (30 * round + 10 * at + 1, 30 * round + 10 * at + 10))
         });
         assert!(!after(deep).are_of_two_tasks());
-        // It repeats the last object, but not each time.
+        // Repeats the last object, but not every time.
         let shallow =
             rising.enumerate().flat_map(|(at, object)| vec![object; 1 + usize::from(at % 3 == 0)]);
         assert!(!after(shallow).are_of_two_tasks());

@@ -1,4 +1,4 @@
-//! What a table's entry in AWS Glue says, over what stands there already.
+//! The content of a table's entry in AWS Glue, based on the existing entry.
 
 use std::collections::HashMap;
 
@@ -9,23 +9,23 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{ColumnType, TableSchema};
 
 const TABLE_TYPE: &str = "EXTERNAL_TABLE";
-/// Parameters that make an entry a Delta table: for Athena and crawlers the first two, for Spark
-/// the third.
+/// Parameters that mark an entry as a Delta table: the first two for Athena and crawlers, the third
+/// for Spark.
 const PARAMETERS: [(&str, &str); 4] = [
     ("table_type", "delta"),
     ("classification", "delta"),
     ("spark.sql.sources.provider", "delta"),
     ("EXTERNAL", "TRUE"),
 ];
-/// The parameter of a `SerDe` from which Spark takes a table's place.
+/// The `SerDe` parameter in which Spark stores a table's location.
 const PATH: &str = "path";
 
-/// What Spark writes as the place of a table whose place stands in its `SerDe`.
+/// What Spark writes as the location of a table whose real location is in its `SerDe`.
 const NO_PLACE: &str = "__PLACEHOLDER__";
 const VIEW: &str = "VIRTUAL_VIEW";
 
-/// What an entry is of, if not of the table at this place: a view, or a table elsewhere. An entry
-/// that names no place is nobody's yet.
+/// What an entry belongs to, if not to the table at this URI: a view, or a table at another
+/// location. An entry without a location belongs to nothing yet.
 pub(super) fn is_of_others(found: &Table, uri: &str) -> Option<String> {
     if found.table_type() == Some(VIEW) {
         return Some("a view".to_owned());
@@ -38,8 +38,8 @@ pub(super) fn is_of_others(found: &Table, uri: &str) -> Option<String> {
     places.find(|place| !is_same_place(place, uri)).map(str::to_owned)
 }
 
-/// Whether a place is the one that this URI names, however others spell it: Hadoop's schemes for
-/// S3, a slash at the end, percent-encoding.
+/// Whether a location is the one of this URI, even if spelled differently: with Hadoop's schemes
+/// for S3, a trailing slash or percent-encoding.
 fn is_same_place(place: &str, uri: &str) -> bool {
     let (scheme, path) = place.split_once(':').unwrap_or(("", place));
     let scheme = if ["s3a", "s3n"].contains(&scheme) { "s3" } else { scheme };
@@ -48,7 +48,7 @@ fn is_same_place(place: &str, uri: &str) -> bool {
     plain(path) == uri || decoded.is_ok_and(|decoded| plain(&decoded) == uri)
 }
 
-/// Whether an entry says all that ours would.
+/// Whether an entry already says all that ours would.
 pub(super) fn says(found: &Table, uri: &str, schema: &TableSchema) -> bool {
     let Some(storage) = found.storage_descriptor() else { return false };
     let is_here = |place: &str| place.trim_end_matches('/') == uri;
@@ -71,8 +71,8 @@ pub(super) fn says(found: &Table, uri: &str, schema: &TableSchema) -> bool {
         && columns.eq(wanted)
 }
 
-/// The entry: of what stands there only what we say is changed. Columns keep what others said of
-/// them by their names.
+/// The new content of an entry. Only the parts that we write are changed. Columns of the same name
+/// keep comments and parameters that others set.
 pub(super) fn input(
     name: &CatalogName,
     uri: &str,
@@ -101,7 +101,7 @@ pub(super) fn input(
         .map_err(incomplete)
 }
 
-/// Glue keeps names in small letters, whatever it is given.
+/// Glue stores names in lower case.
 fn columns(schema: &TableSchema, found: &[Column]) -> Result<Vec<Column>> {
     let column = |column: &crate::schema::Column| {
         let name = column.name.to_lowercase();
@@ -117,7 +117,7 @@ fn columns(schema: &TableSchema, found: &[Column]) -> Result<Vec<Column>> {
     schema.columns().iter().map(column).collect()
 }
 
-/// Formats as crawlers say them of Delta tables; no reader uses them.
+/// The formats that crawlers write for Delta tables. No reader uses them.
 fn new_storage() -> StorageDescriptor {
     StorageDescriptor::builder()
         .input_format("org.apache.hadoop.mapred.SequenceFileInputFormat")
@@ -133,7 +133,7 @@ fn new_serde() -> SerDeInfo {
 }
 
 fn incomplete(error: aws_sdk_glue::error::BuildError) -> Error {
-    Error::new(ErrorKind::Internal, "a Glue entry is not complete").because(error)
+    Error::new(ErrorKind::Internal, "a Glue entry is incomplete").because(error)
 }
 
 fn hive_type(column_type: ColumnType) -> String {
@@ -142,7 +142,7 @@ fn hive_type(column_type: ColumnType) -> String {
         ColumnType::Short => "smallint".to_owned(),
         ColumnType::Int => "int".to_owned(),
         ColumnType::Long => "bigint".to_owned(),
-        // As Delta spells them too.
+        // Delta uses the same names.
         other => other.to_string(),
     }
 }

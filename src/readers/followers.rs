@@ -1,4 +1,4 @@
-//! What follows a table: its manifest and its entry in AWS Glue.
+//! What follows a table's commits: its manifest and its entry in AWS Glue.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,10 +16,10 @@ use crate::schema::TableSchema;
 use crate::storage::Location;
 use crate::table::LakeTable;
 
-/// So long an application waits for Glue, if its deadline lets it: rows come first.
+/// The longest time that a run waits for Glue, if its deadline allows: rows come first.
 const LONGEST_REGISTERING: Duration = Duration::from_secs(10);
 
-/// What this process knows of what follows its tables, so that it is not asked again.
+/// What this process knows about the followers of its tables, to avoid asking again.
 #[derive(Debug, Default)]
 pub(crate) struct Followers {
     known: Mutex<HashMap<TableName, Known>>,
@@ -28,9 +28,9 @@ pub(crate) struct Followers {
 
 #[derive(Clone, Debug, Default)]
 struct Known {
-    /// The version with which the manifest was last seen in line.
+    /// The version at which the manifest was last seen up to date.
     manifest: Option<Version>,
-    /// The columns of which Glue was told last.
+    /// The columns that were last sent to Glue.
     told: Option<Told>,
 }
 
@@ -41,23 +41,23 @@ struct Told {
 }
 
 impl Followers {
-    /// Begins an application: what Glue did not take is tried again, once.
+    /// Starts a run: what Glue rejected is retried once.
     pub(crate) fn try_again(&self, table: &TableName) {
         self.update(table, |known| known.told = known.told.take().filter(|told| told.is_taken));
     }
 
-    /// Begins a sweep: everything is looked at again, as others may have changed it.
+    /// Starts a sweep: everything is checked again, because others may have changed it.
     pub(crate) fn look_again(&self, table: &TableName) {
         self.update(table, |known| *known = Known::default());
     }
 
-    /// Brings what follows a table in line with it, as far as the settings ask for it.
+    /// Updates the followers of a table that the settings ask for.
     ///
-    /// What may not be known to the caller yet is found out, but not told: the table at hand is
-    /// what its next commit is made for, and must lose if somebody else has committed.
+    /// This may find a newer version of the table, but does not return it: the caller's next commit
+    /// is based on its own snapshot, and must fail if somebody else has committed.
     ///
-    /// What keeps readers behind for longer is an error of the log alone, and tried again with
-    /// the next application: the rows are in the table all the same.
+    /// A lasting failure is only logged as an error and retried by the next run, because the rows
+    /// are in the table anyway.
     ///
     /// # Errors
     /// `Unavailable` or `Conflict` if the manifest cannot be written now.
@@ -104,7 +104,7 @@ impl Followers {
         change(known.entry(table.clone()).or_default());
     }
 
-    /// Whether Glue took the entry.
+    /// Whether Glue accepted the entry.
     async fn register(
         &self,
         spec: &TableSpec,

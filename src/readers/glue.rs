@@ -1,4 +1,5 @@
-//! A table's entry in AWS Glue's Data Catalog, from which Athena, Spark and Lake Formation know it.
+//! A table's entry in the AWS Glue Data Catalog, through which Athena, Spark and Lake Formation
+//! find it.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -19,23 +20,23 @@ use crate::readers::entry::{input, is_of_others, says};
 use crate::storage::Location;
 use crate::table::LakeTable;
 
-/// So often somebody else may change the entry first.
+/// Attempts, in case somebody else changes the entry first.
 const MOST_ATTEMPTS: u32 = 5;
-/// An answer takes a few hundred milliseconds; the client by itself would wait for ever.
+/// An answer takes a few hundred milliseconds. Without a timeout, the client would wait forever.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(3);
 const LONGEST_REQUEST: Duration = Duration::from_secs(8);
 
-const PERMIT: &str = "permit glue:GetTable, glue:CreateTable and glue:UpdateTable to the role or \
+const PERMIT: &str = "grant glue:GetTable, glue:CreateTable and glue:UpdateTable to the role or \
                       user that runs dmslake, and run again";
 
-/// What became of an entry.
+/// What happened to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registered {
-    /// There was none.
+    /// There was no entry.
     Created,
-    /// Its columns or its kind were others, or it did not say its place in every way.
+    /// Its columns or type differed, or its location was incomplete.
     Updated,
-    /// It said so already.
+    /// It was already up to date.
     Unchanged,
 }
 
@@ -49,14 +50,14 @@ impl fmt::Display for Registered {
     }
 }
 
-/// The Data Catalog of the account and region that AWS's ordinary chain names.
+/// The Data Catalog of the account and region in the standard AWS chain.
 #[derive(Clone, Debug)]
 pub struct Glue {
     client: Client,
 }
 
 impl Glue {
-    /// With credentials, region and endpoint of the ordinary chain.
+    /// Opens it with credentials, region and endpoint of the standard chain.
     pub async fn open() -> Self {
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(LONGEST_ATTEMPT)
@@ -66,16 +67,17 @@ impl Glue {
         Self::new(Client::new(&chain.timeout_config(timeouts).load().await))
     }
 
-    /// Through a client that is made already.
+    /// Uses an existing client.
     #[must_use]
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Whether Glue can be reached at all. What it permits differs from entry to entry.
+    /// Checks whether Glue can be reached at all. Permissions may differ between entries and are
+    /// not checked.
     ///
     /// # Errors
-    /// `StoreRefused` if it cannot: nobody listens, or there are no credentials.
+    /// `StoreRefused` if nothing answers at the address, or there are no credentials.
     pub async fn probe(&self) -> Result<()> {
         match Box::pin(self.client.get_databases().max_results(1).send()).await {
             Err(error) if error.as_service_error().is_none() => match unanswered(&error) {
@@ -88,19 +90,17 @@ impl Glue {
         }
     }
 
-    /// Makes or changes the entry of a table, so that it names the columns and the place of its
-    /// newest version. What else an entry says (description, owner, comments, parameters of
-    /// others) stays.
+    /// Creates or updates the entry of a table, so that it has the columns and the location of the
+    /// newest version. Everything else in an entry (description, owner, comments, other parameters)
+    /// is kept.
     ///
-    /// An older version never replaces a newer one: what stands there is looked at first, then
-    /// which version is the newest, and the entry is changed only if it is still what was looked
-    /// at.
+    /// An older version never replaces a newer one. The existing entry is read first, then the
+    /// newest version, and the entry is changed only if it is still the one that was read.
     ///
     /// # Errors
-    /// `Config` if the database does not exist or the entry is that of something else, which is
-    /// left as it is, `Conflict` if others changed the entry first
-    /// each time, `Unavailable` if the table cannot be read, and for everything else that Glue
-    /// refuses.
+    /// `Config` if the database does not exist or the entry belongs to something else and is left
+    /// as it is, `Conflict` if others changed the entry during every attempt, `StoreRefused` if
+    /// Glue denies access, `Unavailable` if the table cannot be read or Glue fails otherwise.
     pub async fn register(
         &self,
         name: &CatalogName,
@@ -129,11 +129,14 @@ impl Glue {
                 return Ok(outcome);
             }
         }
-        Err(Error::new(ErrorKind::Conflict, "others changed the Glue entry first each time")
-            .with("entry", name))
+        Err(Error::new(
+            ErrorKind::Conflict,
+            "the Glue entry was changed by others during every attempt",
+        )
+        .with("entry", name))
     }
 
-    // The futures of the client are large, so they stand on the heap.
+    // The futures of the client are large, so they are boxed.
 
     async fn entry(&self, name: &CatalogName) -> Result<Option<Table>> {
         let asked = self.client.get_table().database_name(&name.database).name(&name.table);
@@ -148,7 +151,7 @@ impl Glue {
         }
     }
 
-    /// Whether the entry is made; not if somebody else made one.
+    /// Creates the entry. False if somebody else created one first.
     async fn create(&self, name: &CatalogName, input: TableInput) -> Result<bool> {
         let asked = self.client.create_table().database_name(&name.database).table_input(input);
         match Box::pin(asked.send()).await {
@@ -157,12 +160,12 @@ impl Glue {
                 CreateTableError::AlreadyExistsException(_) => Ok(false),
                 CreateTableError::EntityNotFoundException(_) => {
                     let database = &name.database;
-                    let make = format!(
-                        "make it: aws glue create-database --database-input Name={database}"
+                    let create = format!(
+                        "create it: aws glue create-database --database-input Name={database}"
                     );
-                    Err(Error::new(ErrorKind::Config, "Glue has no database of that name")
+                    Err(Error::new(ErrorKind::Config, "the Glue database does not exist")
                         .with("database", database)
-                        .with_remedy(make))
+                        .with_remedy(create))
                 }
                 error => Err(refused_by_service(name, error)),
             },
@@ -170,7 +173,7 @@ impl Glue {
         }
     }
 
-    /// Whether the entry is changed; not if somebody else changed it meanwhile.
+    /// Updates the entry. False if somebody else changed it in the meantime.
     async fn update(
         &self,
         name: &CatalogName,
@@ -195,19 +198,19 @@ impl Glue {
     }
 }
 
-/// The entry of that name belongs to something else.
+/// The error for an entry that belongs to something else.
 fn taken(name: &CatalogName, theirs: &str, ours: &str) -> Error {
-    Error::new(ErrorKind::Config, "the Glue entry of that name is not this table's")
+    Error::new(ErrorKind::Config, "the Glue entry belongs to something else")
         .with("entry", name)
-        .with("which is of", theirs)
+        .with("belongs to", theirs)
         .with("table", ours)
         .with_remedy(
-            "give the table another name in catalogues (name = \"…\" in its [[table]]), or delete \
-             the entry in Glue if nobody needs it",
+            "give the table another catalog name (name = \"…\" in its [[table]]), or delete the \
+             entry in Glue if nobody needs it",
         )
 }
 
-/// What keeps Glue from taking an entry. Its client's own errors show whole structures.
+/// The error for a failed request to Glue. The client's own messages print whole structures.
 fn refused<E>(name: &CatalogName, error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
@@ -223,7 +226,7 @@ fn refused_by_service(name: &CatalogName, answer: &dyn ProvideErrorMetadata) -> 
     let error = match refusal_of_code(code) {
         Some(refused) if code == "AccessDeniedException" => refused.with_remedy(PERMIT),
         Some(refused) => refused,
-        None => Error::new(ErrorKind::Unavailable, "Glue did not take the table's entry")
+        None => Error::new(ErrorKind::Unavailable, "Glue rejected the table's entry")
             .with("answer", code),
     };
     let error = error.with("entry", name);
@@ -233,7 +236,8 @@ fn refused_by_service(name: &CatalogName, answer: &dyn ProvideErrorMetadata) -> 
     }
 }
 
-/// No answer came: because nobody was reached, which stays, or for another reason, which passes.
+/// The error for a request without an answer: a refusal if nothing could be reached, otherwise
+/// transient.
 fn unanswered<E>(error: &SdkError<E>) -> Error {
     let unsent = match error {
         SdkError::DispatchFailure(unsent) => unsent.as_connector_error(),

@@ -1,10 +1,10 @@
-//! The symlink manifest: the data files of the newest version, by their URIs, one a line, for
-//! Redshift Spectrum, which does not read the log.
+//! The symlink manifest: the URIs of the newest version's data files, one per line, for Redshift
+//! Spectrum, which does not read the log.
 //!
 //! Source: Delta Lake documentation, "Presto, Trino and Athena to Delta Lake integration using
-//! manifests". A reader opens the manifest whole, so that it sees one version of the table. The
-//! library's own operation leaves the manifest of an emptied table as it was, and lets a slower
-//! writer put an older version back.
+//! manifests". A reader reads the whole manifest at once and thus sees one version of the table.
+//! The Delta library's own operation is not used: it does not update the manifest of an emptied
+//! table, and a slower writer could replace a newer manifest with an older one.
 
 use bytes::Bytes;
 use deltalake::kernel::Version;
@@ -20,29 +20,28 @@ use crate::table::{Freshness, LakeTable};
 
 /// The folder that an external table is defined over.
 pub(super) const FOLDER: &str = "_symlink_format_manifest";
-/// So often somebody else may commit or write the manifest first.
+/// Attempts, in case somebody else commits or writes the manifest first.
 const MOST_ATTEMPTS: u32 = 8;
 
-/// How a manifest stands to its table.
+/// The state of a table's manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manifest {
-    /// It names the files of this version, which was the newest.
+    /// It lists the files of this version, which was the newest.
     InLine(Version),
     /// It is left as it was, for this reason.
     Impossible(&'static str),
 }
 
-/// Brings the manifest in line with the newest version of a table, which may be newer than the
-/// one at hand. Nothing is written if it is in line already.
+/// Updates the manifest to the newest version of a table, which may be newer than `table`. Nothing
+/// is written if the manifest is up to date.
 ///
-/// It does not end with an older version in the place of a newer one. What stands there is looked
-/// at first, then which version is the newest, and the manifest is written only over what was
-/// looked at: who commits later looks later. Where a newer version needs the very manifest that
-/// stands there, its writer has nothing to write and this one is not refused; so the table is
-/// looked at once more behind each write.
+/// An older version never permanently replaces a newer one. The manifest is read first, then the
+/// newest version, and the manifest is written only if it is still the one that was read. A newer
+/// version may need exactly the manifest that exists: its writer then writes nothing, and this
+/// write is not refused. The table's version is therefore checked again after each write.
 ///
 /// # Errors
-/// `Unavailable` if the store does not answer, `Conflict` if others were first each time.
+/// `Unavailable` if the store does not answer, `Conflict` if others were first in every attempt.
 pub(super) async fn follow(location: &Location, table: &LakeTable) -> Result<Manifest> {
     let path = location.prefix().clone().join(FOLDER).join("manifest");
     let mut newest = table.clone();
@@ -65,11 +64,14 @@ pub(super) async fn follow(location: &Location, table: &LakeTable) -> Result<Man
             return Ok(in_line);
         }
     }
-    Err(Error::new(ErrorKind::Conflict, "others wrote the manifest or the table each time")
-        .with("table", shown_url(location.url())))
+    Err(Error::new(
+        ErrorKind::Conflict,
+        "the manifest or the table was written by others during every attempt",
+    )
+    .with("table", shown_url(location.url())))
 }
 
-/// The manifest that stands there, and what tells it from every other.
+/// The existing manifest and its version in the store.
 async fn read(location: &Location, path: &Path) -> Result<Option<(UpdateVersion, Bytes)>> {
     match location.store().get(path).await {
         Ok(found) => {
@@ -81,7 +83,7 @@ async fn read(location: &Location, path: &Path) -> Result<Option<(UpdateVersion,
     }
 }
 
-/// Whether it is written; not if somebody else was first.
+/// Writes the manifest. False if somebody else was first.
 async fn write(location: &Location, path: &Path, content: Bytes, mode: PutMode) -> Result<bool> {
     let options = PutOptions { mode, ..PutOptions::default() };
     match location.store().put_opts(path, PutPayload::from(content), options).await {
@@ -91,21 +93,21 @@ async fn write(location: &Location, path: &Path, content: Bytes, mode: PutMode) 
     }
 }
 
-/// The URIs of the data files, in order, or why there is no manifest that would be right.
+/// The URIs of the data files, in order, or the reason why no correct manifest is possible.
 fn content(
     location: &Location,
     table: &LakeTable,
 ) -> Result<std::result::Result<String, &'static str>> {
     let snapshot = table.delta().snapshot()?;
     if !snapshot.metadata().partition_columns().is_empty() {
-        return Ok(Err("partitions would need manifests of their own, which are not written"));
+        return Ok(Err("manifests of partitioned tables are not supported"));
     }
     let folder = location.uri();
     let mut uris = Vec::new();
     for file in snapshot.log_data().iter() {
         if file.deletion_vector_descriptor().is_some() {
             return Ok(Err(
-                "masked rows would come back, until maintenance has rewritten their files",
+                "deleted rows would reappear until maintenance rewrites the files that mask them",
             ));
         }
         uris.push(format!("{folder}/{}\n", file.path()));

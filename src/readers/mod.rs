@@ -1,5 +1,5 @@
-//! What readers need beside the log: the statements that make it
-//! known to an engine, its entry in AWS Glue, and symlink manifests.
+//! What readers need in addition to the log: statements that register a table with an engine, its
+//! entry in AWS Glue, and symlink manifests.
 
 mod entry;
 mod followers;

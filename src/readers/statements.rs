@@ -1,4 +1,4 @@
-//! The statements that make a table known to an engine, in the engine's own language.
+//! The statements that register a table with an engine, in the engine's own dialect.
 
 mod redshift;
 mod spelling;
@@ -28,12 +28,12 @@ pub enum Engine {
     Redshift,
 }
 
-/// What statements say about a table.
+/// A table as the statements describe it.
 #[derive(Clone, Debug)]
 pub struct Described<'a> {
-    /// Its name in the engine's catalogue.
+    /// Its name in the engine's catalog.
     pub name: &'a CatalogName,
-    /// Its folder, as [`crate::storage::Location::uri`] writes it.
+    /// Its folder, as [`crate::storage::Location::uri`] returns it.
     pub uri: &'a str,
     /// Its columns.
     pub schema: &'a TableSchema,
@@ -41,11 +41,11 @@ pub struct Described<'a> {
     pub may_mask: bool,
     /// Whether manifests are kept beside its log.
     pub has_manifests: bool,
-    /// The role that Redshift takes: an ARN, or `default`.
+    /// The role that Redshift assumes: an ARN, or `default`.
     pub iam_role: &'a str,
 }
 
-/// The statements, in the order in which they are to be run, each without its semicolon.
+/// The statements, in the order in which they must be run, without semicolons.
 ///
 /// # Errors
 /// `Config` if the engine cannot read the table.
@@ -59,7 +59,7 @@ pub fn statements(engine: Engine, table: &Described<'_>) -> Result<Vec<String>> 
     })
 }
 
-/// Columns come from the log, so none are named.
+/// Athena reads the columns from the log, so none are listed.
 ///
 /// Source: Athena User Guide, "Query Linux Foundation Delta Lake tables".
 fn athena(table: &Described<'_>) -> Result<Vec<String>> {
@@ -84,7 +84,7 @@ fn spark(table: &Described<'_>) -> Vec<String> {
     ]
 }
 
-/// Takes `delta.register-table-procedure.enabled=true` in the catalog's properties.
+/// Requires `delta.register-table-procedure.enabled=true` in the catalog's properties.
 fn trino(table: &Described<'_>) -> Vec<String> {
     let CatalogName { database, table: name } = table.name;
     let location = text(table.uri);
@@ -108,24 +108,24 @@ fn duckdb(table: &Described<'_>) -> Vec<String> {
     statements
 }
 
-/// What is to be known before the statements are run.
+/// What to know before running the statements.
 #[must_use]
 pub fn remarks(engine: Engine, table: &Described<'_>) -> Vec<&'static str> {
     let remark = match engine {
         Engine::Athena if table.may_mask => {
-            "this table may mask rows by deletion vectors; whether Athena reads them, AWS's \
-             documentation does not say in all of its revisions"
+            "this table may mask rows by deletion vectors; AWS's documentation is not clear on \
+             whether Athena reads them"
         }
         Engine::Redshift if redshift::may_be_too_long(table.schema) => {
-            "a query fails that reads a text of more than 65,535 bytes, or a binary value of more \
-             than 1,024,000"
+            "a query fails if it reads a text longer than 65,535 bytes or a binary value longer \
+             than 1,024,000 bytes"
         }
         _ => return Vec::new(),
     };
     vec![remark]
 }
 
-/// One text of statements, each with its semicolon.
+/// The statements as one text, each with a semicolon.
 #[must_use]
 pub fn script(statements: &[impl Display]) -> String {
     statements.iter().fold(String::new(), |script, statement| format!("{script}{statement};\n"))

@@ -1,4 +1,4 @@
-//! How many requests go to a store.
+//! Counts the requests that go to a store.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,26 +17,26 @@ use object_store::{
 };
 use serde::Serialize;
 
-/// What S3 lists, or deletes, in one request.
+/// Keys that S3 lists or deletes in one request.
 const PAGE: u64 = 1000;
 
-/// Requests to a store as S3 counts them, without repetitions after a failure.
+/// Requests to a store as S3 counts them, retries excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Requests {
-    /// Objects or ranges of them that were read; ranges close together come in one request.
+    /// Reads of objects or ranges; ranges close together are read in one request.
     pub get: u64,
-    /// Objects that were only looked at.
+    /// Requests for an object's metadata.
     pub head: u64,
-    /// Pages of listings, of a thousand keys each.
+    /// Pages of listings, up to a thousand keys each.
     pub list: u64,
-    /// Objects that were written; each part of a large one counts, and so do its begin and end.
+    /// Objects written. Each part of a multipart upload counts, and so do its start and completion.
     pub put: u64,
-    /// Objects that were removed, a thousand at a time.
+    /// Requests that delete objects, up to a thousand each.
     pub delete: u64,
 }
 
 impl Requests {
-    /// Both together.
+    /// The sum of two counts.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -48,7 +48,7 @@ impl Requests {
         }
     }
 
-    /// What has come since an earlier count.
+    /// The requests since an earlier count.
     #[must_use]
     pub fn since(self, earlier: Self) -> Self {
         Self {
@@ -61,7 +61,7 @@ impl Requests {
     }
 }
 
-/// Counts the requests of all stores that it wraps; clones share the count.
+/// Counts the requests of all stores it wraps. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestCounter(Arc<Counts>);
 
@@ -75,7 +75,7 @@ struct Counts {
 }
 
 impl RequestCounter {
-    /// A store whose requests are counted here.
+    /// Wraps a store so that its requests are counted.
     pub(crate) fn of(&self, inner: Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore> {
         Arc::new(CountedStore { inner, counter: self.clone() })
     }
@@ -109,7 +109,7 @@ impl CountedStore {
         &self.counter.0
     }
 
-    /// The same listing; each page that it begins counts.
+    /// Passes a listing through and counts its pages.
     fn pages(
         &self,
         listed: BoxStream<'static, Result<ObjectMeta>>,
@@ -211,7 +211,7 @@ impl ObjectStore for CountedStore {
     }
 }
 
-/// The requests that these ranges of one object come to.
+/// The number of requests needed to read these ranges of one object.
 fn coalesced(ranges: &[Range<u64>]) -> u64 {
     let mut ranges: Vec<&Range<u64>> = ranges.iter().collect();
     ranges.sort_unstable_by_key(|range| range.start);

@@ -58,7 +58,7 @@ fn a_missing_staging_folder_is_not_created() {
     write(&home.path().join("dmslake.toml"), configuration("shop.orders"));
     let refused = run(home.path(), &["apply"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    assert!(refused.err.contains("there is no staging folder"), "{refused:?}");
+    assert!(refused.err.contains("the staging folder does not exist"), "{refused:?}");
     assert!(!home.path().join("staging").exists());
     write(&home.path().join("staging/shop/orders/LOAD00000001.csv"), "1\n");
     assert_eq!(run(home.path(), &["apply"]).code, Some(0));

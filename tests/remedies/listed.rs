@@ -12,16 +12,16 @@ use dmslake::error::ErrorKind;
 
 /// The source file, how the remedy begins (or the name that stands for it there), and the test.
 const REMEDIES: &[(&str, &str, &str)] = &[
-    ("readers/glue.rs", "make", "glue_that_refuses_or_is_not_there_is_told_once"),
+    ("readers/glue.rs", "create", "glue_that_refuses_or_is_not_there_is_told_once"),
     (
         "readers/glue.rs",
-        "give the table another name",
+        "give the table another catalog name",
         "an_entry_that_points_elsewhere_is_refused_and_left",
     ),
     ("readers/glue.rs", "PERMIT", "glue_that_refuses_or_is_not_there_is_told_once"),
     (
         "readers/statements/redshift.rs",
-        "choose a shorter one",
+        "choose a shorter name",
         "the_external_table_of_redshift_takes_no_other_tables_name",
     ),
     (
@@ -115,17 +115,13 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ("decode/parquet/footer.rs", "STAGE_AGAIN", "a_damaged_object_is_staged_again"),
     ("memory.rs", "give the process more memory", "many_bombs_at_once"),
     ("staging/object_context.rs", "STAGE_AGAIN", "a_damaged_object_is_staged_again"),
+    ("storage.rs", "set staging to the folder", "a_staging_folder_that_is_not_there_is_not_made"),
     (
         "storage.rs",
-        "name the folder that DMS writes to",
-        "a_staging_folder_that_is_not_there_is_not_made",
-    ),
-    (
-        "storage.rs",
-        "name another folder in lake",
+        "choose another folder for lake",
         "a_lake_that_would_not_be_found_again_is_refused_before_anything_is_written",
     ),
-    ("storage.rs", "write %3F", "a_file_uri_is_a_url"),
+    ("storage.rs", "write ? as %3F", "a_file_uri_is_a_url"),
     (
         "files/damage.rs",
         "PUT_BACK",

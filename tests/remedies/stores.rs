@@ -81,7 +81,7 @@ fn credentials_or_a_profile_where_there_were_none() {
     let (home, complete) = (home(), with_keys(&server.endpoint));
     let mut variables = complete.clone();
     variables.retain(|name, _| ["AWS_ENDPOINT_URL", "AWS_REGION"].contains(name));
-    let remedy = "name a profile (AWS_PROFILE), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    let remedy = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
     refused(&apply(&home, &variables), &[remedy]);
     ends_well(&apply(&home, &complete));
 
@@ -98,7 +98,7 @@ fn the_address_of_a_store_that_is_there() {
     let server = Server::start(|_, head| Some(empty_bucket(head)));
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (home, mut variables) = (home(), with_keys(&format!("http://{unused}")));
-    refused(&apply(&home, &variables), &["mend AWS_ENDPOINT_URL, AWS_REGION or the network"]);
+    refused(&apply(&home, &variables), &["fix AWS_ENDPOINT_URL, AWS_REGION or the network"]);
     variables.insert("AWS_ENDPOINT_URL", server.endpoint.clone());
     ends_well(&apply(&home, &variables));
 }
@@ -116,7 +116,7 @@ fn the_permission_that_was_missing() {
         })
     });
     let (home, variables) = (home(), with_keys(&server.endpoint));
-    refused(&apply(&home, &variables), &["permit s3:ListBucket and s3:GetObject"]);
+    refused(&apply(&home, &variables), &["grant s3:ListBucket and s3:GetObject"]);
     is_permitted.store(true, Ordering::SeqCst);
     ends_well(&apply(&home, &variables));
 }
@@ -128,6 +128,6 @@ fn the_bucket_that_was_meant() {
         Some(if is_there { empty_bucket(head) } else { s3_error("404 Not Found", "NoSuchBucket") })
     });
     let (misspelt, variables) = (home(), with_keys(&server.endpoint));
-    refused(&apply(&misspelt, &variables), &["mend the bucket's name in staging or lake"]);
+    refused(&apply(&misspelt, &variables), &["fix the bucket's name in `staging` or `lake`"]);
     ends_well(&apply(&configured("s3://meant/dms", "s3://meant/lake", 1), &variables));
 }

@@ -1,4 +1,4 @@
-//! A part of a file in memory, under the offsets that it has in the file.
+//! A part of a file in memory, addressed by its offsets in the file.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Row groups taken over as they are encoded.
+//! Copies row groups as encoded.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use crate::error::Result;
 use crate::files::bytes::DataFileBytes;
 use crate::files::{FileLayout, has_bounds};
 
-/// The row groups of a file, and how the replacement's columns stand in them.
+/// The row groups of a file, and the mapping of the replacement's columns to them.
 pub(super) struct Copier {
     footer: Arc<ParquetMetaData>,
-    /// For each column of the replacement its place in the file, if the file holds all of them
-    /// as the replacement would.
+    /// For each column of the replacement its index in the file, if the file has all of them in the
+    /// same form.
     columns: Option<Vec<usize>>,
-    /// Places in the file of the key columns.
+    /// Indices of the key columns in the file.
     keys: Vec<usize>,
 }
 
@@ -38,9 +38,9 @@ impl Copier {
         &self.footer
     }
 
-    /// Whether the replacement can hold a row group as it is. One that does not bound the keys
-    /// is encoded anew, or the file could never be ruled out; so is one without page index,
-    /// since a file has it for all its row groups or for none.
+    /// Whether a row group can be copied as it is. A row group without key bounds is encoded again,
+    /// because otherwise the file could never be ruled out. So is one without a page index, because
+    /// a file has page indexes for all row groups or for none.
     pub(super) fn can_copy(&self, group: usize) -> bool {
         let metadata = self.footer.row_group(group);
         let Some(columns) = &self.columns else { return false };
@@ -50,7 +50,7 @@ impl Copier {
             && self.keys.iter().all(|&key| has_bounds(metadata, key))
     }
 
-    /// Where row groups stand in the file.
+    /// The byte range of these row groups in the file.
     pub(super) fn byte_range(&self, row_groups: Range<usize>) -> Range<u64> {
         let row_groups = &self.footer.row_groups()[row_groups];
         let chunks = || row_groups.iter().flat_map(RowGroupMetaData::columns);
@@ -59,8 +59,8 @@ impl Copier {
         start..end
     }
 
-    /// The columns of a row group as a writer takes them over: what the footer says about them,
-    /// their part of the page index, and their bloom filters.
+    /// The columns of a row group for copying: their metadata from the footer, their page indexes
+    /// and their bloom filters.
     pub(super) async fn columns(
         &self,
         file: &DataFileBytes,
@@ -92,7 +92,7 @@ fn end(chunk: &ColumnChunkMetaData) -> u64 {
     start + length
 }
 
-/// Some writers do not tell the length of a filter; such a filter is left behind.
+/// A filter is dropped if the file does not give its length.
 async fn bloom_filter(file: &DataFileBytes, chunk: &ColumnChunkMetaData) -> Result<Option<Sbbf>> {
     let offset = chunk.bloom_filter_offset().and_then(|offset| u64::try_from(offset).ok());
     let length = chunk.bloom_filter_length().and_then(|length| u64::try_from(length).ok());

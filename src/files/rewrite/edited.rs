@@ -1,4 +1,4 @@
-//! The rows of some row groups with changes in their places, column by column.
+//! Row groups with changed rows, column by column.
 
 use std::sync::Arc;
 
@@ -20,15 +20,15 @@ use crate::files::rewrite::misplaced;
 use crate::files::rewrite::steps::Run;
 use crate::files::typed::{self, conform, unreadable};
 
-/// Rows that are decoded at once, fewer if their values are large.
+/// Rows decoded at once; fewer if their values are large.
 const BATCH_ROWS: usize = 8 << 10;
 const BATCH_BYTES: usize = 16 << 20;
 
-/// New images of all changes, in the columns of the files.
+/// The new images of all changes, with the columns of the files.
 pub(super) struct Images {
-    /// By column, one array for each batch.
+    /// For each column, one array per batch.
     columns: Vec<Vec<ArrayRef>>,
-    /// The number of images up to the end of each batch.
+    /// The cumulative number of images at the end of each batch.
     ends: Vec<usize>,
 }
 
@@ -51,7 +51,7 @@ impl Images {
         self.ends.last().copied().unwrap_or_default()
     }
 
-    /// Batch and row of an image.
+    /// The batch and row of an image.
     fn place(&self, image: usize) -> (usize, usize) {
         let batch = self.ends.partition_point(|end| *end <= image);
         let start = batch.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -59,11 +59,12 @@ impl Images {
     }
 }
 
-/// A touched file as its columns are read.
+/// A touched file whose columns are read.
 pub(super) struct Source {
     schema: SchemaRef,
     metadata: ArrowReaderMetadata,
-    /// For each column of the replacement its place in the file; none if it was added later.
+    /// For each column of the replacement its index in the file; none if the column was added
+    /// later.
     places: Vec<Option<usize>>,
 }
 
@@ -77,13 +78,13 @@ impl Source {
     }
 }
 
-/// A run of row groups with their edits.
+/// Consecutive row groups with their edits.
 pub(super) struct EditedRows {
     source: Arc<Source>,
     bytes: FileRange,
     run: Run,
     images: Arc<Images>,
-    /// Where the images of the run stand, in the order of its edits.
+    /// The positions of the run's images, in the order of its edits.
     image_places: Vec<(usize, usize)>,
 }
 
@@ -109,7 +110,7 @@ impl EditedRows {
         conform(interleave(&arrays, &self.image_places)?, field)
     }
 
-    /// Hands out the values of a column as they stand in the file.
+    /// Passes the values of a column to `sink` as they are in the file.
     fn decode(&self, column: usize, sink: &mut dyn FnMut(ArrayRef) -> Result<()>) -> Result<()> {
         let field = self.source.schema.field(column);
         let Some(place) = self.source.places[column] else {
@@ -138,8 +139,8 @@ impl EditedRows {
         Ok(())
     }
 
-    /// Rows of one column to decode at once. Offsets of texts have 32 bits, so large values
-    /// come in small batches whatever memory there is.
+    /// The number of rows of a column to decode at once. Text offsets have 32 bits, so large values
+    /// need small batches regardless of memory.
     fn batch_rows(&self, place: usize) -> usize {
         let groups =
             &self.source.metadata.metadata().row_groups()[self.run.first..][..self.run.count];

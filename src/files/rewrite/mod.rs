@@ -1,8 +1,8 @@
-//! Copy-on-write: a touched file becomes its replacement.
+//! Copy-on-write: writes the replacement of a touched file.
 //!
-//! Rows keep their order, and a new image takes the place of the row that it updates, so that
-//! what clusters keys before the merge clusters them after it. Row groups in which nothing
-//! changes are copied as they are encoded; the others are decoded and encoded column by column.
+//! Rows keep their order, and a new image takes the place of the row that it updates. Keys thus
+//! stay clustered as they were before the merge. Row groups without changes are copied as encoded;
+//! the others are decoded and encoded column by column.
 
 mod bytes;
 mod copy;
@@ -26,30 +26,30 @@ use crate::files::rewrite::edited::{EditedRows, Images, Source};
 use crate::files::rewrite::steps::{Step, plan};
 use crate::files::touched::TouchedFile;
 
-/// What became of a touched file.
+/// The result of rewriting a touched file.
 #[derive(Clone, Debug, Default)]
 pub struct Rewritten {
-    /// Its replacement; none if no row is left.
+    /// The replacement; none if no row is left.
     pub add: Option<Add>,
-    /// Rows that a new image replaced.
+    /// Rows replaced by a new image.
     pub updated_rows: u64,
-    /// Rows that a change deleted.
+    /// Rows deleted by a change.
     pub deleted_rows: u64,
-    /// Rows in row groups that were copied as they are encoded.
+    /// Rows in row groups that were copied as encoded.
     pub copied_rows: u64,
-    /// Bytes of these row groups.
+    /// Bytes of the copied row groups.
     pub copied_bytes: u64,
-    /// Rows in row groups that were decoded and encoded anew, updated ones among them.
+    /// Rows in row groups that were decoded and encoded again, including updated rows.
     pub encoded_rows: u64,
 }
 
-/// Writes the replacement of a touched file: its rows without masked and deleted ones, and with
-/// the images among `upserts` in the place of the rows that they update. Nothing refers to the
-/// replacement until it is committed. At most two row groups are in memory.
+/// Writes the replacement of a touched file: its rows without masked and deleted ones, with images
+/// from `upserts` in place of the rows they update. Nothing refers to the replacement until it is
+/// committed. At most two row groups are in memory.
 ///
 /// # Errors
-/// `Unavailable` if the lake does not answer, `TableCorrupt` if the file is not what its footer
-/// or the table's schema says, `Internal` if the positions are not the file's.
+/// `Unavailable` if the lake does not answer, `TableCorrupt` if the file does not match its footer
+/// or the table's schema, `Internal` if the positions are not valid in the file.
 pub async fn rewrite(
     store: &ObjectStoreRef,
     layout: &Arc<FileLayout>,
@@ -95,7 +95,7 @@ struct Replacement<'a> {
 }
 
 impl Replacement<'_> {
-    /// Takes the steps in order and fetches the bytes of the next one meanwhile.
+    /// Executes the steps in order while fetching the bytes of the next one.
     async fn fill(&mut self, steps: Vec<Step>) -> Result<()> {
         let (before, copier) = (self.before, self.copier);
         let fetch = async |step: Option<&Step>| match step {
@@ -132,5 +132,5 @@ impl Replacement<'_> {
 }
 
 fn misplaced() -> Error {
-    Error::new(ErrorKind::Internal, "changed rows are not told by rising positions of the file")
+    Error::new(ErrorKind::Internal, "changed rows are not in the order of the file")
 }

@@ -1,4 +1,4 @@
-//! Which row groups of a touched file are copied, which are encoded anew, and which are gone.
+//! Decides which row groups of a touched file are copied, encoded again or dropped.
 
 use std::ops::Range;
 
@@ -8,16 +8,16 @@ use crate::files::rewrite::{Rewritten, misplaced};
 use crate::files::touched::TouchedFile;
 use crate::files::{ROW_GROUP_BYTES, ROW_GROUP_ROWS};
 
-/// One part of the replacement, in the order of the file.
+/// One part of the replacement, in file order.
 pub(super) enum Step {
-    /// A row group as it is encoded.
+    /// A row group that is copied as encoded.
     Copy(usize),
     /// Row groups that are decoded, edited and encoded.
     Encode(Run),
 }
 
 impl Step {
-    /// The row groups that it takes, by their places in the file.
+    /// The row groups of the step, by their indices in the file.
     pub(super) fn row_groups(&self) -> Range<usize> {
         match self {
             Self::Copy(group) => *group..*group + 1,
@@ -26,43 +26,43 @@ impl Step {
     }
 }
 
-/// Row groups that follow each other, and what changes in them.
+/// Consecutive row groups and the changes in them.
 pub(super) struct Run {
-    /// The first of them.
+    /// The index of the first row group.
     pub(super) first: usize,
-    /// How many.
+    /// The number of row groups.
     pub(super) count: usize,
     /// Their rows.
     pub(super) rows: usize,
-    /// Changed rows, by rising place in the run.
+    /// Changed rows, by ascending position in the run.
     pub(super) edits: Vec<Edit>,
     bytes: usize,
 }
 
 impl Run {
-    /// Rows that remain.
+    /// The number of rows that remain.
     pub(super) fn rows_left(&self) -> usize {
         self.rows - self.edits.iter().filter(|edit| edit.image.is_none()).count()
     }
 }
 
-/// What happens to one row.
+/// A change of one row.
 #[derive(Clone, Copy)]
 pub(super) struct Edit {
-    /// Its place.
+    /// Its position in the run.
     pub(super) row: usize,
-    /// The image that takes its place; none if it goes.
+    /// The image that replaces it; none if it is deleted.
     pub(super) image: Option<usize>,
 }
 
-/// The steps of a rewrite, and what they come to.
+/// The steps of a rewrite and their result.
 pub(super) struct Planned {
     pub(super) steps: Vec<Step>,
     pub(super) rewritten: Rewritten,
 }
 
-/// Row groups that nothing changes are copied where the replacement would hold them alike.
-/// Neighbours that are encoded anyway become one row group as long as it is no larger than usual.
+/// Unchanged row groups are copied if the replacement can contain them as they are. Adjacent row
+/// groups that are encoded anyway are combined up to the usual size.
 pub(super) fn plan(touched: &TouchedFile, image_count: usize, copier: &Copier) -> Result<Planned> {
     let (edits, mut rewritten) = edits(touched, image_count)?;
     let mut edits = edits.into_iter().peekable();
@@ -117,7 +117,7 @@ pub(super) fn plan(touched: &TouchedFile, image_count: usize, copier: &Copier) -
     Ok(Planned { steps, rewritten })
 }
 
-/// Changed and masked rows of the file in one order.
+/// Changed and masked rows of the file, merged in ascending order.
 fn edits(touched: &TouchedFile, image_count: usize) -> Result<(Vec<Edit>, Rewritten)> {
     let mut rewritten = Rewritten::default();
     let mut edits = Vec::with_capacity(touched.matches.len() + touched.masked.len());

@@ -1,7 +1,7 @@
 //! Redshift Spectrum, which does not read the log: an external table over symlink manifests.
 //!
-//! Source: Amazon Redshift Database Developer Guide, "Creating external tables for data managed
-//! in Delta Lake". Its data types: the same guide, "CREATE EXTERNAL TABLE".
+//! Source: Amazon Redshift Database Developer Guide, "Creating external tables for data managed in
+//! Delta Lake". Data types: the same guide, "CREATE EXTERNAL TABLE".
 
 use super::Described;
 use super::spelling::{must_be_on_s3, quoted, text};
@@ -11,18 +11,18 @@ use crate::schema::{Column, ColumnType, TableSchema};
 
 /// Bytes of the longest name of a schema, a table or a database.
 const LONGEST_NAME: usize = 127;
-/// Bytes of the longest text that an external table has.
+/// Bytes of the longest text in an external table.
 const LONGEST_TEXT: u32 = 65_535;
 /// Bytes of the longest binary value.
 const LONGEST_BINARY: u32 = 1_024_000;
 
-/// Statements of Redshift, which run outside of a transaction.
+/// Statements for Redshift, which must run outside a transaction.
 pub(super) fn statements(table: &Described<'_>) -> Result<Vec<String>> {
     must_be_on_s3(table.uri)?;
     if !table.has_manifests {
         return Err(Error::new(
             ErrorKind::Config,
-            "Redshift reads symlink manifests, which this table has none of: set \
+            "Redshift reads symlink manifests, and this table has none: set \
              redshift_manifest = true",
         )
         .with("table", table.name));
@@ -33,10 +33,10 @@ pub(super) fn statements(table: &Described<'_>) -> Result<Vec<String>> {
         if name.len() > LONGEST_NAME {
             return Err(Error::new(
                 ErrorKind::Config,
-                format!("a name in Redshift has at most {LONGEST_NAME} bytes"),
+                format!("the name is longer than {LONGEST_NAME} bytes, Redshift's limit"),
             )
             .with("name", name)
-            .with_remedy("choose a shorter one: name = \"database.table\" in its [[table]]"));
+            .with_remedy("choose a shorter name: name = \"database.table\" in its [[table]]"));
         }
     }
     let role = match table.iam_role {
@@ -51,13 +51,14 @@ pub(super) fn statements(table: &Described<'_>) -> Result<Vec<String>> {
              IAM_ROLE {role}\nCREATE EXTERNAL DATABASE IF NOT EXISTS",
             text(external.database)
         ),
-        // An external table cannot be given columns, only be defined anew; no row is dropped.
+        // Columns of an external table cannot be changed, so it is dropped and created again. No
+        // row is lost.
         format!("DROP TABLE IF EXISTS {schema}.{name}"),
         format!("CREATE EXTERNAL TABLE {schema}.{name} {}", definition(table)),
     ])
 }
 
-/// What is longer than its column fails the query that reads it; by default it would be NULL.
+/// A value longer than its column fails the query that reads it. By default it would become NULL.
 fn definition(table: &Described<'_>) -> String {
     let line =
         |column: &Column| format!("    {} {}", quoted(&column.name), spelled(column.column_type));
@@ -76,7 +77,7 @@ fn definition(table: &Described<'_>) -> String {
     )
 }
 
-/// Whether a column may hold what is longer than Redshift's longest type for it.
+/// Whether a column may contain values longer than Redshift's longest type for it.
 pub(super) fn may_be_too_long(schema: &TableSchema) -> bool {
     let has_no_bound =
         |column: &Column| matches!(column.column_type, ColumnType::String | ColumnType::Binary);

@@ -1,4 +1,4 @@
-//! How names and texts are written in SQL.
+//! Quotes names and texts in SQL.
 
 use std::fmt::Display;
 
@@ -20,7 +20,7 @@ pub(super) fn text(text: impl Display) -> String {
     format!("'{}'", text.to_string().replace('\'', "''"))
 }
 
-/// Refuses a table from which a service of AWS could not read.
+/// Refuses a table that is not on S3, where AWS services could not read it.
 pub(super) fn must_be_on_s3(uri: &str) -> Result<()> {
     if is_on_s3(uri) {
         return Ok(());
