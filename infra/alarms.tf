@@ -7,10 +7,10 @@ locals {
   task_dimensions   = { for task in aws_dms_replication_task.this : "task" => { ReplicationInstanceIdentifier = local.replication_id, ReplicationTaskIdentifier = element(split(":", task.replication_task_arn), 6) } }
   source_dimensions = { for database in aws_db_instance.this : "database" => { DBInstanceIdentifier = database.identifier } }
 
-  # What a log line tells is told again by every sweep while it is so. Two sweeps and one invocation
-  # hold at least one line of each table, so that no alarm ends while its condition still holds, and
-  # it ends at most so much later. Without a sweep nobody may look again; then a line counts for a day.
-  # CloudWatch takes multiples of a minute.
+  # Every sweep repeats a log line while its condition lasts. The time of two sweeps and one
+  # invocation contains at least one line of each table, so no alarm ends before its condition does,
+  # and each ends at most that much later. Without a sweep, nothing may look again; a line then
+  # counts for a day. CloudWatch accepts multiples of a minute.
   told_again = local.sweep_seconds == 0 ? 86400 : 60 * ceil((2 * local.sweep_seconds + var.function.timeout) / 60)
 
   # Every alarm fires after one period above (or below) its threshold.
@@ -29,37 +29,37 @@ locals {
   pipeline_alarms = merge(
     {
       held = {
-        description = "A table is held: nothing is lost, but a person must look. Its log line says why and what to do"
+        description = "A table is held. Nothing is lost, but an operator must act. Its log line says why and what to do"
         metric      = "HeldTables"
         period      = local.told_again
       }
       failed = {
-        description = "A table failed three times or more in ${local.told_again / 60} minutes; its log line says why"
+        description = "A table failed at least three times in ${local.told_again / 60} minutes. Its log line says why"
         metric      = "FailedTables"
         threshold   = 2
         period      = local.told_again
       }
       expiring = {
-        description = "An object that is not applied has a third of its life in staging behind it: look before it expires"
+        description = "An unapplied object has reached a third of its lifetime in staging: act before it expires"
         metric      = "OldestPending"
         statistic   = "Maximum"
         threshold   = local.expiry_seconds / 3
         period      = local.told_again
       }
       lag = {
-        description = "An object waits for longer than ${var.monitoring.lag_minutes} minutes"
+        description = "An object has been waiting for more than ${var.monitoring.lag_minutes} minutes"
         metric      = "OldestPending"
         statistic   = "Maximum"
         threshold   = var.monitoring.lag_minutes * 60
         period      = local.told_again
       }
       unconfigured = {
-        description = "Tables are staged that are not configured"
+        description = "Staging contains tables that are not configured"
         metric      = "Unconfigured"
         period      = local.told_again
       }
       readers-behind = {
-        description = "Glue refused a table's entry, or a manifest could not be written: readers see the table as it was. It is tried again"
+        description = "Glue refused a table's entry, or a manifest could not be written: readers see an older state. It will be retried"
         metric      = "ReadersBehind"
         period      = local.told_again
       }
@@ -70,21 +70,21 @@ locals {
         dimensions  = local.on_function
       }
       throttles = {
-        description = "Invocations of the function were refused: not enough concurrency is free"
+        description = "Invocations of the function were throttled: not enough free concurrency"
         namespace   = "AWS/Lambda"
         metric      = "Throttles"
         dimensions  = local.on_function
         threshold   = 10
       }
       dead-letters = {
-        description = "Doorbells were given up. What they rang for is applied by the next sweep; look why they failed"
+        description = "Doorbells went to the dead-letter queue. The next sweep applies their objects; find out why they failed"
         namespace   = "AWS/SQS"
         metric      = "ApproximateNumberOfMessagesVisible"
         dimensions  = local.on_dead
         statistic   = "Maximum"
       }
       queue-age = {
-        description = "A doorbell waits for longer than two visibility timeouts"
+        description = "A doorbell has been waiting for more than two visibility timeouts"
         namespace   = "AWS/SQS"
         metric      = "ApproximateAgeOfOldestMessage"
         dimensions  = local.on_queue
@@ -108,7 +108,7 @@ locals {
 
   replication_alarms = merge(
     { for key, dimensions in local.task_dimensions : "replication-source-latency" => {
-      description = "DMS reads the source's binary log late by more than 15 minutes"
+      description = "DMS reads the source's binary log with a delay of more than 15 minutes"
       namespace   = "AWS/DMS"
       metric      = "CDCLatencySource"
       dimensions  = dimensions
@@ -116,7 +116,7 @@ locals {
       threshold   = 900
     } },
     { for key, dimensions in local.task_dimensions : "replication-target-latency" => {
-      description = "DMS stages changes late by more than 15 minutes and a batch interval"
+      description = "DMS stages changes with a delay of more than 15 minutes and a batch interval"
       namespace   = "AWS/DMS"
       metric      = "CDCLatencyTarget"
       dimensions  = dimensions
@@ -133,7 +133,7 @@ locals {
       threshold   = 5000000000
     } },
     { for key, dimensions in local.source_dimensions : "source-storage" => {
-      description = "The source has less than 5 GB of storage left, which its binary log needs"
+      description = "The source has less than 5 GB of storage left for its binary log"
       namespace   = "AWS/RDS"
       metric      = "FreeStorageSpace"
       dimensions  = dimensions

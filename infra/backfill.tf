@@ -1,6 +1,6 @@
-# Rewrites that are too large for a function: it leaves them alone and says so in its report. The
-# job costs nothing until somebody starts it, and refuses to run unless queue and sweep are paused,
-# because Spark's commits to S3 do not take part in the race that the function's are safe in.
+# Rewrites that are too large for the function, which skips them and says so in its report. The job
+# costs nothing until it is started. It refuses to run unless queue and sweep are paused, because
+# Spark's commits to S3 are not safe against concurrent commits of the function.
 
 resource "aws_s3_object" "backfill" {
   count                  = var.backfill.enabled ? 1 : 0
@@ -15,7 +15,8 @@ resource "aws_s3_object" "backfill" {
   depends_on = [aws_s3_bucket_versioning.this, aws_s3_bucket_server_side_encryption_configuration.this]
 }
 
-# As Glue 5 names them: with a security configuration that encrypts logs, by it and the role too.
+# The names that Glue 5 uses. With a security configuration that encrypts logs, they also contain
+# its name and the role.
 locals {
   backfill_group  = local.kms_on ? "${local.backfill_prefix}/${local.backfill_name}-role/${local.backfill_name}" : local.backfill_prefix
   backfill_groups = var.backfill.enabled ? toset([for name in ["error", "output"] : "${local.backfill_group}/${name}"]) : toset([])
@@ -64,7 +65,7 @@ resource "aws_glue_job" "backfill" {
   }
 }
 
-# Takes effect only because the script calls Job.init. The job keeps no bookmarks.
+# Takes effect because the script calls Job.init. The job keeps no bookmarks.
 resource "aws_glue_security_configuration" "backfill" {
   count = var.backfill.enabled && local.kms_on ? 1 : 0
   name  = local.backfill_name
@@ -109,7 +110,8 @@ locals {
         Resource = aws_lambda_event_source_mapping.doorbell.arn
       },
       {
-        # Named although there may be none: the answer that it is absent needs the permission too.
+        # Listed even if there is no sweep, because asking for a missing schedule needs the
+        # permission too.
         Sid      = "SeeWhetherSwept"
         Effect   = "Allow"
         Action   = ["scheduler:GetSchedule"]
@@ -122,7 +124,8 @@ locals {
         Resource = "${local.backfill_log_arn}:*"
       },
       ],
-      # Glue ties its log groups to the key in the role's name, and logs nothing where it may not.
+      # Glue associates its log groups with the key under this role, and does not log without
+      # permission.
       local.kms_on ? [{
         Sid      = "EncryptLogs"
         Effect   = "Allow"

@@ -1,4 +1,5 @@
-# Two buckets, because what writes the lake may only read staging, and DMS the other way round.
+# Two buckets: the function may write the lake but only read staging, and DMS may write only
+# staging.
 
 resource "aws_s3_bucket" "staging" {
   count         = var.staging.create ? 1 : 0
@@ -46,13 +47,13 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
       sse_algorithm     = local.kms_on ? "aws:kms" : "AES256"
       kms_master_key_id = local.kms_key_arn
     }
-    # One request to KMS for many objects.
+    # One KMS request serves many objects.
     bucket_key_enabled = local.kms_on
   }
 }
 
-# DMS lists its folder and slows down where old versions stand in the way, so it asks for a bucket
-# without versions. In the lake they are the way back from a mistake with the bucket.
+# DMS asks for a bucket without versioning, because old versions slow down its listings. In the
+# lake, old versions allow recovery from mistakes with the bucket.
 resource "aws_s3_bucket_versioning" "this" {
   for_each = local.created_buckets
   bucket   = each.value
@@ -148,7 +149,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
-# The function reads it again when its ETag changes, so that no deployment is needed.
+# The function reads it again when its ETag changes, so no deployment is needed.
 resource "aws_s3_object" "config" {
   bucket                 = local.lake_bucket
   key                    = local.config_key
@@ -161,7 +162,7 @@ resource "aws_s3_object" "config" {
   depends_on = [
     aws_s3_bucket_versioning.this,
     aws_s3_bucket_server_side_encryption_configuration.this,
-    # DMS refuses a change while its task runs; then the function must not be told of it either.
+    # DMS refuses a change while its task runs. The function must then not see the change either.
     aws_dms_s3_endpoint.target,
   ]
 }

@@ -1,17 +1,17 @@
 locals {
-  # As dmslake derives it from [catalog]: small letters, digits and _ only.
+  # Derived like dmslake does from [catalog]: lower-case letters, digits and _ only.
   databases = { for schema in local.schemas : schema => "${var.catalog.database_prefix}${replace(lower(schema), "/[^a-z0-9]/", "_")}" }
 
-  # The example queries ask about the first table.
+  # The example queries use the first table.
   example       = local.tables[sort(keys(local.tables))[0]]
   example_table = "\"${local.databases[local.example.schema]}\".\"${coalesce(local.example.name, replace(lower(local.example.table), "/[^a-z0-9]/", "_"))}\""
 }
 
-# The tables in them are made by the function, which knows their columns.
+# The function creates the tables in them, because it knows their columns.
 resource "aws_glue_catalog_database" "this" {
   for_each     = var.catalog.enabled ? local.databases : {}
   name         = each.value
-  description  = "Tables of ${each.key}, kept by ${var.name}"
+  description  = "Tables of ${each.key}, maintained by ${var.name}"
   location_uri = "s3://${local.lake_bucket}/${var.lake.prefix}/${each.key}"
   tags         = local.tags
 }
@@ -19,7 +19,7 @@ resource "aws_glue_catalog_database" "this" {
 resource "aws_athena_workgroup" "this" {
   count         = var.athena.enabled ? 1 : 0
   name          = var.name
-  description   = "Queries of the tables of ${var.name}"
+  description   = "Queries on the tables of ${var.name}"
   force_destroy = true
   tags          = local.tags
 
@@ -46,7 +46,7 @@ resource "aws_athena_workgroup" "this" {
 locals {
   named_queries = {
     count = {
-      description = "Rows of a table as it stands now"
+      description = "Current rows of a table"
       query       = "SELECT count(*) FROM ${local.example_table};"
     }
     columns = {
@@ -54,7 +54,7 @@ locals {
       query       = "DESCRIBE ${replace(local.example_table, "\"", "`")};"
     }
     objects = {
-      description = "Data files that the current version of a table is read from, and their rows"
+      description = "Data files of the current version of a table, and their rows"
       query       = "SELECT \"$path\", count(*) AS row_count FROM ${local.example_table} GROUP BY 1 ORDER BY 2 DESC;"
     }
   }
@@ -69,7 +69,7 @@ resource "aws_athena_named_query" "this" {
   query       = each.value.query
 }
 
-# For people and programs that query: attach it to their roles.
+# For users and programs that run queries: attach it to their roles.
 resource "aws_iam_policy" "reader" {
   count       = var.athena.enabled ? 1 : 0
   name        = "${var.name}-reader"
@@ -94,7 +94,7 @@ locals {
         Resource = local.catalog_arns
       },
       {
-        # Athena asks for it whatever database is queried.
+        # Athena needs it for every query, whichever database is queried.
         Sid      = "SeeDefaultDatabase"
         Effect   = "Allow"
         Action   = ["glue:GetDatabase"]

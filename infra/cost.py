@@ -1,25 +1,25 @@
 #!/usr/bin/env python3
-"""What the pipeline costs: every figure of COST.md, from inputs that can be changed.
+"""A model of the pipeline's cost: computes every figure of COST.md from inputs that can be changed.
 
 cost.py                      prints the tables
-cost.py --set tables=20      with another input; more than once if need be
-cost.py --check COST.md      fails unless the file holds these tables
+cost.py --set tables=20      changes an input; can be repeated
+cost.py --check COST.md      fails unless the file contains these tables
 """
 
 import argparse
 import sys
 
-# What each input is: value, unit, basis. A basis says where it comes from: measured, by the project's
-# benchmarks (tests/bench/README.md); counted, in its code or configuration; setting, a variable of this
-# configuration; AWS, its documentation; modelled, assumed for want of a measurement; load, yours to say.
+# The inputs: value, unit, basis. The basis says where a value comes from: measured by the project's
+# benchmarks (tests/bench/README.md); counted in its code or configuration; a setting of this
+# configuration; AWS's documentation; modelled, an assumption; load, which depends on the user.
 INPUTS = {
     "changes_per_day": (1_000_000, "changes", "load"),
     "tables": (5, "tables that change in every interval", "load"),
     "lake_rows": (10_000_000, "rows of each table", "load; as in the measurement"),
     "days": (30, "days of a month", "by definition"),
-    # What was measured of one commit.
-    "roundtrip_seconds_vectors": (0.294, "s", "measured: cargo bench -- batches, 30 ms a request"),
-    "roundtrip_seconds_copy": (0.329, "s", "measured: cargo bench -- batches, 30 ms a request"),
+    # Measurements of one commit.
+    "roundtrip_seconds_vectors": (0.294, "s", "measured: cargo bench -- batches, 30 ms per request"),
+    "roundtrip_seconds_copy": (0.329, "s", "measured: cargo bench -- batches, 30 ms per request"),
     "merge_seconds_vectors": (0.061, "s", "measured: 1,000 changes anywhere in 10 M rows, two cores"),
     "merge_seconds_copy": (1.45, "s", "measured: 1,000 changes anywhere in 10 M rows, two cores"),
     "requests_vectors": (24, "requests", "measured: cargo bench -- batches"),
@@ -28,10 +28,10 @@ INPUTS = {
     "written_copy_small": (2_900_000, "B", "measured: a table of 100,000 rows"),
     "spark_seconds_vectors": (8.99, "s", "measured: Spark 4.0.5, 10,000 changes anywhere, warm, 2 cores"),
     "spark_seconds_copy": (12.7, "s", "measured: the same"),
-    "lists": (4, "of these LIST", "counted: src/guide/function.md"),
-    "puts_vectors": (3, "of these PUT", "counted: data file, deletion vector, commit"),
-    "puts_copy": (2, "of these PUT", "counted: data file, commit; more where more files change"),
-    # How the parts are set up.
+    "lists": (4, "LIST requests among these", "counted: src/guide/function.md"),
+    "puts_vectors": (3, "PUT requests among these", "counted: data file, deletion vector, commit"),
+    "puts_copy": (2, "PUT requests among these", "counted: data file, commit; more if more files change"),
+    # Settings of the components.
     "batch_interval": (60, "s", "setting: staged_format.batch_interval"),
     "function_gb": (1.769, "GB", "setting: function.memory_mb"),
     "staging_days": (30, "days", "setting: staging.expiry_days"),
@@ -40,22 +40,22 @@ INPUTS = {
     "storage_gb": (50, "GB of each of RDS and DMS", "setting: source_database, dms"),
     "alarms": (15, "alarms", "counted: alarms.tf"),
     "metrics": (10, "custom metrics", "counted: monitoring.tf"),
-    "pollers": (5, "queue polls at once", "AWS: Lambda's least for a queue"),
-    "glue_dpus": (2, "DPUs", "AWS: the least that a Spark job takes"),
-    # What no benchmark of the project tells.
-    "slowdown": (2, "×", "modelled: one processor of Lambda against the two of the measurement"),
+    "pollers": (5, "concurrent queue polls", "AWS: Lambda's minimum for a queue"),
+    "glue_dpus": (2, "DPUs", "AWS: the minimum for a Spark job"),
+    # Values that no benchmark of the project provides.
+    "slowdown": (2, "×", "modelled: one Lambda vCPU instead of the two of the measurement"),
     "staged_bytes_per_change": (100, "B", "modelled: Parquet, GZIP"),
     "row_bytes": (40, "B", "modelled: a row in the lake's Parquet"),
     "log_bytes_per_commit": (1_500, "B", "modelled: two lines"),
     "glue_minutes_between": (5, "min", "modelled: the alternative"),
     "glue_start_seconds": (20, "s billed", "modelled: Spark's session"),
     "emr_vcpus": (8, "vCPUs", "modelled: a driver and an executor of 4"),
-    "emr_gb": (32, "GB", "modelled: the same, 16 each"),
+    "emr_gb": (32, "GB", "modelled: 16 GB each"),
 }
 
 # Prices in USD, US East (N. Virginia), before free tiers, noted on 26 November 2026: value, unit, AWS's
-# page, and where the number was read. AWS's pages show most numbers by script only, so that stored
-# copies of them lack these; "" is a price that was read nowhere.
+# page, and where the price was read. AWS's pages show most prices only with JavaScript, so stored
+# copies lack them; "" means that no page confirmed the price.
 AWS = "https://aws.amazon.com/"
 PRICES = {
     "lambda_gb_second": (0.0000133334, "USD/GB-s, arm64", "lambda/pricing", "app.unpkg.com/artillery@2.0.28/files/lib/platform/aws-lambda/prices.js"),
@@ -64,7 +64,7 @@ PRICES = {
     "s3_get_thousand": (0.0004, "USD/1,000 GET", "s3/pricing", "athena.guide/articles/athena-basics-pricing-model"),
     "s3_gb_month": (0.023, "USD/GB-month", "s3/pricing", "deepeshsoni.com/archives/256"),
     "sqs_million": (0.40, "USD/M requests", "sqs/pricing", "cloudburn.io/blog/amazon-sqs-pricing"),
-    "logs_gb": (0.50, "USD/GB taken in", "cloudwatch/pricing", "www.factualminds.com/blog/amazon-cloudwatch-pricing-metrics-logs-alarms-dashboards"),
+    "logs_gb": (0.50, "USD/GB ingested", "cloudwatch/pricing", "www.factualminds.com/blog/amazon-cloudwatch-pricing-metrics-logs-alarms-dashboards"),
     "metric_month": (0.30, "USD/metric-month", "cloudwatch/pricing", "signoz.io/guides/cloudwatch-pricing"),
     "alarm_month": (0.10, "USD/alarm-month", "cloudwatch/pricing", ""),
     "glue_dpu_hour": (0.44, "USD/DPU-h, per second, 1 min minimum", "glue/pricing", "aws.amazon.com/jp/glue/pricing"),
@@ -75,9 +75,9 @@ PRICES = {
     "dms_hour": (0.072, "USD/h, t3.medium", "dms/pricing", ""),
     "dms_gb_month": (0.115, "USD/GB-month", "dms/pricing", ""),
     "secret_month": (0.40, "USD/secret-month", "secrets-manager/pricing", "hivebook.wiki/wiki/aws-secrets-manager-rotated-secrets-dynamic-db-credentials-kms"),
-    "endpoint_hour": (0.01, "USD/h for each zone", "privatelink/pricing", "awsnegotiations.com/privatelink-cost-analysis.html"),
+    "endpoint_hour": (0.01, "USD/h per zone", "privatelink/pricing", "awsnegotiations.com/privatelink-cost-analysis.html"),
     "key_month": (1.00, "USD/key-month", "kms/pricing", "cloudburn.io/blog/aws-kms-pricing"),
-    "redshift_rpu_hour": (0.375, "USD/RPU-h while it works", "redshift/pricing", ""),
+    "redshift_rpu_hour": (0.375, "USD/RPU-h while running", "redshift/pricing", ""),
     "athena_tb": (5.0, "USD/TB read", "athena/pricing", "athena.guide/articles/athena-basics-pricing-model"),
 }  # fmt: skip
 
@@ -90,11 +90,11 @@ class Model:
 
     @property
     def commits(self):
-        """A day's: one an object, at most one object an interval of each table."""
+        """Commits per day: one per object, and at most one object per interval and table."""
         return min(self.changes_per_day, self.tables * 86_400 / self.batch_interval)
 
     def s3(self, requests, puts):
-        """Of a month, for that many requests of a commit, and the object that DMS put."""
+        """S3 requests per month, for this many requests per commit, including the PUT by DMS."""
         dear, cheap = self.lists + puts + 1, requests - self.lists - puts
         each = dear * self.s3_put_thousand / 1000 + cheap * self.s3_get_thousand / 1000
         return self.commits * self.days * each
@@ -104,7 +104,7 @@ class Model:
         return gb_seconds * self.lambda_gb_second + self.commits * self.days * self.lambda_million / 1e6
 
     def queue(self):
-        """An object is sent, received and deleted; empty polls take 20 s each."""
+        """A message is sent, received and deleted; empty polls take 20 s each."""
         requests = 3 * self.commits + self.pollers * 86_400 / 20
         return requests * self.days * self.sqs_million / 1e6
 
@@ -117,7 +117,7 @@ class Model:
         return stored * self.s3_gb_month
 
     def stored(self, commits, written):
-        """What that many commits a day wrote and replaced stays until vacuum and expiry."""
+        """Files written and replaced by this many commits per day are kept until vacuum and expiry."""
         table = self.tables * self.lake_rows * self.row_bytes
         return (table + commits * self.lake_days * written) / 1e9 * self.s3_gb_month
 
@@ -142,13 +142,13 @@ class Model:
 
     def glue(self, seconds):
         billed = max(60, self.glue_start_seconds + self.tables * seconds)
-        # A run that takes longer than the pause is followed by the next at once.
+        # If a run takes longer than the interval, the next one follows immediately.
         billed = min(billed, self.glue_minutes_between * 60)
         runs = 1440 / self.glue_minutes_between * self.days
         return runs * billed / 3600 * self.glue_dpus * self.glue_dpu_hour
 
     def glue_ways(self):
-        """Its requests were not measured, so they are left out, in its favour."""
+        """S3 requests were not measured, so they are left out, in favour of this alternative."""
         commits = self.tables * 1440 / self.glue_minutes_between
         vectors = self.changes_per_day / commits * self.written_vectors_per_change
         ways = {
@@ -166,7 +166,7 @@ class Model:
         hours = 24 * self.days
         yield "RDS db.t4g.medium and its storage", self.rds_hour * hours + self.storage_gb * self.rds_gb_month
         yield "DMS instance t3.medium and its storage", self.dms_hour * hours + self.storage_gb * self.dms_gb_month
-        yield "Endpoint of Secrets Manager, one zone", self.endpoint_hour * hours
+        yield "Secrets Manager endpoint, one zone", self.endpoint_hour * hours
         yield "Two secrets", 2 * self.secret_month
         yield "Alarms and metrics", self.alarms * self.alarm_month + self.metrics * self.metric_month
         yield "Empty polls of the queue", self.pollers * 86_400 / 20 * self.days * self.sqs_million / 1e6
@@ -182,14 +182,14 @@ def usd(value):
 
 
 def shown(value):
-    """Without zeros that say nothing, and never as a power of ten."""
+    """A number without trailing zeros and without an exponent."""
     text = f"{value:,.10f}"
     return text.rstrip("0").rstrip(".")
 
 
 def tables(model, inputs):
-    """The tables by the names that they have in COST.md."""
-    month = [row("USD a month", "Computing", "S3 requests", "Queue", "Logs, alarms", "S3 storage", "In all")]
+    """The tables of COST.md, by name."""
+    month = [row("USD a month", "Computing", "S3 requests", "Queue", "Logs, alarms", "S3 storage", "Total")]
     month.append(row("---", *["---:"] * 6))
     for name, parts in model.ours():
         month.append(row(f"dmslake, {name}", *map(usd, parts), f"**{usd(sum(parts))}**"))
@@ -229,7 +229,7 @@ def main():
         text = file.read()
     missing = [name for name, lines in printed.items() if "\n".join(lines) not in text]
     for name in missing:
-        print(f"{options.check}: the table {name!r} is not what cost.py prints:")
+        print(f"{options.check}: the table {name!r} differs from the output of cost.py:")
         print("\n".join(printed[name]))
     print(f"{len(printed) - len(missing)} passed, {len(missing)} failed")
     return 1 if missing else 0

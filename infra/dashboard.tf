@@ -1,12 +1,12 @@
 locals {
-  # One row a question: does it arrive, is it applied, what does it cost.
+  # One row per question: do objects arrive, are they applied, what does it cost.
   panels = concat(
     [
       { title = "Changes applied", stat = "Sum", metrics = [[var.name, "Rows"], [var.name, "Quarantined"]] },
       { title = "Oldest object not applied (s)", stat = "Maximum", metrics = [[var.name, "OldestPending"]] },
-      { title = "To be looked at", stat = "Sum", metrics = [for metric in ["HeldTables", "FailedTables", "Unconfigured", "NotUnderstood", "ReadersBehind"] : [var.name, metric]] },
+      { title = "Needs attention", stat = "Sum", metrics = [for metric in ["HeldTables", "FailedTables", "Unconfigured", "NotUnderstood", "ReadersBehind"] : [var.name, metric]] },
       { title = "Objects applied and pending", stat = "Sum", metrics = [[var.name, "Objects"], [var.name, "PendingObjects", { stat = "Maximum" }]] },
-      { title = "Doorbells waiting, given up", stat = "Maximum", metrics = [
+      { title = "Doorbells waiting, dead-lettered", stat = "Maximum", metrics = [
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.doorbell.name],
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead.name],
       ] },

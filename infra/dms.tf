@@ -4,7 +4,7 @@ resource "aws_dms_replication_subnet_group" "this" {
   subnet_ids                           = local.subnet_ids
   tags                                 = local.tags
 
-  # DMS looks for the role dms-vpc-role by its name.
+  # DMS finds the role dms-vpc-role by name.
   depends_on = [aws_iam_role_policy_attachment.dms_vpc]
 }
 
@@ -22,8 +22,8 @@ resource "aws_dms_endpoint" "source" {
   depends_on = [aws_iam_role_policy.dms_secret, aws_secretsmanager_secret_version.dms]
 }
 
-# Named after what is in it, because a changed one is another certificate, and the endpoint holds
-# the old one until it has the new.
+# Named after its content, because a change creates a new certificate, and the endpoint uses the old
+# one until it is updated.
 resource "aws_dms_certificate" "source" {
   count           = local.source_tls ? 1 : 0
   certificate_id  = "${var.name}-source-${substr(filesha256(var.source_database.ca_file), 0, 8)}"
@@ -68,7 +68,7 @@ resource "aws_dms_s3_endpoint" "target" {
   depends_on = [aws_iam_role_policy.dms_target]
 }
 
-# Either an instance with a task, or a serverless replication.
+# Either an instance with a task or a serverless replication.
 
 resource "aws_dms_replication_instance" "this" {
   count                       = var.dms.serverless ? 0 : 1
@@ -99,7 +99,7 @@ resource "aws_dms_replication_task" "this" {
   start_replication_task    = var.dms.start
   tags                      = local.tags
 
-  # The first object must find somebody to ring for.
+  # The first object must find the notification in place.
   depends_on = [
     aws_s3_bucket_notification.staging,
     aws_lambda_event_source_mapping.doorbell,

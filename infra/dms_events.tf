@@ -1,10 +1,10 @@
-# DMS's own subscriptions know instances and tasks only; of a serverless replication EventBridge is
-# told. Its start, its stop and its failure all go to the alarm topic.
+# DMS's event subscriptions cover only instances and tasks. A serverless replication reports to
+# EventBridge. Its start, stop and failure are sent to the alarm topic.
 
 resource "aws_cloudwatch_event_rule" "replication" {
   count       = var.dms.serverless ? 1 : 0
   name        = local.replication_rule
-  description = "The serverless replication changes its state"
+  description = "State changes of the serverless replication"
   tags        = local.tags
 
   event_pattern = jsonencode({
@@ -22,6 +22,6 @@ resource "aws_cloudwatch_event_target" "replication" {
 
 locals {
   replication_rule = "${var.name}-replication"
-  # Who may publish to the topic: by name, because the topic's policy stands before the rule.
+  # By name, because the topic's policy is created before the rule.
   replication_rule_arn = "arn:${local.partition}:events:${local.region}:${local.account}:rule/${local.replication_rule}"
 }

@@ -1,4 +1,4 @@
-# An object of DMS notifies the function: S3 -> queue -> function. DESIGN.md says why this way.
+# Each object from DMS notifies the function: S3 -> queue -> function. DESIGN.md explains why.
 
 resource "aws_sqs_queue" "doorbell" {
   name                              = "${var.name}-doorbell"
@@ -90,7 +90,7 @@ resource "aws_s3_bucket_notification" "staging" {
     filter_suffix = ".parquet"
   }
 
-  # S3 tries the queue before it takes the configuration.
+  # S3 tests the queue before it accepts the configuration.
   depends_on = [aws_sqs_queue_policy.doorbell]
 }
 
@@ -110,11 +110,11 @@ resource "aws_lambda_event_source_mapping" "doorbell" {
   depends_on = [aws_iam_role_policy.function]
 }
 
-# Events may be lost; the sweep finds what did not ring, and maintains the tables.
+# Events may be lost. The sweep finds objects without a doorbell, and maintains the tables.
 resource "aws_scheduler_schedule" "sweep" {
   count               = var.doorbell.sweep == "" ? 0 : 1
   name                = local.sweep_name
-  description         = "Lets dmslake look at every table"
+  description         = "Invokes dmslake for every table"
   schedule_expression = var.doorbell.sweep
   state               = var.doorbell.paused ? "DISABLED" : "ENABLED"
 

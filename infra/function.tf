@@ -7,7 +7,7 @@ resource "aws_cloudwatch_log_group" "function" {
 
 resource "aws_lambda_function" "this" {
   function_name                  = local.function_name
-  description                    = "Applies what DMS staged to Delta tables"
+  description                    = "Applies objects staged by DMS to Delta tables"
   role                           = aws_iam_role.function.arn
   runtime                        = "provided.al2023"
   handler                        = "bootstrap"
@@ -37,19 +37,19 @@ resource "aws_lambda_function" "this" {
 
   tags = local.tags
 
-  # Else Lambda makes a log group of its own, which nothing expires.
+  # Otherwise Lambda creates a log group that never expires.
   depends_on = [aws_cloudwatch_log_group.function, aws_iam_role_policy.function]
 }
 
-# What rings for the function rings for the alias, so that a way back is one setting.
+# Everything invokes the alias, so a rollback is one setting.
 resource "aws_lambda_alias" "live" {
   name             = "live"
-  description      = "The version that is in use"
+  description      = "The version in use"
   function_name    = aws_lambda_function.this.function_name
   function_version = coalesce(var.function.pinned_version, aws_lambda_function.this.version)
 }
 
-# A sweep that needs more time fails, and is sent again.
+# A sweep that needs more time fails and is sent again.
 resource "aws_lambda_function_event_invoke_config" "live" {
   function_name                = aws_lambda_function.this.function_name
   qualifier                    = aws_lambda_alias.live.name

@@ -1,9 +1,10 @@
-# One role for each component, each with what it does and nothing else. No action has a wildcard,
-# and AWS's own policies are used only for the two roles that DMS asks for by name (iam_dms.tf).
+# One role for each component, with the permissions it needs and no others. No action has a
+# wildcard. AWS-managed policies are used only for the two roles that DMS requires by name
+# (iam_dms.tf).
 
 locals {
-  # Services that say whom they act for must act for this account. Lambda and Redshift do not say
-  # it; a role can be handed to them by its own account only.
+  # Services that report the account they act for must act for this one. Lambda and Redshift do not
+  # report it, but only the role's own account can pass a role to them.
   trust = {
     for name, role in {
       function  = { services = ["lambda.amazonaws.com"], says_account = false }
@@ -23,7 +24,7 @@ locals {
     }
   }
 
-  # Uses of the key by way of S3 and SQS, for roles that read, and that write.
+  # Use of the key through S3 and SQS, for roles that read and roles that write.
   kms_read = local.kms_on ? [{
     Sid       = "KeyToRead"
     Effect    = "Allow"
@@ -47,8 +48,8 @@ locals {
     ]]),
   ) : []
 
-  # For an object that is not there S3 answers 404 only to who may list under its key, and else 403;
-  # a table's first commit depends on the difference. So every key that may be missing is named.
+  # S3 answers 404 for a missing object only to those who may list its key, and 403 to others. A
+  # table's first commit depends on the difference, so every key that may be missing is listed here.
   list_tables = {
     Sid       = "ListTables"
     Effect    = "Allow"
@@ -125,7 +126,7 @@ locals {
       }] : [],
       local.kms_read,
       local.kms_write,
-      # The environment of the function is decrypted in its own name.
+      # The function's environment is decrypted under the function's role.
       local.kms_on ? [{
         Sid       = "KeyOfEnvironment"
         Effect    = "Allow"

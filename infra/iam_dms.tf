@@ -1,5 +1,5 @@
 locals {
-  # DMS takes a secret under the name of its region and writes to S3 under its global one.
+  # DMS reads a secret under its regional service name and writes to S3 under its global one.
   dms_trust = {
     for name, service in { secret = "dms.${local.region}.amazonaws.com", target = "dms.amazonaws.com" } : name => {
       Version                     = "2012-10-17"
@@ -46,7 +46,7 @@ locals {
         Condition = { StringLike = { "s3:prefix" = ["${var.staging.prefix}", "${var.staging.prefix}/*"] } }
       },
       {
-        # It deletes a table's objects before it loads the table anew.
+        # DMS deletes a table's objects before it reloads the table.
         Sid      = "WriteStaging"
         Effect   = "Allow"
         Action   = ["s3:DeleteObject", "s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"]
@@ -85,7 +85,7 @@ resource "aws_iam_role_policy" "dms_target" {
   policy = jsonencode(local.dms_target_policy)
 }
 
-# DMS looks for these two by name. They stand once an account, and what they hold is AWS's to say.
+# DMS finds these two roles by name. They exist once per account, and AWS defines their permissions.
 
 locals {
   dms_account_trust = {

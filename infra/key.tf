@@ -16,8 +16,8 @@ resource "aws_kms_alias" "this" {
 locals {
   key_use = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"]
 
-  # The account's own statement lets its IAM policies decide, so that each role below has what it
-  # needs by its own policy. The others are services that act without a role.
+  # The account's statement delegates to its IAM policies, so each role gets its permissions from
+  # its own policy. The other statements are for services that act without a role.
   key_policy = {
     Version = "2012-10-17"
     Statement = concat([
@@ -69,7 +69,8 @@ locals {
         }
       },
       ],
-      # EventBridge says neither its account nor its rule where it publishes to an encrypted topic.
+      # EventBridge reports neither its account nor its rule when it publishes to an encrypted
+      # topic.
       var.dms.serverless ? [{
         Sid       = "EventsIntoTopic"
         Effect    = "Allow"
@@ -87,6 +88,6 @@ locals {
     )
   }
 
-  # By name and not by resource, because the bucket is encrypted with this key.
+  # By name and not by reference, because the bucket is encrypted with this key.
   staging_name = coalesce(var.staging.bucket, "${var.name}-staging-${local.account}-${local.region}")
 }

@@ -13,7 +13,7 @@ locals {
   staging_arn    = "arn:${local.partition}:s3:::${local.staging_bucket}"
   lake_arn       = "arn:${local.partition}:s3:::${local.lake_bucket}"
 
-  # Everything in the lake's bucket that is not a table.
+  # Everything in the lake bucket that is not a table.
   config_key    = "config/dmslake.toml"
   athena_prefix = "athena"
   script_prefix = "backfill"
@@ -24,23 +24,23 @@ locals {
   kms_on      = var.kms.create || var.kms.key_arn != null
   kms_key_arn = var.kms.create ? aws_kms_key.this[0].arn : var.kms.key_arn
 
-  # Names that are needed before, or without, the resource that bears them.
+  # Names that are needed before, or without, the resource that has them.
   function_name   = var.name
   function_arn    = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.function_name}"
   function_log    = "/aws/lambda/${local.function_name}"
   backfill_name   = "${var.name}-backfill"
   backfill_prefix = "/aws-glue/jobs/${local.backfill_name}"
-  # Every group below it, as policies spell it: Glue has names of its own for them.
+  # A pattern in policies for all log groups below it, because Glue chooses their names.
   backfill_log    = "${local.backfill_prefix}/*"
   sweep_name      = "${var.name}-sweep"
   topic_name      = "${var.name}-alarms"
   replication_id  = "${var.name}-replication"
   alarm_topic_arn = var.monitoring.topic_arn == null ? aws_sns_topic.alarms[0].arn : var.monitoring.topic_arn
 
-  # AWS's advice is six times the timeout, and a message may wait for its batch first.
+  # AWS recommends six times the timeout, and a message may first wait for its batch.
   visibility_timeout = 6 * var.function.timeout + var.doorbell.batching_window
 
-  # 0: there is no sweep.
+  # 0 if there is no sweep.
   sweep_seconds = var.doorbell.sweep == "" ? 0 : 60 * (
     strcontains(var.doorbell.sweep, "hour") ? 60 : tonumber(regex("[0-9]+", var.doorbell.sweep))
   )

@@ -1,7 +1,7 @@
-# DMS and RDS would make these groups themselves, and keep what is in them for ever.
+# Without these, DMS and RDS would create the groups themselves and keep logs forever.
 
 locals {
-  # The last part of a serverless replication's ARN, which is random if it is not given.
+  # The last part of a serverless replication's ARN. It would be random if it were not set.
   replication_resource = var.name
   dms_log              = var.dms.serverless ? "dms-serverless-replication-${local.replication_resource}" : "dms-tasks-${local.replication_id}"
   database_log         = "/aws/rds/instance/${var.name}/error"

@@ -1,7 +1,7 @@
 check "alarms_reach_somebody" {
   assert {
     condition     = var.monitoring.topic_arn != null || length(var.monitoring.emails) > 0
-    error_message = "monitoring: neither emails nor topic_arn is set, so that no alarm reaches anybody."
+    error_message = "monitoring: neither emails nor topic_arn is set, so alarms reach nobody."
   }
 }
 
@@ -38,7 +38,7 @@ locals {
         Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
       },
       ],
-      # DMS Serverless tells of itself by way of EventBridge.
+      # DMS Serverless reports through EventBridge.
       var.dms.serverless ? [{
         Sid       = "ReplicationEvents"
         Effect    = "Allow"
@@ -50,8 +50,8 @@ locals {
     )
   }
 
-  # The function logs one JSON object a line. These become metrics of the namespace `name`; what a
-  # filter does not match costs nothing.
+  # The function logs one JSON object per line. These filters turn lines into metrics in the
+  # namespace `name`. Lines that match no filter cost nothing.
   log_metrics = {
     HeldTables     = { pattern = "{ $.message = \"table is held\" }", value = "1", unit = "Count" }
     FailedTables   = { pattern = "{ $.message = \"table failed\" }", value = "1", unit = "Count" }
@@ -62,7 +62,7 @@ locals {
     Objects        = { pattern = "{ ($.message = \"table *\") && ($.objects > 0) }", value = "$.objects", unit = "Count" }
     Quarantined    = { pattern = "{ ($.message = \"table *\") && ($.quarantined > 0) }", value = "$.quarantined", unit = "Count" }
     PendingObjects = { pattern = "{ ($.message = \"table *\") && ($.pending >= 0) }", value = "$.pending", unit = "Count" }
-    # Age of the oldest object that is pending or late, 0 where there is none.
+    # Age of the oldest object that is pending or late; 0 if there is none.
     OldestPending = { pattern = "{ ($.message = \"table *\") && ($.oldest_pending_seconds >= 0) }", value = "$.oldest_pending_seconds", unit = "Seconds" }
   }
 }
@@ -99,7 +99,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   tags                = local.tags
 }
 
-# A task that stops leaves no gap in any metric of its own.
+# A stopped task is not visible in its own metrics.
 resource "aws_dms_event_subscription" "this" {
   count            = var.dms.serverless ? 0 : 1
   name             = "${var.name}-replication"

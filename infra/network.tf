@@ -1,5 +1,5 @@
-# Private subnets without a way to the internet: DMS reaches S3 and Secrets Manager by endpoints.
-# The function stands in no VPC: it talks to S3, SQS and Glue only, all of them by IAM.
+# Private subnets without internet access: DMS reaches S3 and Secrets Manager through endpoints. The
+# function is in no VPC: it uses only S3, SQS and Glue, which are protected by IAM.
 
 data "aws_availability_zones" "available" {
   count = var.network.create ? 1 : 0
@@ -14,14 +14,14 @@ resource "aws_vpc" "this" {
   tags                 = merge(local.tags, { Name = var.name })
 }
 
-# Whatever is put into the VPC without a group of its own can neither reach nor be reached.
+# Resources in the VPC without their own security group can neither connect nor be reached.
 resource "aws_default_security_group" "this" {
   count  = var.network.create ? 1 : 0
   vpc_id = aws_vpc.this[0].id
   tags   = merge(local.tags, { Name = "${var.name}-default" })
 }
 
-# Redshift Serverless asks for three zones.
+# Redshift Serverless requires three zones.
 resource "aws_subnet" "private" {
   count             = var.network.create ? 3 : 0
   vpc_id            = aws_vpc.this[0].id
@@ -56,7 +56,7 @@ resource "aws_vpc_endpoint" "secrets" {
   vpc_id            = aws_vpc.this[0].id
   service_name      = "com.amazonaws.${local.region}.secretsmanager"
   vpc_endpoint_type = "Interface"
-  # Each zone costs by the hour, and one serves the others too.
+  # Each zone is billed by the hour, and one zone serves the others too.
   subnet_ids          = var.dms.multi_az ? aws_subnet.private[*].id : [aws_subnet.private[0].id]
   security_group_ids  = [aws_security_group.endpoints[0].id]
   private_dns_enabled = true
@@ -99,7 +99,7 @@ resource "aws_vpc_security_group_egress_rule" "dms_https" {
   tags              = local.tags
 }
 
-# A brought database may be anywhere that routes lead to.
+# An existing database may be anywhere that is routable.
 resource "aws_vpc_security_group_egress_rule" "dms_database" {
   security_group_id            = aws_security_group.dms.id
   description                  = "The source database"

@@ -4,12 +4,12 @@ output "staging" {
 }
 
 output "lake" {
-  description = "Where the tables stand, as <lake>/<schema>/<table>"
+  description = "Folder of the tables, each at <lake>/<schema>/<table>"
   value       = "s3://${local.lake_bucket}/${var.lake.prefix}"
 }
 
 output "tables" {
-  description = "Root of each table, by its name at the source"
+  description = "Root folder of each table, by its name at the source"
   value       = { for source, table in local.tables : source => "s3://${local.lake_bucket}/${var.lake.prefix}/${table.schema}/${table.table}" }
 }
 
@@ -19,7 +19,7 @@ output "configuration" {
 }
 
 output "dmslake_toml" {
-  description = "The same as text, for the command line"
+  description = "The function's configuration as text, for the command line"
   value       = local.dmslake_toml
 }
 
@@ -44,7 +44,7 @@ output "doorbell" {
 }
 
 output "notification" {
-  description = "What the staging bucket's notification configuration must hold, where it is yours"
+  description = "What to add to the notification configuration of your own staging bucket"
   value = {
     QueueConfigurations = [{
       Id       = "doorbell"
@@ -61,7 +61,7 @@ output "replication" {
 }
 
 output "source_database" {
-  description = "Address of a created database, its master user's secret, the secret that DMS reads, and the snapshot that is left of it"
+  description = "Address of a created database, its master user's secret, the secret that DMS reads, and the name of its final snapshot"
   value = {
     address        = one(aws_db_instance.this[*].address)
     port           = var.source_database.port
@@ -83,12 +83,12 @@ output "athena_workgroup" {
 }
 
 output "reader_policy_arn" {
-  description = "Policy to attach to the roles of those who query"
+  description = "Policy to attach to the roles of users who run queries"
   value       = one(aws_iam_policy.reader[*].arn)
 }
 
 output "redshift_sql" {
-  description = "To be run once in Redshift; then what the command `redshift` of the output `commands` prints"
+  description = "Statements to run once in Redshift, before those that the command `redshift` of the output `commands` prints"
   value       = local.redshift_schema_sql
 }
 

@@ -1,4 +1,4 @@
-# What to type next.
+# Commands to run next.
 
 locals {
   replication_argument = (
@@ -20,9 +20,9 @@ locals {
   )
 }
 
-# It needs nothing of DMS's, so that it can be run where an apply ended before that.
+# It does not depend on DMS, so it can be run if an apply failed before that.
 output "first_steps" {
-  description = "A shell script to run once, and after each new password_version, from where a created database is reached: makes DMS's user, and sets the retention of the binary log"
+  description = "A shell script to run once, and after each new password_version, from where a created database is reachable: creates the user of DMS and sets the retention of the binary log"
   value = var.source_database.create ? templatefile("${path.module}/templates/first_steps.sh.tftpl", {
     region        = local.region
     address       = aws_db_instance.this[0].address
@@ -38,12 +38,12 @@ output "first_steps" {
 }
 
 output "source_sql" {
-  description = "What first_steps runs in the database, for a brought one to be run by its administrator"
+  description = "The SQL of first_steps, to be run by the administrator of an existing database"
   value       = local.source_sql
 }
 
 output "commands" {
-  description = "Commands for every day"
+  description = "Commands for daily operation"
   value = {
     start_replication  = local.start_replication["start-replication"]
     stop_replication   = local.stop_replication

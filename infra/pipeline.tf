@@ -1,9 +1,8 @@
-# The one definition of what DMS stages and dmslake reads. The S3 endpoint, the table mappings and
-# dmslake.toml are all made from these locals, and from nowhere else, so that they cannot disagree.
+# The single definition of what DMS stages and dmslake reads. The S3 endpoint, the table mappings
+# and dmslake.toml are all generated from these locals, so they cannot disagree.
 
 locals {
-  # By their names in aws_dms_s3_endpoint, which are those of [dms] in dmslake.toml too. Why each
-  # is set as it is: DESIGN.md.
+  # Named as in aws_dms_s3_endpoint, and as in [dms] of dmslake.toml. DESIGN.md explains each value.
   s3_settings = {
     bucket_folder                               = var.staging.prefix
     data_format                                 = "parquet"
@@ -24,13 +23,13 @@ locals {
     glue_catalog_generation                     = false
   }
 
-  # What rules of the task add, which is no setting of the endpoint.
+  # Columns that rules of the task add, which are not settings of the endpoint.
   rule_settings = {
     change_seq_column   = var.staged_format.change_seq_column
     before_image_prefix = var.staged_format.before_image_prefix
   }
 
-  # A table's own answers over the defaults; the schema is what stands before the first dot.
+  # A table's own settings override the defaults. The schema is the part before the first dot.
   tables = {
     for source, table in var.tables : source => merge(table, {
       schema            = split(".", source)[0]
@@ -45,7 +44,7 @@ locals {
   schemas   = toset([for table in local.tables : table.schema])
   manifests = { for source, table in local.tables : source => table if table.redshift_manifest }
 
-  # In rules an underscore stands for any character unless it is bracketed.
+  # In rules, an underscore matches any character unless it is in brackets.
   selection_rules = [
     for index, source in sort(keys(local.tables)) : {
       rule-type   = "selection"
@@ -106,7 +105,7 @@ locals {
     tables          = [for source in sort(keys(local.tables)) : local.tables[source]]
   })
 
-  # Only what differs from DMS's defaults. What a setting keeps from happening stands beside it.
+  # Only settings that differ from DMS's defaults. Comments say what they prevent.
   task_settings = {
     TargetMetadata = {
       BatchApplyEnabled  = false # with an S3 target it may lose changes
@@ -116,7 +115,7 @@ locals {
       LobMaxSize         = var.dms.max_lob_kb
     }
     FullLoadSettings = {
-      # A reload that left old objects standing would mix two loads of one table.
+      # A reload that left old objects in place would mix two loads of one table.
       TargetTablePrepMode = "DROP_AND_CREATE"
     }
     ChangeProcessingDdlHandlingPolicy = {

@@ -1,9 +1,9 @@
-# Redshift Spectrum knows no Delta log. It reads the data files that a manifest names, which the
-# function renews with each commit where redshift_manifest is set. Its tables stand in databases of
-# their own: in Glue, a table over manifests is another one than the Delta table of that name.
+# Redshift Spectrum does not read the Delta log. It reads the data files listed in a manifest, which
+# the function updates with each commit if redshift_manifest is set. Its tables are in separate
+# databases, because in Glue a table over manifests differs from the Delta table of the same name.
 
 locals {
-  # As `dmslake ddl redshift` names them.
+  # Named as by `dmslake ddl redshift`.
   spectrum_databases = var.redshift.enabled ? {
     for schema in toset([for table in values(local.manifests) : table.schema]) : schema => "${local.databases[schema]}_spectrum"
   } : {}
@@ -42,7 +42,7 @@ locals {
 resource "aws_glue_catalog_database" "spectrum" {
   for_each    = local.spectrum_databases
   name        = each.value
-  description = "Manifests of ${each.key} for Redshift, kept by ${var.name}"
+  description = "Manifests of ${each.key} for Redshift, maintained by ${var.name}"
   tags        = local.tags
 }
 

@@ -1,6 +1,6 @@
 locals {
-  # DMS cannot use the master user's secret that RDS keeps, which lacks host and port; nor should
-  # it be the master user. So it gets a user of its own, which the output first_steps makes.
+  # DMS cannot use the master user's secret that RDS keeps, because it has no host and port, and DMS
+  # should not be the master user. It gets its own user, which the output first_steps creates.
   secret_arn     = var.source_database.create ? aws_secretsmanager_secret.dms[0].arn : var.source_database.secret_arn
   secret_kms_arn = var.source_database.create ? local.kms_key_arn : var.source_database.secret_kms_key_arn
   database_group = var.source_database.create ? aws_security_group.database[0].id : var.source_database.security_group_id
@@ -48,8 +48,8 @@ locals {
   lets_dms_in = var.source_database.create || var.source_database.security_group_id != null
 }
 
-# What DMS asks of a MySQL source. The retention of the binary log is no parameter in RDS: it is set
-# by a procedure, see the output first_steps.
+# What DMS requires of a MySQL source. In RDS the retention of the binary log is not a parameter:
+# the output first_steps sets it by a procedure.
 resource "aws_db_parameter_group" "this" {
   count       = var.source_database.create ? 1 : 0
   name_prefix = "${var.name}-mysql-" # a change of family makes a second one before the first goes
@@ -114,12 +114,12 @@ resource "aws_db_instance" "this" {
   depends_on = [aws_cloudwatch_log_group.database]
 
   lifecycle {
-    # Named once, when the instance is made: each instance leaves a snapshot of its own.
+    # Set once, when the instance is created: each instance leaves its own snapshot.
     ignore_changes = [final_snapshot_identifier]
   }
 }
 
-# By prefix, because a deleted secret keeps its name for the days of its recovery window.
+# By prefix, because a deleted secret keeps its name during its recovery window.
 resource "aws_secretsmanager_secret" "dms" {
   count                   = var.source_database.create ? 1 : 0
   name_prefix             = "${var.name}/dms-user-"
@@ -129,9 +129,10 @@ resource "aws_secretsmanager_secret" "dms" {
   tags                    = local.tags
 }
 
-# A write-only argument stands in neither plan nor state, and what it is given counts only when the
-# version changes. Of uuid()'s 32 digits all come from the system's random numbers. The ephemeral
-# aws_secretsmanager_random_password would do too, but Terraform 1.11 cannot mock what is ephemeral.
+# A write-only argument is in neither plan nor state, and its value takes effect only when the
+# version changes. uuid() generates its digits from the system's random numbers. The ephemeral
+# aws_secretsmanager_random_password would work too, but Terraform 1.11 cannot mock ephemeral
+# resources.
 resource "aws_secretsmanager_secret_version" "dms" {
   count                    = var.source_database.create ? 1 : 0
   secret_id                = aws_secretsmanager_secret.dms[0].id

@@ -1,25 +1,25 @@
 variable "name" {
-  description = "Prefix of the name of everything that is created; unique within an account and region."
+  description = "Prefix of all names; unique within an account and region."
   type        = string
   default     = "dmslake"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,19}$", var.name)) && !can(regex("--|-$", var.name))
-    error_message = "name: 2 to 20 lower-case letters, digits and single hyphens, a letter first and no hyphen last (bucket and DMS names are made from it)."
+    error_message = "name: 2 to 20 lower-case letters, digits and single hyphens, starting with a letter and not ending with a hyphen (bucket and DMS names are derived from it)."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything that can carry them, beside Application = name."
+  description = "Tags of all resources that support tags, in addition to Application = name."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
-    # An object in S3 carries ten.
+    # An object in S3 can have ten tags.
     condition     = length(setunion(keys(var.tags), ["Application"])) <= 10
-    error_message = "tags: at most 9, because an object in S3 carries ten."
+    error_message = "tags: at most 9, because an object in S3 can have ten."
   }
   validation {
     condition     = alltrue([for key, value in var.tags : can(regex("^[\\pL\\pZ\\pN_.:/=+@-]{1,128}$", key)) && can(regex("^[\\pL\\pZ\\pN_.:/=+@-]{0,256}$", value))])
@@ -27,14 +27,14 @@ variable "tags" {
   }
   validation {
     condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:")])
-    error_message = "tags: a key that begins with aws: is AWS's own."
+    error_message = "tags: keys that begin with aws: are reserved."
   }
 }
 
 variable "kms" {
   description = <<-TEXT
-    Encryption by a key of your own. Without one, each service encrypts with keys that it keeps itself.
-      create  = make a key whose policy names the services that need it
+    Encryption with your own key. Without one, each service encrypts with its own keys.
+      create  = create a key whose policy names the services that need it
       key_arn = use this key instead; its policy must allow what infra/README.md lists
   TEXT
   type = object({
@@ -46,7 +46,7 @@ variable "kms" {
 
   validation {
     condition     = !(var.kms.create && var.kms.key_arn != null)
-    error_message = "kms: either create a key or bring one, not both."
+    error_message = "kms: set either create or key_arn, not both."
   }
   validation {
     condition     = var.kms.key_arn == null || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.kms.key_arn))
@@ -57,13 +57,13 @@ variable "kms" {
 variable "staging" {
   description = <<-TEXT
     The bucket into which DMS writes objects.
-      create              = false: bring the bucket named in `bucket`
+      create              = false: use the existing bucket named in `bucket`
       bucket              = its name; a created one is named after `name`, account and region by default
       prefix              = DMS's bucket folder, without slashes at its ends
-      expiry_days         = objects are deleted after so many days, applied or not
-      manage_notification = a bucket has one notification configuration as a whole. false: leave it to
-                            you, and see the output `notification` for what it must hold
-      force_destroy       = destroy a created bucket although objects are in it
+      expiry_days         = objects are deleted after this many days, applied or not
+      manage_notification = a bucket has a single notification configuration. false: you manage it and
+                            add the output `notification` to it
+      force_destroy       = destroy a created bucket even if it contains objects
   TEXT
   type = object({
     create              = optional(bool, true)
@@ -82,22 +82,22 @@ variable "staging" {
   }
   validation {
     condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_./-]*[A-Za-z0-9_]$|^[A-Za-z0-9_]$", var.staging.prefix)) && !can(regex("//|\\.\\.", var.staging.prefix))
-    error_message = "staging.prefix: letters, digits, '_', '.', '-' and single '/' inside; not empty, no slash at its ends."
+    error_message = "staging.prefix: letters, digits, '_', '.', '-' and single '/'; not empty, no slash at either end."
   }
   validation {
     condition     = var.staging.expiry_days >= 3 && floor(var.staging.expiry_days) == var.staging.expiry_days
-    error_message = "staging.expiry_days: a whole number of at least 3. What is held longer than that is lost."
+    error_message = "staging.expiry_days: a whole number of at least 3. Objects of tables held for longer are lost."
   }
 }
 
 variable "lake" {
   description = <<-TEXT
     The bucket that holds the Delta tables and the configuration of dmslake.
-      create          = false: bring the bucket named in `bucket`
+      create          = false: use the existing bucket named in `bucket`
       bucket          = its name; a created one is named after `name`, account and region by default
       prefix          = folder of the tables; a table's root is <prefix>/<schema>/<table>
-      noncurrent_days = versions of objects that were overwritten or deleted are kept so many days
-      force_destroy   = destroy a created bucket although tables are in it
+      noncurrent_days = overwritten or deleted versions of objects are kept for this many days
+      force_destroy   = destroy a created bucket even if it contains tables
   TEXT
   type = object({
     create          = optional(bool, true)
@@ -115,15 +115,15 @@ variable "lake" {
   }
   validation {
     condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_./-]*[A-Za-z0-9_]$|^[A-Za-z0-9_]$", var.lake.prefix)) && !can(regex("//|\\.\\.", var.lake.prefix))
-    error_message = "lake.prefix: letters, digits, '_', '.', '-' and single '/' inside; not empty, no slash at its ends."
+    error_message = "lake.prefix: letters, digits, '_', '.', '-' and single '/'; not empty, no slash at either end."
   }
   validation {
     condition     = !contains(["config", "athena", "backfill"], split("/", var.lake.prefix)[0])
-    error_message = "lake.prefix: config, athena and backfill are taken by other things in the lake's bucket."
+    error_message = "lake.prefix: config, athena and backfill are already used in the lake bucket."
   }
   validation {
     condition     = var.lake.bucket == null || var.lake.bucket != var.staging.bucket
-    error_message = "lake.bucket: staging and lake are two buckets, because what may write the one may only read the other."
+    error_message = "lake.bucket: must differ from the staging bucket, because the function may write the lake but only read staging."
   }
   validation {
     condition     = var.lake.noncurrent_days >= 1 && floor(var.lake.noncurrent_days) == var.lake.noncurrent_days

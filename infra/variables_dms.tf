@@ -3,14 +3,14 @@ variable "dms" {
     The replication.
       serverless           = false: an instance of `instance_class` with `storage_gb`
                              true: DMS Serverless with at most `max_capacity_units`
-      engine_version       = of the instance; default: the newest
-      start                = start the replication with the apply; only useful where the user of the
-                             secret is in the database already
-      max_lob_kb           = longer values are cut off by DMS
+      engine_version       = version of the instance; default: the newest
+      start                = start the replication with the apply; only useful if the user of the
+                             secret already exists in the database
+      max_lob_kb           = DMS truncates longer values
       on_data_error        = what DMS does with a row that it cannot handle: "STOP_TASK",
                              "SUSPEND_TABLE", "LOG_ERROR" or "IGNORE_RECORD"; the last two lose rows
-      create_account_roles = dms-vpc-role and dms-cloudwatch-logs-role, which exist once an account;
-                             false where they exist. true also deletes them with this deployment
+      create_account_roles = create dms-vpc-role and dms-cloudwatch-logs-role, which exist once per
+                             account; false if they exist. true also deletes them with this deployment
   TEXT
   type = object({
     serverless           = optional(bool, false)
@@ -34,11 +34,11 @@ variable "dms" {
   }
   validation {
     condition     = alltrue([for units in [var.dms.min_capacity_units, var.dms.max_capacity_units] : contains([1, 2, 4, 8, 16, 32, 64, 128, 192, 256, 384], units)]) && var.dms.min_capacity_units <= var.dms.max_capacity_units
-    error_message = "dms: capacity units are 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 or 384, the minimum not above the maximum."
+    error_message = "dms: capacity units must be 1, 2, 4, 8, 16, 32, 64, 128, 192, 256 or 384, and the minimum must not exceed the maximum."
   }
   validation {
     condition     = can(regex("^dms\\.[a-z0-9-]+\\.[a-z0-9]+$", var.dms.instance_class))
-    error_message = "dms.instance_class: a class of DMS, such as dms.t3.medium."
+    error_message = "dms.instance_class: an instance class of DMS, such as dms.t3.medium."
   }
   validation {
     condition     = var.dms.storage_gb >= 5 && var.dms.storage_gb <= 6144 && floor(var.dms.storage_gb) == var.dms.storage_gb
@@ -46,7 +46,7 @@ variable "dms" {
   }
   validation {
     condition     = var.dms.engine_version == null || can(regex("^3\\.[0-9]+\\.[0-9]+$", var.dms.engine_version))
-    error_message = "dms.engine_version: all three parts of it, such as 3.5.4."
+    error_message = "dms.engine_version: a version with all three parts, such as 3.5.4."
   }
   validation {
     condition     = var.dms.max_lob_kb >= 1 && var.dms.max_lob_kb <= 102400 && floor(var.dms.max_lob_kb) == var.dms.max_lob_kb

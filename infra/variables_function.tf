@@ -1,11 +1,11 @@
 variable "package" {
   description = <<-TEXT
-    The function's zip, with the executable `bootstrap` in it: a file, or an object in S3 (for the
-    same region, where a file is too large or is built elsewhere).
-      file                             = its path
-      s3_bucket, s3_key and s3_version = of the object
-      hash                             = of that object's content, SHA-256 in base64. A new object under
-                                         the old key is not noticed unless hash or s3_version says so
+    The function's zip with the executable `bootstrap`: a file, or an object in S3 in the same region
+    (for files that are too large or built elsewhere).
+      file                             = path of the file
+      s3_bucket, s3_key and s3_version = location of the object
+      hash                             = SHA-256 of the object's content in base64. A new object under the
+                                         same key is noticed only if hash or s3_version changes
   TEXT
   type = object({
     file       = optional(string)
@@ -22,26 +22,26 @@ variable "package" {
   }
   validation {
     condition     = alltrue([for path in [var.package.file, var.package.s3_key] : path == null || endswith(coalesce(path, "-"), ".zip")])
-    error_message = "package: a .zip."
+    error_message = "package: must be a .zip file."
   }
   validation {
     condition     = var.package.hash == null || (var.package.file == null && can(regex("^[A-Za-z0-9+/]{43}=$", var.package.hash)))
-    error_message = "package.hash: the SHA-256 of the object in S3, in base64 (44 characters); that of a file is taken from the file."
+    error_message = "package.hash: the SHA-256 of the object in S3, in base64 (44 characters); for a file it is computed."
   }
 }
 
 variable "function" {
   description = <<-TEXT
     The Lambda function.
-      architecture         = "arm64" or "x86_64", as the package was built
-      memory_mb            = also decides its share of a processor: 1769 MB is one
-      timeout              = seconds of an invocation; what is not finished goes on in the next
-      tmp_mb               = /tmp, where compactions put temporary files
-      log_level            = RUST_LOG; default: the program's own
-      log_days             = retention of its logs, and of those of DMS, RDS and the Glue job
-      reserved_concurrency = taken out of the account's; -1: none
-      pinned_version       = the version that is used, such as "7", the way back to it; default: the
-                             newest. While it is set, nothing else that is said here takes effect
+      architecture         = "arm64" or "x86_64"; must match the package
+      memory_mb            = memory; also determines its share of CPU: 1769 MB is one vCPU
+      timeout              = seconds of an invocation; unfinished work continues in the next one
+      tmp_mb               = size of /tmp, which compaction uses for temporary files
+      log_level            = RUST_LOG; default: the program's default
+      log_days             = retention of its logs and those of DMS, RDS and the Glue job
+      reserved_concurrency = reserved from the account's concurrency; -1: none
+      pinned_version       = the version to use, such as "7", for a rollback; default: the newest. While
+                             it is set, no other setting here takes effect
   TEXT
   type = object({
     architecture         = optional(string, "arm64")
@@ -74,11 +74,11 @@ variable "function" {
   }
   validation {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.function.log_days)
-    error_message = "function.log_days: a retention that CloudWatch Logs knows, such as 7, 30 or 365."
+    error_message = "function.log_days: a retention that CloudWatch Logs supports, such as 7, 30 or 365."
   }
   validation {
     condition     = var.function.reserved_concurrency == -1 || (var.function.reserved_concurrency >= var.doorbell.max_concurrency + 1 && floor(var.function.reserved_concurrency) == var.function.reserved_concurrency)
-    error_message = "function.reserved_concurrency: -1, or a whole number above doorbell.max_concurrency, so that a sweep finds room."
+    error_message = "function.reserved_concurrency: -1, or a whole number above doorbell.max_concurrency, to leave room for a sweep."
   }
   validation {
     condition     = var.function.log_level == null || can(regex("^[A-Za-z0-9_=,:-]+$", var.function.log_level))
@@ -92,14 +92,14 @@ variable "function" {
 
 variable "doorbell" {
   description = <<-TEXT
-    How objects ring for the function.
-      batch_size      = messages of one invocation at most
-      batching_window = seconds for which messages are gathered
-      max_concurrency = invocations at once at most; two on one table are safe, but one works in vain
-      max_receives    = a message goes to the dead-letter queue after so many failures
-      sweep           = rate at which every table is looked at and maintained, at most an hour apart;
-                        alarms follow it. "": never, and then an alarm stays on for a day
-      paused          = true: neither queue nor schedule invoke the function. Messages wait
+    The doorbell: how new objects invoke the function.
+      batch_size      = most messages in one invocation
+      batching_window = seconds for which messages are collected
+      max_concurrency = most concurrent invocations; two on one table are safe, but one works in vain
+      max_receives    = a message goes to the dead-letter queue after this many failures
+      sweep           = rate at which every table is checked and maintained, at least hourly; the
+                        periods of alarms depend on it. "": never, and an alarm then lasts for a day
+      paused          = true: neither queue nor schedule invokes the function. Messages wait
   TEXT
   type = object({
     batch_size      = optional(number, 1000)
@@ -130,17 +130,17 @@ variable "doorbell" {
   }
   validation {
     condition     = can(regex("^$|^rate\\((1 minute|([2-9]|[1-5][0-9]|60) minutes|1 hour)\\)$", var.doorbell.sweep))
-    error_message = "doorbell.sweep: \"rate(1 minute)\", \"rate(2 minutes)\" to \"rate(60 minutes)\", \"rate(1 hour)\", or \"\". Alarms see a condition again with each sweep, so it comes at least hourly."
+    error_message = "doorbell.sweep: \"rate(1 minute)\", \"rate(2 minutes)\" to \"rate(60 minutes)\", \"rate(1 hour)\", or \"\". Alarms depend on the sweep repeating a condition, so it must run at least hourly."
   }
 }
 
 variable "monitoring" {
   description = <<-TEXT
     Alarms and the dashboard.
-      topic_arn   = SNS topic that alarms go to; default: one is made
-      emails      = addresses that the made topic writes to, after each has confirmed
-      lag_minutes = alarm when the oldest object that is not applied is older
-      dashboard   = whether there is one
+      topic_arn   = SNS topic for alarms; default: one is created
+      emails      = addresses subscribed to the created topic; each must confirm
+      lag_minutes = raise an alarm when the oldest unapplied object is older than this
+      dashboard   = whether to create the dashboard
   TEXT
   type = object({
     topic_arn   = optional(string)
@@ -153,7 +153,7 @@ variable "monitoring" {
 
   validation {
     condition     = var.monitoring.topic_arn == null || length(var.monitoring.emails) == 0
-    error_message = "monitoring: emails subscribe to the topic that is made; a brought topic has its own subscribers."
+    error_message = "monitoring: emails are for the created topic; a topic in topic_arn has its own subscribers."
   }
   validation {
     condition     = var.monitoring.lag_minutes >= 5 && floor(var.monitoring.lag_minutes) == var.monitoring.lag_minutes
@@ -161,7 +161,7 @@ variable "monitoring" {
   }
   validation {
     condition     = var.monitoring.lag_minutes * 60 < var.staging.expiry_days * 86400
-    error_message = "monitoring.lag_minutes: below staging.expiry_days, after which no object is left to be late."
+    error_message = "monitoring.lag_minutes: must be less than staging.expiry_days, after which objects are deleted."
   }
   validation {
     condition     = var.monitoring.topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.monitoring.topic_arn))
@@ -169,6 +169,6 @@ variable "monitoring" {
   }
   validation {
     condition     = alltrue([for address in var.monitoring.emails : can(regex("^[^@[:space:]]+@[^@[:space:]]+$", address))]) && length(distinct(var.monitoring.emails)) == length(var.monitoring.emails)
-    error_message = "monitoring.emails: addresses such as data@example.com, each once."
+    error_message = "monitoring.emails: distinct addresses such as data@example.com."
   }
 }

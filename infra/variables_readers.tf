@@ -1,8 +1,8 @@
 variable "catalog" {
   description = <<-TEXT
-    The Glue Data Catalog. The function itself makes and updates the tables in it.
-      enabled         = false: no databases, no permission on the catalog
-      database_prefix = a schema's database is <database_prefix><schema>, in lower case
+    The Glue Data Catalog. The function creates and updates the tables in it.
+      enabled         = false: no databases and no permissions on the catalog
+      database_prefix = the database of a schema is <database_prefix><schema>, in lower case
   TEXT
   type = object({
     enabled         = optional(bool, true)
@@ -19,10 +19,10 @@ variable "catalog" {
 
 variable "athena" {
   description = <<-TEXT
-    An Athena workgroup with a limit, and example queries.
+    An Athena workgroup with a scan limit, and example queries.
       enabled       = false: none
       max_scan_gb   = a query that would read more is stopped (1 GB = 1,000,000,000 bytes)
-      results_days  = results are deleted after so many days (in a created lake)
+      results_days  = results are deleted after this many days (in a created lake bucket)
       named_queries = save the example queries
   TEXT
   type = object({
@@ -36,10 +36,10 @@ variable "athena" {
 
   validation {
     condition     = !var.athena.enabled || var.catalog.enabled
-    error_message = "athena: Athena finds tables by the catalog only; enable that too."
+    error_message = "athena: Athena finds tables only through the catalog; set catalog.enabled = true too."
   }
   validation {
-    # The provider takes no less than 10 MiB.
+    # The provider requires at least 10 MiB.
     condition     = floor(var.athena.max_scan_gb * 1000 * 1000 * 1000) >= 10485760
     error_message = "athena.max_scan_gb: at least 0.0105, which is 10 MiB."
   }
@@ -51,10 +51,10 @@ variable "athena" {
 
 variable "redshift" {
   description = <<-TEXT
-    Redshift Serverless, which reads those tables that have redshift_manifest = true.
-      enabled       = true: a namespace and a workgroup
-      base_capacity = RPUs
-      max_capacity  = RPUs
+    Redshift Serverless, which reads the tables with redshift_manifest = true.
+      enabled       = true: create a namespace and a workgroup
+      base_capacity = base capacity in RPUs
+      max_capacity  = maximum capacity in RPUs
       database      = its first database
   TEXT
   type = object({
@@ -68,7 +68,7 @@ variable "redshift" {
 
   validation {
     condition     = !var.redshift.enabled || anytrue([for table in values(var.tables) : coalesce(table.redshift_manifest, false)])
-    error_message = "redshift: no table has redshift_manifest = true, so there would be nothing to read."
+    error_message = "redshift: no table has redshift_manifest = true, so there is nothing to read."
   }
   validation {
     condition     = !var.redshift.enabled || var.network.create || length(var.network.subnet_ids) >= 3
@@ -84,7 +84,7 @@ variable "redshift" {
   }
   validation {
     condition     = can(regex("^[a-z_][a-z0-9_]{0,63}$", var.redshift.database))
-    error_message = "redshift.database: at most 64 lower-case letters, digits and '_', no digit first."
+    error_message = "redshift.database: at most 64 lower-case letters, digits and '_', not starting with a digit."
   }
 }
 
@@ -92,10 +92,10 @@ variable "backfill" {
   description = <<-TEXT
     A Glue job for rewrites that are too large for the function. It costs nothing until it runs.
       enabled      = false: none
-      glue_version = of the job
-      worker_type  = of its workers
-      workers      = how many
-      timeout      = minutes
+      glue_version = Glue version of the job
+      worker_type  = type of the workers
+      workers      = number of workers
+      timeout      = timeout in minutes
   TEXT
   type = object({
     enabled      = optional(bool, true)
@@ -117,7 +117,7 @@ variable "backfill" {
   }
   validation {
     condition     = var.backfill.workers >= 2 && var.backfill.workers <= 299 && floor(var.backfill.workers) == var.backfill.workers
-    error_message = "backfill.workers: a whole number from 2 to 299, one of which is the driver."
+    error_message = "backfill.workers: a whole number from 2 to 299; one worker is the driver."
   }
   validation {
     condition     = var.backfill.timeout >= 1 && var.backfill.timeout <= 10080 && floor(var.backfill.timeout) == var.backfill.timeout

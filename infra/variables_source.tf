@@ -1,7 +1,7 @@
 variable "network" {
   description = <<-TEXT
-    Where the source, DMS and Redshift stand.
-      create             = false: bring `vpc_id` and `subnet_ids`
+    The network of the source, DMS and Redshift.
+      create             = false: use existing `vpc_id` and `subnet_ids`
       cidr               = address range of a created VPC
       vpc_id, subnet_ids = private subnets in at least two zones (three for Redshift) that reach S3 and
                            Secrets Manager, by endpoints or otherwise
@@ -25,41 +25,42 @@ variable "network" {
   }
   validation {
     condition     = alltrue([for id in var.network.subnet_ids : can(regex("^subnet-[0-9a-z]+$", id))]) && length(distinct(var.network.subnet_ids)) == length(var.network.subnet_ids)
-    error_message = "network.subnet_ids: ids of subnets, each once, such as subnet-0123456789abcdef0."
+    error_message = "network.subnet_ids: distinct ids of subnets, such as subnet-0123456789abcdef0."
   }
   validation {
     condition     = can(cidrnetmask(var.network.cidr)) && try(cidrhost(var.network.cidr, 0) == split("/", var.network.cidr)[0], false)
-    error_message = "network.cidr: an IPv4 range by its first address, such as 10.42.0.0/20."
+    error_message = "network.cidr: an IPv4 range that starts with its first address, such as 10.42.0.0/20."
   }
   validation {
     condition     = try(tonumber(split("/", var.network.cidr)[1]) >= 16 && tonumber(split("/", var.network.cidr)[1]) <= 24, false)
-    error_message = "network.cidr: /16 to /24. A VPC is not larger, and its sixteenth parts are subnets, which are not smaller than /28."
+    error_message = "network.cidr: /16 to /24. A VPC cannot be larger, and its subnets, a sixteenth each, cannot be smaller than /28."
   }
 }
 
 variable "source_database" {
   description = <<-TEXT
     The MySQL database to replicate.
-      create     = false: bring a database with `engine` and `secret_arn`
+      create     = false: use an existing database with `engine` and `secret_arn`
       engine     = "mysql", "mariadb" or "aurora" (MySQL), as DMS calls it
       secret_arn = secret with host, port, username and password of a user that DMS may use; its
                    value is never read here
       secret_kms_key_arn = the customer key of that secret, if it has one
-      security_group_id  = of the brought database; DMS is let in there. Without it you do that
-      port       = of the database; of a created one it stands in DMS's secret too, so raise
-                   password_version with it
-      ca_file    = PEM file with the authorities of its certificate: DMS connects by TLS and verifies
-                   the server, and a created database refuses everything else
-      tls        = false: without TLS. By default a created database needs ca_file, because MySQL 8.4
-                   takes no new password in the clear
-    and of a created RDS instance:
-      client_security_group_ids = groups that may reach it, besides DMS
-      version                   = 8.0 is past RDS's standard support since July 2026, and RDS bills for
-                                  what it calls extended support
-      allow_major_version_upgrade = true while `version` goes to another major version; then changes are
-                                  made at once and not in the maintenance window
-      password_version          = a higher one makes a new password for DMS
-      skip_final_snapshot       = true: leave no snapshot where the instance is destroyed
+      security_group_id  = group of the existing database, which will admit DMS. Without it, you must
+                           admit DMS yourself
+      port       = port of the database; for a created one it is also in the secret of DMS, so increase
+                   password_version when you change it
+      ca_file    = PEM file with the certificate authorities of the server: DMS connects with TLS and
+                   verifies the server, and a created database refuses other connections
+      tls        = false: connect without TLS. By default a created database needs ca_file, because
+                   MySQL 8.4 accepts no new password without TLS
+    Only for a created RDS instance:
+      client_security_group_ids = groups that may connect, in addition to DMS
+      version                   = 8.0 has been out of RDS's standard support since July 2026, and RDS
+                                  bills extended support for it
+      allow_major_version_upgrade = true while `version` changes to another major version; changes are
+                                  then made at once and not in the maintenance window
+      password_version          = a higher number creates a new password for DMS
+      skip_final_snapshot       = true: leave no snapshot when the instance is destroyed
       backup_days               = 1 or more, because without backups RDS keeps no binary log
       instance_class, storage_gb, multi_az, database, deletion_protection
   TEXT
@@ -101,23 +102,23 @@ variable "source_database" {
   }
   validation {
     condition     = alltrue([for id in concat(compact([var.source_database.security_group_id]), var.source_database.client_security_group_ids) : can(regex("^sg-[0-9a-z]+$", id))])
-    error_message = "source_database: ids of security groups are such as sg-0123456789abcdef0."
+    error_message = "source_database: ids of security groups look like sg-0123456789abcdef0."
   }
   validation {
     condition     = var.source_database.create || length(var.source_database.client_security_group_ids) == 0
-    error_message = "source_database.client_security_group_ids: of a created database only; who reaches a brought one is yours to say."
+    error_message = "source_database.client_security_group_ids: only for a created database; you control access to an existing one."
   }
   validation {
     condition     = contains(["mysql", "mariadb", "aurora"], var.source_database.engine) && (!var.source_database.create || var.source_database.engine == "mysql")
-    error_message = "source_database.engine: \"mysql\", \"mariadb\" or \"aurora\"; a created one is \"mysql\"."
+    error_message = "source_database.engine: \"mysql\", \"mariadb\" or \"aurora\"; a created database must be \"mysql\"."
   }
   validation {
     condition     = var.source_database.port >= (var.source_database.create ? 1150 : 1) && var.source_database.port <= 65535 && floor(var.source_database.port) == var.source_database.port
-    error_message = "source_database.port: 1 to 65535, of a created database 1150 or more."
+    error_message = "source_database.port: 1 to 65535; at least 1150 for a created database."
   }
   validation {
     condition     = !var.source_database.create || !var.source_database.tls || var.source_database.ca_file != null
-    error_message = "source_database.ca_file: a created database is spoken to by TLS, which needs the authorities of its certificate. Download https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem and name the file here, or set tls = false."
+    error_message = "source_database.ca_file: a created database requires TLS, which needs its certificate authorities. Download https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem and name the file here, or set tls = false."
   }
   validation {
     condition     = var.source_database.tls || var.source_database.ca_file == null
@@ -137,24 +138,24 @@ variable "source_database" {
   }
   validation {
     condition     = can(regex("^db\\.[a-z0-9-]+\\.[a-z0-9]+$", var.source_database.instance_class))
-    error_message = "source_database.instance_class: a class of RDS, such as db.t4g.medium."
+    error_message = "source_database.instance_class: an instance class of RDS, such as db.t4g.medium."
   }
   validation {
     condition     = var.source_database.storage_gb >= 20 && var.source_database.storage_gb <= 16384 && floor(var.source_database.storage_gb) == var.source_database.storage_gb
-    error_message = "source_database.storage_gb: 20 to 16384; it grows by itself up to four times that, and RDS ends at 65536."
+    error_message = "source_database.storage_gb: 20 to 16384; it grows automatically up to four times that, and RDS allows at most 65536."
   }
   validation {
     condition     = can(regex("^[A-Za-z][A-Za-z0-9_]{0,63}$", var.source_database.database))
-    error_message = "source_database.database: up to 64 letters, digits and '_', a letter first."
+    error_message = "source_database.database: up to 64 letters, digits and '_', starting with a letter."
   }
   validation {
     condition     = var.source_database.backup_days >= 1 && var.source_database.backup_days <= 35 && floor(var.source_database.backup_days) == var.source_database.backup_days
-    error_message = "source_database.backup_days: 1 to 35. Without backups RDS keeps no binary log, and DMS has nothing to read."
+    error_message = "source_database.backup_days: 1 to 35. Without backups RDS keeps no binary log for DMS to read."
   }
 }
 
 variable "binlog_retention_hours" {
-  description = "Hours for which the source keeps its binary log: the longest time for which DMS may stand still."
+  description = "Hours for which the source keeps its binary log: the longest time for which DMS may be stopped."
   type        = number
   default     = 72
   nullable    = false

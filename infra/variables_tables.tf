@@ -1,16 +1,16 @@
-# What is replicated. The DMS task, its endpoint and dmslake.toml are all made from this.
+# What is replicated. The DMS task, its endpoint and dmslake.toml are all generated from this.
 
 variable "tables" {
   description = <<-TEXT
-    The tables to replicate, by "schema.table" as the source spells them. Members are those of a
+    The tables to replicate, by "schema.table" as spelled at the source. The settings are those of a
     [[table]] in dmslake.toml:
       keys              = names of the key columns; required unless append_only
-      append_only       = each insert is a new row, there are no keys
-      name              = the table's name in Glue, where the source's does not do
+      append_only       = each insert is a new row; there are no keys
+      name              = the table's name in Glue, if the source's name is not suitable
       merge             = "copy-on-write", "deletion-vectors" or "auto"
       on_bad_row        = "stop" or "quarantine"
       redshift_manifest = keep a manifest for Redshift; only with merge = "copy-on-write"
-      columns           = MySQL types where Parquet does not tell them
+      columns           = MySQL types that Parquet does not reveal
       rename            = source column = column in the lake
       store             = control and before-image columns to keep
   TEXT
@@ -39,53 +39,53 @@ variable "tables" {
   }
   validation {
     condition     = alltrue([for source in keys(var.tables) : can(regex("^[^.%\\[\\]]+\\.[^%\\[\\]]+$", source))])
-    error_message = "tables: each is named \"schema.table\", without DMS's wildcards %, [ and ] (a schema whose name holds a dot cannot be named here)."
+    error_message = "tables: each must be named \"schema.table\", without DMS's wildcards %, [ and ] (schema names with a dot are not supported here)."
   }
   validation {
     condition     = alltrue([for table in values(var.tables) : coalesce(table.append_only, false) != (length(coalesce(table.keys, [])) > 0)])
-    error_message = "tables: each has either keys or append_only = true."
+    error_message = "tables: each needs either keys or append_only = true."
   }
   validation {
     condition     = alltrue([for table in values(var.tables) : length(distinct(coalesce(table.keys, []))) == length(coalesce(table.keys, [])) && !contains(coalesce(table.keys, []), "")])
-    error_message = "tables: each key column is named once, and by a name."
+    error_message = "tables: key columns must be distinct and not empty."
   }
   validation {
     condition     = alltrue([for table in values(var.tables) : contains(["copy-on-write", "deletion-vectors", "auto"], coalesce(table.merge, var.table_defaults.merge))])
-    error_message = "tables: merge is \"copy-on-write\", \"deletion-vectors\" or \"auto\"."
+    error_message = "tables: merge must be \"copy-on-write\", \"deletion-vectors\" or \"auto\"."
   }
   validation {
     condition     = alltrue([for table in values(var.tables) : contains(["stop", "quarantine"], coalesce(table.on_bad_row, var.table_defaults.on_bad_row))])
-    error_message = "tables: on_bad_row is \"stop\" or \"quarantine\"."
+    error_message = "tables: on_bad_row must be \"stop\" or \"quarantine\"."
   }
   validation {
     condition = alltrue([
       for table in values(var.tables) :
       !coalesce(table.redshift_manifest, false) || coalesce(table.merge, var.table_defaults.merge) == "copy-on-write"
     ])
-    error_message = "tables: redshift_manifest needs merge = \"copy-on-write\"; a manifest knows no deletion vectors, so that deleted rows would come back."
+    error_message = "tables: redshift_manifest needs merge = \"copy-on-write\"; a manifest does not support deletion vectors, so deleted rows would reappear."
   }
   validation {
     condition = !var.catalog.enabled || (
       length(distinct([for source in keys(var.tables) : replace(lower(split(".", source)[0]), "/[^a-z0-9]/", "_")])) ==
       length(distinct([for source in keys(var.tables) : split(".", source)[0]]))
     )
-    error_message = "tables: two schemas differ only in what a Glue database's name cannot hold, and would be one."
+    error_message = "tables: the names of two schemas differ only in characters that are not allowed in a Glue database's name."
   }
   validation {
     condition     = alltrue([for table in values(var.tables) : table.name == null || can(regex("^[a-z0-9_]{1,255}$", table.name))])
-    error_message = "tables: name is small letters, digits and '_' (its database is that of the schema)."
+    error_message = "tables: name must be lower-case letters, digits and '_', without a database (the database is that of the schema)."
   }
   validation {
     condition = !var.catalog.enabled || length(distinct([
       for source, table in var.tables :
       "${split(".", source)[0]} ${table.name == null ? replace(lower(join(".", slice(split(".", source), 1, length(split(".", source))))), "/[^a-z0-9]/", "_") : table.name}"
     ])) == length(var.tables)
-    error_message = "tables: two tables of a schema differ only in what a name in Glue cannot hold; give one of them a name."
+    error_message = "tables: the names of two tables of a schema differ only in characters that are not allowed in Glue; set name for one of them."
   }
 }
 
 variable "table_defaults" {
-  description = "What holds for each table that does not say otherwise: merge, on_bad_row."
+  description = "Defaults for all tables: merge, on_bad_row."
   type = object({
     merge      = optional(string, "copy-on-write")
     on_bad_row = optional(string, "stop")
@@ -104,7 +104,7 @@ variable "table_defaults" {
 }
 
 variable "maintain_delete" {
-  description = "Whether the function may delete expired files of tables from the lake. false also takes the permission away."
+  description = "Whether the function may delete expired files of tables from the lake. false also removes the permission."
   type        = bool
   default     = true
   nullable    = false
@@ -112,12 +112,12 @@ variable "maintain_delete" {
 
 variable "staged_format" {
   description = <<-TEXT
-    How DMS names and packs what it stages.
+    The format of staged objects.
       timestamp_column   = column with the commit timestamp
       change_seq_column  = column with the change sequence
       before_image_prefix = prefix of the columns with the key before an update
-      batch_interval     = seconds of changes that DMS collects for one object
-      batch_size_kb      = kilobytes after which an object is written before that
+      batch_interval     = seconds for which DMS collects changes for one object
+      batch_size_kb      = kilobytes after which an object is written earlier
       compression        = "GZIP" or "NONE", of pages inside the Parquet objects
   TEXT
   type = object({
@@ -133,11 +133,11 @@ variable "staged_format" {
 
   validation {
     condition     = alltrue([for name in [var.staged_format.timestamp_column, var.staged_format.change_seq_column] : can(regex("^[A-Za-z_][A-Za-z0-9_]*$", name))])
-    error_message = "staged_format: names of columns are letters, digits and '_', no digit first."
+    error_message = "staged_format: names of columns are letters, digits and '_', not starting with a digit."
   }
   validation {
     condition     = var.staged_format.timestamp_column != var.staged_format.change_seq_column
-    error_message = "staged_format: timestamp_column and change_seq_column are two columns."
+    error_message = "staged_format: timestamp_column and change_seq_column must differ."
   }
   validation {
     condition     = can(regex("^[A-Za-z_][A-Za-z0-9_]*$", var.staged_format.before_image_prefix))

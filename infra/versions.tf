@@ -9,5 +9,5 @@ terraform {
   }
 }
 
-# No provider block: the region and the credentials come from the environment, or from the
-# configuration that calls this one as a module.
+# No provider block: region and credentials come from the environment, or from the configuration
+# that uses this one as a module.

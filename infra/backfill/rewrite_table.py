@@ -4,7 +4,7 @@ Arguments: --table shop.orders, --action optimize | purge | vacuum, and, set by 
 --lake s3://bucket/prefix, --doorbell with the id of the function's event source mapping and --sweep
 with the name of its schedule.
 
-No row changes by it, and dmslake's progress, which stands in its own commits, is left as it is.
+No row changes, and dmslake's progress, which is in its own commits, is not affected.
 """
 
 import re
@@ -14,7 +14,7 @@ ACTIONS = ("optimize", "purge", "vacuum")
 
 
 def folder_name(name):
-    """A schema's or table's folder in the lake, as dmslake spells names that paths cannot hold."""
+    """A schema's or table's folder in the lake, with dmslake's encoding of special characters."""
 
     def escaped(match):
         return "".join(f"~{byte:02X}" for byte in match[0].encode())
@@ -26,7 +26,7 @@ def table_root(lake, table):
     """The root of `schema.table`."""
     schema, dot, name = table.partition(".")
     if not (schema and dot and name):
-        raise SystemExit(f"--table {table}: a schema and a table are needed, such as shop.orders")
+        raise SystemExit(f"--table {table}: must be a schema and a table, such as shop.orders")
     return f"{lake.rstrip('/')}/{folder_name(schema)}/{folder_name(name)}"
 
 
@@ -52,7 +52,7 @@ def protocol(spark, root):
 
 
 def rewrite(spark, root, action):
-    """Does the action; says what Spark said. Fails if the table came out another than it was."""
+    """Runs the action and returns Spark's result. Fails if protocol or row count changed."""
     before, rows_before = protocol(spark, root), spark.read.format("delta").load(root).count()
     statement = {
         "optimize": f"OPTIMIZE delta.`{root}`",
@@ -62,14 +62,14 @@ def rewrite(spark, root, action):
     outcome = [row.asDict(recursive=True) for row in spark.sql(statement).collect()]
     after, rows_after = protocol(spark, root), spark.read.format("delta").load(root).count()
     if after != before:
-        raise SystemExit(f"the protocol was {before} and is {after}: readers may be shut out")
+        raise SystemExit(f"the protocol changed from {before} to {after}: some readers may fail")
     if rows_after != rows_before:
-        raise SystemExit(f"there were {rows_before} rows and are {rows_after}")
+        raise SystemExit(f"the row count changed from {rows_before} to {rows_after}")
     return {"table": root, "action": action, "row_count": rows_after, "outcome": outcome}
 
 
 def main():
-    # Only Glue has these.
+    # Only available in Glue.
     import boto3
     from awsglue.context import GlueContext
     from awsglue.job import Job
@@ -78,12 +78,12 @@ def main():
 
     options = getResolvedOptions(sys.argv, ["JOB_NAME", "table", "action", "lake", "doorbell", "sweep"])
     if options["action"] not in ACTIONS:
-        raise SystemExit(f"--action {options['action']}: one of {', '.join(ACTIONS)}")
+        raise SystemExit(f"--action {options['action']}: must be one of {', '.join(ACTIONS)}")
     root = table_root(options["lake"], options["table"])
     refuse_unless_paused(boto3.client("lambda"), options["doorbell"], boto3.client("scheduler"), options["sweep"])
     glue = GlueContext(SparkContext.getOrCreate())
     job = Job(glue)
-    # Without it Glue leaves the security configuration aside.
+    # Without this call Glue ignores the security configuration.
     job.init(options["JOB_NAME"], options)
     print(rewrite(glue.spark_session, root, options["action"]))
     job.commit()

@@ -1,10 +1,9 @@
-"""Proves that DMS and dmslake are told the same: endpoint settings, table mappings, dmslake.toml.
+"""Checks that DMS and dmslake are configured alike: endpoint settings, table mappings, dmslake.toml.
 
-Reads what `terraform show -json` prints of a plan or a state, not how it came about. Then every
-single answer is changed in turn, and each change must be found; so a check that looks at nothing
-fails.
+Reads the output of `terraform show -json` for a plan or a state. Then every single value is changed
+in turn, and each change must be detected; so a check that has no effect fails.
 
-Use: agreement.py SHOWN.json
+Usage: agreement.py SHOWN.json
 """
 
 import copy
@@ -12,7 +11,7 @@ import json
 import sys
 import tomllib
 
-# Members of [dms] that rules of the task decide, not the endpoint.
+# Members of [dms] that depend on rules of the task, not on the endpoint.
 OF_RULES = {"change_seq_column", "before_image_prefix"}
 # Endpoint settings that change bytes or names, with the defaults that dmslake assumes.
 DEFAULTS = {
@@ -30,7 +29,7 @@ DEFAULTS = {
     "timestamp_column_name": "",
     "use_csv_no_sup_value": False,
 }
-# Where the endpoint is silent, DMS's default.
+# DMS's defaults for settings that the endpoint does not have.
 SILENT = (None, "")
 
 
@@ -46,7 +45,7 @@ def resources(shown):
 
 
 class Told:
-    """What each side is told."""
+    """The configuration of each side."""
 
     def __init__(self, shown):
         found = resources(shown)
@@ -64,7 +63,7 @@ class Told:
 
 
 def literal(pattern):
-    """The one name that a locator stands for; None if it stands for more."""
+    """The single name that a locator matches; None if it can match more."""
     name, rest = "", pattern
     while rest:
         if rest[0] == "[" and rest[2:3] == "]":
@@ -77,7 +76,7 @@ def literal(pattern):
 
 
 def selected(rules):
-    """Names of the tables that the task takes."""
+    """Names of the tables that the task selects."""
     names = set()
     for rule in rules:
         if rule["rule-type"] == "selection":
@@ -89,14 +88,14 @@ def selected(rules):
 
 
 def rules_for_all(rules, action):
-    """Rules of that action, which must be about every table: else None stands among them."""
+    """Rules with this action. Each must apply to every table; otherwise it is None."""
     found = [rule for rule in rules if rule.get("rule-action") == action]
     everything = {"schema-name": "%", "table-name": "%"}
     return [rule if rule["object-locator"] == everything else None for rule in found]
 
 
 def disagreements(told):
-    """Sentences; none if all is well."""
+    """Descriptions of disagreements; empty if there are none."""
     wrong = []
 
     def same(what, one, other):
@@ -111,9 +110,9 @@ def disagreements(told):
     for name, default in DEFAULTS.items():
         value = endpoint.get(name)
         if name not in dms and value not in SILENT:
-            # Delimiters may be spelled, as the provider's default is.
+            # Delimiters may be escaped, like the provider's default.
             value = value.replace("\\n", "\n") if isinstance(value, str) else value
-            same(f"{name}, of which dmslake.toml is silent", value, default)
+            same(f"{name}, which dmslake.toml does not set", value, default)
 
     sources = {(t["source"]["schema"], t["source"]["table"]) for t in told.toml["table"]}
     same("tables", sorted(map(str, selected(told.rules))), sorted(map(str, sources)))
@@ -163,7 +162,7 @@ def other(value):
 
 
 def changes(told):
-    """Every single answer, each as (its name, a copy of all in which it is another)."""
+    """Every single value, each as (its name, a copy of everything with this value changed)."""
 
     def changed(name, change):
         another = copy.deepcopy(told)
@@ -228,7 +227,7 @@ def main():
         count += 1
         if not disagreements(another):
             missed += 1
-            print(f"not found when changed: {name}")
+            print(f"change not detected: {name}")
     print(f"{len(told.toml['table'])} tables, {len(told.toml['dms'])} settings")
     print(f"{count - missed + (not wrong)} passed, {missed + len(wrong)} failed")
     return 1 if wrong or missed else 0

@@ -1,4 +1,4 @@
-# What is watched, for how long, and who is told.
+# Alarms: metrics, periods and recipients.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -13,36 +13,36 @@ run "hourly_sweep" {
   }
   assert {
     condition     = toset([for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.period if alarm.namespace == "shop"]) == toset([7500])
-    error_message = "and no other alarm lives on log lines"
+    error_message = "no other alarm depends on log lines"
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["silent"].period == 21600 && aws_cloudwatch_metric_alarm.this["silent"].treat_missing_data == "breaching"
-    error_message = "silence is six sweeps that did not come"
+    error_message = "silence means six missing sweeps"
   }
   assert {
     condition = length(setsubtract(
       [for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.metric_name if alarm.namespace == "shop"],
       keys(aws_cloudwatch_log_metric_filter.this),
     )) == 0
-    error_message = "every alarm looks at a metric that a filter makes"
+    error_message = "every alarm on a custom metric uses one that a filter creates"
   }
   assert {
     condition     = strcontains(aws_cloudwatch_log_metric_filter.this["ReadersBehind"].pattern, "not registered in Glue*") && strcontains(aws_cloudwatch_log_metric_filter.this["ReadersBehind"].pattern, "manifest not written*")
-    error_message = "readers are behind by either of two lines"
+    error_message = "either of two lines means that readers are behind"
   }
   assert {
     condition = alltrue([
       for metric in keys(aws_cloudwatch_log_metric_filter.this) : strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "\"shop\",\"${metric}\"")
     ])
-    error_message = "the dashboard shows every metric that is made from log lines"
+    error_message = "the dashboard shows every metric created from log lines"
   }
   assert {
     condition     = [for statement in jsondecode(aws_sns_topic_policy.alarms[0].policy).Statement : statement.Sid] == ["Alarms"]
-    error_message = "nobody publishes who does not need to"
+    error_message = "only services that need it may publish"
   }
   assert {
     condition     = aws_sns_topic_subscription.email["data@example.com"].protocol == "email"
-    error_message = "and somebody is told"
+    error_message = "alarms have a recipient"
   }
 }
 
@@ -63,7 +63,7 @@ run "sweep_every_minute" {
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["held"].period == 420 && aws_cloudwatch_metric_alarm.this["silent"].period == 360
-    error_message = "down to the least"
+    error_message = "periods follow even the shortest sweep"
   }
 }
 
@@ -74,12 +74,12 @@ run "sweep_in_sixty_minutes" {
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["held"].period == 8100 && aws_cloudwatch_metric_alarm.this["silent"].period == 21600
-    error_message = "sixty minutes are an hour"
+    error_message = "sixty minutes equal one hour"
   }
   assert {
     # CloudWatch: multiples of a minute, at most a day in all below an hour, and seven days above.
     condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.period % 60 == 0 && alarm.period * alarm.evaluation_periods <= (alarm.period < 3600 ? 86400 : 604800)])
-    error_message = "CloudWatch takes every period"
+    error_message = "CloudWatch accepts every period"
   }
 }
 
@@ -89,7 +89,7 @@ run "no_sweep" {
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["held"].period == 86400 && !contains(keys(aws_cloudwatch_metric_alarm.this), "silent")
-    error_message = "where nobody looks again, a line counts for a day"
+    error_message = "without a sweep, a line counts for a day"
   }
 }
 
@@ -108,7 +108,7 @@ run "alarms_to_a_topic" {
   }
   assert {
     condition     = length(aws_sns_topic.alarms) == 0 && length(aws_sns_topic_subscription.email) == 0
-    error_message = "a brought topic has its own subscribers"
+    error_message = "an existing topic has its own subscribers"
   }
 }
 
@@ -125,6 +125,6 @@ run "serverless" {
       Resource  = aws_sns_topic.alarms[0].arn
       Condition = { ArnEquals = { "aws:SourceArn" = "arn:aws:events:eu-west-1:123456789012:rule/shop-replication" } }
     }]
-    error_message = "DMS Serverless tells by way of one rule of EventBridge"
+    error_message = "DMS Serverless reports through one EventBridge rule"
   }
 }

@@ -1,6 +1,6 @@
-"""Looks at what apply left on the server, by the API and not by Terraform's memory of it.
+"""Checks what apply created on the server, through the API and not through Terraform's state.
 
-Use: applied.py, with AWS_ENDPOINT_URL and the like set, in a server to which moto.tfvars was applied.
+Usage: applied.py, with AWS_ENDPOINT_URL etc. set to a server to which moto.tfvars was applied.
 """
 
 import json
@@ -72,7 +72,7 @@ class Applied(unittest.TestCase):
         self.assertGreaterEqual(int(attributes["VisibilityTimeout"]), least)
         self.assertEqual(mapping["FunctionResponseTypes"], ["ReportBatchItemFailures"])
         self.assertEqual(mapping["ScalingConfig"], {"MaximumConcurrency": 2})
-        # The server puts the version in the place of its alias.
+        # The server replaces the alias by its version.
         self.assertRegex(mapping["FunctionArn"], r":function:shop:(live|1)$")
         redrive = json.loads(attributes["RedrivePolicy"])
         self.assertEqual(redrive["deadLetterTargetArn"].split(":")[-1], "shop-doorbell-dead")
@@ -118,7 +118,7 @@ class Applied(unittest.TestCase):
         self.assertEqual(value["host"], database["Endpoint"]["Address"])
         self.assertEqual((value["port"], value["username"]), (3306, "dmslake"))
         self.assertRegex(value["password"], "^[0-9a-f]{48}$")
-        # Not that it is empty: it holds the host.
+        # The secret is not empty: it contains the host.
         state = Path("terraform.tfstate").read_text()
         self.assertIn(value["host"], state)
         self.assertNotIn(value["password"], state)
@@ -159,7 +159,7 @@ class Applied(unittest.TestCase):
         watched = {a["MetricName"] for a in alarms if a["Namespace"] == NAME}
         self.assertTrue(watched)
         self.assertIn("ReadersBehind", watched)
-        # The sweep comes hourly, an invocation takes five minutes at most.
+        # The sweep runs hourly, and an invocation takes at most five minutes.
         self.assertEqual({a["Period"] for a in alarms if a["Namespace"] == NAME}, {2 * 3600 + 300})
         self.assertLessEqual(watched, made)
 

@@ -1,5 +1,5 @@
-# What comes out of a minimal terraform.tfvars, as AWS would be told it. Roles and policies are
-# judged as rendered JSON, so the run applies: ARNs are known only then.
+# The result of a minimal terraform.tfvars, as sent to AWS. Roles and policies are checked as rendered
+# JSON, so the run applies: ARNs are known only then.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -17,11 +17,11 @@ run "plan" {
 
   assert {
     condition     = length(aws_s3_bucket.staging) == 1 && length(aws_s3_bucket.lake) == 1 && length(aws_vpc.this) == 1 && length(aws_db_instance.this) == 1
-    error_message = "by default everything is made"
+    error_message = "by default everything is created"
   }
   assert {
     condition     = length(aws_kms_key.this) == 0 && length(aws_redshiftserverless_workgroup.this) == 0
-    error_message = "what costs by itself and is not needed is made only when asked for"
+    error_message = "optional resources with a fixed cost are created only on request"
   }
 }
 
@@ -42,14 +42,14 @@ run "source" {
   }
   assert {
     condition     = aws_dms_endpoint.source.secrets_manager_arn == aws_secretsmanager_secret.dms[0].arn && aws_dms_endpoint.source.password == null
-    error_message = "DMS takes the source's password from a secret"
+    error_message = "DMS reads the source's password from a secret"
   }
 }
 
 run "replication" {
   assert {
     condition     = aws_dms_replication_task.this[0].migration_type == "full-load-and-cdc" && !aws_dms_replication_instance.this[0].publicly_accessible
-    error_message = "a private instance loads, then replicates"
+    error_message = "a private instance does a full load, then ongoing replication"
   }
   assert {
     condition = (
@@ -78,13 +78,13 @@ run "replication" {
       jsondecode(aws_dms_replication_task.this[0].replication_task_settings).ErrorBehavior.DataErrorPolicy == "STOP_TASK" &&
       jsondecode(aws_dms_replication_task.this[0].replication_task_settings).Logging.EnableLogging
     )
-    error_message = "no batch apply, no row dropped in silence, and logs"
+    error_message = "no batch apply, no silently dropped rows, and logs"
   }
   assert {
     condition = [
       for rule in jsondecode(aws_dms_replication_task.this[0].table_mappings).rules : "${rule.object-locator.schema-name}.${rule.object-locator.table-name}" if rule.rule-type == "selection"
     ] == ["shop.order[_]items", "shop.orders"]
-    error_message = "one selection rule a table, no underscore a wildcard"
+    error_message = "one selection rule per table, and underscores are no wildcards"
   }
 }
 
@@ -123,15 +123,15 @@ run "buckets" {
 run "doorbell" {
   assert {
     condition     = aws_sqs_queue.doorbell.visibility_timeout_seconds >= 6 * aws_lambda_function.this.timeout + aws_lambda_event_source_mapping.doorbell.maximum_batching_window_in_seconds
-    error_message = "a message must not become visible while the function may still have it"
+    error_message = "a message must not become visible while the function may still process it"
   }
   assert {
     condition     = jsondecode(aws_sqs_queue.doorbell.redrive_policy).deadLetterTargetArn == aws_sqs_queue.dead.arn && jsondecode(aws_sqs_queue.doorbell.redrive_policy).maxReceiveCount >= 5
-    error_message = "what fails goes to the dead-letter queue, but not too soon"
+    error_message = "failed messages go to the dead-letter queue, but not too soon"
   }
   assert {
     condition     = one(aws_s3_bucket_notification.staging[0].queue).filter_prefix == "dms/" && one(aws_s3_bucket_notification.staging[0].queue).filter_suffix == ".parquet"
-    error_message = "only what DMS stages rings"
+    error_message = "only objects staged by DMS trigger a doorbell"
   }
   assert {
     condition = [for statement in jsondecode(aws_sqs_queue_policy.doorbell.policy).Statement : statement if statement.Effect == "Allow"] == [{
@@ -145,7 +145,7 @@ run "doorbell" {
         StringEquals = { "aws:SourceAccount" = "123456789012" }
       }
     }]
-    error_message = "only the staging bucket of this account may ring"
+    error_message = "only the staging bucket of this account may send doorbells"
   }
   assert {
     condition     = aws_lambda_event_source_mapping.doorbell.function_response_types == toset(["ReportBatchItemFailures"]) && one(aws_lambda_event_source_mapping.doorbell.scaling_config).maximum_concurrency == 2 && aws_lambda_event_source_mapping.doorbell.enabled
@@ -153,7 +153,7 @@ run "doorbell" {
   }
   assert {
     condition     = one(aws_scheduler_schedule.sweep[0].target).arn == aws_lambda_alias.live.arn && jsondecode(one(aws_scheduler_schedule.sweep[0].target).input) == { sweep = true }
-    error_message = "a schedule sweeps"
+    error_message = "a schedule runs sweeps"
   }
 }
 
@@ -164,29 +164,29 @@ run "function" {
   }
   assert {
     condition     = one(aws_lambda_function.this.environment).variables == tomap({ DMSLAKE_CONFIG = "s3://shop-lake-123456789012-eu-west-1/config/dmslake.toml" }) && aws_s3_object.config.key == "config/dmslake.toml"
-    error_message = "it reads the configuration that is uploaded"
+    error_message = "the function reads the uploaded configuration"
   }
   assert {
     condition     = aws_cloudwatch_log_group.function.name == "/aws/lambda/${aws_lambda_function.this.function_name}" && aws_cloudwatch_log_group.function.retention_in_days == 30
-    error_message = "its logs expire"
+    error_message = "the function's logs expire"
   }
 }
 
 run "alarms" {
   assert {
     condition     = length(setsubtract(["held", "failed", "expiring", "lag", "unconfigured", "readers-behind", "errors", "throttles", "dead-letters", "queue-age", "silent"], keys(aws_cloudwatch_metric_alarm.this))) == 0
-    error_message = "every way in which it can stand still has an alarm"
+    error_message = "every way in which the pipeline can stop has an alarm"
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["expiring"].threshold == 30 * 86400 / 3
-    error_message = "the alarm comes when a third of the time until expiry is gone"
+    error_message = "the alarm is raised after a third of the time until expiry"
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["queue-age"].metric_name == "ApproximateAgeOfOldestMessage" && aws_cloudwatch_log_metric_filter.this["HeldTables"].pattern == "{ $.message = \"table is held\" }"
-    error_message = "alarms look at the queue's age and at the line of held tables"
+    error_message = "alarms use the queue's age and the log line of held tables"
   }
   assert {
     condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.this) : length(alarm.alarm_actions) == 1])
-    error_message = "every alarm tells somebody"
+    error_message = "every alarm has a recipient"
   }
 }

@@ -1,6 +1,6 @@
-"""Runs the first steps with stand-ins for `aws` and `mysql`, and looks at what these were given.
+"""Runs the first steps with stand-ins for `aws` and `mysql`, and checks how these were called.
 
-Use: first_steps.py SCRIPT SQL, the outputs first_steps and source_sql of what moto.tfvars made.
+Usage: first_steps.py SCRIPT SQL, the outputs first_steps and source_sql for moto.tfvars.
 """
 
 import json
@@ -21,7 +21,7 @@ GRANT SELECT ON `shop`.* TO 'dmslake'@'%';
 CALL mysql.rds_set_configuration('binlog retention hours', 72);
 """
 
-# Each notes how it was called; the secret is DMS's where its name says so, else the master user's.
+# Each records how it was called. The name of a secret decides between those of DMS and the master user.
 AWS = """#!/bin/sh
 printf '%s\\n' "$*" >>"$NOTES/aws"
 case $* in *dms-user*) printf '%s\\n' "$DMS_SECRET" ;; *) printf '%s\\n' "$MASTER_SECRET" ;; esac
@@ -38,7 +38,7 @@ class FirstSteps(unittest.TestCase):
     maxDiff = None
 
     def run_script(self, password="abc123", **changed):
-        """What it ended with, and what the stand-ins noted."""
+        """The exit status, and what the stand-ins recorded."""
         with tempfile.TemporaryDirectory() as folder:
             notes, programs = Path(folder) / "notes", Path(folder) / "programs"
             notes.mkdir()
@@ -58,7 +58,7 @@ class FirstSteps(unittest.TestCase):
                 ["bash", SCRIPT], env=environment, capture_output=True, text=True, timeout=60
             )
             left = sorted(path.name for path in Path(folder).iterdir())
-            self.assertEqual(left, ["notes", "programs"], "it leaves no file behind")
+            self.assertEqual(left, ["notes", "programs"], "no file is left behind")
             return done, {path.name: path.read_text() for path in notes.iterdir()}
 
     def test_it_makes_the_user_with_the_password_of_the_secret(self):

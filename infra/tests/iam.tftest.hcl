@@ -1,5 +1,5 @@
-# Who may do what, with everything on. Policies are judged as the JSON that AWS is given; what holds
-# for every statement of every policy is in policies.py, which finds them by itself.
+# Permissions, with everything enabled. Policies are checked as the JSON that is sent to AWS.
+# policies.py finds all policies by itself and checks what applies to every statement.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -20,18 +20,18 @@ run "roles" {
     condition = toset([for attachment in concat(aws_iam_role_policy_attachment.dms_vpc, aws_iam_role_policy_attachment.dms_logs) : attachment.policy_arn]) == toset([
       "arn:aws:iam::aws:policy/service-role/AmazonDMSVPCManagementRole", "arn:aws:iam::aws:policy/service-role/AmazonDMSCloudWatchLogsRole",
     ])
-    error_message = "of AWS's own policies only the two that DMS asks for"
+    error_message = "only the two AWS-managed policies that DMS requires"
   }
   assert {
     condition = alltrue([
       for role in [aws_iam_role.dms_secret, aws_iam_role.dms_target, aws_iam_role.scheduler, aws_iam_role.backfill[0]] :
       jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "123456789012"
     ])
-    error_message = "services act for this account only"
+    error_message = "services may act only for this account"
   }
   assert {
     condition     = jsondecode(aws_iam_role.dms_target.assume_role_policy).Statement[0].Condition.ArnLike["aws:SourceArn"] == "arn:aws:dms:eu-west-1:123456789012:*"
-    error_message = "DMS acts for its resources here only"
+    error_message = "DMS may act only for its resources in this account"
   }
 }
 
@@ -48,7 +48,7 @@ run "function" {
       for statement in jsondecode(aws_iam_role_policy.function.policy).Statement :
       statement.Action != ["s3:ListBucket"] || length(try(statement.Condition.StringLike["s3:prefix"], [])) > 0
     ])
-    error_message = "it lists by prefix only"
+    error_message = "the function lists only by prefix"
   }
   assert {
     condition = { for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement.Sid => [statement.Action, statement.Resource] if startswith(statement.Sid, "Write") || startswith(statement.Sid, "Delete") } == {
@@ -56,7 +56,7 @@ run "function" {
       DeleteWhatExpired = [["s3:DeleteObject"], "arn:aws:s3:::shop-lake-123456789012-eu-west-1/tables/*"]
       WriteLogs         = [["logs:CreateLogStream", "logs:PutLogEvents"], "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/shop:*"]
     }
-    error_message = "it writes under the tables' prefix and its own logs"
+    error_message = "the function writes only under the tables' prefix and to its own logs"
   }
   assert {
     condition = [for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement if statement.Sid == "KeepCatalog"] == [{
@@ -69,7 +69,7 @@ run "function" {
         "arn:aws:glue:eu-west-1:123456789012:database/lake_shop", "arn:aws:glue:eu-west-1:123456789012:table/lake_shop/*",
       ]
     }]
-    error_message = "it keeps tables in the databases that are made here, and in no other"
+    error_message = "the function maintains tables only in the databases created here"
   }
 }
 
@@ -80,7 +80,7 @@ run "dms" {
         for resource in flatten([statement.Resource]) : startswith(resource, "arn:aws:s3:::shop-staging-123456789012-eu-west-1") || resource == aws_kms_key.this[0].arn
       ]
     ]))
-    error_message = "DMS writes to staging and nowhere else"
+    error_message = "DMS writes only to staging"
   }
   assert {
     condition     = jsondecode(aws_iam_role_policy.dms_secret.policy).Statement[0].Resource == aws_secretsmanager_secret.dms[0].arn
@@ -96,7 +96,7 @@ run "readers" {
         statement.Resource == "arn:aws:s3:::shop-lake-123456789012-eu-west-1/athena/*"
       ]
     ]))
-    error_message = "readers write nothing but results of queries"
+    error_message = "readers write only query results"
   }
   assert {
     condition = alltrue(flatten([
@@ -104,7 +104,7 @@ run "readers" {
         for resource in flatten([statement.Resource]) : endswith(resource, ":catalog") || strcontains(resource, "/lake_shop_spectrum")
       ] if anytrue([for action in statement.Action : startswith(action, "glue:")])
     ]))
-    error_message = "Redshift keeps tables in databases of its own, and never touches those of the function"
+    error_message = "Redshift has tables in its own databases and never changes those of the function"
   }
 }
 
@@ -113,7 +113,7 @@ run "athena" {
     condition = [for statement in jsondecode(aws_iam_policy.reader[0].policy).Statement : statement.Resource if statement.Sid == "SeeDefaultDatabase"] == ["arn:aws:glue:eu-west-1:123456789012:database/default"] && contains(
       one([for statement in jsondecode(aws_iam_policy.reader[0].policy).Statement : statement.Resource if statement.Sid == "ReadCatalog"]), "arn:aws:glue:eu-west-1:123456789012:catalog"
     )
-    error_message = "Athena asks for the catalog and the database default"
+    error_message = "Athena needs the catalog and the database default"
   }
   assert {
     condition = { for statement in jsondecode(aws_iam_policy.reader[0].policy).Statement : statement.Sid => statement.Condition.StringLike["s3:prefix"] if statement.Action == ["s3:ListBucket"] } == {
@@ -131,17 +131,17 @@ run "backfill" {
       SeeWhetherPaused = [["lambda:GetEventSourceMapping"], aws_lambda_event_source_mapping.doorbell.arn]
       SeeWhetherSwept  = [["scheduler:GetSchedule"], "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/${aws_scheduler_schedule.sweep[0].name}"]
     }
-    error_message = "the job sees queue and sweep, and changes neither"
+    error_message = "the job reads the state of queue and sweep and changes neither"
   }
   assert {
     condition     = aws_glue_job.backfill[0].default_arguments["--sweep"] == aws_scheduler_schedule.sweep[0].name
-    error_message = "it is told which sweep"
+    error_message = "the job knows the name of the sweep"
   }
   assert {
     condition = [for statement in jsondecode(aws_iam_role_policy.backfill[0].policy).Statement : statement.Resource if statement.Sid == "EncryptLogs"] == [[
       "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-backfill/*", "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-backfill/*:*",
     ]]
-    error_message = "it ties its own log groups to the key"
+    error_message = "the job associates its own log groups with the key"
   }
 }
 
@@ -151,11 +151,11 @@ run "without_a_key" {
   }
   assert {
     condition     = toset(keys(aws_cloudwatch_log_group.backfill)) == toset(["/aws-glue/jobs/shop-backfill/error", "/aws-glue/jobs/shop-backfill/output"]) && length(aws_glue_security_configuration.backfill) == 0
-    error_message = "without a key Glue's log groups have no names of roles in them"
+    error_message = "without a key the names of Glue's log groups contain no role"
   }
   assert {
     condition     = !strcontains(aws_iam_role_policy.backfill[0].policy, "kms:") && !strcontains(aws_iam_role_policy.backfill[0].policy, "AssociateKmsKey")
-    error_message = "and nobody needs permissions for one"
+    error_message = "without a key no permissions for one are needed"
   }
 }
 
@@ -176,7 +176,7 @@ run "key" {
       aws_secretsmanager_secret.dms[0].kms_key_id == aws_kms_key.this[0].arn && aws_dms_replication_instance.this[0].kms_key_arn == aws_kms_key.this[0].arn &&
       aws_dms_s3_endpoint.target.server_side_encryption_kms_key_id == aws_kms_key.this[0].arn && aws_s3_object.config.kms_key_id == aws_kms_key.this[0].arn
     )
-    error_message = "everything that can be is encrypted with the key"
+    error_message = "everything that can be encrypted is encrypted with the key"
   }
   assert {
     condition = (
@@ -185,7 +185,7 @@ run "key" {
       one(one(one(aws_athena_workgroup.this[0].configuration).result_configuration).encryption_configuration) == { encryption_option = "SSE_KMS", kms_key_arn = aws_kms_key.this[0].arn } &&
       aws_dms_endpoint.source.kms_key_arn == aws_kms_key.this[0].arn && aws_dms_s3_endpoint.target.kms_key_arn == aws_kms_key.this[0].arn && aws_db_instance.this[0].master_user_secret_kms_key_id == aws_kms_key.this[0].arn
     )
-    error_message = "the readers' side and passwords too"
+    error_message = "readers' resources and passwords are encrypted too"
   }
   assert {
     condition = (
@@ -196,14 +196,14 @@ run "key" {
         one(one(aws_glue_security_configuration.backfill[0].encryption_configuration).s3_encryption),
       ] : part.kms_key_arn == aws_kms_key.this[0].arn])
     )
-    error_message = "and whatever the Glue job writes"
+    error_message = "everything that the Glue job writes is encrypted"
   }
   assert {
     # The names that Glue 5 gives to the groups of a job with a security configuration.
     condition = toset(keys(aws_cloudwatch_log_group.backfill)) == toset([
       for name in ["error", "output"] : "${aws_glue_job.backfill[0].default_arguments["--custom-logGroup-prefix"]}/${aws_glue_security_configuration.backfill[0].name}-role/${aws_iam_role.backfill[0].name}/${name}"
     ])
-    error_message = "the job's log groups are those that Glue writes to"
+    error_message = "the job's log groups are the ones that Glue writes to"
   }
   assert {
     condition = alltrue([
@@ -212,7 +212,7 @@ run "key" {
         startswith("arn:aws:logs:eu-west-1:123456789012:log-group:${group}", trimsuffix(pattern, "*"))
       ])
     ])
-    error_message = "and the key may be used for them"
+    error_message = "the key may be used for the job's log groups"
   }
 }
 
@@ -229,11 +229,11 @@ run "no_deleting_no_catalog" {
         for action in statement.Action : !startswith(action, "glue:") && action != "s3:DeleteObject"
       ]
     ]))
-    error_message = "what is switched off takes its permission along"
+    error_message = "a disabled feature also removes its permissions"
   }
   assert {
     condition     = strcontains(aws_s3_object.config.content, "delete = false") && !strcontains(aws_s3_object.config.content, "[catalog]")
-    error_message = "and the configuration says so"
+    error_message = "the configuration reflects disabled features"
   }
   assert {
     condition     = length(aws_glue_catalog_database.this) == 0 && length(aws_athena_workgroup.this) == 0

@@ -1,17 +1,16 @@
-"""moto's server with the repairs that applying this configuration needs.
+"""moto's server with the fixes that applying this configuration needs.
 
-Patched in memory at start-up; the installed package is not changed. Of moto 5.2.1:
+It is patched in memory at start-up; the installed package is not changed. Problems of moto 5.2.1:
 
-- DMS sends times as ISO 8601 text where its protocol wants seconds, so that creating a replication
-  instance fails; a new task stays "creating", for whose end the provider waits; changing an
-  endpoint (which the provider does right after it made one with a key), event subscriptions and
-  certificates are missing.
+- DMS sends times as ISO 8601 text instead of seconds, so creating a replication instance fails. A new
+  task stays "creating", so the provider waits forever. Changing an endpoint (which the provider does
+  right after creating one with a key), event subscriptions and certificates are not implemented.
 - SQS has no RedriveAllowPolicy, for which the provider waits, and forgets a queue's policy when any
   other attribute is set.
-- A bucket policy's conditions are not looked at, so that denying requests without TLS denies all.
-- Athena cannot delete a named query, which the provider tries for ever.
+- The conditions of a bucket policy are ignored, so denying requests without TLS denies all requests.
+- Athena cannot delete a named query, which the provider retries forever.
 
-Use: moto_server.py --port 5555
+Usage: moto_server.py --port 5555
 """
 
 import argparse
@@ -19,7 +18,7 @@ import json
 import os
 from datetime import datetime
 
-# Before moto's IAM is first used: else attaching a policy of AWS's fails with NoSuchEntity.
+# Before moto's IAM is first used; otherwise attaching an AWS-managed policy fails with NoSuchEntity.
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 import moto.dms.models as dms  # noqa: E402
@@ -31,7 +30,7 @@ from moto.sqs.models import Queue  # noqa: E402
 
 
 def epoch_times(value):
-    """A copy with seconds in the place of ISO text, and without members that are None."""
+    """A copy with seconds instead of ISO text, and without members that are None."""
     if isinstance(value, dict):
         return {
             key: datetime.fromisoformat(item).timestamp()
@@ -79,7 +78,7 @@ def absent(what):
 
 
 def add_event_subscriptions():
-    """Kept for the life of the process, one account's."""
+    """Kept while the process runs, for one account."""
     subscriptions = {}
 
     def create(self):
@@ -118,7 +117,7 @@ def add_event_subscriptions():
 
 
 def add_certificates():
-    """The same."""
+    """Kept while the process runs."""
     certificates = {}
 
     def import_one(self):
@@ -168,14 +167,14 @@ def repair_sqs():
         set_attributes(self, attributes, now)
         if "Policy" not in attributes:
             self.policy = kept
-        # Set to nothing, which is how it is taken away.
+        # An empty value removes the attribute.
         self.redrive_allow_policy = self.redrive_allow_policy or None
 
     Queue._set_attributes = set_and_keep_policy
 
 
 def repair_policies():
-    """As if requests came by TLS, which this server does not speak."""
+    """Treats requests as if they used TLS, which this server does not support."""
     is_action_permitted = IAMPolicyStatement.is_action_permitted
 
     def is_permitted_by_tls(self, *args, **kwargs):

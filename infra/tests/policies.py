@@ -1,11 +1,11 @@
-"""Judges every policy that it finds in what was applied: of roles, readers, buckets, queues, topic, key,
-endpoints, and who may take which role.
+"""Checks every policy in an applied configuration: of roles, readers, buckets, queues, topic, key and
+endpoints, and who may assume which role.
 
-Reads what `terraform show -json` prints, or line by line what `terraform test -json -verbose` prints. No
-list of policies is kept here, so a new one is judged as soon as it is made. Then every statement is
-spoilt in turn, and each fault must be found; so a check that looks at nothing fails.
+Reads the output of `terraform show -json`, or the lines of `terraform test -json -verbose`. There is no
+list of policies here, so a new one is checked automatically. Then every statement is broken in turn, and
+each fault must be detected; so a check that has no effect fails.
 
-Use: policies.py FILE...
+Usage: policies.py FILE...
 """
 
 import copy
@@ -13,22 +13,22 @@ import json
 import re
 import sys
 
-# Lambda and Redshift do not say whom they act for, nor does DMS for the two roles that it looks for by
-# name; a role can be handed to them by its own account only.
+# Lambda and Redshift do not report the account they act for, nor does DMS for the two roles that it finds
+# by name; only the role's own account can pass a role to them.
 SILENT = {"lambda.amazonaws.com", "redshift.amazonaws.com", "redshift-serverless.amazonaws.com"}
 ROLES_OF_DMS = {"dms-vpc-role", "dms-cloudwatch-logs-role"}
 MANAGED = {"AmazonDMSVPCManagementRole", "AmazonDMSCloudWatchLogsRole"}
-# Policies of these say with Resource = "*": the thing that they stand on.
+# In policies of these, Resource = "*" means the resource that the policy is attached to.
 OF_KEYS = {"aws_kms_key"}
 OF_IDENTITIES = {"aws_iam_role_policy", "aws_iam_policy"}
-# These show what stood there before a resource of its own set the policy; that one is judged.
+# These show the policy before a separate resource set it; that resource is checked instead.
 SET_ELSEWHERE = {"aws_s3_bucket", "aws_sns_topic", "aws_sqs_queue"}
-# An endpoint that is given no policy lets everything through, by AWS's default.
+# An endpoint without a policy allows everything, by AWS's default.
 ENDPOINT_DEFAULT = [{"Action": "*", "Effect": "Allow", "Principal": "*", "Resource": "*"}]
 
 
 def states(path):
-    """The states in a file of either kind."""
+    """The states in a file of either format."""
     with open(path) as file:
         text = file.read()
     try:
@@ -50,7 +50,7 @@ def resources(module):
 
 
 def policies(state):
-    """(address, type, values, attribute, policy) of every attribute that holds a policy."""
+    """(address, type, values, attribute, policy) of every attribute that contains a policy."""
     for resource in resources(state["root_module"]):
         if resource["mode"] != "managed" or resource["type"] in SET_ELSEWHERE:
             continue
@@ -62,7 +62,7 @@ def policies(state):
 
 
 def attached(state):
-    """(address, name) of every policy of AWS's own that is attached."""
+    """(address, name) of every attached AWS-managed policy."""
     for resource in resources(state["root_module"]):
         values = resource["values"]
         for arn in [values.get("policy_arn"), *(values.get("managed_policy_arns") or [])]:
@@ -71,7 +71,7 @@ def attached(state):
 
 
 def faults(kind, values, attribute, statement):
-    """Sentences; none if the statement is as it should be."""
+    """Descriptions of faults; none if the statement is correct."""
     if attribute == "assume_role_policy":
         yield from faults_of_trust(values, statement)
         return
@@ -90,11 +90,11 @@ def faults(kind, values, attribute, statement):
     principal = statement.get("Principal")
     if kind in OF_IDENTITIES:
         if statement["Effect"] != "Allow" or principal is not None:
-            yield "not a permission of its role alone"
+            yield "not a permission of its own role only"
     elif principal is None:
         yield "no principal"
     elif statement["Effect"] == "Allow" and not conditioned:
-        # Only the account itself may without a condition.
+        # Only the account itself needs no condition.
         names = [name for names in principal.values() for name in listed(names)] if principal != "*" else ["*"]
         if not all(re.fullmatch(r"arn:aws[a-z-]*:iam::[0-9]{12}:root", name) for name in names):
             yield f"{names} without a condition"
@@ -103,9 +103,9 @@ def faults(kind, values, attribute, statement):
 def faults_of_trust(values, statement):
     services = set(listed(statement.get("Principal", {}).get("Service", [])))
     if statement.get("Action") != "sts:AssumeRole" or statement.get("Effect") != "Allow" or not services:
-        yield "more than a service that takes the role"
+        yield "allows more than a service that assumes the role"
     if set(statement.get("Principal", {})) != {"Service"}:
-        yield "somebody else than a service"
+        yield "a principal that is not a service"
     if not statement.get("Condition") and not services <= SILENT and values["name"] not in ROLES_OF_DMS:
         yield f"{sorted(services)} for any account"
 
@@ -131,7 +131,7 @@ def main():
             for address, name in attached(state):
                 if name not in MANAGED:
                     wrong += 1
-                    print(f"{address}: AWS's own {name}")
+                    print(f"{address}: AWS-managed policy {name}")
             for address, kind, values, attribute, policy in policies(state):
                 count += 1
                 kinds.add((kind, attribute))
@@ -144,7 +144,7 @@ def main():
                         changed += 1
                         if not list(faults(kind, values, attribute, other)):
                             missed += 1
-                            print(f"{address}, {statement.get('Sid')}: not found when changed: {change}")
+                            print(f"{address}, {statement.get('Sid')}: change not detected: {change}")
     print(f"{count} policies of {len(kinds)} kinds, {statements} statements")
     print(f"{statements + changed - wrong - missed} passed, {wrong + missed} failed")
     return 1 if wrong or missed or not count else 0

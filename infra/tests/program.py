@@ -1,8 +1,8 @@
-"""Gives what was applied to the program: its configuration, objects of a demo, the catalog.
+"""Tests the program with the applied resources: its configuration, objects of a demo, the catalog.
 
-Use: program.py DMSLAKE DEMO DMSLAKE.TOML, in a server to which moto.tfvars was applied. DEMO is what
-`dmslake demo --dir DEMO` made. Its objects go to the staging bucket, the configuration is taken as
-Terraform wrote it, and then the lake, Glue and the manifest are looked at.
+Usage: program.py DMSLAKE DEMO DMSLAKE.TOML, with a server to which moto.tfvars was applied. DEMO is the
+folder of `dmslake demo --dir DEMO`. Its objects are copied to the staging bucket, the configuration is
+the one that Terraform wrote, and then the lake, Glue and the manifest are checked.
 """
 
 import json
@@ -15,7 +15,7 @@ import boto3
 NAME, ACCOUNT, REGION = "shop", "123456789012", "eu-west-1"
 STAGING = f"{NAME}-staging-{ACCOUNT}-{REGION}"
 LAKE = f"{NAME}-lake-{ACCOUNT}-{REGION}"
-# Those of moto.tfvars that the demo stages as Parquet.
+# The tables of moto.tfvars that the demo stages as Parquet.
 TABLES = ("orders", "order_items")
 
 
@@ -37,7 +37,7 @@ def stage(demo):
 def dmslake(*arguments):
     done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        raise SystemExit(f"{arguments[1]} ended with {done.returncode}: {done.stdout}")
+        raise SystemExit(f"{arguments[1]} exited with {done.returncode}: {done.stdout}")
     return done.stdout
 
 
@@ -48,21 +48,21 @@ def main():
     reports = {report["table"]: report for report in reports if "table" in report}
     checks = [
         ("every object is applied", sum(r["objects"] for r in reports.values()) == staged > 0),
-        ("nothing waits", all(r["status"] == "ok" and r["pending"] == 0 for r in reports.values())),
-        ("rows came", all(reports[f"shop.{table}"]["rows"] > 0 for table in TABLES)),
+        ("nothing is pending", all(r["status"] == "ok" and r["pending"] == 0 for r in reports.values())),
+        ("tables have rows", all(reports[f"shop.{table}"]["rows"] > 0 for table in TABLES)),
     ]
     glue = client("glue")
     for table in TABLES:
         entry = glue.get_table(DatabaseName="lake_shop", Name=table)["Table"]
         location = entry["StorageDescriptor"]["Location"].rstrip("/")
-        checks.append((f"Glue knows where {table} is", location == f"s3://{LAKE}/tables/shop/{table}"))
-        checks.append((f"and that {table} is Delta", entry["Parameters"]["table_type"] == "delta"))
+        checks.append((f"Glue has the location of {table}", location == f"s3://{LAKE}/tables/shop/{table}"))
+        checks.append((f"in Glue, {table} is a Delta table", entry["Parameters"]["table_type"] == "delta"))
     key = "tables/shop/orders/_symlink_format_manifest/manifest"
     manifest = client("s3").get_object(Bucket=LAKE, Key=key)["Body"].read().decode().split()
     prefix = f"s3://{LAKE}/tables/shop/orders/"
-    checks.append(("the manifest names data files", all(line.startswith(prefix) for line in manifest)))
+    checks.append(("the manifest lists data files", all(line.startswith(prefix) for line in manifest)))
     ddl = dmslake(program, "ddl", "redshift", "--config", toml, "shop.orders")
-    checks.append(("Redshift's database is the one that is made", "'lake_shop_spectrum'" in ddl))
+    checks.append(("the statements for Redshift use the created database", "'lake_shop_spectrum'" in ddl))
     ddl = dmslake(program, "ddl", "athena", "--config", toml, "shop.orders")
     checks.append(("and Athena's", "lake_shop" in ddl))
     failed = [name for name, passed in checks if not passed]

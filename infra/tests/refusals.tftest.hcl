@@ -1,4 +1,4 @@
-# Values that would make a pipeline that does not work, or loses data, are refused by name.
+# Values that would break the pipeline or lose data are refused, with the variable's name.
 
 mock_provider "aws" {
   source = "./tests/mocks"

@@ -1,4 +1,4 @@
-# Values just outside of what the variables of the function, its doorbell and its alarms take.
+# Values just outside the valid range of the variables for the function, its doorbell and its alarms.
 
 mock_provider "aws" {
   source = "./tests/mocks"

@@ -1,4 +1,4 @@
-# Values just outside of what the variables of tables, readers and tags take.
+# Values just outside the valid range of the variables for tables, readers and tags.
 
 mock_provider "aws" {
   source = "./tests/mocks"

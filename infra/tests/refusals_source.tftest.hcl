@@ -1,4 +1,4 @@
-# What a source, its network or its replication would refuse later is refused by name.
+# Values that the source, its network or its replication would refuse later are refused by name.
 
 mock_provider "aws" {
   source = "./tests/mocks"

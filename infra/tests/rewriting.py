@@ -1,6 +1,6 @@
-"""Runs the Glue job's rewriting on a table of a demo's lake, in a local Spark.
+"""Runs the Glue job's rewrite on tables of a demo's lake, in a local Spark.
 
-Use: rewriting.py DEMO, with what `dmslake demo --dir DEMO` made; DMSLAKE_INTEROP_TOOLS names the
+Usage: rewriting.py DEMO, the folder of `dmslake demo --dir DEMO`; DMSLAKE_INTEROP_TOOLS names the
 folder with Delta's jars. The job itself compares protocol and row count before and after.
 """
 
@@ -13,7 +13,7 @@ SCRIPT = Path(__file__).parent.parent / "backfill" / "rewrite_table.py"
 
 
 class Functions:
-    """A client of Lambda whose doorbell is in that state."""
+    """A Lambda client whose doorbell is in this state."""
 
     def __init__(self, state):
         self.state = state
@@ -24,7 +24,7 @@ class Functions:
 
 
 class Schedules:
-    """A client of EventBridge Scheduler whose sweep is in that state; None: there is no sweep."""
+    """An EventBridge Scheduler client whose sweep is in this state; None: there is no sweep."""
 
     class exceptions:  # noqa: N801, as boto3 spells it
         class ResourceNotFoundException(Exception):
@@ -41,7 +41,7 @@ class Schedules:
 
 
 def check_refusals(job):
-    """How many were checked."""
+    """The number of checks."""
     cases = (
         ("Disabled", "DISABLED", None),
         ("Disabled", None, None),
@@ -76,7 +76,7 @@ def main():
         .config("spark.jars", jars)
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
-        # Sized for a cluster, these take minutes for tables of a few files.
+        # The defaults are for clusters and take minutes for tables with a few files.
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.sql.sources.parallelPartitionDiscovery.parallelism", "2")
         .config("spark.databricks.delta.snapshotPartitions", "2")
@@ -94,7 +94,7 @@ def main():
             root = job.table_root(f"file://{log.parent.parent.parent}", table)
             job.rewrite(spark, root, action)
             done += 1
-    assert done > refusals, "the demo left no tables"
+    assert done > refusals, "the demo has no tables"
     print(f"{done} passed, 0 failed")
 
 

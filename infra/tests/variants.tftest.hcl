@@ -1,4 +1,4 @@
-# What a user already owns, and the other ways to run each part.
+# Existing resources, and other ways to run each part.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -26,27 +26,27 @@ run "everything_brought" {
       aws_secretsmanager_secret.dms, aws_sns_topic.alarms, aws_iam_role.dms_vpc, aws_s3_bucket_notification.staging,
       values(aws_s3_bucket_policy.this), values(aws_s3_bucket_versioning.this),
     ))
-    error_message = "what is brought is neither made nor changed"
+    error_message = "existing resources are neither created nor changed"
   }
   assert {
     condition     = aws_dms_s3_endpoint.target.bucket_name == "my-staging" && aws_dms_s3_endpoint.target.bucket_folder == "in/dms" && aws_dms_endpoint.source.engine_name == "aurora"
-    error_message = "DMS uses what is brought"
+    error_message = "DMS uses the existing resources"
   }
   assert {
     condition     = strcontains(aws_s3_object.config.content, "staging = \"s3://my-staging/in/dms\"\nlake = \"s3://my-lake/out\"\n") && aws_s3_object.config.bucket == "my-lake"
-    error_message = "and so does dmslake"
+    error_message = "dmslake uses the existing resources"
   }
   assert {
     condition     = one(aws_vpc_security_group_ingress_rule.database).security_group_id == "sg-1"
-    error_message = "DMS is let into the brought database"
+    error_message = "the existing database admits DMS"
   }
   assert {
     condition     = output.first_steps == null && output.notification.QueueConfigurations[0].Filter.Key.FilterRules[0].Value == "in/dms/"
-    error_message = "what is left to the user is told"
+    error_message = "outputs show what the user must do"
   }
   assert {
     condition     = anytrue([for statement in jsondecode(aws_iam_role_policy.dms_secret.policy).Statement : statement.Resource == "arn:aws:kms:eu-west-1:123456789012:key/theirs"])
-    error_message = "DMS may decrypt the brought secret"
+    error_message = "DMS may decrypt the existing secret"
   }
 }
 
@@ -56,11 +56,11 @@ run "serverless" {
   }
   assert {
     condition     = length(aws_dms_replication_instance.this) == 0 && length(aws_dms_replication_task.this) == 0 && one(aws_dms_replication_config.this[0].compute_config).max_capacity_units == 8
-    error_message = "no instance"
+    error_message = "serverless creates no instance"
   }
   assert {
     condition     = length(jsondecode(aws_dms_replication_config.this[0].table_mappings).rules) == 3
-    error_message = "the same rules as a task has"
+    error_message = "the rules are those of a task"
   }
 }
 
@@ -71,7 +71,7 @@ run "redshift" {
   }
   assert {
     condition     = !aws_redshiftserverless_workgroup.this[0].publicly_accessible && aws_redshiftserverless_namespace.this[0].manage_admin_password
-    error_message = "private, with a password that Secrets Manager keeps"
+    error_message = "Redshift is private, and Secrets Manager keeps its password"
   }
   assert {
     condition     = output.redshift_sql == ["CREATE EXTERNAL SCHEMA IF NOT EXISTS \"lake_shop\" FROM DATA CATALOG DATABASE 'lake_shop_spectrum' IAM_ROLE 'arn:aws:iam::123456789012:role/mock';"]
@@ -79,11 +79,11 @@ run "redshift" {
   }
   assert {
     condition     = [for database in values(aws_glue_catalog_database.spectrum) : database.name] == ["lake_shop_spectrum"]
-    error_message = "in a database of its own"
+    error_message = "each external schema has its own database"
   }
   assert {
     condition     = length(split("redshift_manifest = true", aws_s3_object.config.content)) == 2
-    error_message = "manifests of the tables that ask for them"
+    error_message = "manifests only for the tables that request them"
   }
 }
 
@@ -93,7 +93,7 @@ run "names_that_would_meet" {
   }
   assert {
     condition     = length(split("name = \"old_orders\"", aws_s3_object.config.content)) == 2
-    error_message = "the one that was given a name has it"
+    error_message = "a table with a configured name has that name"
   }
 }
 
@@ -118,7 +118,7 @@ run "slow_function" {
   }
   assert {
     condition     = length(aws_scheduler_schedule.sweep) == 0 && !contains(keys(aws_cloudwatch_metric_alarm.this), "silent")
-    error_message = "without a sweep silence is no alarm"
+    error_message = "without a sweep, silence raises no alarm"
   }
 }
 
@@ -130,10 +130,10 @@ run "athena" {
       one(aws_athena_workgroup.this[0].configuration).enforce_workgroup_configuration &&
       one(one(one(aws_athena_workgroup.this[0].configuration).result_configuration).encryption_configuration).encryption_option == "SSE_S3"
     )
-    error_message = "engine 3, a limit, encrypted results, enforced"
+    error_message = "engine 3, a scan limit and encrypted results are enforced"
   }
   assert {
     condition     = [for database in values(aws_glue_catalog_database.this) : database.name] == ["lake_shop"]
-    error_message = "one database a schema"
+    error_message = "one database per schema"
   }
 }

@@ -1,4 +1,4 @@
-# Which version of the function runs.
+# The version of the function that runs.
 
 mock_provider "aws" {
   source = "./tests/mocks"
@@ -11,7 +11,7 @@ variables {
 run "newest" {
   assert {
     condition     = aws_lambda_function.this.publish && aws_lambda_alias.live.function_version == aws_lambda_function.this.version
-    error_message = "the alias names what was published last"
+    error_message = "the alias points to the newest version"
   }
   assert {
     condition     = aws_lambda_function.this.source_code_hash == "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
@@ -25,11 +25,11 @@ run "pinned" {
   }
   assert {
     condition     = aws_lambda_alias.live.function_version == "7"
-    error_message = "the alias stays where it is pinned, whatever is published"
+    error_message = "a pinned alias stays, whatever is published"
   }
   assert {
     condition     = aws_lambda_event_source_mapping.doorbell.function_name == aws_lambda_alias.live.arn && one(aws_scheduler_schedule.sweep[0].target).arn == aws_lambda_alias.live.arn
-    error_message = "and everything that invokes the function invokes the alias"
+    error_message = "everything that invokes the function invokes the alias"
   }
 }
 
@@ -39,6 +39,6 @@ run "object_without_hash" {
   }
   assert {
     condition     = aws_lambda_function.this.s3_object_version == "abc"
-    error_message = "or by its version"
+    error_message = "another object is noticed by its version"
   }
 }

@@ -56,10 +56,10 @@ struct Columns {
     #[serde(skip_serializing_if = "String::is_empty")]
     suffix: String,
     key: Vec<String>,
-    /// ETags, encoded by [`pack_tag`]; empty if the content was hashed.
+    /// Tags, encoded by [`pack_tag`]; empty if the content was hashed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     etag: Vec<String>,
-    /// Content hashes, encoded by [`pack_hash`]; empty if there are ETags.
+    /// Content hashes, encoded by [`pack_hash`]; empty if there is an `ETag`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hash: Vec<String>,
     size: Vec<u64>,

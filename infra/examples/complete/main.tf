@@ -1,4 +1,4 @@
-# Everything is made: VPC, source, replication, lake, catalog, Athena and Redshift.
+# Creates everything: VPC, source, replication, lake, catalog, Athena and Redshift.
 
 terraform {
   required_version = ">= 1.11"
@@ -40,11 +40,11 @@ variable "package_file" {
 }
 
 variable "ca_file" {
-  description = "RDS's authorities: https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem"
+  description = "Certificate authorities of RDS: https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem"
   type        = string
 }
 
 output "lake" {
-  description = "Everything to go on with"
+  description = "Everything needed to continue"
   value       = module.lake
 }

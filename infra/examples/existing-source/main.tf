@@ -1,4 +1,4 @@
-# Only what is new is made: the database, its network, the buckets and the key are yours.
+# Creates only what is new: the database, its network, the buckets and the key already exist.
 
 terraform {
   required_version = ">= 1.11"
@@ -39,23 +39,23 @@ module "lake" {
     ca_file           = var.ca_file
   }
 
-  # A bucket has one notification configuration as a whole. If yours has one already, add to it what
-  # the output `notification` says, and leave it alone here.
+  # A bucket has a single notification configuration. If yours already has one, add the output
+  # `notification` to it and do not manage it here.
   staging = { create = false, bucket = "my-dms-staging", prefix = "dms/shop", manage_notification = false }
   lake    = { create = false, bucket = "my-lake", prefix = "shop" }
 
-  # The roles that DMS looks for by name are there if DMS was used in this account before.
+  # The roles that DMS finds by name exist if DMS was used in this account before.
   dms = { create_account_roles = false, start = true }
 
   monitoring = { topic_arn = "arn:aws:sns:eu-west-1:123456789012:my-alarms" }
 }
 
 variable "ca_file" {
-  description = "The authorities of the database's certificate; RDS's are at https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem"
+  description = "The certificate authorities of the database; those of RDS are at https://truststore.pki.rds.amazonaws.com/eu-west-1/eu-west-1-bundle.pem"
   type        = string
 }
 
 output "notification" {
-  description = "To be added to the staging bucket's notification configuration"
+  description = "To add to the staging bucket's notification configuration"
   value       = module.lake.notification
 }
