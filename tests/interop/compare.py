@@ -17,7 +17,7 @@ from readers.trino import Trino
 from servers import spark, trino
 from values import texts
 
-# Of so many tables one is also read at every version.
+# One in this many tables is also read at every version.
 TRAVELLED = 4
 
 
@@ -59,7 +59,7 @@ def row(name: str, cells: list) -> str:
 
 
 def compare(table, reader, versions) -> tuple[int, list[str]]:
-    """How many rows are equal in these versions, and what is wrong with the others."""
+    """The number of equal rows in these versions, and descriptions of differences."""
     count, faults = 0, []
     for version in versions:
         rows = table.rows(version)
@@ -97,7 +97,7 @@ def difference(table, reader, version, rows) -> str | None:
 
 
 def unmatched(rows, surplus: Counter, types, rendering) -> list:
-    """The rows that a reader does not show so; what it shows is taken out of `surplus`."""
+    """The rows that a reader does not return; rows that it returns are removed from `surplus`."""
     left = []
     for row in rows:
         shown = tuple(

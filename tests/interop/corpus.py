@@ -1,4 +1,4 @@
-"""The tables that the random tests left, and the rows of the model that must be read from them."""
+"""The tables that the random tests kept, and the model's rows that must be read from them."""
 
 import json
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pyarrow.parquet import read_metadata
 
 @dataclass(frozen=True)
 class Table:
-    """One table of the corpus; see tests/differential/corpus.rs for the form of its files."""
+    """One table of the corpus; see tests/differential/corpus.rs for the format of its files."""
 
     folder: Path
     expected: dict
@@ -35,28 +35,28 @@ class Table:
 
     @property
     def merges(self) -> list[dict]:
-        """What each merge counted, and how many columns stood then."""
+        """The counts of each merge, and the number of columns at that time."""
         return self.expected["merges"]
 
     def columns(self, version: int) -> list[tuple[str, str]]:
-        """Names and Delta types, in the table's order; later ones come behind the others."""
+        """Names and Delta types, in the table's order; columns added later are at the end."""
         columns = [(column["name"], column["type"]) for column in self.expected["columns"]]
         standing = {merge["version"]: merge["columns"] for merge in self.merges}
         return columns[: standing.get(version)]
 
     def rows(self, version: int) -> list[list[str | None]]:
-        """The model's rows after a merge, or of the newest version."""
+        """The model's rows after a merge, or in the newest version."""
         path = self.folder / f"rows-{version}.jsonl"
         with path.open(encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
 
     def of(self, kind: str) -> list[dict]:
-        """The actions of this kind in all of the log."""
+        """The actions of this kind in the whole log."""
         return [action[kind] for action in self.actions if kind in action]
 
     @cached_property
     def actions(self) -> list[dict]:
-        """The actions of all of the log."""
+        """All actions of the log."""
         commits = sorted((self.root / "_delta_log").glob("*.json"))
         return [action for path in commits for action in self.commit(int(path.stem))]
 
@@ -73,7 +73,7 @@ class Table:
 
     @cached_property
     def has_int96(self) -> bool:
-        """Whether a data file holds INT96 timestamps."""
+        """Whether a data file contains INT96 timestamps."""
         return any(
             footer.schema.column(at).physical_type == "INT96"
             for footer in self.footers

@@ -1,4 +1,4 @@
-"""What a corpus must hold, so that reading all of it says something."""
+"""What a corpus must contain to be a meaningful test of readers."""
 
 from urllib.parse import unquote
 
@@ -10,7 +10,7 @@ FEWEST_TABLES = 20
 
 
 def gaps(tables) -> list[str]:
-    """What this corpus lacks."""
+    """Descriptions of what this corpus lacks."""
     types = {kind for table in tables for _, kind in table.columns(table.version)}
     adds = [add for table in tables for add in table.of("add")]
     paths = [unquote(add["path"]) for add in adds]

@@ -1,5 +1,5 @@
-"""Runs the statements that `dmslake ddl` prints, with the engines that can be run here, and reads
-each table by the name that it then has."""
+"""Runs the statements of `dmslake ddl` with the engines that are available here, and reads
+each table by its new name."""
 
 import argparse
 import subprocess
@@ -17,7 +17,7 @@ from servers import spark, trino
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dmslake", type=Path)
-    parser.add_argument("demo", type=Path, help="the folder that `dmslake demo` made")
+    parser.add_argument("demo", type=Path, help="the folder of `dmslake demo`")
     chosen = parser.parse_args()
     roots = sorted(path.parent for path in chosen.demo.glob("lake/*/*/_delta_log"))
     counts = {f"{root.parent.name}.{root.name}": DeltaTable(str(root)).count() for root in roots}
@@ -30,7 +30,7 @@ def main() -> int:
             )  # fmt: skip
             for statement in told.stdout.strip().removesuffix(";").split(";\n"):
                 run(statement)
-            # Trino's tables stand in a catalog.
+            # Trino's tables are in a catalog.
             prefix = "delta." if name == "trino" else ""
             found = {table: run(f"SELECT count(*) FROM {prefix}{table}") for table in counts}
             print(f"{name}: {found}", flush=True)
@@ -42,14 +42,14 @@ def main() -> int:
 
 
 def engines(stack: ExitStack) -> dict:
-    """By name, what runs a statement and comes to the first value of its result."""
+    """By engine, a function that runs a statement and returns the first value of its result."""
     session = spark.session()
     stack.callback(session.stop)
     of_trino = Trino(stack.enter_context(trino.server()))
     of_duckdb = DuckDb()
 
     def duckdb(statement: str):
-        # Its extension is here already, from the package index.
+        # The extension is already installed, from the package index.
         if statement not in ("INSTALL delta", "LOAD delta"):
             return first(of_duckdb.connection.execute(statement).fetchall())
 

@@ -1,7 +1,7 @@
-"""What a reader cannot read through a defect of its own, and whether it still cannot.
+"""Known defects of readers, and whether they still exist.
 
-A difference is only excused where the table has what the reader stumbles over and the reader says
-just that. Each defect has a table of its own, on which the reader must fail in every run.
+A failure is accepted only if the table has what triggers the defect and the reader reports exactly
+this failure. Each defect has its own table, on which the reader must fail in every run.
 """
 
 import re
@@ -16,7 +16,7 @@ from deltalake import convert_to_deltalake
 from pyarrow import parquet
 
 
-# How often a probe is tried that fails otherwise, and the seconds between.
+# Attempts for a probe that fails in another way, and the seconds between them.
 ATTEMPTS = 10
 PAUSE = 3
 
@@ -31,7 +31,7 @@ class Defect:
 
 
 def has_packed_short_integers(table) -> bool:
-    """Whether a column of bytes or shorts is encoded by differences in some data file."""
+    """Whether a column of bytes or shorts is delta-encoded in some data file."""
     short = {name for name, kind in table.columns(table.version) if kind in ("byte", "short")}
     for footer in table.footers:
         for group in range(footer.num_row_groups):
@@ -43,7 +43,7 @@ def has_packed_short_integers(table) -> bool:
 
 
 def packed_shorts(folder: Path) -> list[tuple[str, str]]:
-    """A table of two shorts whose one difference is no short; its columns."""
+    """Creates a table of two shorts whose difference is not a short; returns its columns."""
     shorts = pa.table({"v": pa.array([-30000, 30000], pa.int16())})
     path = folder / "part.parquet"
     packed = {"v": "DELTA_BINARY_PACKED"}
@@ -55,9 +55,9 @@ def packed_shorts(folder: Path) -> list[tuple[str, str]]:
 DEFECTS = [
     Defect(
         reader="Trino",
-        why="Trino 476 fails on DELTA_BINARY_PACKED bytes and shorts where one difference that is"
-        " no byte or short serves a whole block (DeltaPackingUtils.unpackDelta). We write no such"
-        " pages; files of other writers, and row groups copied out of them, may hold some.",
+        why="Trino 476 fails on DELTA_BINARY_PACKED bytes and shorts if a whole block has a single"
+        " difference outside the range of the type (DeltaPackingUtils.unpackDelta). We write no such"
+        " pages; files of other writers, and row groups copied from them, may contain some.",
         says=re.compile(r'message="(byte|short) overflow"'),
         concerns=has_packed_short_integers,
         probe=packed_shorts,
@@ -74,17 +74,17 @@ def excused(table, reader, fault: str) -> bool:
 
 
 def outlived(readers) -> list[str]:
-    """Defects that are there no more."""
+    """Descriptions of defects that no longer exist."""
     faults = []
     for defect in DEFECTS:
         for reader in readers:
             if defect.reader == reader.name and (said := otherwise(reader, defect)):
-                faults.append(f"{reader.name} {said}, not as exceptions.py says: {defect.why}")
+                faults.append(f"{reader.name} {said}, unlike exceptions.py says: {defect.why}")
     return faults
 
 
 def otherwise(reader, defect: Defect) -> str | None:
-    """What a reader does with the defect's own table, if it does not fail as it should."""
+    """What a reader does with the defect's own table, if it does not fail as expected."""
     said = None
     for _ in range(ATTEMPTS):
         with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +94,7 @@ def otherwise(reader, defect: Defect) -> str | None:
             except Exception as error:
                 if defect.says.search(str(error)):
                     return None
-                # A server that has only just started may fail for reasons of its own.
+                # A server that has just started may fail for other reasons.
                 said = f"fails with {error}"
                 time.sleep(PAUSE)
             else:

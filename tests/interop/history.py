@@ -1,4 +1,4 @@
-"""What Spark's `DESCRIBE HISTORY` says about merges of ours."""
+"""Compares Spark's `DESCRIBE HISTORY` with our merges."""
 
 METRICS = {
     "inserted": "numTargetRowsInserted",
@@ -14,19 +14,19 @@ def describe(session, root) -> dict[int, dict]:
 
 
 def faults(session, table) -> list[str]:
-    """Where the history does not say what the merges did."""
+    """Descriptions of differences between the history and what the merges did."""
     versions = describe(session, table.root)
     found = []
     for merge in table.merges:
         entry = versions[merge["version"]]
         told = {fate: entry["operationMetrics"].get(name) for fate, name in METRICS.items()}
         counted = {fate: str(merge[fate]) for fate in METRICS}
-        # What inserts and takes no file away is an append to every other writer.
+        # To other writers, a merge that inserts and removes no file is an append.
         removes = any("remove" in action for action in table.commit(merge["version"]))
         operation = "WRITE" if merge["inserted"] and not removes else "MERGE"
         if (entry["operation"], told) != (operation, counted):
             found.append(
-                f"{table.name} version {merge['version']}: the history says {entry['operation']} "
+                f"{table.name} version {merge['version']}: the history has {entry['operation']} "
                 f"{told} instead of {operation} {counted}"
             )
     return found

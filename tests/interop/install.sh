@@ -1,9 +1,9 @@
-# Sourced: what is not ours and has to be installed or found, for this folder and for tests/e2e.
+# Sourced: installs or finds the software of others, for this folder and for tests/e2e.
 
 interop="$HOME/.cache/dmslake/tools/interop"
 export DMSLAKE_INTEROP_TOOLS=$interop
 
-# The newest JDK in /usr/lib/jvm whose version lies in that range.
+# The newest JDK in /usr/lib/jvm whose version is in the given range.
 find_java() {
   local home version best="" newest=0
   for home in /usr/lib/jvm/*/; do
@@ -17,7 +17,7 @@ find_java() {
   echo "$best"
 }
 
-# Spark 4.0 runs on 17 and 21, Trino 476 on 24 and newer.
+# Spark 4.0 runs on Java 17 and 21, Trino 476 on Java 24 and newer.
 find_javas() {
   DMSLAKE_JAVA_17=${DMSLAKE_JAVA_17:-$(find_java 17 21)}
   DMSLAKE_JAVA_25=${DMSLAKE_JAVA_25:-$(find_java 24 99)}
@@ -37,8 +37,8 @@ install_tools() {
   [ -d "$interop/trino-476" ] || install_trino
 }
 
-# Of the server only the connector is kept. Its files are links to those of other connectors,
-# so all of it has to be unpacked first.
+# Only one connector of the server is kept. Its files are links to those of other connectors,
+# so the whole archive must be unpacked first.
 install_trino() {
   local part="$interop/trino.part"
   rm -rf "$part"

@@ -1,4 +1,4 @@
-"""Races commits of ours and Spark's on one table, in every way of merging."""
+"""Races our commits against Spark's on one table, in every merge mode."""
 
 import argparse
 import sys
@@ -40,7 +40,7 @@ def main() -> int:
                 result = f"FAILED {type(error).__name__}: {error}"
             print(f"{merge:18}{name:50}{result}", flush=True)
     session.stop()
-    print(f"{len(faults)} of {raced} races went wrong")
+    print(f"{len(faults)} of {raced} races failed")
     return 1 if faults or not raced else 0
 
 

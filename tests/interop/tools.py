@@ -1,4 +1,4 @@
-"""Where `run` has put what is not ours."""
+"""The locations of the tools that `run` installs."""
 
 import os
 from pathlib import Path
@@ -15,5 +15,5 @@ def java(version: int) -> dict[str, str]:
 
 
 def use_java(version: int):
-    """Lets programs that this process starts run on this Java."""
+    """Makes programs started by this process use this Java."""
     os.environ.update(java(version))

@@ -22,7 +22,7 @@ ARROW = {
 
 
 def arrow_type(delta_type: str) -> pa.DataType:
-    """The Arrow type that carries a Delta type."""
+    """The Arrow type for a Delta type."""
     if decimal := DECIMAL.fullmatch(delta_type):
         return pa.decimal128(int(decimal[1]), int(decimal[2]))
     return ARROW[delta_type]
@@ -31,10 +31,10 @@ def arrow_type(delta_type: str) -> pa.DataType:
 def texts(column: pa.ChunkedArray, delta_type: str) -> list[str | None]:
     """The column's values as texts.
 
-    Raises TypeError if the reader took the column for another type.
+    Raises TypeError if the reader returned the column with another type.
     """
     expected = arrow_type(delta_type)
-    # Large and view types, and milliseconds, are other carriers of the same type.
+    # Large types, view types and milliseconds represent the same Delta type.
     if column.type != expected:
         if delta_type not in ("string", "binary", "timestamp"):
             raise TypeError(f"{delta_type} is read as {column.type}")

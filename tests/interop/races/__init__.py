@@ -1,1 +1,1 @@
-"""Races between commits of ours and Spark's on one table."""
+"""Races between our commits and Spark's on one table."""

@@ -1,4 +1,4 @@
-"""Our side of a race: the command line, or a process that is held before each commit."""
+"""Our side of a race: the command line, or a process that pauses before each commit."""
 
 import json
 import os
@@ -13,7 +13,7 @@ def apply(shop) -> dict:
     command = [os.environ["DMSLAKE_BINARY"], "apply", "--json", "--config", "dmslake.toml"]
     ran = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True)
     if ran.returncode != 0:
-        raise AssertionError(f"apply ended with {ran.returncode}:\n{ran.stdout}{ran.stderr}")
+        raise AssertionError(f"apply exited with {ran.returncode}:\n{ran.stdout}{ran.stderr}")
     return json.loads(ran.stdout.splitlines()[0])
 
 
@@ -38,7 +38,7 @@ class Held:
         self.process.wait()
 
     def at(self, attempt: int) -> int:
-        """Waits until an attempt is about to commit; the version that it is to be."""
+        """Waits until an attempt is about to commit; returns its version."""
         return int(self.said(f"at-{attempt}").removesuffix(".json"))
 
     def go(self, attempt: int):
@@ -54,6 +54,6 @@ class Held:
         while not path.exists():
             if time.monotonic() > end or self.process.poll() not in (None, 0):
                 log = (self.folder / "worker.log").read_text()
-                raise AssertionError(f"our side does not come to {name}:\n{log}")
+                raise AssertionError(f"our side does not reach {name}:\n{log}")
             time.sleep(0.005)
         return path.read_text()

@@ -11,7 +11,7 @@ from readers.spark import Spark
 
 CHANGES = ["mixed", "inserts"]
 
-# How Spark's own check ends an operation that began before our commit.
+# How Spark's conflict check ends an operation that began before our commit.
 OUTCOMES = {
     ("OPTIMIZE", "mixed"): "ConcurrentDeleteReadException",
     ("OPTIMIZE", "inserts"): "committed",
@@ -27,7 +27,7 @@ OUTCOMES = {
 
 
 def prepared(folder: Path, merge: str) -> Shop:
-    """A table in several data files, with rows masked where the way of merging masks."""
+    """A table with several data files, and with masked rows if the merge mode masks."""
     shop = Shop(folder / "prepared", merge, seed=11)
     shop.load(range(300))
     checked_apply(shop)
@@ -39,7 +39,7 @@ def prepared(folder: Path, merge: str) -> Shop:
 
 
 def stage(shop: Shop, changes: str, new=NEW):
-    """Changes that meet Spark's: rows that it changes too, and keys that it inserts."""
+    """Changes that overlap with Spark's: rows that it changes too, and keys that it inserts."""
     if changes == "inserts":
         shop.change(upserts=[*range(400, 440), *new[:5]])
     else:
@@ -62,30 +62,30 @@ def all_of(session, table: Shop):
 
 
 def we_lose(session, readers, table, operation, changes) -> str:
-    """Our commit is made, Spark commits, ours must be refused and made anew."""
+    """Our commit is prepared, Spark commits, and ours must be refused and retried."""
     shop = table.copy(table.folder.with_name(f"we-lose-{operation}-{changes}".replace(", ", "-")))
     stage(shop, changes)
     operation = Theirs(session, shop, operation)
     with Held(shop) as held:
         base = shop.version()
-        expect(held.at(1), base + 1, "the version that our first attempt is for")
+        expect(held.at(1), base + 1, "the version of our first attempt")
         operation.run()
         shop.rows = operation.effect(shop.rows)
         theirs = shop.version()
         assert theirs > base, "Spark committed nothing"
         held.go(1)
-        expect(held.at(2), theirs + 1, "the version that our second attempt is for")
+        expect(held.at(2), theirs + 1, "the version of our second attempt")
         held.go(2)
         check_report(shop, held.report())
     check_rows(shop, readers)
     goes_on(shop, readers)
-    return f"refused, then made anew as version {theirs + 1}"
+    return f"refused, then retried as version {theirs + 1}"
 
 
 def they_lose(session, readers, table, operation, changes) -> str:
-    """Spark is about to commit, we commit, Spark's own check decides."""
+    """Spark is about to commit, we commit, and Spark's conflict check decides."""
     shop = table.copy(table.folder.with_name(f"they-lose-{operation}-{changes}".replace(", ", "-")))
-    # An INSERT looks at nothing: no check of Spark's keeps it from inserting a key once more.
+    # An INSERT reads nothing, so no check of Spark prevents it from inserting a key again.
     stage(shop, changes, new=[] if operation == "INSERT" else NEW)
     expected = OUTCOMES[operation, changes]
     operation = Theirs(session, shop, operation)
@@ -102,7 +102,7 @@ def they_lose(session, readers, table, operation, changes) -> str:
 
 
 def in_turns(session, readers, table) -> str:
-    """Spark and we write one after another; the table stays exact."""
+    """Spark and dmslake write alternately, and the table stays exact."""
     shop = table.copy(table.folder.with_name("in-turns"))
     for turn, operation in enumerate(["INSERT", "OPTIMIZE", "MERGE", "DELETE", "OPTIMIZE, VACUUM"]):
         theirs = Theirs(session, shop, operation)
@@ -119,7 +119,7 @@ def checked_apply(shop: Shop):
 
 
 def goes_on(shop: Shop, readers):
-    """The next objects are applied as if nothing had been."""
+    """The next objects are applied normally."""
     expect(apply(shop)["objects"], 0, "objects left to apply")
     shop.change(upserts=range(5, 420, 11), deletes=range(6, 420, 30))
     checked_apply(shop)
@@ -127,7 +127,7 @@ def goes_on(shop: Shop, readers):
 
 
 def check_report(shop: Shop, report: dict):
-    """We did, and said that we did, what the changes do to the rows."""
+    """Our report and the rows match the changes."""
     expected = {"status": "ok", "pending": 0, "error": None} | shop.applied()
     expect({name: report[name] for name in expected}, expected, "our report")
 
@@ -139,7 +139,7 @@ def check_rows(shop: Shop, readers):
             missing, surplus = set(expected) - set(found), set(found) - set(expected)
             raise AssertionError(
                 f"{reader.name} reads {len(found)} rows instead of {len(expected)}; missing "
-                f"{sorted(missing)[:3]}, not to be there {sorted(surplus)[:3]}"
+                f"{sorted(missing)[:3]}, unexpected {sorted(surplus)[:3]}"
             )
 
 

@@ -1,4 +1,4 @@
-"""A table `shop.orders` that is staged as DMS would, and the rows that must stand in the lake."""
+"""A table `shop.orders` that is staged as by DMS, and the rows that must be in the lake."""
 
 import shutil
 from datetime import datetime, timedelta, timezone
@@ -28,7 +28,7 @@ columns = [
 
 
 class Shop:
-    """The folder of one `dmslake.toml`. `rows` is what stands in the lake, by id."""
+    """The folder of one `dmslake.toml`. `rows` are the rows in the lake, by id."""
 
     def __init__(self, folder: Path, merge: str, seed: int):
         self.folder, self.merge = folder, merge
@@ -40,7 +40,7 @@ class Shop:
         (folder / "dmslake.toml").write_text(CONFIGURATION.format(merge=merge))
 
     def copy(self, folder: Path) -> "Shop":
-        """The same state in another folder."""
+        """A copy in another folder."""
         shutil.copytree(self.folder, folder)
         other = Shop.__new__(Shop)
         other.__dict__ |= self.__dict__
@@ -59,7 +59,7 @@ class Shop:
     def row(self, key: int) -> tuple:
         """A new image of a row."""
         amount = self.random.randrange(-(10**14), 10**14)
-        # Years that fit into nanoseconds too, in which Spark's INT96 are read.
+        # Years that also fit into nanoseconds, as which Spark's INT96 are read.
         placed = EPOCH + timedelta(microseconds=self.random.randrange(-(2**52), 2**52))
         return key, f"name {self.random.randrange(10**9)}", f"{amount / 100:.2f}", placed
 
@@ -69,9 +69,9 @@ class Shop:
         self.put("LOAD00000001.csv", changes, with_operation=False)
 
     def change(self, upserts=(), deletes=()):
-        """Stages a change object: each key of `upserts` is written, then each of `deletes` goes.
+        """Stages a change object: the keys of `upserts` are written, then those of `deletes` deleted.
 
-        What happens to a key twice is superseded once.
+        If a key changes twice, the first change is superseded.
         """
         changes = [("U" if key in self.rows else "I", self.row(key)) for key in upserts]
         changes += [("D", self.row(key)) for key in deletes]
@@ -87,7 +87,7 @@ class Shop:
         self.pending += changes
 
     def applied(self) -> dict[str, int]:
-        """Applies what is staged to the rows, and says what that must have counted."""
+        """Applies the staged changes to the rows, and returns the expected counts."""
         before = set(self.rows)
         for operation, row in self.pending:
             if operation == "D":
@@ -116,6 +116,6 @@ class Shop:
         return sorted(rows)
 
     def read(self, reader) -> list[tuple]:
-        """What a reader finds in the table."""
+        """The rows that a reader finds in the table."""
         found = reader.read(self.root, list(TYPES.items()))
         return sorted(zip(*(texts(found.column(name), kind) for name, kind in TYPES.items())))

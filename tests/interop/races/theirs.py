@@ -1,4 +1,4 @@
-"""Their side of a race: what Spark does to a table, and what that makes of its rows."""
+"""Spark's side of a race: its operations on a table, and their effect on the rows."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from pathlib import Path
 import tools
 
 PATIENCE = 300
-# Keys that Spark inserts; some of them we insert too.
+# Keys that Spark inserts; we insert some of them too.
 NEW = range(9000, 9020)
 SCHEMA = "id long, name string, amount decimal(15,2), placed timestamp, gone boolean"
 
@@ -27,7 +27,7 @@ OPERATIONS = ["OPTIMIZE", "OPTIMIZE, VACUUM", "DELETE", "MERGE", "INSERT"]
 
 
 class Theirs:
-    """One operation on one table, prepared: nothing is decided by chance when it runs."""
+    """One prepared operation on one table; running it is deterministic."""
 
     def __init__(self, session, shop, operation: str):
         self.session, self.shop, self.operation = session, shop, operation
@@ -44,7 +44,7 @@ class Theirs:
             self.written = {key: shop.row(key) for key in NEW}
 
     def run(self):
-        """Runs it to its end; raises what Spark raises."""
+        """Runs it to completion; raises what Spark raises."""
         root = self.shop.root
         if self.operation in ("MERGE", "INSERT"):
             rows = [(*row[:2], Decimal(row[2]), row[3], False) for row in self.written.values()]
@@ -65,7 +65,7 @@ class Theirs:
 
 
 class HeldTheirs:
-    """An operation of Spark's that is held where its first commit is about to be written."""
+    """A Spark operation that is paused before it writes its first commit."""
 
     def __init__(self, theirs: Theirs):
         self.theirs, self.folder, self.error = theirs, theirs.shop.folder, None
@@ -77,7 +77,7 @@ class HeldTheirs:
         end = time.monotonic() + PATIENCE
         while not (self.folder / "spark-at").exists():
             if not self.thread.is_alive() or time.monotonic() > end:
-                raise AssertionError(f"Spark does not come to its commit: {self.error}")
+                raise AssertionError(f"Spark does not reach its commit: {self.error}")
             time.sleep(0.005)
         return self
 
@@ -89,7 +89,7 @@ class HeldTheirs:
         getattr(self.theirs.session._jvm.java.lang.System, call)(*arguments)
 
     def go(self) -> str:
-        """Lets it go on, and says how it ended: `committed` or the name of the conflict."""
+        """Resumes it, and returns how it ended: `committed` or the name of the conflict."""
         (self.folder / "spark-go").touch()
         self.thread.join(PATIENCE)
         return conflict(self.error) if self.error else "committed"
@@ -110,7 +110,7 @@ def conflict(error: Exception) -> str:
 
 
 def held_log_store(folder: Path) -> str:
-    """Compiles the log store that can hold a commit; the jar."""
+    """Compiles the log store that can pause a commit; returns the jar."""
     import pyspark
 
     home = Path(tools.java(17)["JAVA_HOME"])

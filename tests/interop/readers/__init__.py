@@ -1,13 +1,13 @@
-"""Readers that are not ours.
+"""Readers of other projects.
 
-Each has a `name` and reads a version of a table (the newest if none is given) as an Arrow table
-with `read(root, columns, version)`. `renderings(table)` are the ways in which it may show the
-texts of a corpus: where a reader cannot show a value whole, what it makes of it.
+Each has a `name` and reads a version of a table (by default the newest) as an Arrow table
+with `read(root, columns, version)`. `renderings(table)` are the forms in which it may show the
+texts of a corpus, for values that a reader cannot represent exactly.
 """
 
 
 class Reader:
-    """A reader that shows every value whole."""
+    """A reader that represents every value exactly."""
 
     def renderings(self, table):
         return [whole]

@@ -19,6 +19,6 @@ class DuckDb(Reader):
 
     def read(self, root, columns, version=None):
         at = "" if version is None else f", version := {version}"
-        # A URL: of a bare path with é or % in it the extension misses the data files.
+        # A URL, because the extension does not find the data files for a plain path with é or %.
         scan = f"SELECT * FROM delta_scan('{root.as_uri()}'{at})"
         return self.connection.execute(scan).to_arrow_table()

@@ -1,5 +1,5 @@
-"""A table by its symlink manifest, as Redshift Spectrum reads it: the Parquet files that the
-manifest names and nothing of the log. DuckDB reads them here."""
+"""Reads a table through its symlink manifest, like Redshift Spectrum: only the Parquet files in
+the manifest, without the log. DuckDB reads them here."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ class ByManifest(DuckDb):
     name = "DuckDB by manifest"
 
     def read(self, root, columns, version=None):
-        # Each URI ends with what stands below the root.
+        # Each URI ends with the path below the root.
         uris = (root / MANIFEST).read_text().splitlines()
         files = [str(root / uri.rpartition(f"/{root.name}/")[2]) for uri in uris]
         names = [name for name, _ in columns]

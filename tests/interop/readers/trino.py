@@ -32,7 +32,7 @@ class Trino(Reader):
         return pa.table(arrays, names=[name for name, _ in columns])
 
     def registered(self, root) -> str:
-        """The name under which the server knows a table."""
+        """The name of a table on the server."""
         if root not in self.names:
             name = f"t{len(self.names)}"
             self.run(f"CALL delta.system.register_table('corpus', '{name}', 'file://{root}')")
@@ -40,7 +40,7 @@ class Trino(Reader):
         return self.names[root]
 
     def renderings(self, table):
-        """It knows instants to the millisecond: the nearest one, but of INT96 the one before."""
+        """Trino has timestamps in milliseconds: the nearest one, or for INT96 the previous one."""
         return [nearest, before] if table.has_int96 else [nearest]
 
 
@@ -55,7 +55,7 @@ def before(text: str, delta_type: str) -> str:
 def expression(name: str, delta_type: str) -> str:
     quoted = '"' + name.replace('"', '""') + '"'
     if delta_type == "timestamp":
-        # As a number: the nearest millisecond may lie in the year 10000, which Python lacks.
+        # As a number: the nearest millisecond may be in the year 10000, which Python does not support.
         return f"date_diff('millisecond', from_unixtime(0, 'UTC'), {quoted})"
     return quoted
 

@@ -9,9 +9,9 @@ import org.apache.hadoop.fs.Path;
 import io.delta.storage.LocalLogStore;
 
 /**
- * Delta's log store of local files, which can be told to hold one commit: the one that comes next
- * after the system property `dmslake.hold` names a folder. It says `spark-at` there, and waits
- * for `spark-go`.
+ * Delta's log store for local files that can pause one commit: the next one after the system
+ * property `dmslake.hold` is set to a folder. It creates `spark-at` there and waits for
+ * `spark-go`.
  */
 public class HeldLogStore extends LocalLogStore {
     private static final int PATIENCE_MILLIS = 300_000;
@@ -35,7 +35,7 @@ public class HeldLogStore extends LocalLogStore {
     private static void await(java.nio.file.Path mark) throws IOException {
         for (int waited = 0; !Files.exists(mark); waited += 5) {
             if (waited > PATIENCE_MILLIS) {
-                throw new IOException("nobody lets the commit pass");
+                throw new IOException("the paused commit was not resumed in time");
             }
             try {
                 Thread.sleep(5);

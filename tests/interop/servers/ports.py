@@ -1,4 +1,4 @@
-"""Ports for servers of our own."""
+"""Free ports for our servers."""
 
 import socket
 

@@ -1,10 +1,10 @@
-"""A local Spark session that knows Delta tables."""
+"""A local Spark session with Delta support."""
 
 from pyspark.sql import SparkSession
 
 import tools
 
-# Tables of few rows in few files: one task does each step.
+# Tables have few rows in few files, so one task is enough for each step.
 SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -13,18 +13,18 @@ SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
-    # Of VACUUM; by default 10,000 tasks look for files.
+    # For VACUUM; by default 10,000 tasks list files.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "1",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    # A conflict is an outcome of a race, and no error.
+    # A conflict is an expected outcome of a race, not an error.
     "spark.log.level": "FATAL",
 }
 
 
 def session(**more: str) -> SparkSession:
-    """The one session of this process."""
+    """The single session of this process."""
     tools.use_java(17)
     builder = SparkSession.builder.master("local[2]")
     for name, value in (SETTINGS | more).items():

@@ -1,4 +1,4 @@
-"""A Trino server of our own: its folder, its port, its end."""
+"""A separate Trino server with its own folder and port, which is stopped at the end."""
 
 import shutil
 import subprocess
@@ -44,7 +44,7 @@ delta.metadata.cache-ttl=0s
 
 @contextmanager
 def server():
-    """Yields the port of a server that is up; it is gone afterwards, whatever happened."""
+    """Yields the port of a running server, which is always stopped afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="dmslake-trino-"))
     port = free_port()
     write_configuration(folder / "etc", folder, port)
@@ -83,10 +83,10 @@ def wait_until_up(process, port: int, log: Path):
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         try:
-            # The server answers before it has a node that runs queries.
+            # The server answers before it has a node that can run queries.
             cursor.execute("SELECT count(*) FROM system.runtime.nodes").fetchall()
             return
         except (OSError, trino.exceptions.Error):
             time.sleep(0.5)
     tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-    raise RuntimeError(f"Trino does not start:\n{tail}")
+    raise RuntimeError(f"Trino did not start:\n{tail}")
