@@ -1,5 +1,5 @@
-//! What readers need beside the log: manifests that follow every commit, entries in AWS Glue, and
-//! the statements of each engine.
+//! What readers need in addition to the log: manifests that are updated by every commit, entries in
+//! AWS Glue, and the statements for each engine.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Shop {
         Self::of("order items", "keys = [\"id\"]", "")
     }
 
-    /// With these keys of the table and of the whole.
+    /// With these settings of the table and of the whole configuration.
     fn of(table: &'static str, keys: &str, whole: &str) -> Self {
         Self {
             table,
@@ -77,7 +77,7 @@ impl Shop {
         report
     }
 
-    /// Another writer's commit of one row.
+    /// Another writer commits one row.
     async fn append_a_small_file(&self, id: i32) {
         let table = table::load(&self.folder()).await.expect("memory answers").expect("a table");
         let id: ArrayRef = Arc::new(Int32Array::from(vec![id]));
@@ -109,7 +109,7 @@ async fn a_manifest_follows_every_commit_and_maintenance() {
         shop.stage(&format!("20260101-0000000{number:02}.csv"), rows).await;
         shop.apply(&pipeline).await;
     }
-    // Rows that another writer left in files of their own, so that there is something to gather.
+    // Rows that another writer wrote to separate files, so that there is something to compact.
     for id in 0..10 {
         shop.append_a_small_file(100_000 + id).await;
     }
@@ -160,10 +160,10 @@ async fn what_a_crash_left_is_mended_although_the_table_is_held() {
     manifest::check(&shop.folder()).await;
 }
 
-/// A table that was merged by deletion vectors before it got manifests.
+/// A table that was merged with deletion vectors before it got manifests.
 #[tokio::test]
 async fn masked_rows_keep_the_manifest_away_until_maintenance_but_hold_nothing() {
-    // Where a name needs encoding, rows are never masked.
+    // If a name needs encoding, rows are never masked.
     let shop = Shop::of("orders", "keys = [\"id\"]", "");
     let keys = "keys = [\"id\"]\nmerge = \"deletion-vectors\"";
     let text = Shop::text("orders", keys, "", false);
@@ -187,7 +187,7 @@ async fn masked_rows_keep_the_manifest_away_until_maintenance_but_hold_nothing()
     manifest::check(&shop.folder()).await;
 }
 
-/// A store that takes no manifest.
+/// A store that accepts no manifest.
 #[tokio::test]
 async fn rows_are_applied_although_no_manifest_can_be_written_and_the_failure_is_told() {
     let shop = Shop::of("log", "append_only = true", "memory_budget = 10_000");
@@ -206,7 +206,7 @@ async fn rows_are_applied_although_no_manifest_can_be_written_and_the_failure_is
     manifest::check(&shop.folder()).await;
 }
 
-/// Lets no manifest pass.
+/// Refuses every manifest.
 #[derive(Debug)]
 struct Shut;
 
@@ -219,7 +219,7 @@ impl CommitGate for Shut {
     }
 }
 
-/// Holds the first manifest until somebody lets it go.
+/// Pauses the first manifest until it is released.
 #[derive(Debug, Default)]
 struct Hold {
     reached: Notify,
@@ -240,7 +240,7 @@ impl CommitGate for Hold {
     }
 }
 
-/// Whatever happens while a slow writer is about to put its first manifest.
+/// Runs something while a slow writer is about to write its first manifest.
 async fn while_a_manifest_waits<F: Future<Output = ()>>(
     shop: &Shop,
     meanwhile: impl FnOnce() -> F,
@@ -273,8 +273,8 @@ async fn a_slower_writer_never_puts_an_older_version_back() {
     manifest::check(&shop.folder()).await;
 }
 
-/// The newest version has the very files that the manifest names already, so that its writer has
-/// nothing to write, and nothing keeps the slow writer's manifest from being taken.
+/// The newest version has exactly the files that the manifest already lists. Its writer therefore
+/// writes nothing, and nothing prevents the slow writer's manifest from being accepted.
 #[tokio::test]
 async fn nor_where_the_newer_version_needs_no_other_manifest() {
     let shop = Shop::new();
@@ -291,7 +291,7 @@ async fn nor_where_the_newer_version_needs_no_other_manifest() {
     manifest::check(&shop.folder()).await;
 }
 
-/// A writer that is overtaken while it writes a manifest must not go on where the other one is.
+/// A writer that is overtaken while it writes a manifest must not continue from the other's state.
 #[tokio::test]
 async fn whoever_is_overtaken_at_the_manifest_applies_nothing_twice() {
     let shop = Shop::of("log", "append_only = true", "memory_budget = 10_000");

@@ -1,5 +1,5 @@
-//! Files that the log names and that are gone, cut short or no longer what they were: the table is
-//! held at once, with the file's name, and goes on once the file is back.
+//! Files in the log that are missing, truncated or changed: the table is held at once, with the
+//! file's name, and continues once the file is restored.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::other_writer::{Shop, row};
 
-/// What becomes of a file.
+/// What happens to a file.
 #[derive(Clone, Copy, Debug)]
 enum Harm {
     Gone,
@@ -31,20 +31,20 @@ impl Harm {
             Self::CutShort => bytes.truncate(bytes.len() / 2),
             Self::Emptied => bytes.clear(),
             Self::Garbage => bytes.fill(0x5a),
-            // Behind the magic number, before the footer.
+            // After the magic number, before the footer.
             Self::GarbageInside => bytes[4..80].fill(0xff),
         }
         fs::write(path, bytes).unwrap();
     }
 }
 
-/// That it is held for this file, without being tried again; gives the remedy.
+/// Checks that the table is held for this file without retries; returns the remedy.
 fn held(report: &TableReport, file: &str) -> String {
     assert_eq!(report.status, Status::Held, "{file}: {report:?}");
     assert_eq!(report.error_kind, Some(ErrorKind::TableCorrupt), "{file}: {report:?}");
     let error = report.error.as_deref().unwrap();
     assert!(error.contains(file), "{file}: {error}");
-    // Eight setbacks would have opened the table nine times.
+    // Eight retries would have opened the table nine times.
     assert!(report.requests.list < 12, "{file}: {:?}", report.requests);
     report.remedy.clone().unwrap()
 }
@@ -80,7 +80,7 @@ async fn a_data_file_that_is_not_what_it_was_holds_its_table_until_it_is_back() 
     }
 }
 
-/// The other half of the remedy.
+/// The other part of the remedy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_lacks_a_file_is_made_anew_where_its_folder_is_moved_away() {
     let shop = Shop::new().await;
@@ -92,7 +92,7 @@ async fn a_table_that_lacks_a_file_is_made_anew_where_its_folder_is_moved_away()
     assert_eq!(shop.rows().await, [row(1, "ONE"), row(2, "two")]);
 }
 
-/// Doorbells find a warm table, which has read the file's footer already.
+/// Doorbells find a warm table, which has already read the file's footer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_warm_table_is_held_too() {
     let shop = Shop::new().await;
@@ -141,7 +141,7 @@ async fn maintenance_is_held_by_a_file_that_is_missing() {
         shop.change(&format!("I,{number},n\n"));
         assert_eq!(shop.apply().await.counts.inserted, 1);
     }
-    // Small neighbours: what a commit did not fold itself.
+    // Small files that a commit did not fold.
     let files = shop.live_files().await;
     fs::remove_file(&files[0]).unwrap();
     let report = shop.maintain().await;
@@ -171,7 +171,7 @@ async fn a_log_with_a_hole_holds_its_table_until_it_is_closed() {
     assert_eq!(shop.apply().await.counts.updated, 1);
 }
 
-/// The hint at the newest checkpoint names one that is gone, and so are the commits below it.
+/// The hint names a newest checkpoint that is missing, and so are the commits below it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_checkpoint_that_is_missing_holds_its_table_until_it_is_back() {
     for harm in [Harm::Gone, Harm::Garbage, Harm::Emptied] {
@@ -198,8 +198,8 @@ async fn a_checkpoint_that_is_missing_holds_its_table_until_it_is_back() {
     }
 }
 
-/// A file is gone because somebody else has rewritten it and deleted the old one meanwhile: the
-/// table is looked at again, and nothing holds it.
+/// A file is missing because another writer has rewritten it and deleted the old one in the
+/// meantime: the table is refreshed and not held.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_others_rewrote_and_deleted_is_no_damage() {
     use dmslake::{merge, table};

@@ -1,4 +1,4 @@
-//! What a data file of ours is: its statistics in the log, its row groups, its size.
+//! Our data files: statistics in the log, row groups, size.
 
 mod rewriting;
 
@@ -32,7 +32,7 @@ fn column(name: &str, column_type: ColumnType) -> Column {
     Column { name: name.into(), column_type, nullable: true }
 }
 
-/// A table of these columns, still without a file.
+/// A table with these columns and no files.
 async fn new_table(folder: &TempDir, columns: Vec<Column>) -> (Location, LakeTable) {
     let location = Location::open(folder.path().to_str().unwrap()).await.unwrap();
     let table = lake::create(&location, "t", &TableSchema::new(columns)).await;
@@ -43,7 +43,7 @@ fn store(table: &LakeTable) -> ObjectStoreRef {
     table.delta().log_store().object_store(None)
 }
 
-/// The table with these rows in one more commit.
+/// Appends these rows in one more commit.
 async fn append(location: &Location, table: &LakeTable, rows: RecordBatch) -> LakeTable {
     let net = NetChanges { upserts: vec![rows], ..NetChanges::default() };
     lake::apply(location, table, &["id".to_owned()], net).await.1
@@ -61,7 +61,7 @@ async fn footer(store: &ObjectStoreRef, path: &str) -> (Bytes, Arc<ParquetMetaDa
     (bytes.clone(), Arc::new(reader.parse_and_finish(&bytes).unwrap()))
 }
 
-/// Days and microseconds of an instant in UTC.
+/// The microseconds of a timestamp in UTC.
 fn micros(text: &str) -> i64 {
     text.parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_micros()
 }
@@ -183,7 +183,7 @@ async fn bounds_that_cannot_be_written_exactly_still_hold() {
     assert_eq!(greatest["end of time"], "9999-12-31T23:59:59.999Z");
     assert_eq!((least["far day"].as_str(), greatest.get("far day")), (Some("1970-01-01"), None));
     assert_eq!((least.get("infinite"), greatest["infinite"].as_f64()), (None, Some(1.5)));
-    // Nothing shorter is greater than a text of the greatest sign alone.
+    // No shorter text is greater than a text that consists only of the greatest character.
     assert_eq!(greatest["top"], "\u{10ffff}".repeat(30));
 }
 

@@ -1,4 +1,4 @@
-//! Random tables × random batches: dmslake's merge against `deltalake`'s and against a map.
+//! Random tables × random batches: compares dmslake's merge with `deltalake`'s and with a map.
 
 mod batches;
 mod condemned;
@@ -29,7 +29,7 @@ use domain::Shape;
 use world::{Scale, World};
 
 const SMALL: &[usize] = &[0, 1, 1, 2, 7, 30, 120];
-/// Around the sizes of batches and of the tables' own row counts, and several row groups.
+/// Around the sizes of batches and of the tables, and several row groups.
 const LARGE: &[usize] = &[1, 50, 8_191, 8_192, 8_193, 20_000];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,7 +62,7 @@ async fn merges_over_deletion_vectors_equal_merge_builder_and_the_model() {
     .await;
 }
 
-/// More changes than rows, and than the library's own limits of a batch.
+/// More changes than rows and than the library's batch limits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_thousand_changes_merge() {
     let rng = &mut StdRng::seed_from_u64(1);
@@ -84,7 +84,8 @@ async fn a_hundred_thousand_changes_merge() {
     corpus::leave(&world, "100,000 changes");
 }
 
-/// Few keys in no order: their ranges rule nothing out, bloom filters do, ours and foreign ones.
+/// Few keys in random order: their ranges rule out nothing, but bloom filters do, ours and those of
+/// other writers.
 #[tokio::test(flavor = "multi_thread")]
 async fn few_random_texts_merge_into_overlapping_files() {
     property::check("few_random_texts_merge_into_overlapping_files", 10, 2, |mut rng| async move {
@@ -117,14 +118,14 @@ async fn few_random_texts_merge_into_overlapping_files() {
     .await;
 }
 
-/// Spark writes INT96 unless told otherwise; no statistics of it can be trusted.
+/// Spark writes INT96 by default; its statistics cannot be trusted.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_with_int96_timestamps_are_merged_into() {
     property::check("files_with_int96_timestamps_are_merged_into", 5, 3, |mut rng| async move {
         let rng = &mut rng;
         let key = if rng.random() { vec![1] } else { vec![0] };
         let shape = shape(&[ColumnType::Long, ColumnType::Timestamp], key);
-        // Years that fit into nanoseconds, in which readers take INT96.
+        // Years that fit into nanoseconds, as which readers read INT96.
         let instant = |rng: &mut StdRng| Value::Instant(rng.random_range(-1 << 52..1 << 52));
         let is_instant = shape.keys == [1];
         let pool: BTreeSet<Key> = (0..100)
@@ -166,7 +167,7 @@ async fn files_with_int96_timestamps_are_merged_into() {
     .await;
 }
 
-/// INT96 reaches as far as MySQL does, nanoseconds do not.
+/// INT96 covers MySQL's range of years, nanoseconds do not.
 #[tokio::test(flavor = "multi_thread")]
 async fn int96_keys_of_any_year_are_found() {
     let rng = &mut StdRng::seed_from_u64(1);
@@ -215,7 +216,7 @@ async fn case(mut rng: StdRng, scale: Scale, most_batches: usize, origin: &str) 
     corpus::leave(&world, origin);
 }
 
-/// Merges one batch in every way and compares.
+/// Merges one batch in every mode and compares the results.
 async fn merged(rng: &mut StdRng, world: &mut World, changes: Changes) {
     let (columns, keys) = (world.columns().to_vec(), world.shape.keys.clone());
     let names = world.shape.key_names();
@@ -226,7 +227,7 @@ async fn merged(rng: &mut StdRng, world: &mut World, changes: Changes) {
     let is_empty = changes.is_empty();
     let counts = changes.apply(&mut world.rows);
 
-    // Where the table's protocol does not allow vectors, every mode is copy-on-write.
+    // If the table's protocol does not allow vectors, every mode is copy-on-write.
     let modes = [MergeMode::CopyOnWrite, MergeMode::DeletionVectors, MergeMode::Auto];
     let mode = *modes.choose(rng).unwrap();
     let plan = merge::plan(&world.table, &names, net.clone()).await.unwrap().with_mode(mode);
@@ -264,7 +265,7 @@ fn same(who: &str, world: &World, found: &Rows) {
     }
 }
 
-/// Rows looked up by key are the model's, with the columns asked for.
+/// Rows looked up by key equal the model's, with the requested columns.
 async fn rows_are_found(rng: &mut StdRng, world: &World) {
     let columns = world.columns();
     let keys = &world.shape.keys;

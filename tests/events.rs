@@ -1,4 +1,4 @@
-//! Every shape of event that rings: what it asks for, and which tables that means.
+//! Every kind of event that invokes the function: what it asks for, and for which tables.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn batch(event: &Value) -> Vec<(String, Content)> {
     }
 }
 
-/// What a shape asks for must not depend on the way it came.
+/// What an event asks for must not depend on how it arrived.
 fn by_every_way(event: &Value) -> Content {
     let content = direct(event);
     assert_eq!(direct(&sns(event)), content, "in an SNS envelope");
@@ -89,7 +89,7 @@ fn all_records_of_a_notification_ring() {
 
 #[test]
 fn what_moto_leaves_out_is_not_missed() {
-    // No sequencer, no versionId, and a time without a zone.
+    // No sequencer, no versionId, and a time without a time zone.
     let record = json!({
         "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-west-2",
         "eventTime": "2026-11-03T10:11:12.345", "eventName": "ObjectCreated:Put",
@@ -203,7 +203,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
     }
 }
 
-/// An empty bucket's folder.
+/// A folder in an empty bucket.
 pub(crate) fn in_memory(url: &str) -> Location {
     let url = Url::parse(url).expect("a URL");
     Location::with_store(&url, StoreKind::S3, Arc::new(InMemory::new())).expect("a location")

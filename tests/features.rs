@@ -1,22 +1,22 @@
-//! Whatever another writer asks of a table of ours is honoured or holds it: a test for each row of
-//! the tables in `src/table/features/mod.rs`.
+//! Whatever another writer sets on our table is honoured or holds it: a test for each row of the
+//! tables in `src/table/features/mod.rs`.
 
 use dmslake::pipeline::Status;
 use serde_json::json;
 
 use crate::support::other_writer::{Shop, refused, row};
 
-/// What is asked for, in which words the table is held, and how it is asked for.
+/// The feature, the words with which the table is held, and how the feature is set.
 type Case = (&'static str, fn(&Shop));
 
-/// Each is held before anything is written, and goes on once its remedy is carried out.
+/// Each is held before anything is written, and continues once its remedy is carried out.
 const REFUSED: [Case; 30] = [
     ("the change data feed (delta.enableChangeDataFeed = true)", |shop| {
         shop.list_features(&[], &["changeDataFeed"]);
         shop.set("delta.enableChangeDataFeed", Some("true"));
     }),
     ("the change data feed (delta.enableChangeDataFeed = true)", |shop| {
-        // As older writers do, and in a spelling that Spark takes.
+        // As older writers do, and in a spelling that Spark accepts.
         shop.commit(&[json!({ "protocol": { "minReaderVersion": 1, "minWriterVersion": 4 } })]);
         shop.set("delta.enableChangeDataFeed", Some("TRUE"));
     }),
@@ -162,7 +162,7 @@ async fn what_is_not_done_holds_the_table_until_its_remedy_is_carried_out() {
     }
 }
 
-/// What is used of several refused things is told at once, and taken back at once.
+/// Several refused features are reported together and removed together.
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_is_asked_for_is_told_at_once() {
     let shop = Shop::new().await;
@@ -175,7 +175,7 @@ async fn all_that_is_asked_for_is_told_at_once() {
     assert_eq!(shop.apply().await.status, Status::Ok);
 }
 
-/// Whoever looked at the table before the other writer asked for something meets it at the commit.
+/// A feature that is set after our snapshot is detected at the commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_warm_table_is_held_too() {
     use dmslake::pipeline::{Limits, Scope, Silent};
@@ -192,7 +192,7 @@ async fn a_warm_table_is_held_too() {
     assert_eq!(apply().await.counts.updated, 1);
 }
 
-/// A command that goes through all tables tells of one that is held and goes on.
+/// A command for all tables reports one that is held and continues with the others.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_held_keeps_no_other_from_being_described() {
     let shop = Shop::new().await;
@@ -208,7 +208,7 @@ async fn a_table_that_is_held_keeps_no_other_from_being_described() {
     assert!(errors.contains("shop.others: there is no table yet"), "{errors}");
 }
 
-/// A quarantine table is a table of ours too.
+/// A quarantine table is one of our tables too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quarantine_that_asks_for_it_holds_its_table() {
     let shop = Shop::loaded("on_bad_row = \"quarantine\"").await;
@@ -276,7 +276,7 @@ async fn what_is_listed_and_not_used_is_no_matter() {
     assert_eq!(shop.maintain().await.status, Status::Ok);
 }
 
-/// The same where rows are to be masked, for which the protocol rises.
+/// The same if rows must be masked, which upgrades the protocol.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_protocol_keeps_its_features_when_masks_are_allowed() {
     let shop = Shop::loaded("merge = \"deletion-vectors\"").await;
@@ -339,7 +339,7 @@ async fn checkpoints_are_written_as_the_table_asks() {
         assert!(says(b"shop.notes"), "{policy}: the domain's metadata is lost");
         assert!(says(b"stats_parsed"), "{policy}: no statistics as a struct");
 
-        // Whoever opens it now begins with the checkpoint.
+        // Opening the table now starts with the checkpoint.
         let hint = shop.log_files("_last_checkpoint");
         assert_eq!(hint.len(), 1, "{policy}");
         shop.change("U,1,ONE\n");
@@ -368,7 +368,7 @@ async fn protected_checkpoints_stay() {
     }
 }
 
-/// Each of these spells a year, of which the library understands only the first.
+/// Each of these means one year; the library understands only the first.
 #[tokio::test(flavor = "multi_thread")]
 async fn retentions_hold_in_every_spelling() {
     for year in ["interval 365 days", "365 days", "INTERVAL 52 WEEKS 1 DAY"] {
@@ -406,7 +406,7 @@ async fn statistics_are_those_that_the_table_asks_for() {
     }
 }
 
-/// A default is for those who bring no value; every row of ours brings one, or NULL.
+/// A default is for rows without a value; all our rows have a value or NULL.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_default_does_not_take_the_place_of_null() {
     let shop = Shop::new().await;
@@ -430,7 +430,7 @@ async fn suspended_row_tracking_gives_no_row_an_id() {
     assert!(file.get("baseRowId").is_none_or(serde_json::Value::is_null), "{file}");
 }
 
-/// What no reader depends on, and what is kept anyway.
+/// Settings that no reader depends on but that are kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn wishes_about_files_and_isolation_are_no_matter() {
     let shop = Shop::new().await;

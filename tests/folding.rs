@@ -1,5 +1,5 @@
-//! Small files are folded into the next write: they stay few, what that costs is bounded, and no
-//! row changes by it.
+//! Small files are folded into the next write: their number and the cost stay bounded, and no row
+//! changes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ use tempfile::TempDir;
 
 use crate::support::{audit, deletion_vectors, lake, property};
 
-/// Files of a tier, tiers, and so the most small files of a partition.
+/// The most files in a tier and the number of tiers, which bound the small files of a partition.
 const MOST_IN_TIER: usize = 8;
 const TIERS: u8 = 6;
 const MOST_FILES: usize = MOST_IN_TIER * TIERS as usize;
@@ -55,7 +55,7 @@ fn net(upserts: &[(i64, String)], deletes: &[i64]) -> NetChanges {
     }
 }
 
-/// A table, what should stand in it, and what its commits cost.
+/// A table, its expected rows, and the cost of its commits.
 struct Table {
     folder: TempDir,
     location: Location,
@@ -106,7 +106,7 @@ impl Table {
         (first..self.next).map(|id| (id, format!("{name} {id}"))).collect()
     }
 
-    /// Commits, checks what the commit says about itself, and the bounds.
+    /// Commits, and checks the commit's metadata and the bounds.
     async fn commit(&mut self, upserts: &[(i64, String)], deletes: &[i64]) {
         let net = net(upserts, deletes);
         let plan = merge::plan(&self.lake, &self.keys, net).await.unwrap().with_mode(self.mode);
@@ -150,7 +150,7 @@ impl Table {
         self.live_rows().len()
     }
 
-    /// Small files by the power of eight that their live rows reach.
+    /// Small files by tier, a power of eight of live rows.
     fn tiers(&self) -> BTreeMap<u32, usize> {
         let mut tiers = BTreeMap::new();
         for rows in self.live_rows().into_iter().filter(|rows| *rows < 64 << 10) {
@@ -206,7 +206,7 @@ async fn small_files_stay_few_whatever_is_committed() {
             table.commit(&upserts, &gone).await;
         }
         table.check_rows().await;
-        // Other modes replace whole files, whose rows count too.
+        // Other modes replace whole files, whose rows are counted too.
         if only_masks {
             let (copied, changed) = (table.copied, table.changed);
             assert!(
@@ -218,7 +218,7 @@ async fn small_files_stay_few_whatever_is_committed() {
     .await;
 }
 
-/// Inserts alone: every row that is written anew is folded.
+/// Only inserts: every rewritten row was folded.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_inserted_row_is_written_anew_once_a_tier_at_most() {
     const COMMITS: usize = 300;
@@ -248,7 +248,7 @@ async fn an_inserted_row_is_written_anew_once_a_tier_at_most() {
     }
 }
 
-/// If touched files were left out, none would ever be folded here.
+/// If touched files were excluded, nothing would ever be folded here.
 #[tokio::test(flavor = "multi_thread")]
 async fn files_that_every_commit_touches_are_folded_too() {
     for mode in [MergeMode::CopyOnWrite, MergeMode::DeletionVectors] {
@@ -264,7 +264,7 @@ async fn files_that_every_commit_touches_are_folded_too() {
     }
 }
 
-/// A row group of rows is what is folded at once; beyond half of it a file is no longer small.
+/// One fold takes at most one row group; a file with more than half of that is no longer small.
 #[tokio::test(flavor = "multi_thread")]
 async fn large_files_and_large_batches_are_left_alone() {
     let mut table = Table::new(MergeMode::CopyOnWrite, &[]).await;
@@ -281,7 +281,7 @@ async fn large_files_and_large_batches_are_left_alone() {
         let fresh = table.fresh(15_000, "half");
         table.commit(&fresh, &[]).await;
     }
-    // Nine would be more than a row group.
+    // Nine files would have more rows than a row group.
     let mut live = table.live_rows();
     live.sort_unstable();
     assert_eq!(live[8..], [15_000, 15_000, 70_000, 70_000, 8 * 15_000]);
@@ -289,7 +289,7 @@ async fn large_files_and_large_batches_are_left_alone() {
     table.check_rows().await;
 }
 
-/// Rows that take much more memory than bytes on the disk: a row group's memory is the bound.
+/// Rows that need much more memory than disk space: the memory of a row group is the limit.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_folded_fits_the_memory_of_a_row_group() {
     let mut table = Table::new(MergeMode::CopyOnWrite, &["id"]).await;
@@ -322,7 +322,7 @@ async fn files_are_folded_within_their_partition() {
         for (_, name) in &mut upserts {
             *name = (*["a b/c=%é", "z"].choose(rng).unwrap()).to_owned();
         }
-        // Now and then a row moves to the other partition.
+        // Some rows move to the other partition.
         if round % 5 == 4 {
             upserts.push((rng.random_range(0..table.next - 2), "z".to_owned()));
         }

@@ -1,4 +1,4 @@
-//! Entries in AWS Glue where several write them: an older version never replaces a newer one.
+//! Entries in AWS Glue with several writers: an older version never replaces a newer one.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use crate::support::glue_server::GlueServer;
 use crate::support::world::{in_memory, settings};
 
-/// A table whose columns grow.
+/// A table whose number of columns grows.
 #[derive(Clone)]
 struct Growing {
     staging: Location,
@@ -31,7 +31,7 @@ impl Growing {
         }
     }
 
-    /// Applies one more object, which has this many columns.
+    /// Applies one more object with this many columns.
     async fn grow_to(&self, columns: usize) {
         let named: Vec<String> =
             (1..=columns).map(|n| format!("{{ name = \"c{n}\", type = \"int\" }}")).collect();
@@ -89,7 +89,7 @@ async fn a_snapshot_that_is_behind_registers_the_newest_columns() {
     assert_eq!(server.entry().0, ["c1", "c2"]);
 }
 
-/// Somebody else commits a column and registers it, while our own write is under way.
+/// Somebody else commits and registers a column during our own write.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_is_overtaken_at_the_entry_does_not_put_its_older_columns_back() {
     for is_first in [true, false] {
@@ -114,7 +114,7 @@ async fn whoever_is_overtaken_at_the_entry_does_not_put_its_older_columns_back()
     }
 }
 
-/// The entry stands for another place: another table's, or ours before the lake was moved.
+/// The entry has another location: that of another table, or ours before the lake was moved.
 #[tokio::test]
 async fn an_entry_that_points_elsewhere_is_refused_and_left() {
     let (here, elsewhere, server) = (Growing::new(), Growing::new(), GlueServer::start());

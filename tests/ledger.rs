@@ -1,4 +1,4 @@
-//! The ledger in the log: bounded in every commit, and never guessed when it is gone.
+//! The ledger in the log: bounded in every commit, and never guessed if it is lost.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,7 +72,8 @@ async fn a_record_stays_below_sixteen_kilobytes_however_many_objects_there_are()
     let counts: Vec<usize> = records.iter().map(|(_, record)| listed(record)).collect();
     assert_eq!(counts.iter().sum::<usize>(), 750, "{counts:?}");
     assert!(counts.iter().any(|&count| count > 200), "{counts:?}");
-    // What has left the window is still known: nothing is applied again, nothing is late.
+    // Objects that have left the window are still known: nothing is applied again, and nothing is
+    // late.
     let again = apply(folder.path()).await;
     assert_eq!((again.status, again.objects, again.version), (Status::Ok, 0, report.version));
 }
@@ -114,7 +115,7 @@ async fn a_table_that_others_made_or_changed_is_told_apart() {
     assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::TableCorrupt)));
     assert!(held.error.unwrap().contains("did not make"));
 
-    // A commit of somebody else's on a table of ours is gone around.
+    // A commit of another writer on our table is skipped.
     std::fs::remove_dir_all(&lake).unwrap();
     assert_eq!(apply(folder.path()).await.status, Status::Ok);
     let table = deltalake::open_table(url).await.unwrap();

@@ -1,4 +1,4 @@
-//! One commit at a time: the truth table of the merge, and that two of our commits conflict.
+//! Single commits: the truth table of the merge, and the conflict between two of our commits.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ async fn the_second_of_two_commits_from_one_version_loses() {
     let folder = TempDir::new().unwrap();
     let (location, first) = new_table(&folder, "orders").await;
     let (_, first) = apply(&location, &first, net(&[(1, "a")], &[])).await;
-    // Appends, merges and commits without effect, in every pairing.
+    // Appends, merges and commits without effect, in all pairs.
     let kinds = [net(&[(100, "x")], &[]), net(&[(1, "y")], &[]), net(&[], &[77])];
     let mut stale = first;
     for winner in &kinds {
@@ -129,7 +129,7 @@ async fn the_second_of_two_commits_from_one_version_loses() {
     }
 }
 
-/// A clock whose time stands still and whose ids count.
+/// A clock with a fixed time and consecutive ids.
 #[derive(Debug, Default)]
 struct Scripted(AtomicU64);
 
@@ -153,7 +153,7 @@ impl Clock for Scripted {
     }
 }
 
-/// So a test can replay what a commit writes.
+/// This makes a commit reproducible.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clock_gives_every_name_and_time_of_a_commit() {
     for mode in [MergeMode::CopyOnWrite, MergeMode::DeletionVectors] {
@@ -189,7 +189,7 @@ async fn the_clock_gives_every_name_and_time_of_a_commit() {
         assert_eq!(times("commitInfo", "timestamp"), [STANDSTILL]);
         assert_eq!(times("remove", "deletionTimestamp"), [STANDSTILL]);
         let added = times("add", "modificationTime");
-        // The entry of a masked file keeps the time of the file.
+        // The entry of a masked file keeps the file's time.
         let new = added.iter().filter(|time| **time == STANDSTILL).count();
         assert_eq!(new, if mode == MergeMode::CopyOnWrite { 2 } else { 1 }, "{added:?}");
     }
@@ -218,7 +218,8 @@ async fn names_with_any_character_stand_in_one_folder() {
     }
 }
 
-/// Statistics keep a decimal's first 15 digits, so a file may seem not to hold its own keys.
+/// Statistics keep only the first 15 digits of a decimal, so a file may seem not to contain its own
+/// keys.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_that_statistics_round_are_found_all_the_same() {
     let decimal = ColumnType::Decimal { precision: 20, scale: 0 };
@@ -250,13 +251,14 @@ async fn keys_that_statistics_round_are_found_all_the_same() {
     assert_eq!(table.rows(), 0);
 }
 
-/// Statistics end at the millisecond, so a file may seem to end before its own last key.
+/// Statistics have milliseconds, so a file may seem to end before its own last key.
 #[tokio::test(flavor = "multi_thread")]
 async fn instants_between_milliseconds_are_found() {
     are_found(&[1, 999, 1_700_000_000_000_500, -1]).await;
 }
 
-/// Beyond 2⁵³ microseconds, so before 1684 and after 2255, sentinels as `9999-12-31` among them.
+/// Beyond 2⁵³ microseconds, that is before 1684 and after 2255, including sentinels such as
+/// `9999-12-31`.
 #[tokio::test(flavor = "multi_thread")]
 async fn far_instants_between_milliseconds_are_found() {
     are_found(&[253_402_214_400_050_500, 253_402_300_799_999_999, -30_000_000_000_000_500]).await;

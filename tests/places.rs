@@ -1,5 +1,5 @@
-//! Where staging and lake may be: folders and prefixes of any name work, or are refused before
-//! anything is written, and messages name them as they were typed.
+//! Locations of staging and lake: folders and prefixes of any name work or are refused before
+//! anything is written, and messages name objects and files by the paths that were typed.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,7 +12,7 @@ fn dmslake(arguments: &[&str], home: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dmslake")).args(arguments).current_dir(home).output().unwrap()
 }
 
-/// Applies one object from a staging folder of that name into a lake of that name.
+/// Applies the objects of this staging folder to this lake.
 fn apply(home: &Path, staging: &str, lake: &str) -> (i32, String, String) {
     let text = format!(
         "staging = '''{staging}'''\nlake = '''{lake}'''\n[[table]]\nsource = \"shop.items\"\n\
@@ -52,7 +52,7 @@ fn folders_of_any_name_hold_staging_and_lake() {
     }
 }
 
-/// The library would write to one folder and look into another.
+/// The library would write to one folder and read from another.
 #[test]
 fn a_lake_that_would_not_be_found_again_is_refused_before_anything_is_written() {
     for name in ["a%41", "a%20b", "100%", "a\\b"] {
@@ -174,7 +174,7 @@ async fn an_object_is_shown_below_the_place_that_was_typed() {
     assert_eq!(location.shown("dms/shop/t/1.csv"), "s3://b/dms/shop/t/1.csv");
 }
 
-/// Not a URL but a bucket and a key: what stands behind the bucket is the key, sign by sign.
+/// Not a URL but a bucket and a key: the part behind the bucket is taken literally.
 #[tokio::test]
 async fn a_prefix_on_s3_is_taken_sign_by_sign() {
     for (uri, prefix, shown) in [

@@ -1,4 +1,4 @@
-//! The quarantine holds exactly the bad rows of what was decoded last.
+//! The quarantine contains exactly the bad rows that were decoded last.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use dmslake::storage::Location;
 use tempfile::TempDir;
 use url::Url;
 
-/// Object, rows that were decoded, and number and reason of the bad ones.
+/// The object, its decoded rows, and number and reason of the bad ones.
 type Decoded<'a> = (usize, RangeInclusive<u64>, &'a [(u64, &'a str)]);
 
 /// A folder with three staged objects, and the quarantine that their bad rows go to.
@@ -44,7 +44,7 @@ impl Aside {
         self.folder.path().join("quarantine")
     }
 
-    /// Sets aside, of an object's decoded rows, those with these numbers and reasons.
+    /// Quarantines the rows with these numbers and reasons among an object's decoded rows.
     async fn set(&self, decoded: &[Decoded<'_>]) {
         let bad: Vec<Vec<BadRow>> = decoded
             .iter()
@@ -63,7 +63,7 @@ impl Aside {
         set_aside(&location, &table, &aside, &clock).await.unwrap();
     }
 
-    /// Its version, and object, row and reason of all that it holds.
+    /// Its version, and object, row and reason of all its rows.
     async fn standing(&self) -> (u64, Vec<(String, i64, String)>) {
         let url = Url::from_directory_path(self.path()).unwrap();
         let table = deltalake::open_table(url).await.unwrap();
@@ -103,7 +103,7 @@ async fn another_attempt_replaces_what_it_decoded_again_and_nothing_else() {
     let aside = Aside::new().await;
     aside.set(&[(0, 1..=9, &[(2, "a"), (5, "a"), (9, "a")]), (1, 1..=4, &[(2, "a")])]).await;
     aside.set(&[(0, 10..=12, &[(11, "a")]), (2, 1..=3, &[(2, "a")])]).await;
-    // Rows 4 to 10 once more, other bad ones among them, and one for another reason.
+    // Rows 4 to 10 again, with other bad rows, and one with another reason.
     aside.set(&[(0, 4..=10, &[(5, "b"), (7, "a")])]).await;
     let wanted = [
         aside.row(0, 2, "a"),
@@ -114,7 +114,7 @@ async fn another_attempt_replaces_what_it_decoded_again_and_nothing_else() {
         aside.row(2, 2, "a"),
     ];
     assert_eq!(aside.standing().await.1, wanted);
-    // None is bad any more.
+    // No row is bad any more.
     aside.set(&[(0, 1..=12, &[]), (2, 1..=3, &[])]).await;
     assert_eq!(aside.standing().await.1, [aside.row(1, 2, "a")]);
 }

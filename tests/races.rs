@@ -1,5 +1,5 @@
-//! Commits from an old snapshot: ours never go through, and the holes that `deltalake` has are
-//! written down, so that we learn of the day on which they close.
+//! Commits from an old snapshot: ours never succeed. The known gaps of `deltalake` are recorded
+//! here, so that we notice when they are fixed.
 
 use std::collections::HashSet;
 use std::fs;
@@ -57,7 +57,7 @@ fn net(upserts: &[i64], deletes: &[i64]) -> NetChanges {
     }
 }
 
-/// A table of 8 rows in two files, ours to merge into, with deletion vectors allowed or not.
+/// Our table with 8 rows in two files, with or without deletion vectors allowed.
 struct Fixture {
     folder: TempDir,
     location: Location,
@@ -82,7 +82,7 @@ impl Fixture {
         lake::open(&self.location).await.delta().clone()
     }
 
-    /// The keys that stand in the newest version, doubles too.
+    /// The keys in the newest version, including duplicates.
     async fn content(&self) -> Vec<i64> {
         let provider = self.delta().await.table_provider().await.unwrap();
         let frame = SessionContext::new().read_table(provider).unwrap();
@@ -94,7 +94,7 @@ impl Fixture {
         ids
     }
 
-    /// The data files in the folder, whether a version refers to them or not.
+    /// The data files in the folder, referenced or not.
     fn data_files(&self) -> HashSet<String> {
         let entries = fs::read_dir(self.folder.path().join("shop/t")).unwrap();
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -110,7 +110,7 @@ impl Fixture {
         actions.filter_map(|action| Some(action["add"]["path"].as_str()?.to_owned())).collect()
     }
 
-    /// Masks a row of the first file as somebody does who looked at this snapshot.
+    /// Masks a row of the first file, based on this snapshot.
     async fn mask_from(
         &self,
         stale: &DeltaTable,
@@ -129,7 +129,7 @@ impl Fixture {
     }
 }
 
-/// What others do to the table between our look and our commit.
+/// What others do to the table between our plan and our commit.
 #[derive(Clone, Copy, Debug)]
 enum Winner {
     Optimize,
@@ -152,7 +152,7 @@ impl Winner {
         Self::Property,
     ];
 
-    /// Commits, and says which keys stand after it.
+    /// Commits, and returns the keys afterwards.
     async fn commit(self, fixture: &Fixture) -> Vec<i64> {
         let delta = fixture.delta().await;
         match self {
@@ -206,7 +206,7 @@ fn merge_of(predicate: Option<&str>) -> DeltaOperation {
     }
 }
 
-/// Every kind of our commits: inserts, an update, a delete, a whole file, all at once, nothing.
+/// Every kind of our commits: inserts, an update, a delete, a whole file, all together, nothing.
 fn ours() -> [NetChanges; 6] {
     [
         net(&[30], &[]),
@@ -237,7 +237,7 @@ async fn our_commit_never_passes_one_that_came_between() {
             assert_eq!(fixture.delta().await.version(), winning, "{winner:?}: {plan:?}");
             assert_eq!(fixture.content().await, expected, "{winner:?}: {plan:?}");
         }
-        // Looking again, all of them go through.
+        // On the newest snapshot, all of them succeed.
         let mut table = lake::open(&fixture.location).await;
         for changes in ours() {
             table = lake::apply(&fixture.location, &table, &keys, changes.clone()).await.1;
@@ -247,7 +247,7 @@ async fn our_commit_never_passes_one_that_came_between() {
     }
 }
 
-/// Data files of a table that any reader finds with the same deletion vector in another.
+/// Data files that both versions have with the same deletion vector.
 async fn kept_files(stale: &LakeTable, newer: &LakeTable) -> Vec<String> {
     let newer = deletion_vectors::files(newer.delta()).await;
     let stale = deletion_vectors::files(stale.delta()).await;
@@ -267,7 +267,7 @@ async fn a_plan_that_is_made_anew_looks_into_new_files_alone() {
             let stale = lake::open(&fixture.location).await;
             let plan = merge::plan(&stale, &keys, changes.clone()).await.unwrap();
             let content = winner.commit(&fixture).await;
-            // What a cold table reads for the plan is counted.
+            // Counts the requests of a cold table for the plan.
             let requests = Requests::default();
             let location = fixture.location.clone().map_store(|store| {
                 Arc::new(HookedStore::new(store, Counting::new(&requests, Duration::ZERO)))
@@ -298,7 +298,7 @@ async fn a_plan_that_is_made_anew_looks_into_new_files_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_written_before_the_race_was_lost_is_not_written_again() {
     let keys = ["id".to_owned()];
-    // One row of either file.
+    // One row of each file.
     let changes = net(&[1], &[6]);
     let mut kept = 0;
     for winner in Winner::ALL {
@@ -362,7 +362,7 @@ async fn a_late_optimize_never_undoes_our_commit() {
 }
 
 /// # Panics
-/// Unless a commit was refused for this reason.
+/// If no commit was refused for this reason.
 fn assert_conflict<T>(outcome: Result<T, DeltaTableError>, expected: &CommitConflictError) {
     let Err(error) = outcome else { panic!("committed: {expected}") };
     let DeltaTableError::Transaction { source: TransactionError::CommitConflict(found) } = error
@@ -477,7 +477,7 @@ async fn upstream_optimizes_stand_back_for_vectors_and_pass_appends() {
     assert_eq!(fixture.content().await, expected);
 }
 
-/// Another table took the place of the one that is open, whose versions go further.
+/// Another table with higher versions has replaced the open one.
 #[tokio::test(flavor = "multi_thread")]
 async fn columns_and_vectors_are_not_committed_to_a_table_that_took_the_place() {
     let folder = TempDir::new().unwrap();

@@ -1,5 +1,6 @@
-//! A store that cannot be used is told apart from one that does not answer: at once, once for the
-//! run, in a sentence with the place and a remedy that works; an outage is borne with as ever.
+//! A store that refuses is distinguished from one that does not answer: the refusal is reported at
+//! once and once per run, with the location and a working remedy, and an outage is retried as
+//! usual.
 
 use std::net::TcpListener;
 use std::process::{Command, Output};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use crate::support::http_server::{Server, empty_bucket, http, s3_error};
 use crate::support::moto::{BUCKET, Moto};
 
-/// A configuration of so many tables in these buckets.
+/// A configuration with this many tables in these buckets.
 pub(crate) fn configured(staging: &str, lake: &str, tables: usize) -> TempDir {
     let home = TempDir::new().unwrap();
     let table = |number| {
@@ -39,7 +40,8 @@ pub(crate) fn with_keys(mut command: Command, endpoint: &str) -> Command {
     command
 }
 
-/// That the command ends with this sentence and remedy, told once, and with no table looked at.
+/// Checks that the command ends with this message and remedy, reported once, without looking at any
+/// table.
 pub(crate) fn refused(output: &Output, words: &[&str]) {
     let errors = String::from_utf8_lossy(&output.stderr);
     let out = String::from_utf8_lossy(&output.stdout);
@@ -111,7 +113,7 @@ fn a_redirect_to_nowhere_is_another_region() {
     refused(&output, &["the bucket is in another region", "set AWS_REGION"]);
 }
 
-/// Staging may be refused where the lake is not.
+/// Staging may be refused while the lake is not.
 #[test]
 fn staging_is_asked_too() {
     let home = configured("s3://b/dms", "file:./lake", 3);
@@ -126,7 +128,7 @@ fn staging_is_asked_too() {
     refused(&output, &["the store denies access", "location: s3://b/dms"]);
 }
 
-/// Three hundred tables, each of which took a minute.
+/// Three hundred tables, each of which would take a minute.
 #[test]
 fn where_nobody_listens_the_run_ends_after_a_few_attempts() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -153,7 +155,7 @@ fn without_credentials_the_run_ends_with_one_sentence() {
     assert_eq!(server.requests(), 0);
 }
 
-/// What passes is borne with: the first answers are an outage, then there is the store.
+/// A short outage is retried: the store fails at first and then answers.
 #[test]
 fn a_short_outage_at_the_beginning_is_no_refusal() {
     for outage in ["503", "500", "closed"] {
@@ -176,7 +178,7 @@ fn a_short_outage_at_the_beginning_is_no_refusal() {
     }
 }
 
-/// The real answers of a server that speaks S3: a bucket that is not there.
+/// The real answers of an S3 server: a bucket that does not exist.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_that_is_not_there_is_told_and_its_remedy_works() {
     let Some(moto) = Moto::start() else { return };
@@ -198,7 +200,7 @@ async fn a_bucket_that_is_not_there_is_told_and_its_remedy_works() {
     assert!(out.contains("\"inserted\":1"), "{out}");
 }
 
-/// Glue has answers of its own.
+/// Glue has its own answers.
 #[tokio::test(flavor = "multi_thread")]
 async fn glue_that_refuses_or_is_not_there_is_told_once() {
     let Some(moto) = Moto::start() else { return };
@@ -233,7 +235,7 @@ async fn glue_that_refuses_or_is_not_there_is_told_once() {
     refused(&output, &["cannot connect", "service: Glue"]);
 }
 
-/// Whatever library a refusal of the store comes through, it stays one; what may pass may pass.
+/// A store's refusal stays a refusal through every library, and an outage stays an outage.
 #[test]
 fn a_refusal_is_known_through_every_library() {
     let denied = || object_store::Error::PermissionDenied {

@@ -1,4 +1,4 @@
-//! Copy-on-write of one file: what a merge does to the rows of a file that it touches.
+//! Copy-on-write of one file: what a merge does to the rows of a touched file.
 
 use std::sync::Arc;
 
@@ -53,7 +53,7 @@ fn batch(table: &LakeTable, rows: &[Row]) -> RecordBatch {
     RecordBatch::try_new(table.schema().arrow(), columns).unwrap()
 }
 
-/// The rows of a file; an amount only where there is such a column.
+/// The rows of a file; the amount is none if there is no such column.
 pub(super) fn rows(bytes: &Bytes) -> Vec<Row> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).unwrap().build().unwrap();
     let mut rows = vec![];
@@ -71,7 +71,7 @@ pub(super) fn rows(bytes: &Bytes) -> Vec<Row> {
     rows
 }
 
-/// A file as another writer writes it, in row groups of this many rows.
+/// A file as written by another writer, with this many rows per row group.
 fn encoded(rows: &RecordBatch, group_rows: usize) -> Vec<u8> {
     let properties =
         WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
@@ -82,7 +82,7 @@ fn encoded(rows: &RecordBatch, group_rows: usize) -> Vec<u8> {
     bytes
 }
 
-/// Puts a file into the table's folder and tells where changes meet it.
+/// Puts a file into the table's folder and sets the rows that changes match.
 async fn touch(table: &LakeTable, bytes: Vec<u8>, matches: &[(u64, u32)]) -> TouchedFile {
     let path = "old = é%20 file.parquet".to_owned();
     let bytes = Bytes::from(bytes);
@@ -102,7 +102,7 @@ async fn rewritten(table: &LakeTable, touched: &TouchedFile, images: &[RecordBat
     on_any_thread(rewrite(&store(table), &layout, touched, images)).await.unwrap()
 }
 
-/// Files are rewritten side by side, as tasks.
+/// Files are rewritten concurrently, as tasks.
 fn on_any_thread<F: Future + Send>(future: F) -> F {
     future
 }
@@ -126,7 +126,7 @@ async fn any_change_of_any_file_leaves_the_rows_that_a_model_leaves() {
     let folder = TempDir::new().unwrap();
     let (_, table) = new_table(&folder, columns()).await;
     let mut rng = StdRng::seed_from_u64(4);
-    // Rows of the file, rows of a row group.
+    // Rows of the file, rows per row group.
     let shapes = [
         (1, 10),
         (8_192, 8_192),
@@ -142,7 +142,7 @@ async fn any_change_of_any_file_leaves_the_rows_that_a_model_leaves() {
             let mut changes = vec![];
             let mut masked = vec![];
             let mut expected = vec![];
-            // The last third of a file of many row groups stays as it is.
+            // The last third of a file with many row groups is unchanged.
             let untouched_from = if count == 9_000 { 6_000 } else { count };
             for (position, found) in before.iter().enumerate() {
                 let draw = if found.0 < untouched_from { rng.random::<f64>() } else { 1.0 };
@@ -194,7 +194,7 @@ async fn row_groups_without_a_change_are_copied_byte_by_byte() {
         ArrowWriter::try_new(&mut bytes, table.schema().arrow(), Some(properties)).unwrap();
     writer.write(&batch(&table, &old)).unwrap();
     writer.close().unwrap();
-    // A new first row moves everything behind it.
+    // A deleted first row moves everything after it.
     let touched = touch(&table, bytes.clone(), &[(0, 0), (2_500, 9)]).await;
     let image = batch(&table, &[row(-3, "an image that is longer than what it replaces")]);
     let done = rewritten(&table, &touched, &[image]).await;
@@ -248,8 +248,8 @@ async fn a_file_of_which_no_row_is_left_has_no_replacement() {
     assert_eq!((done.deleted_rows, done.copied_rows, done.encoded_rows), (9, 0, 0));
 }
 
-/// Columns in another order, one that the table does not have, one that was added since, and
-/// what Spark and others choose for the rest.
+/// Columns in another order, an unknown column, a column that was added later, and other choices of
+/// Spark and other writers.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_another_writer_is_read_as_the_table_has_it() {
     let folder = TempDir::new().unwrap();
@@ -294,7 +294,7 @@ async fn a_file_of_another_writer_is_read_as_the_table_has_it() {
     assert_eq!(shown, expected.trim_start());
 }
 
-/// What a writer's Arrow schema says about a file is not what the table says.
+/// A writer's embedded Arrow schema differs from the table's.
 #[tokio::test(flavor = "multi_thread")]
 async fn views_and_dictionaries_of_other_writers_do_not_matter() {
     let folder = TempDir::new().unwrap();

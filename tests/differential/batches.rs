@@ -12,23 +12,23 @@ use super::domain::Shape;
 use super::rows;
 use crate::support::model::{Key, Row, Rows};
 
-/// What a batch does, in the model's terms: each key in one of both, once.
+/// The effect of a batch on the model: each key is in one of the two, once.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {
     pub(super) upserts: Vec<(Key, Row)>,
     pub(super) deletes: Vec<Key>,
 }
 
-/// What the batches of one table are drawn from.
+/// The source of a table's random batches.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) shape: &'a Shape,
-    /// So many columns stand in the table.
+    /// The number of columns in the table.
     pub(super) width: usize,
-    /// Keys that are or may come to be.
+    /// Keys that exist or may be inserted.
     pub(super) pool: &'a [Key],
     pub(super) rows: &'a Rows,
-    /// The keys of each file as it was once written, sorted.
+    /// The keys of each file as originally written, sorted.
     pub(super) files: &'a [Vec<Key>],
 }
 
@@ -41,7 +41,7 @@ impl Source<'_> {
             1 => self.drawn(rng, |_, is_there| !is_there, updated, 0.7),
             2 => self.drawn(rng, |_, is_there| is_there, deleted, 0.5),
             3 => self.drawn(rng, |_, is_there| is_there, updated, 0.5),
-            // Whole files, their borders, one row of each.
+            // Whole files, their first and last rows, or one row of each.
             4 if !self.files.is_empty() => {
                 let file: BTreeSet<&Key> = self.files.choose(rng).unwrap().iter().collect();
                 self.drawn(rng, |key, is_there| is_there && file.contains(key), deleted, all)
@@ -56,7 +56,7 @@ impl Source<'_> {
                 let each: BTreeSet<Key> = each.collect();
                 self.drawn(rng, |key, _| each.contains(key), 0.3, all)
             }
-            // Nothing stays; everything comes.
+            // Deletes everything, or inserts everything.
             7 => self.drawn(rng, |_, is_there| is_there, deleted, all),
             8 => self.drawn(rng, |_, is_there| !is_there, deleted, 0.5),
             9 => {
@@ -70,8 +70,8 @@ impl Source<'_> {
         }
     }
 
-    /// Of the keys that `wanted` takes, a share, of which again a share goes. What goes is
-    /// mostly there, so that not all deletes are ignored.
+    /// A random share of the keys that `wanted` accepts; some of them are deleted. Most deleted
+    /// keys exist, so that not all deletes are ignored.
     fn drawn(
         &self,
         rng: &mut StdRng,
@@ -103,7 +103,7 @@ impl Changes {
         self.upserts.is_empty() && self.deletes.is_empty()
     }
 
-    /// As the reduction hands them over, cut into batches anywhere.
+    /// The net changes as the reduction returns them, cut into batches anywhere.
     pub(super) fn net(&self, rng: &mut StdRng, columns: &[Column], keys: &[usize]) -> NetChanges {
         let size = *[1 << 20, 1 << 20, 100, 7].choose(rng).unwrap();
         let size = if self.upserts.len() + self.deletes.len() > 500 { size.max(300) } else { size };
@@ -123,7 +123,7 @@ impl Changes {
         }
     }
 
-    /// Does it to the model; inserted, updated, deleted, ignored.
+    /// Applies it to the model; returns inserted, updated, deleted and ignored.
     pub(super) fn apply(self, rows: &mut Rows) -> [u64; 4] {
         let mut counts = [0; 4];
         for (key, row) in self.upserts {

@@ -1,4 +1,4 @@
-//! The judge condemns: what it lets pass when right, it fails for each way of being wrong.
+//! Tests the checks themselves: they accept a correct commit and find each kind of error.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -69,10 +69,10 @@ fn statistics_that_lie_are_condemned() {
     check(&wide);
 }
 
-/// A way to be wrong.
+/// A kind of error.
 type Lie<'a> = (&'a str, Box<dyn Fn(&mut Vec<Json>) + 'a>);
 
-/// A merge of an update, an insert and a delete, as it stands in the log.
+/// A merge of an update, an insert and a delete, as in the log.
 struct Merged {
     world: World,
     before: audit::Before,
@@ -163,7 +163,7 @@ async fn commits_that_lie_are_condemned() {
     }
 }
 
-/// Bounds of long decimals hold every value of the file, so that a reader may skip by them.
+/// Bounds of long decimals include every value of the file, so readers may skip by them.
 #[tokio::test(flavor = "multi_thread")]
 async fn bounds_of_long_decimals_hold_their_values() {
     let decimals = [(20, 0, i128::from(u64::MAX)), (38, 10, 10_i128.pow(38) - 1)];

@@ -1,11 +1,10 @@
-//! Leaves tables, and what must be read from them, for readers that are not ours.
+//! Keeps tables, and the rows that must be read from them, for other readers.
 //!
-//! With `DMSLAKE_CORPUS=<folder>` each table of these tests is copied there once it is done:
-//! `<folder>/<number>/expected.json` beside the table's folder, and `rows-<version>.jsonl` with
-//! the model's rows after each merge. `tests/interop` compares what readers say with them. No
-//! reader's rendering has a part in the texts: integers, days and microseconds since 1970 as
-//! numbers, decimals with all digits of their scale, the bits of a double and bytes as
-//! hexadecimal digits.
+//! With `DMSLAKE_CORPUS=<folder>`, each table of these tests is copied there when its test is done:
+//! `<folder>/<number>/expected.json` next to the table's folder, and `rows-<version>.jsonl` with
+//! the model's rows after each merge. `tests/interop` compares the results of readers with them.
+//! The texts do not depend on any reader: integers, days and microseconds since 1970 as numbers,
+//! decimals with all digits of their scale, the bits of a double and bytes as hexadecimal digits.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -17,7 +16,7 @@ use super::world::World;
 use super::{copy_folder, foreign};
 use crate::support::model::{Rows, Value, hex};
 
-/// What stood in the table after each merge, while somebody wants to know.
+/// The rows after each merge, recorded only if a corpus is requested.
 pub(super) struct Trail {
     folder: Option<PathBuf>,
     rows: Vec<(u64, String)>,
@@ -31,8 +30,7 @@ impl Trail {
     }
 }
 
-/// Remembers what the newest merge made of the table. `counts` are inserted, updated, deleted
-/// and ignored.
+/// Records the table after the newest merge. `counts` are inserted, updated, deleted and ignored.
 pub(super) fn note(world: &mut World, counts: [u64; 4]) {
     if world.trail.folder.is_none() {
         return;
@@ -49,11 +47,11 @@ pub(super) fn note(world: &mut World, counts: [u64; 4]) {
     }));
 }
 
-/// Copies a table whose test is over.
+/// Copies a table at the end of its test.
 pub(super) fn leave(world: &World, origin: &str) {
     let Some(folder) = &world.trail.folder else { return };
     std::fs::create_dir_all(folder).unwrap();
-    // Whoever makes the folder has the number.
+    // Creating the folder reserves the number.
     let folder = (0..1000)
         .map(|number| folder.join(format!("{number:03}")))
         .find(|folder| std::fs::create_dir(folder).is_ok())
@@ -86,7 +84,7 @@ pub(super) fn leave(world: &World, origin: &str) {
     write(newest, &lines(&world.rows));
 }
 
-/// One row a line, its values in the table's order of columns.
+/// One row per line, with values in the table's column order.
 fn lines(rows: &Rows) -> String {
     let mut lines = String::new();
     for row in rows.values() {

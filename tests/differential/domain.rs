@@ -1,4 +1,4 @@
-//! Random columns, values and keys: every type of the lake, with its extremes.
+//! Random columns, values and keys: every type of the lake, including extremes.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +9,11 @@ use rand::seq::{IndexedMutRandom, IndexedRandom, SliceRandom};
 
 use crate::support::model::{Key, Row, Value};
 
-/// Days of 1000-01-01 and 9999-12-31, MySQL's first and last.
+/// Days of 1000-01-01 and 9999-12-31, MySQL's limits.
 const DAYS: (i64, i64) = (-354_285, 2_932_896);
 const MICROSECONDS_OF_DAY: i64 = 86_400_000_000;
 
-/// More than statistics of any writer keep of a text, and what URLs escape.
+/// Longer than what any writer's statistics keep of a text, with characters that URLs escape.
 const LONG_PREFIX: &str =
     "é/%20 a prefix that is longer than the sixty-four bytes that statistics keep of a text: ";
 
@@ -63,13 +63,13 @@ fn key_type(rng: &mut StdRng, is_alone: bool) -> ColumnType {
     *types[..types.len() - usize::from(is_alone)].choose(rng).unwrap()
 }
 
-/// The columns that a table ever has, in the order in which they come.
+/// All columns that a table ever has, in the order in which they are added.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
     pub(super) columns: Vec<Column>,
     /// Positions of the key columns, in key order.
     pub(super) keys: Vec<usize>,
-    /// So many columns are there from the beginning.
+    /// The number of initial columns.
     pub(super) first: usize,
 }
 
@@ -124,7 +124,7 @@ impl Shape {
         pool.into_iter().collect()
     }
 
-    /// A key of which a part is NULL: no change names it, and its row must outlive them all.
+    /// A key with a NULL part: no change matches it, and its row must survive all changes.
     pub(super) fn nameless(&self, rng: &mut StdRng) -> Key {
         let mut key: Key =
             self.keys.iter().map(|&key| value(rng, self.columns[key].column_type)).collect();
@@ -132,7 +132,7 @@ impl Shape {
         key
     }
 
-    /// A row of that key under the first `width` columns.
+    /// A row with this key and the first `width` columns.
     pub(super) fn row(&self, rng: &mut StdRng, key: &Key, width: usize) -> Row {
         let value = |at: usize| match self.keys.iter().position(|&key| key == at) {
             Some(position) => key[position].clone(),
@@ -146,7 +146,7 @@ impl Shape {
 /// Gives values of one key column.
 type Draw = Box<dyn Fn(&mut StdRng) -> Value + Send>;
 
-/// Few values, as the leading column of a composite key has.
+/// Few values, like the leading column of a composite key.
 fn few(rng: &mut StdRng, draw: &Draw) -> Draw {
     let values = [draw(rng), draw(rng), draw(rng)];
     Box::new(move |rng| values.choose(rng).unwrap().clone())
@@ -163,7 +163,7 @@ fn draw_key(rng: &mut StdRng, column_type: ColumnType, count: usize) -> Draw {
         ColumnType::Long => integers(rng, 64, span),
         ColumnType::Decimal { precision, scale } => {
             let limit = 10_i128.pow(u32::from(precision)) - 1;
-            // Where doubles and 64-bit integers end, and where digits of statistics are lost.
+            // Around the limits of doubles and 64-bit integers, and where statistics lose digits.
             let bases = [0, 1 << 53, 10_i128.pow(15), (1 << 63) - 1, (1 << 64) - 1, limit, -limit];
             let base = *bases.choose(rng).unwrap();
             let (least, most) = ((base - span).max(-limit), (base + span).min(limit));
@@ -186,7 +186,7 @@ fn draw_key(rng: &mut StdRng, column_type: ColumnType, count: usize) -> Draw {
             let base = *[DAYS.0 + 1, -1, 0, 19_000, DAYS.1].choose(rng).unwrap();
             let base = base * MICROSECONDS_OF_DAY + rng.random_range(0..1000) * 1000;
             let span = i64::try_from(span).unwrap();
-            // Around the milliseconds at which statistics cut.
+            // Around whole milliseconds, to which statistics are rounded.
             Box::new(move |rng| {
                 let beside = *[-1, 0, 1, 500, 999].choose(rng).unwrap();
                 Value::Instant(base + rng.random_range(0..span) * 1000 + beside)

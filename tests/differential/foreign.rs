@@ -1,4 +1,4 @@
-//! Data files as other writers leave them.
+//! Data files as other writers write them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use super::rows;
 use crate::support::model::{Row, Value};
 
-/// Writes rows as one file below a table's folder, in a random taste: names, column order, row
-/// groups, pages, indexes, encodings, text types, and what the log says about it.
+/// Writes rows as one file in a table's folder, in a random style: names, column order, row groups,
+/// pages, indexes, encodings, text types, and log entry.
 pub(super) fn write(
     rng: &mut StdRng,
     folder: &Path,
@@ -42,7 +42,7 @@ pub(super) fn write(
     put(rng, folder, &bytes, statistics)
 }
 
-/// Puts a file into a table's folder under a name that may need care.
+/// Puts a file into a table's folder, possibly under a name that needs escaping.
 pub(super) fn put(rng: &mut StdRng, folder: &Path, bytes: &[u8], statistics: String) -> Add {
     let number: u64 = rng.random();
     let name = match rng.random_range(0..4) {
@@ -65,7 +65,7 @@ pub(super) fn put(rng: &mut StdRng, folder: &Path, bytes: &[u8], statistics: Str
 
 fn properties(rng: &mut StdRng, rows: usize) -> WriterProperties {
     let group = *[1 << 20, rows.div_ceil(3).max(1), 5].choose(rng).unwrap();
-    // Few rows a group only for small files.
+    // Only small files get small row groups.
     let group = if rows > 200 { group.max(1000) } else { group };
     let compressions =
         [Compression::SNAPPY, Compression::UNCOMPRESSED, Compression::ZSTD(ZstdLevel::default())];
@@ -88,8 +88,8 @@ fn properties(rng: &mut StdRng, rows: usize) -> WriterProperties {
         .build()
 }
 
-/// The rows with columns in any order, some of them absent if they are all NULL, keys required
-/// or not, texts and bytes under wide offsets or not.
+/// The rows with columns in random order, some all-NULL columns left out, keys required or not, and
+/// texts and bytes with wide offsets or not.
 fn foreign_batch(
     rng: &mut StdRng,
     columns: &[Column],
@@ -122,8 +122,8 @@ fn foreign_batch(
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap()
 }
 
-/// Statistics as Spark writes them: exact, but texts cut after 32 characters and instants after
-/// milliseconds. Or the record count alone, or nothing of the keys.
+/// Statistics as Spark writes them: exact, but with texts truncated to 32 characters and timestamps
+/// to milliseconds. Or only the record count, or no key statistics.
 pub(super) fn statistics(
     rng: &mut StdRng,
     columns: &[Column],
@@ -152,7 +152,7 @@ pub(super) fn statistics(
     )
 }
 
-/// The order of values, where the model only orders the bits of a double.
+/// The real order of values; the model orders doubles by their bits.
 fn order(a: &Value, b: &Value) -> std::cmp::Ordering {
     match (a, b) {
         (Value::Double(a), Value::Double(b)) => {
@@ -171,7 +171,7 @@ fn bound(value: &Value, upper: bool) -> Option<String> {
         Value::Text(text) => {
             let mut kept: String = text.chars().take(KEPT).collect();
             let mut rest = text.chars().skip(KEPT);
-            // The tie-breaker must lie above whatever is cut off.
+            // The tie-breaker must be greater than anything that is cut off.
             while upper && kept.len() < text.len() {
                 kept.push('\u{10FFFF}');
                 if rest.next() != Some('\u{10FFFF}') {
@@ -191,7 +191,7 @@ fn bound(value: &Value, upper: bool) -> Option<String> {
     })
 }
 
-/// All digits, as many of them after the point as the scale says.
+/// All digits, with as many decimal places as the scale.
 pub(super) fn decimal(unscaled: i128, scale: u8) -> String {
     let sign = if unscaled < 0 { "-" } else { "" };
     let scale = usize::from(scale);

@@ -1,4 +1,4 @@
-//! Rows of the model as Arrow batches, and back.
+//! Converts rows of the model to Arrow batches and back.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ pub(super) fn array(column_type: ColumnType, values: &[&Value]) -> ArrayRef {
     }
 }
 
-/// Rows under these columns; a row may have more values than there are columns.
+/// Rows with these columns; a row may have more values than there are columns.
 pub(crate) fn batch(columns: &[Column], rows: &[&Row]) -> RecordBatch {
     let arrays = columns.iter().enumerate().map(|(at, column)| {
         let values: Vec<&Value> = rows.iter().map(|row| &row[at]).collect();
@@ -80,7 +80,7 @@ pub(crate) fn batch(columns: &[Column], rows: &[&Row]) -> RecordBatch {
     RecordBatch::try_new(Arc::new(schema), arrays.collect()).unwrap()
 }
 
-/// Keys under the key columns, in key order.
+/// Keys with the key columns, in key order.
 pub(crate) fn key_batch(columns: &[Column], keys: &[usize], asked: &[&Key]) -> RecordBatch {
     let columns: Vec<Column> = keys.iter().map(|&key| columns[key].clone()).collect();
     batch(&columns, asked)
@@ -89,7 +89,7 @@ pub(crate) fn key_batch(columns: &[Column], keys: &[usize], asked: &[&Key]) -> R
 /// Rows of batches, by key, with these columns; a column that a batch lacks is NULL.
 ///
 /// # Panics
-/// If two rows have one key.
+/// If two rows have the same key.
 pub(crate) fn rows_of(batches: &[RecordBatch], columns: &[Column], keys: &[usize]) -> Rows {
     let mut rows = Rows::new();
     for batch in batches {
@@ -114,7 +114,7 @@ pub(super) async fn content(table: &DeltaTable, columns: &[Column], keys: &[usiz
     rows_of(&frame.collect().await.expect("the table can be read"), columns, keys)
 }
 
-/// The first differences between what is and what should be; none if equal.
+/// The first differences between expected and found rows; none if equal.
 pub(super) fn difference(columns: &[Column], expected: &Rows, found: &Rows) -> Option<String> {
     let mut lines = Vec::new();
     for (key, row) in expected {

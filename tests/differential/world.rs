@@ -1,4 +1,4 @@
-//! A table of ours that others write, too, and what should stand in it.
+//! A table of ours that others write too, and its expected rows.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ use crate::support::deletion_vectors::{self, Masked};
 use crate::support::lake;
 use crate::support::model::{Key, Row, Rows, Value};
 
-/// How large a table is and whether deletion vectors stand in it.
+/// The size of a table, and whether it has deletion vectors.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
     /// Rows of each of the first files.
@@ -43,7 +43,7 @@ pub(super) struct World {
     pub(super) location: Location,
     pub(super) table: LakeTable,
     pub(super) shape: Shape,
-    /// So many of the columns stand in the table.
+    /// The number of columns in the table.
     pub(super) width: usize,
     pool: Vec<Key>,
     files: Vec<Vec<Key>>,
@@ -114,7 +114,7 @@ impl World {
         Source { shape, width: *width, pool, rows, files }.changes(rng)
     }
 
-    /// Keys to ask for, of which most are there.
+    /// Keys to look up, most of which exist.
     pub(super) fn some_keys(&self, rng: &mut StdRng) -> Vec<Key> {
         let share = *[0.01, 0.2, 1.0].choose(rng).unwrap();
         self.pool.iter().filter(|_| rng.random_bool(share)).cloned().collect()
@@ -146,7 +146,7 @@ impl World {
         }
     }
 
-    /// Our own maintenance, which changes no row; now and then for a table that leaves deletion
+    /// Our own maintenance, which changes no row; sometimes for a table that stops using deletion
     /// vectors.
     async fn maintained(&mut self, rng: &mut StdRng) {
         let mut settings = events::settings("memory:///staging", &[("shop", "t")]);
@@ -172,7 +172,7 @@ impl World {
         self.table = lake::open(&self.location).await;
     }
 
-    /// Another writer adds files: one as foreign as can be, or `deltalake`.
+    /// Another writer adds files: an unusual one, or `deltalake`.
     async fn appended(&mut self, rng: &mut StdRng, files: &[Vec<Key>]) {
         if rng.random_bool(0.7) {
             let mut adds = Vec::new();
@@ -194,7 +194,7 @@ impl World {
         }
     }
 
-    /// New rows of these keys, in the model already.
+    /// Creates new rows for these keys and adds them to the model.
     pub(super) fn made(&mut self, rng: &mut StdRng, file: &[Key]) -> Vec<Row> {
         let made: Vec<Row> = file.iter().map(|key| self.shape.row(rng, key, self.width)).collect();
         self.rows.extend(file.iter().cloned().zip(made.iter().cloned()));
@@ -204,7 +204,7 @@ impl World {
         made
     }
 
-    /// Another writer commits files that lie in the folder.
+    /// Another writer commits files that are already in the folder.
     pub(super) async fn adopted(&mut self, adds: Vec<Add>) {
         let operation =
             DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
@@ -228,9 +228,9 @@ impl World {
         self.reopened().await;
     }
 
-    /// Another writer masks rows of some files, now and then all of them.
+    /// Another writer masks rows of some files, sometimes all of them.
     async fn masked(&mut self, rng: &mut StdRng) {
-        // In an order that names of files, which are random, have no part in.
+        // In an order that does not depend on the random names of files.
         let mut files: Vec<(Vec<(Key, u64)>, Masked)> = Vec::new();
         for file in deletion_vectors::files(self.table.delta()).await {
             let standing = keys_of(&self.root, &file, self.columns(), &self.shape.keys);
@@ -259,8 +259,8 @@ impl World {
     }
 }
 
-/// The keys of each file: neighbours together, or all files over the whole range; in order or
-/// not; with gaps that later batches fill.
+/// The keys of each file: adjacent keys together, or all files over the whole range; sorted or not;
+/// with gaps that later batches fill.
 fn distributed(rng: &mut StdRng, pool: &[Key], sizes: &[usize]) -> Vec<Vec<Key>> {
     let mut there: Vec<Key> = pool.iter().filter(|_| rng.random_bool(0.8)).cloned().collect();
     let is_clustered = rng.random_bool(0.5);

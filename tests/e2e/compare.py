@@ -1,4 +1,4 @@
-"""Whether a reader returns the rows of the source, by key range."""
+"""Compares a reader's rows with those of the source, by key range."""
 
 import hashlib
 from collections import Counter
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import expected
 from values import texts
 
-# Rows whose digests are compared at once.
+# Rows per compared digest.
 RANGE = 1000
 
 
 @dataclass
 class Outcome:
-    """What came of one table and one reader."""
+    """The result for one table and one reader."""
 
     rows: int = 0
-    # Rows of the source that the reader lacks or shows otherwise, and rows that it has too many.
+    # Rows of the source that the reader lacks or shows differently, and its surplus rows.
     missing: int = 0
     surplus: int = 0
     fault: str = ""
@@ -45,7 +45,7 @@ def table(database, schema: str, name: str, root, reader) -> Outcome:
 
 
 class NoInt96:
-    """Tables of ours hold no such timestamps."""
+    """Our tables have no such timestamps."""
 
     has_int96 = False
 
@@ -62,7 +62,7 @@ def difference(wanted: list[tuple], shown: list[tuple]) -> Outcome:
         outcome.missing += missing.total()
         outcome.surplus += surplus.total()
         if not outcome.fault:
-            # Values of tests, made at random: they may be shown.
+            # Random test values, which may be shown.
             row = next(iter(missing or surplus))
             other = next(iter(surplus if missing else missing), None)
             outcome.fault = f"keys from {key}: {row} against {other}"[:1500]

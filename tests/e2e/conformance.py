@@ -1,7 +1,7 @@
-"""Whether our tables are Delta tables in every version, and say of their files what is true.
+"""Checks that our tables are valid Delta tables in every version, with correct statistics.
 
-The log is replayed here once more, by its protocol and nothing else; Spark and deltalake open
-every version; each data file is read and held against its statistics."""
+The log is replayed here independently, following only the protocol; Spark and deltalake open every
+version; each data file is read and compared with its statistics."""
 
 import datetime
 import json
@@ -18,19 +18,19 @@ from pyarrow import parquet
 # Reader and writer version of a table without deletion vectors, and with them.
 PLAIN, WITH_VECTORS = (1, 2), (3, 7)
 MILLISECOND = datetime.timedelta(milliseconds=1)
-# A cut bound of a text keeps at least so many characters of it.
+# A truncated text bound keeps at least this many characters.
 KEPT = 16
-# Columns that Delta's writers keep statistics of, if the table does not say otherwise.
+# The number of columns with statistics by default.
 INDEXED = 32
-# Versions of a table whose rows Spark counts too, beside opening all of them.
+# The number of versions whose rows Spark also counts; it opens all of them.
 COUNTED = 8
-# So many faults of a table are shown, each no longer than that.
+# The most faults shown per table, and the most characters of each.
 SHOWN, LONGEST = 10, 400
 
 
 @dataclass
 class Version:
-    """What the log says of one version."""
+    """One version according to the log."""
 
     number: int
     protocol: tuple[int, int]
@@ -55,7 +55,7 @@ class Log:
 
 
 def faults(of, readers: list, since: dict | None = None) -> list[str]:
-    """What is wrong with the tables of a scene, by table from a version on or from the first."""
+    """Describes faults of a scene's tables, starting at the given version of each or the first."""
     found = []
     spark = spark_of(readers)
     for schema, name in of.tables:
@@ -63,7 +63,7 @@ def faults(of, readers: list, since: dict | None = None) -> list[str]:
         wrong = [*log.faults]
         step = max(1, len(log.versions) // COUNTED)
         for at, version in enumerate(log.versions):
-            # A table is plain until it gets its first vector.
+            # A table has the basic protocol until its first vector.
             allowed = {WITH_VECTORS} if version.has_vectors else {PLAIN, WITH_VECTORS}
             if of.settings.merge == "copy-on-write":
                 allowed = {PLAIN}
@@ -71,15 +71,15 @@ def faults(of, readers: list, since: dict | None = None) -> list[str]:
                 wrong.append(f"version {version.number} has protocol {version.protocol}")
             is_counted = at % step == 0 or version is log.versions[-1]
             wrong += opened(log.root, version, spark if is_counted else None)
-        # A file that gets another vector is added again.
+        # A file with a new vector is added again.
         for add in {(add["path"], add["stats"]): add for add in log.adds}.values():
             wrong += untrue(log.root, add)
         if spark:
             wrong += travelled(spark, log)
         unnamed = leftovers(log)
         print(
-            f"{schema}.{name}: {len(log.versions)} versions opened, {len(log.adds)} files held "
-            f"against their statistics, {unnamed} files of no version"
+            f"{schema}.{name}: {len(log.versions)} versions opened, {len(log.adds)} files compared "
+            f"with their statistics, {unnamed} unreferenced files"
             + (f"; {len(wrong)} FAULTS" if wrong else ""),
             flush=True,
         )
@@ -93,8 +93,8 @@ def spark_of(readers: list):
 
 
 def replayed(root: Path, since: int) -> Log:
-    """Replays the log; says which files are taken away that were not there, or come twice.
-    Versions and files are told from a version on."""
+    """Replays the log; reports files that are removed without being there, or added twice.
+    Returns versions and files from the given version on."""
     log = Log(root)
     live: dict[str, dict] = {}
     protocol, columns = (0, 0), []
@@ -107,7 +107,7 @@ def replayed(root: Path, since: int) -> Log:
         for action in actions:
             if remove := action.get("remove"):
                 if live.pop(remove["path"], None) is None:
-                    log.faults.append(f"version {number} removes {remove['path']}, not there")
+                    log.faults.append(f"version {number} removes {remove['path']}, which is not there")
         for action in actions:
             if said := action.get("protocol"):
                 protocol = (said["minReaderVersion"], said["minWriterVersion"])
@@ -130,16 +130,16 @@ def commit(path: Path) -> list[dict]:
 
 
 def opened(root: Path, version: Version, spark) -> list[str]:
-    """Opens a version with deltalake and Spark: both must find the files and rows of the log."""
+    """Opens a version with deltalake and Spark. Both must find the files and rows of the log."""
     found = []
     table = DeltaTable(str(root), version=version.number)
     paths = {Path(unquote(uri)).name for uri in table.file_uris()}
     if paths != {Path(unquote(path)).name for path in version.live}:
-        found.append(f"version {version.number}: deltalake sees other live files than the log has")
+        found.append(f"version {version.number}: deltalake's live files differ from the log")
     for path, add in version.live.items():
         file = root / unquote(path)
         if not file.exists() or file.stat().st_size != add["size"]:
-            found.append(f"version {version.number}: live file {path} is missing or cut off")
+            found.append(f"version {version.number}: live file {path} is missing or truncated")
     counts = ", ".join(f"count(`{name}`)" for name in version.columns)
     query = QueryBuilder().register("t", table).execute(
         f"SELECT count(*), sum(id), {counts.replace('`', chr(34))} FROM t"
@@ -156,8 +156,8 @@ def opened(root: Path, version: Version, spark) -> list[str]:
 
 
 def travelled(spark, log: Log) -> list[str]:
-    """Whether Spark's history has all versions, and Spark finds each by its time, with the live
-    files that the log has."""
+    """Checks that Spark's history has all versions, and that Spark finds each by its timestamp, with
+    the live files of the log."""
     found = []
     live = {
         version.number: {Path(unquote(path)).name for path in version.live}
@@ -171,12 +171,12 @@ def travelled(spark, log: Log) -> list[str]:
         reader = spark.read.format("delta").option("timestampAsOf", times[number])
         files = {Path(unquote(path)).name for path in reader.load(str(log.root)).inputFiles()}
         if files != live[number]:
-            found.append(f"version {number} is not found by its time, or with other files")
+            found.append(f"version {number} is not found by its timestamp, or has other files")
     return found
 
 
 def leftovers(log: Log) -> int:
-    """Data files that no version names: what killed processes leave, until a vacuum."""
+    """Data files that no version references: leftovers of killed processes, until a vacuum."""
     named = {unquote(add["path"]) for add in log.adds}
     there = (path.relative_to(log.root) for path in log.root.rglob("*.parquet"))
     return sum(
@@ -185,12 +185,12 @@ def leftovers(log: Log) -> int:
 
 
 def untrue(root: Path, add: dict) -> list[str]:
-    """What a file's statistics say and its rows do not."""
+    """Describes differences between a file's statistics and its rows."""
     said = json.loads(add["stats"], parse_float=Decimal)
     rows = parquet.read_table(root / unquote(add["path"]))
     found = []
     if said["numRecords"] != rows.num_rows:
-        found.append(f"numRecords {said['numRecords']} of {rows.num_rows}")
+        found.append(f"numRecords {said['numRecords']} instead of {rows.num_rows}")
     if not {"id"} <= said["minValues"].keys() & said["maxValues"].keys():
         found.append("the key has no bounds")
     for at, name in enumerate(rows.column_names):
@@ -204,7 +204,7 @@ def untrue(root: Path, add: dict) -> list[str]:
 
 
 def unbounded(name: str, column: pa.ChunkedArray, low, high) -> list[str]:
-    """Bounds that are not those of the column, but for what a text or an instant is cut by."""
+    """Describes bounds that differ from the column's, except by the truncation of texts and times."""
     real = pc.min_max(column).as_py()
     least, most = real["min"], real["max"]
     if least is None:
@@ -224,7 +224,7 @@ def unbounded(name: str, column: pa.ChunkedArray, low, high) -> list[str]:
     else:
         kind = type(least)
         fits = (low is None or kind(low) == least) and (high is None or kind(high) == most)
-    return [] if fits else [f"{name} is said to lie in [{low}, {high}], not in [{least}, {most}]"]
+    return [] if fits else [f"{name} has bounds [{low}, {high}] instead of [{least}, {most}]"]
 
 
 def is_cut(text: str, of: str) -> bool:

@@ -1,4 +1,4 @@
-"""A MariaDB server of our own: its data directory, its port, its end."""
+"""A separate MariaDB server with its own data directory and port."""
 
 import os
 import shutil
@@ -32,13 +32,13 @@ OPTIONS = [
 
 
 class Database:
-    """Up between `with`'s begin and end."""
+    """Runs for the duration of the `with` block."""
 
     def __enter__(self):
         self.folder = Path(tempfile.mkdtemp(prefix="dmslake-mariadb-"))
         self.port = free_port()
         data = self.folder / "data"
-        # It refuses to run as root unless told which user it is.
+        # It refuses to run as root unless the user is given.
         user = [f"--user={'root' if os.geteuid() == 0 else os.environ['USER']}"]
         subprocess.run(
             ["mariadb-install-db", "--no-defaults", f"--datadir={data}", *user,
@@ -87,7 +87,7 @@ class Database:
     def _is_up(self) -> bool:
         if self.process.poll() is not None:
             tail = (self.folder / "log").read_text(errors="replace")[-2000:]
-            raise RuntimeError(f"MariaDB has ended:\n{tail}")
+            raise RuntimeError(f"MariaDB has stopped:\n{tail}")
         try:
             self.connection().close()
         except pymysql.err.OperationalError:

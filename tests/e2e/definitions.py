@@ -1,6 +1,6 @@
-"""What DMS says by other means than rows, all of it under load: changes that the full load holds
-already, an added column, TRUNCATE, a reload. dmslake holds a table where a person has to decide;
-`Operator` does what the guide tells that person."""
+"""Events other than changed rows, all under load: changes that the full load already contains, an
+added column, TRUNCATE, a reload. dmslake holds a table if an operator must decide; `Operator` does
+what the guide says."""
 
 import random
 import time
@@ -16,12 +16,12 @@ from waiting import wait_for
 
 ADDED = "added_late"
 TRUNCATED, RELOADED = "sbtest2", "sbtest3"
-# Seconds that the stand-in for DMS has for a reload.
+# The most seconds that the stand-in for DMS may take for a reload.
 PATIENCE = 60
 
 
 def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
-    """Comes to what is wrong."""
+    """Returns descriptions of faults."""
     with scene("definitions", programs, seed, ["copy-on-write", "auto"]) as of:
         done: Counter = Counter()
         pipeline = of.pipeline
@@ -38,7 +38,7 @@ def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
 
 
 def redefine(of: Scene, pause: float, done: Counter):
-    """One after another, while everything else goes on."""
+    """Runs one after another, while everything else continues."""
     pipeline = of.pipeline
     table = f"{types_table.SCHEMA}.{types_table.TABLE}"
     pipeline.database.run(f"ALTER TABLE {table} ADD COLUMN {ADDED} VARCHAR(40)")
@@ -54,7 +54,7 @@ def redefine(of: Scene, pause: float, done: Counter):
     pipeline.database.run(f"TRUNCATE TABLE {SCHEMA}.{TRUNCATED}")
     done["truncated tables"] += 1
     time.sleep(pause)
-    # No row tells of a TRUNCATE: whoever truncates has the table loaded again.
+    # No row shows a TRUNCATE, so the table must be reloaded after it.
     pipeline.dms.load_again(f"{SCHEMA}.{TRUNCATED}", f"{SCHEMA}.{RELOADED}")
     for name in (TRUNCATED, RELOADED):
         wait_for(lambda: pipeline.dms.has_said(f"{name}: is loaded again"), PATIENCE, "a reload")
@@ -62,14 +62,14 @@ def redefine(of: Scene, pause: float, done: Counter):
 
 
 class Operator:
-    """Removes the causes of holds as the guide says. No other is to be expected here."""
+    """Removes the causes of holds as the guide says. No others are expected here."""
 
     def __init__(self, pipeline: Pipeline, done: Counter):
         self.pipeline = pipeline
         self.done = done
 
     def __call__(self, report: dict) -> bool:
-        """Whether the cause of this hold is removed."""
+        """Removes the cause of this hold; returns whether it did."""
         remedy = {"Reload": self.move_away, "SchemaRefused": self.add_column}
         if report["kind"] not in remedy:
             return False
@@ -83,7 +83,7 @@ class Operator:
         folder.rename(self.pipeline.folder / f"{schema}.{name}.{time.time_ns()}")
 
     def add_column(self, report: dict):
-        """Of CSV the layout has to be told: of all objects with a header, else from one on."""
+        """For CSV the layout must be configured: for all objects with a header, otherwise from one on."""
         text = self.pipeline.config.read_text()
         tables = tomllib.loads(text)["table"]
         (table,) = (one for one in tables if one["source"] == report["table"])

@@ -1,21 +1,21 @@
-"""What a run draws from its seed: the settings of the DMS task, and the way of merging."""
+"""The random choices of a run: the settings of the DMS task, and the merge mode."""
 
 import random
 from dataclasses import dataclass
 
-# Seconds, so that a test sees many objects.
+# In seconds, so that a test has many objects.
 INTERVAL = 2
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Of a task and of dmslake."""
+    """Settings of a task and of dmslake."""
 
     # The endpoint's S3Settings.
     s3: dict
     # Whether a rule adds a change sequence.
     has_sequence: bool
-    # Answers to what is not known of DMS.
+    # Choices for unknown behaviour of DMS.
     uncertain: dict
     task: dict
     merge: str
@@ -27,7 +27,7 @@ class Settings:
 
 
 def settings(chance: random.Random, merges: list[str]) -> Settings:
-    """Whatever changes bytes or names, and keeps every value whole, is drawn."""
+    """Draws all settings that affect bytes or names and preserve every value."""
     is_parquet = chance.random() < 0.5
     s3 = {
         "DataFormat": "parquet" if is_parquet else "csv",
@@ -36,7 +36,7 @@ def settings(chance: random.Random, merges: list[str]) -> Settings:
         "TimestampColumnName": chance.choice(["", "dms_ts"]),
         "UseTaskStartTimeForFullLoadTimestamp": chance.random() < 0.5,
         "CdcMaxBatchInterval": INTERVAL,
-        # Kilobytes: the smaller one cuts objects by size under load.
+        # In kilobytes; the smaller one limits objects by size under load.
         "CdcMinFileSize": chance.choice([64, 32_000]),
         "DatePartitionEnabled": chance.random() < 0.3,
         "AddColumnName": chance.random() < 0.5,
@@ -81,6 +81,6 @@ def _csv(chance: random.Random) -> dict:
         "CsvDelimiter": chance.choice([",", "|", "\t"]),
         "CsvRowDelimiter": chance.choice(["\n", "\r\n"]),
         "CsvNullValue": chance.choice(["NULL", "\\N"]),
-        # Kilobytes: a full load of one object, or of several.
+        # In kilobytes: a full load of one object or of several.
         "MaxFileSize": chance.choice([1000, 1_048_576]),
     }

@@ -1,15 +1,15 @@
-"""The rows of the source as texts, made by the server itself: what the readers' rows, as texts of
-tests/interop/values.py, must equal. Nothing of the stand-in for DMS is in it."""
+"""The rows of the source as texts, produced by the server itself. The readers' rows, as texts of
+tests/interop/values.py, must equal them. This code is independent of the stand-in for DMS."""
 
 import struct
 from dataclasses import dataclass
 
 from pymysql.cursors import DictCursor, SSCursor
 
-# By Delta type: an SQL expression of a column, and what becomes of its text.
+# By Delta type: an SQL expression for a column, and a function for its text.
 SHOWN = {
     "timestamp": "TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', {})",
-    # Days, as Delta counts them; a zero date has none.
+    # Days as Delta counts them; none for a zero date.
     "date": "DATEDIFF({}, '1970-01-01')",
     "binary": "HEX({})",
     "double": "({} + 0E0)",

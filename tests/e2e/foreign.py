@@ -1,18 +1,18 @@
-"""Another writer on tables of ours: Spark merges, compacts and vacuums, and we go on after it."""
+"""Another writer on our tables: Spark merges, compacts and vacuums, and we continue after it."""
 
 import random
 
 from load import SCHEMA
 
 TABLE = "sbtest1"
-# Of sysbench's rows so many are touched, and so many are added that the source never had.
+# The number of sysbench rows that Spark touches, and of rows that it adds.
 TOUCHED, FOREIGN = 400, 50
 FIRST_FOREIGN = 10_000_000
 
 
 def change(spark, of) -> dict[str, int]:
-    """What Spark changes here, `undo` lets the source change again. Comes to the first version
-    after Spark's, by table."""
+    """Spark's changes, which `undo` lets the source overwrite. Returns the first version after
+    Spark's, by table."""
     root = of.root(SCHEMA, TABLE)
     of.touched = random.Random(of.chance.random()).sample(range(1, 10_001), TOUCHED)
     ids = [*of.touched, *range(FIRST_FOREIGN, FIRST_FOREIGN + FOREIGN)]
@@ -38,7 +38,7 @@ def change(spark, of) -> dict[str, int]:
 
 
 def undo(of):
-    """Changes of the source to every row that Spark has touched."""
+    """Changes every row at the source that Spark has touched."""
     foreign = range(FIRST_FOREIGN, FIRST_FOREIGN + FOREIGN)
     table = f"{SCHEMA}.{TABLE}"
     with of.pipeline.database.connection() as connection, connection.cursor() as cursor:

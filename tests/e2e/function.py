@@ -12,17 +12,17 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-# Seconds until an invocation ends, and until a message of a failed one shows up again.
+# Seconds until an invocation ends, and until a message of a failed one is visible again.
 TIMEOUT = 20
 VISIBILITY = 30
 MEMORY = "1769"
 API = "/2018-06-01/runtime/"
-# Seconds that a process has until its first poll.
+# Seconds until the first poll of a process.
 PATIENCE = 30
 
 
 class Killed(Exception):
-    """The process ended before it answered."""
+    """The process ended without an answer."""
 
 
 class Failed(Exception):
@@ -30,7 +30,7 @@ class Failed(Exception):
 
 
 class Environment:
-    """One execution environment: a process of the function that is started when it is needed."""
+    """One execution environment: a process of the function that is started on demand."""
 
     def __init__(self, program: Path, variables: dict[str, str], log: Path):
         self.program = program
@@ -54,7 +54,7 @@ class Environment:
         self.log.close()
 
     def kill(self):
-        """kill -9, whatever it is doing."""
+        """kill -9 at any time."""
         with self.lock:
             if self.process is not None:
                 self.process.kill()
@@ -94,7 +94,7 @@ class Environment:
             self.polled.clear()
             self.starts += 1
             port = self.service.server_address[1]
-            # Nothing of our own environment reaches it.
+            # The process does not inherit our environment.
             variables = self.variables | {
                 "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}",
                 "AWS_LAMBDA_FUNCTION_NAME": "dmslake",
@@ -123,7 +123,7 @@ class Environment:
                         number, payload, deadline = events.get(timeout=1)
                         break
                     except queue.Empty:
-                        # A process that was replaced waits no longer.
+                        # A replaced process no longer waits.
                         if events is not environment.events:
                             return
                 self.send_response(200)
@@ -152,14 +152,14 @@ class Environment:
 
 
 class EventSourceMapping:
-    """Polls a queue of S3 events and invokes the function, in as many environments at once as
-    there are. What is torture of events happens here: messages are dropped, delayed, delivered
-    twice and out of order."""
+    """Polls a queue of S3 events and invokes the function, in all environments concurrently.
+    Faults of events happen here: messages are dropped, delayed, delivered twice and out of
+    order."""
 
     def __init__(self, sqs, queue_url: str, environments: list[Environment], seed: int):
         self.sqs, self.queue_url = sqs, queue_url
         self.environments = environments
-        # Of each environment its own, so that what is drawn does not depend on who comes first.
+        # One per environment, so that random choices do not depend on timing.
         self.chances = [random.Random(f"{seed} {at}") for at in range(len(environments))]
         self.is_torturing = False
         self.is_stopping = True
@@ -167,7 +167,7 @@ class EventSourceMapping:
         self.threads: list[threading.Thread] = []
 
     def start(self):
-        """Polls until it is stopped, once for each environment."""
+        """Polls until it is stopped; runs once for each environment."""
         self.is_stopping = False
         self.threads = [
             threading.Thread(target=self._run, args=(number,), daemon=True)
@@ -182,7 +182,7 @@ class EventSourceMapping:
             thread.join()
 
     def is_idle(self) -> bool:
-        """Whether the queue holds nothing, visible or not."""
+        """Whether the queue is empty, including invisible messages."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)
         return all(int(found["Attributes"][name]) == 0 for name in names)
@@ -192,8 +192,8 @@ class EventSourceMapping:
             self.poll(number)
 
     def poll(self, number: int = 0) -> int:
-        """Asks for messages once, and invokes one of the environments with them. Comes to how
-        many there were."""
+        """Receives messages once, and invokes one of the environments with them. Returns their
+        number."""
         found = self.sqs.receive_message(
             QueueUrl=self.queue_url,
             MaxNumberOfMessages=10,
@@ -254,7 +254,7 @@ class EventSourceMapping:
         self.figures["messages given back"] += len(failed)
         for message in messages:
             if message["MessageId"] in failed:
-                # Sooner than Lambda would, so that a test ends.
+                # Sooner than in Lambda, to keep tests short.
                 self.sqs.change_message_visibility(
                     QueueUrl=self.queue_url,
                     ReceiptHandle=message["ReceiptHandle"],
@@ -270,7 +270,7 @@ class EventSourceMapping:
 
 
 def stripped(program: Path, folder: Path) -> Path:
-    """The binary as it is deployed."""
+    """The stripped binary, as it is deployed."""
     to = folder / "bootstrap"
     subprocess.run(["strip", "-o", to, program], check=True)
     os.chmod(to, 0o755)

@@ -1,8 +1,8 @@
-"""How long a change takes to the lake, and what an invocation asks of S3.
+"""The time from a change to the lake, and the S3 requests of an invocation.
 
-Under a steady load a table gets rows at known times. The proxy notes when the object that holds
-a row was there, and when the commit that adds it was: from one to the other is our part, from the
-database's commit to the object is that of DMS."""
+Under a steady load, rows are inserted at known times. The proxy records when the object with a row
+was written, and when the commit that adds the row was written. The time between them is our part;
+the time from the database's commit to the object is that of DMS."""
 
 import statistics
 import time
@@ -18,7 +18,7 @@ from pipeline import LAKE, STAGING
 from scene import Scene, begin, conclude, scene, verdict
 from types_table import SCHEMA
 
-# Changes a second in all. A transaction of sysbench writes four rows.
+# Changes per second in total. A sysbench transaction writes four rows.
 RATE, WRITES = 200, 4
 PULSE, PULSES = "pulse", 20
 SHARES = {"p50": 50, "p95": 95, "p99": 99}
@@ -29,14 +29,14 @@ SETTINGS = draw.Settings(
 
 
 def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
-    """Comes to what is wrong."""
+    """Returns descriptions of faults."""
     with scene("latency", programs, seed, [], SETTINGS) as of:
         pipeline = of.pipeline
         pipeline.database.run(
             f"CREATE TABLE {SCHEMA}.{PULSE} (id BIGINT PRIMARY KEY, note VARCHAR(40))"
         )
         begin(of)
-        # What is warm afterwards is what is measured.
+        # Only the warm state afterwards is measured.
         of.load(5, rate=RATE // WRITES)
         pipeline.proxy.requests = []
         of.sysbench.start(int(seconds), of.chance.randrange(1, 2**31), (RATE - PULSES) // WRITES)
@@ -53,7 +53,7 @@ def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
 
 
 def pulse(database, seconds: float) -> dict[int, float]:
-    """Inserts rows one by one; when each was committed."""
+    """Inserts rows one by one; returns when each was committed."""
     committed = {}
     begun = time.time()
     with database.connection() as connection, connection.cursor() as cursor:
@@ -68,7 +68,7 @@ def told(of: Scene, noted: list, committed: dict[int, float], rate: float) -> li
     staged = first_seen(staged_rows(of, noted))
     visible = first_seen(visible_rows(of, noted))
     if staged.keys() != committed.keys() or visible.keys() != committed.keys():
-        return [f"of {len(committed)} rows {len(staged)} were staged, {len(visible)} seen"]
+        return [f"of {len(committed)} rows, {len(staged)} were staged and {len(visible)} became visible"]
     print(f"{len(committed)} rows timed under {rate:.0f} changes/s, seconds:")
     parts = {
         "commit to object, DMS's part": [staged[row] - committed[row] for row in committed],
@@ -82,7 +82,7 @@ def told(of: Scene, noted: list, committed: dict[int, float], rate: float) -> li
 
 
 def first_seen(seen) -> dict[int, float]:
-    """By row the first of the times at which it was seen."""
+    """The first time at which each row was seen."""
     first: dict[int, float] = {}
     for at, rows in sorted(seen, key=lambda one: one[0]):
         for row in rows:
@@ -91,7 +91,7 @@ def first_seen(seen) -> dict[int, float]:
 
 
 def staged_rows(of: Scene, noted: list):
-    """When each object of the pulse was there, and its rows."""
+    """When each object of the table `pulse` was written, and its rows."""
     s3 = of.pipeline.client("s3")
     prefix = f"/{STAGING}/"
     for one in noted:
@@ -102,7 +102,7 @@ def staged_rows(of: Scene, noted: list):
 
 
 def visible_rows(of: Scene, noted: list):
-    """When each commit to the pulse's table was there, and the rows of the files that it adds."""
+    """When each commit to the table `pulse` was written, and the rows of the files that it adds."""
     root = of.root(SCHEMA, PULSE)
     prefix = f"/{LAKE}/tables/{SCHEMA}/{PULSE}/_delta_log/"
     for one in noted:

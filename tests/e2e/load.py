@@ -1,4 +1,4 @@
-"""What changes the source: sysbench's read-write transactions, and a table of all types."""
+"""Changes at the source: sysbench's read-write transactions, and a table of all types."""
 
 import subprocess
 
@@ -20,7 +20,7 @@ class Sysbench:
             f"--table-size={rows}",
             f"--threads={threads}",
             "--report-interval=10",
-            # Deadlocks, and what was cut off by a TRUNCATE, are tried again, as applications do.
+            # Deadlocks and transactions interrupted by TRUNCATE are retried, as in applications.
             "--mysql-ignore-errors=1213,1020,1205,1062,1412",
         ]
         self.database = database
@@ -32,7 +32,7 @@ class Sysbench:
         subprocess.run(["sysbench", *self.arguments, "prepare"], check=True, stdout=subprocess.DEVNULL)
 
     def start(self, seconds: int, seed: int, rate: int = 0):
-        """Runs transactions for so long; `rate` of them a second, or as many as go."""
+        """Runs transactions for the given time; `rate` per second, or as many as possible."""
         self.process = subprocess.Popen(
             ["sysbench", *self.arguments, f"--time={seconds}", f"--rate={rate}",
              f"--rand-seed={seed}", "run"],
@@ -40,7 +40,7 @@ class Sysbench:
         )  # fmt: skip
 
     def wait(self) -> dict[str, float]:
-        """Waits for the end; transactions and rows written."""
+        """Waits for the end; returns the numbers of transactions and rows written."""
         text, _ = self.process.communicate()
         if self.process.returncode:
             raise RuntimeError(f"sysbench failed:\n{text}")

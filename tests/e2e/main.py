@@ -1,4 +1,4 @@
-"""The whole way, from a database's commits to what readers see. See README.md."""
+"""The whole pipeline, from a database's commits to readers. See README.md."""
 
 import argparse
 import secrets
@@ -23,7 +23,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Programs:
-    """What runs."""
+    """The command line."""
 
     bootstrap: Path
     dmslake: Path
@@ -33,24 +33,24 @@ class Programs:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=3.0, help="of load, in all (3)")
-    parser.add_argument("--seed", type=int, help="of everything random; printed")
+    parser.add_argument("--minutes", type=float, default=3.0, help="minutes of load, in total (3)")
+    parser.add_argument("--seed", type=int, help="seed of all random choices; printed")
     parser.add_argument("--bootstrap", type=Path, required=True)
     parser.add_argument("--dmslake", type=Path, required=True)
     parser.add_argument("--moto", default="moto_server")
     parser.add_argument("--versitygw", default="versitygw")
     parser.add_argument("--readers", default="spark,trino,duckdb,deltalake")
-    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; all without a name")
+    parser.add_argument("parts", nargs="*", help=f"parts to run, of {', '.join(PARTS)}; default: all")
     chosen = parser.parse_args()
     for part in chosen.parts:
         if part not in PARTS:
-            parser.error(f"there is no part {part}")
+            parser.error(f"unknown part: {part}")
     return chosen
 
 
 def main() -> int:
     chosen = arguments()
-    # So that the servers end with it.
+    # So that the servers stop too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     seed = chosen.seed if chosen.seed is not None else secrets.randbits(32)
     print(f"seed {seed}", flush=True)

@@ -20,16 +20,16 @@ from stores import CREDENTIALS, Moto, Versitygw
 from waiting import wait_for
 
 STAGING, LAKE, QUEUE = "staging", "lake", "doorbell"
-# Seconds within which the rest is applied, when nothing is written any more.
+# Seconds within which everything must be applied after the last write.
 PATIENCE = 300
 
 
 class Pipeline:
-    """Between `with`'s begin and end all of it is up; the tables are not there yet."""
+    """Runs for the duration of the `with` block. The tables do not exist at first."""
 
     def __init__(self, programs, seed: int, environments: int):
         self.programs, self.seed, self.count = programs, seed, environments
-        # Whether logs are to be looked at although nothing was raised.
+        # Whether to keep logs although no exception was raised.
         self.is_kept = False
 
     def __enter__(self):
@@ -55,7 +55,7 @@ class Pipeline:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _keep(self):
-        """Lake and staged objects beside the logs, for whoever looks into a fault."""
+        """Keeps lake and staged objects with the logs, to investigate a fault."""
         print(f"logs, lake and staged objects are kept in {self.folder}")
         shutil.copytree(self.lake_server.root / LAKE, self.folder / "lake")
         s3 = self.client("s3")
@@ -91,18 +91,18 @@ class Pipeline:
 
     @property
     def lake(self) -> Path:
-        """The lake's bucket, as the gateway keeps it."""
+        """The folder of the lake's bucket."""
         return self.lake_server.root / LAKE / "tables"
 
     def stand_in(self, rules: list[dict], settings: Settings):
-        """The task, which has not begun."""
+        """The task, which has not started."""
         variables = os.environ | self.variables
         target = f"s3://{STAGING}/dms"
         self.dms = StandIn(self.folder, self.database.url, target, variables, rules, settings)
         self.stack.callback(lambda: self.dms.process and self.dms.process.kill())
 
     def configure(self, settings: Settings):
-        """`dmslake init` writes the configuration, as a user would have it do."""
+        """`dmslake init` writes the configuration, as for a user."""
         self.config = self.folder / "dmslake.toml"
         command = [
             self.programs.dmslake, "init", "--staging", f"s3://{STAGING}/dms",
@@ -122,7 +122,7 @@ class Pipeline:
         self.config.write_text(text)
 
     def set_merge(self, merge: str):
-        """Another way of merging from now on."""
+        """Changes the merge mode."""
         text = self.config.read_text()
         self.config.write_text(re.sub(r'(?m)^merge = "[a-z-]+"', f'merge = "{merge}"', text))
 
@@ -139,7 +139,7 @@ class Pipeline:
         self.stack.callback(self.mapping.stop)
 
     def sweep(self) -> list[dict]:
-        """What a schedule does. The report of each table, none if the function failed."""
+        """Runs a sweep. Returns the report of each table, None if the function failed."""
         try:
             answer = self.environments[0].invoke({"sweep": True})
         except (Failed, Killed):
@@ -147,10 +147,10 @@ class Pipeline:
         return answer["tables"]
 
     def settle(self, operator=None):
-        """Waits until everything that is staged is applied. `operator` is shown the report of
-        each table that is held, and says whether it has removed the cause."""
+        """Waits until everything staged is applied. `operator` gets the report of each held table,
+        and returns whether it has removed the cause."""
         wait_for(self.mapping.is_idle, PATIENCE, "the end of the queue")
-        # No environment serves two at once.
+        # An environment serves one event at a time.
         self.mapping.stop()
 
         def is_caught_up():

@@ -1,8 +1,8 @@
-"""An S3 proxy that misbehaves as S3 may.
+"""An S3 proxy with the faults of S3.
 
-Requests go to the server of their bucket. Faults strike before the effect (500, 503, 409, a slow
+Requests go to the server of their bucket. Faults occur before the effect (500, 503, 409, a slow
 answer) and after it (the connection ends without an answer, or in the middle of one).
-It also counts, and on request notes, what is asked of it.
+The proxy also counts requests and can record them.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-# Of a hundred requests so many get each fault.
+# The percentage of requests with each fault.
 SHARES = {
     "500": 1.0,
     "503": 1.0,
@@ -29,7 +29,7 @@ REASONS = {500: "InternalError", 503: "SlowDown", 409: "ConditionalRequestConfli
 
 @dataclass(frozen=True)
 class Request:
-    """A request that was answered. Times are those of `time.time`."""
+    """An answered request, with times from `time.time`."""
 
     begun: float
     ended: float
@@ -41,19 +41,19 @@ class Request:
 
 @dataclass
 class Proxy:
-    """Serves on a port of its own, in a thread, until it is closed."""
+    """Serves on its own port, in a thread, until it is closed."""
 
-    # Ports of the servers by bucket; the name "" stands for all other buckets.
+    # Ports of the servers by bucket; the name "" means all other buckets.
     servers: dict[str, int]
     seed: int
-    # Whether faults strike at the moment.
+    # Whether faults are active.
     is_faulty: bool = False
     faults: Counter = field(default_factory=Counter)
-    # Puts that lost against an object that was there first.
+    # Conditional PUTs that lost to an existing object.
     conflicts: int = 0
-    # Seconds that each request takes more.
+    # Additional seconds for each request.
     delay: float = 0
-    # Where requests are noted, if they are.
+    # The record of requests, if they are recorded.
     requests: list[Request] | None = None
 
     def __post_init__(self):
@@ -93,7 +93,7 @@ class Proxy:
                 if not await self._answer(head, reader, writer):
                     break
         except (ConnectionError, asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
-            # The client is gone, or the proxy is being closed.
+            # The client has disconnected, or the proxy is closing.
             pass
         finally:
             writer.close()
@@ -143,7 +143,7 @@ class Proxy:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
         except OSError:
-            # The server is being started again.
+            # The server is restarting.
             return _refusal(503)
         try:
             kept = {n: v for n, v in headers.items() if n not in ("connection", "expect")}
@@ -159,7 +159,7 @@ class Proxy:
 
 
 async def _head(reader):
-    """Method, path and headers by lower-case name; none at the end of the connection."""
+    """Method, path and headers by lower-case name; None at the end of the connection."""
     try:
         text = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     except asyncio.IncompleteReadError:
@@ -183,7 +183,7 @@ async def _body(headers, reader) -> bytes:
 
 
 def _kept_alive(answer: bytes) -> bytes:
-    """The answer without the word that the connection ends with it."""
+    """The answer without its connection header."""
     head, separator, body = answer.partition(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"connection:")]
     names = [line.split(b":", 1)[0].lower() for line in lines]

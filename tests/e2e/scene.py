@@ -1,4 +1,4 @@
-"""What all parts begin with and end with: a pipeline whose tables stand, load, and the verdict."""
+"""The common beginning and end of all parts: a pipeline with loaded tables, load, and the checks."""
 
 import random
 import time
@@ -18,7 +18,7 @@ from standin import mappings
 TABLES, ROWS, THREADS = 3, 10_000, 4
 ENVIRONMENTS = 2
 SCHEMAS = [SCHEMA, types_table.SCHEMA]
-# Ids of the table of all types that are inserted under load begin here.
+# The first id of rows inserted under load into the table of all types.
 FIRST_ROW = 1000
 
 
@@ -43,9 +43,9 @@ class Scene:
         return self.pipeline.lake / schema / name
 
     def load(self, seconds: float, rate: int = 0):
-        """sysbench at full speed or so many transactions a second, and changes to the table of
-        all types, for so long."""
-        # Of its own, so that nothing else that draws meanwhile changes what is drawn.
+        """sysbench at full speed or at the given rate, and changes to the table of all types, for
+        the given time."""
+        # A separate generator, so that concurrent draws do not affect it.
         chance = random.Random(self.chance.random())
         self.sysbench.start(int(seconds), self.chance.randrange(1, 2**31), rate)
         end = time.monotonic() + seconds
@@ -62,19 +62,19 @@ class Scene:
         types_table.change(database, chance, 20)
 
     def settle(self, operator=None):
-        """Lets DMS write what was committed, and the function apply it."""
+        """Waits until DMS has written all commits and the function has applied them."""
         self.pipeline.dms.finish()
         self.pipeline.settle(operator)
 
     def go_on(self):
-        """After `settle`: follows and serves the queue again."""
+        """Continues to follow the log and to serve the queue after `settle`."""
         self.pipeline.dms.follow()
         self.pipeline.mapping.start()
 
 
 @contextmanager
 def scene(part: str, programs, seed: int, merges: list[str], settings=None):
-    """A pipeline whose tables are created and filled, with a task that has not begun."""
+    """A pipeline with created and filled tables, and a task that has not started."""
     chance = random.Random(f"{seed} {part}")
     settings = settings or draw.settings(chance, merges)
     print(f"== {part}: {settings}", flush=True)
@@ -89,7 +89,7 @@ def scene(part: str, programs, seed: int, merges: list[str], settings=None):
 
 
 def begin(of: Scene):
-    """Loads the tables, configures dmslake and lets it follow."""
+    """Loads the tables, configures dmslake and starts to follow the log."""
     of.pipeline.dms.load()
     of.pipeline.configure(of.settings)
     of.pipeline.start_function()
@@ -97,7 +97,7 @@ def begin(of: Scene):
 
 
 def verdict(of: Scene, readers: list) -> list[str]:
-    """Compares every table, as every reader shows it, with the source. Comes to what is wrong."""
+    """Compares every table in every reader with the source. Returns descriptions of faults."""
     faults, rows, wrong = [], 0, 0
     if of.settings.has_manifests:
         readers = [*readers, ByManifest()]
@@ -110,16 +110,16 @@ def verdict(of: Scene, readers: list) -> list[str]:
             if outcome.fault:
                 faults.append(
                     f"{schema}.{name}, {reader.name}: {outcome.missing} rows are missing or "
-                    f"otherwise, {outcome.surplus} too many; {outcome.fault}"
+                    f"different, {outcome.surplus} too many; {outcome.fault}"
                 )
             cells.append(f"{reader.name} {'FAILED' if outcome.fault else outcome.rows}")
         print(f"{schema}.{name}: rows equal: {', '.join(cells)}", flush=True)
-    print(f"rows compared {rows}; lost, doubled or otherwise: {wrong}", flush=True)
+    print(f"rows compared {rows}; lost, duplicated or different: {wrong}", flush=True)
     return faults
 
 
 def conclude(of: Scene, faults: list[str], more: Counter | None = None) -> list[str]:
-    """Says what was done. Comes to the faults, whose traces are kept."""
+    """Prints what was done. Returns the faults, whose traces are kept."""
     pipeline = of.pipeline
     pipeline.is_kept = bool(faults)
     shown = Counter(more or {}) + pipeline.mapping.figures

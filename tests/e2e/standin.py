@@ -10,12 +10,12 @@ from draw import Settings
 from waiting import wait_for
 
 DMS = Path(__file__).parent / "dms"
-# Seconds until a process follows the log.
+# Seconds until a process must follow the log.
 PATIENCE = 60
 
 
 class StandIn:
-    """Started, killed and resumed."""
+    """The process, which can be started, killed and resumed."""
 
     def __init__(self, folder: Path, source: str, target: str, variables: dict, rules: list[dict],
                  settings: Settings):  # fmt: skip
@@ -37,11 +37,11 @@ class StandIn:
         ]  # fmt: skip
         self.has_header = settings.s3.get("AddColumnName", False)
         self.process = None
-        # How often it had begun to follow the log before the process of now.
+        # How often earlier processes began to follow the log.
         self.followed = 0
 
     def load(self):
-        """The full load alone."""
+        """Only the full load."""
         self._start("--full-load-only")
         self.wait()
 
@@ -57,7 +57,7 @@ class StandIn:
         return text in self.log.read_text(errors="replace")
 
     def follow(self, back: int = 0):
-        """Changes from the checkpoint on, or from an older one."""
+        """Changes from the newest checkpoint, or from an older one."""
         self._start("--resume", "--back", str(back))
 
     def _start(self, *more: str):
@@ -76,9 +76,9 @@ class StandIn:
         return said.count("follows the log")
 
     def finish(self):
-        """Lets it write what the binlog holds now."""
+        """Lets it write the current content of the binlog, and stop."""
 
-        # Before, it would not know what the signal means.
+        # Earlier, it would not handle the signal yet.
         def is_ready() -> bool:
             return self._follows() > self.followed or self.process.poll() is not None
 
@@ -103,7 +103,7 @@ def rule(number: int, kind: str, action: str, **more) -> dict:
 
 
 def mappings(schemas: list[str], has_sequence: bool) -> list[dict]:
-    """Selection of whole schemas, before images of keys, and a change sequence if wanted."""
+    """Selects whole schemas, and adds before images of keys and optionally a change sequence."""
     rules = [
         rule(at, "selection", "include", **{"object-locator": {"schema-name": s, "table-name": "%"}})
         for at, s in enumerate(schemas, 1)

@@ -1,5 +1,5 @@
-"""Nothing fails: sysbench at full speed, then every version is looked at; Spark changes our
-tables, and we go on after it."""
+"""Without faults: sysbench at full speed, then every version is checked; Spark changes our
+tables, and we continue after it."""
 
 import conformance
 import foreign
@@ -7,7 +7,7 @@ from scene import begin, conclude, scene, verdict
 
 
 def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
-    """Comes to what is wrong."""
+    """Returns descriptions of faults."""
     with scene("steady", programs, seed, ["copy-on-write"]) as of:
         begin(of)
         of.load(seconds * 2 / 3)
@@ -20,7 +20,7 @@ def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
             foreign.undo(of)
             of.load(seconds / 3)
             of.settle()
-            print("after MERGE, OPTIMIZE and VACUUM of Spark's:")
+            print("after Spark's MERGE, OPTIMIZE and VACUUM:")
             faults += verdict(of, readers)
             faults += conformance.faults(of, readers, since)
         return conclude(of, faults)

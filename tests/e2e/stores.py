@@ -1,5 +1,5 @@
-"""The S3 servers: moto's for staging and its events, versitygw for the lake, where writers
-compete: moto looks first and puts then, without a lock between."""
+"""The S3 servers: moto for staging and its events, versitygw for the lake, where writers compete,
+because moto's conditional writes are not atomic."""
 
 import os
 import shutil
@@ -68,7 +68,7 @@ class Versitygw:
         wait_until_up(self.port, self.process)
 
     def restart(self):
-        """kill -9, and up again."""
+        """kill -9 and restart."""
         self.process.kill()
         self.process.wait()
         self.start()
@@ -82,11 +82,11 @@ class Versitygw:
 def wait_until_up(port: int, process):
     def is_up() -> bool:
         if process.poll() is not None:
-            raise RuntimeError(f"the server on port {port} has ended")
+            raise RuntimeError(f"the server on port {port} has stopped")
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
         except urllib.error.HTTPError:
-            # It answers, if only to refuse.
+            # Any answer is enough, even a refusal.
             return True
         except OSError:
             return False

@@ -1,4 +1,4 @@
-"""S3, events, the function and DMS fail, and no row is lost or doubled."""
+"""S3, events, the function and DMS fail, and no row is lost or duplicated."""
 
 import random
 import threading
@@ -11,7 +11,7 @@ from scene import begin, conclude, scene, verdict
 
 
 def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
-    """Comes to what is wrong."""
+    """Returns descriptions of faults."""
     with scene("torture", programs, seed, ["copy-on-write", "deletion-vectors", "auto"]) as of:
         begin(of)
         with tormented(of.pipeline, random.Random(of.chance.random())) as kills:

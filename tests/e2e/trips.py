@@ -1,4 +1,4 @@
-"""What a warm invocation asks of S3: how many requests, and how many of them one after another."""
+"""The S3 requests of a warm invocation: how many, and how many of them in sequence."""
 
 from collections import Counter
 from urllib.parse import unquote, urlsplit
@@ -12,17 +12,17 @@ TABLE = "sbtest1"
 INVOCATIONS = 10
 # Rows that each object changes.
 CHANGES = 20
-# Seconds that each request takes more, so that those that wait for one another show.
+# Additional seconds for each request, which reveal requests that wait for one another.
 DELAY = 0.05
 MERGES = ["copy-on-write", "deletion-vectors"]
-# So many may lie one after another.
+# The most requests allowed in sequence.
 AIM = 10
 PATIENCE = 60
 
 
 def counted(of: Scene) -> list[str]:
-    """Applies small objects one by one in one environment, after another that warms it up.
-    Comes to a fault if too many requests lie one after another."""
+    """Applies small objects one by one in one environment, after one that warms it up.
+    Returns a fault if too many requests are in sequence."""
     faults = []
     for merge in MERGES:
         of.pipeline.set_merge(merge)
@@ -34,14 +34,14 @@ def counted(of: Scene) -> list[str]:
         if len(chain(longest)) > AIM:
             faults.append(f"{merge}: {len(chain(longest))} requests in sequence")
         waves(longest)
-        # Behind every twentieth commit, when its rows can be read already.
+        # After every twentieth commit, when its rows are already visible.
         if with_checkpoint := [requests for requests in rounds if requests not in plain]:
-            told("with a checkpoint behind it", with_checkpoint)
+            told("followed by a checkpoint", with_checkpoint)
     return faults
 
 
 def told(name: str, rounds: list[list]) -> list:
-    """Says how many requests there were. Comes to the invocation with most in sequence."""
+    """Prints the numbers of requests. Returns the invocation with the most in sequence."""
     counts = [len(requests) for requests in rounds]
     chains = [len(chain(requests)) for requests in rounds]
     print(
@@ -66,12 +66,12 @@ def one_object(of: Scene) -> list:
     pipeline.proxy.requests, pipeline.proxy.delay = [], DELAY
     wait_for(pipeline.mapping.poll, PATIENCE, "its message")
     noted, pipeline.proxy.requests, pipeline.proxy.delay = pipeline.proxy.requests, None, 0
-    # The stand-in for DMS goes the same way.
+    # The stand-in for DMS uses the same proxy.
     return [one for one in noted if not (one.method == "PUT" and "/staging/" in one.path)]
 
 
 def chain(requests: list) -> list:
-    """The most requests of which each began after the one before had ended."""
+    """The longest chain of requests that each began after the previous one had ended."""
     found: list = []
     for one in sorted(requests, key=lambda one: one.ended):
         if not found or one.begun >= found[-1].ended:
@@ -80,7 +80,7 @@ def chain(requests: list) -> list:
 
 
 def waves(requests: list):
-    """Prints what was asked for at once, wave by wave."""
+    """Prints the concurrent requests, wave by wave."""
     of_chain = chain(requests)
     for number, last in enumerate(of_chain, 1):
         since = of_chain[number - 2].ended if number > 1 else 0
@@ -90,7 +90,7 @@ def waves(requests: list):
 
 
 def what(request) -> str:
-    """What a request is for, by its path."""
+    """The purpose of a request, by its path."""
     parts = urlsplit(request.path)
     path = unquote(parts.path)
     bucket = "lake" if path.startswith(f"/{LAKE}") else "staging"

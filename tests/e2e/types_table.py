@@ -1,11 +1,11 @@
-"""A table with a column for each type that is supported, and values at its limits."""
+"""A table with a column for each supported type, and values at its limits."""
 
 import random
 
 SCHEMA = "shop"
 TABLE = "every_type"
 
-# Name, MySQL type, and SQL literals of its values; NULL is one of every column's.
+# Name, MySQL type, and SQL literals of its values; every column also has NULL.
 COLUMNS = [
     ("tiny", "TINYINT", ["-128", "0", "127"]),
     ("tiny_u", "TINYINT UNSIGNED", ["0", "128", "255"]),
@@ -67,7 +67,7 @@ def create(database):
 
 
 def fill(database):
-    """Rows in which every value of every column stands at least once."""
+    """Rows in which every value of every column occurs at least once."""
     for number in range(max(len(literals) for _, _, literals in COLUMNS) + 1):
         choices = [[*literals, "NULL"] for _, _, literals in COLUMNS]
         insert(database, number + 1, [one[number % len(one)] for one in choices])

@@ -1,4 +1,4 @@
-"""Waiting for what happens elsewhere."""
+"""Waiting for other processes."""
 
 import time
 
@@ -6,7 +6,7 @@ PAUSE = 0.1
 
 
 def wait_for(condition, patience: float, what: str):
-    """Until the condition holds. Raises TimeoutError if it does not within so many seconds."""
+    """Waits for a condition. Raises TimeoutError if it does not hold in time."""
     end = time.monotonic() + patience
     while not condition():
         if time.monotonic() > end:

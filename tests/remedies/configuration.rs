@@ -1,5 +1,5 @@
-//! Remedies of a configuration that is refused: what the message says is written into it, and it
-//! is accepted.
+//! Remedies of a refused configuration: the change that the message asks for is made, and the
+//! configuration is accepted.
 
 use dmslake::config::Settings;
 use dmslake::config::load::parse;
@@ -7,13 +7,13 @@ use dmslake::config::load::parse;
 const TOP: &str = "staging = \"s3://staging\"\nlake = \"s3://lake\"\n";
 const KEYED: &str = "[[table]]\nsource = \"s.t\"\nkeys = [\"id\"]\n";
 
-/// What is refused, and what the message says to write.
+/// A refused configuration, and the change that the message asks for.
 struct Case {
-    /// Behind staging and lake.
+    /// The text after staging and lake.
     text: &'static str,
-    /// Words of the message, the remedy among them.
+    /// Words of the message, including the remedy.
     told: &'static str,
-    /// What is written in the place of what.
+    /// The old text and its replacement.
     remedy: (&'static str, &'static str),
 }
 
@@ -60,7 +60,7 @@ const CASES: &[Case] = &[
         "rename = { \"a b\" = \"a_b\" }",
         ("columns", "rename = { \"a b\" = \"a_b\" }\ncolumns"),
     ),
-    // The name that comes to mind first is another column's.
+    // The obvious name is already used by another column.
     case(
         SPACE_TAKEN,
         "rename = { \"a b\" = \"a_b_\" }",
@@ -102,7 +102,7 @@ fn what_a_refusal_says_is_accepted() {
 }
 
 /// A column that is spelled in several ways, or was renamed at the source more than once: each
-/// refusal gives one name more, and all of them together are accepted.
+/// refusal names one more spelling, and all of them together are accepted.
 #[test]
 fn every_spelling_of_a_column_may_go_on_under_the_first_one() {
     let layout = |from: &str, name: &str| {
@@ -130,7 +130,7 @@ fn every_spelling_of_a_column_may_go_on_under_the_first_one() {
     let settings = accepted(&table(&renames));
     let spec = &settings.tables[0];
     assert_eq!((spec.lake_name("Größe"), spec.lake_name("GRÖßE")), ("größe", "größe"));
-    // But not where one object would have two of them.
+    // But not if one object had two of them.
     let both = format!(
         "{KEYED}rename = {{ a = \"x\", b = \"x\" }}\ncolumns = [{{ name = \"id\", type = \"int\" }}, \
          {{ name = \"a\", type = \"int\" }}, {{ name = \"b\", type = \"int\" }}]\n"
@@ -138,7 +138,7 @@ fn every_spelling_of_a_column_may_go_on_under_the_first_one() {
     assert!(refused(&both).contains("would both be \"x\""));
 }
 
-/// What the message of names that meet says, until nothing meets any more.
+/// Follows the messages about colliding names until no names collide.
 #[test]
 fn names_that_meet_are_told_apart_one_by_one() {
     let sources = ["order-items", "order_items", "Order Items", "订单", "商品", "order_items_2"];

@@ -1,8 +1,8 @@
-//! The list of all remedies: each place in the sources that gives an error one, and the test that
-//! carries it out. A remedy that is added without a test, or a test that goes, fails here.
+//! The list of all remedies: each place in the sources that sets a remedy, and the test that
+//! carries it out. A new remedy without a test, or a removed test, fails here.
 //!
-//! Of some the test only sees that they are told, because they are about what no test can change:
-//! permissions in AWS, an entry of somebody else's, the machine's memory, objects of terabytes.
+//! For some remedies the test only checks that they are reported, because no test can carry them
+//! out: permissions in AWS, somebody else's entry, the machine's memory, objects of terabytes.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use dmslake::error::ErrorKind;
 
-/// The source file, how the remedy begins (or the name that stands for it there), and the test.
+/// The source file, how the remedy begins (or the name of its variable), and the test.
 const REMEDIES: &[(&str, &str, &str)] = &[
     ("readers/glue.rs", "create", "glue_that_refuses_or_is_not_there_is_told_once"),
     (
@@ -154,8 +154,8 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// The test that carries out what the disposition of a kind says, where a case has no remedy of its
-/// own.
+/// The test that carries out the remedy of a kind's disposition, for cases without their own
+/// remedy.
 fn test_of(kind: ErrorKind) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::Unavailable => "a_short_outage_at_the_beginning_is_no_refusal",
@@ -173,7 +173,7 @@ fn test_of(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::TableRefused => "keys_that_are_edited_hold_the_table_until_it_is_made_anew",
         ErrorKind::StoreRefused => "the_bucket_that_was_meant",
         ErrorKind::Config => "what_a_refusal_says_is_accepted",
-        // A defect of ours is to be reported.
+        // A bug can only be reported.
         ErrorKind::Internal => return None,
     })
 }
@@ -193,7 +193,7 @@ const KINDS: [ErrorKind; 12] = [
     ErrorKind::Internal,
 ];
 
-/// Where a remedy is given, and how it begins there.
+/// Where a remedy is set, and how it begins there.
 type Site = (String, String);
 
 #[test]
@@ -228,7 +228,7 @@ fn every_remedy_has_its_test() {
     }
 }
 
-/// The text that stands behind the opening parenthesis, or the expression in its place.
+/// The text after the opening parenthesis, or the expression there.
 fn beginning(rest: &str) -> String {
     let rest = rest.trim_start();
     let rest = rest.strip_prefix("format!(").unwrap_or(rest).trim_start();

@@ -1,4 +1,4 @@
-//! Objects that are damaged as a whole: no setting mends them, staging them again does.
+//! Damaged objects: no setting fixes them, but staging them again does.
 
 use std::io::Write;
 
@@ -32,8 +32,8 @@ fn parquet() -> Vec<u8> {
     file_with(&columns, WriterProperties::new(), 1)
 }
 
-/// Every way of damage is held with the remedy to stage the object again, which works; that of
-/// `on_bad_row`, which it gave before, does not.
+/// Every kind of damage holds the table with the remedy to stage the object again, which works;
+/// `on_bad_row`, an earlier remedy, does not.
 #[tokio::test]
 async fn a_damaged_object_is_staged_again() {
     let (whole_csv, whole_parquet) = (gzip(&csv()), parquet());
@@ -77,7 +77,7 @@ async fn a_damaged_object_is_staged_again() {
     }
 }
 
-/// A row that is too long for the budget is read once the budget is what the remedy says.
+/// A row that is too long for the budget is read once the budget is raised as the remedy says.
 #[tokio::test]
 async fn a_larger_budget_takes_a_longer_row() {
     let shop = Shop::with("");

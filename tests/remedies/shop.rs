@@ -7,7 +7,7 @@ use dmslake::config::load;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, TableReport};
 use tempfile::TempDir;
 
-/// `shop.items (id bigint, note longtext)`, with more of the configuration.
+/// `shop.items (id bigint, note longtext)`, with additional configuration.
 pub(super) struct Shop {
     folder: TempDir,
     settings: String,
@@ -15,7 +15,7 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    /// One line of the configuration: of all tables, or where it is a setting of memory, of all.
+    /// Adds one line of configuration: to the defaults of tables, or a memory setting at the top.
     pub(super) fn with(line: &str) -> Self {
         let (settings, defaults) =
             if line.starts_with("memory_budget") { (line, "") } else { ("", line) };

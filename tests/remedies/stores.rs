@@ -1,5 +1,5 @@
-//! Remedies of what a store refuses. Those of what other writers ask of a table are carried out in
-//! `features`, those of files that are missing in `damage`.
+//! Remedies of refusals by a store. Those of features set by other writers are tested in
+//! `features`, those of missing files in `damage`.
 
 use std::collections::BTreeMap;
 use std::process::Output;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::refused_stores::{configured, dmslake, refused};
 use crate::support::http_server::{Server, empty_bucket, s3_error};
 
-/// An application with these variables.
+/// A run with these variables.
 fn apply(home: &TempDir, variables: &BTreeMap<&str, String>) -> Output {
     dmslake(home, &["apply"]).envs(variables).output().unwrap()
 }
@@ -27,7 +27,7 @@ fn with_keys(endpoint: &str) -> BTreeMap<&'static str, String> {
     .into()
 }
 
-/// The store is there, with nothing in it.
+/// The store is reachable and empty.
 fn ends_well(output: &Output) {
     let (out, errors) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -1,4 +1,4 @@
-//! What one commit of dmslake must say in the log, whatever way it was merged.
+//! What a commit of dmslake must contain in the log, in every merge mode.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use super::statistics::{self, Strictness};
 
-/// An active file: its deletion vector, the rows that live in it.
+/// An active file: its deletion vector and its live rows.
 #[derive(Clone, Debug)]
 struct Active {
     vector: Option<DeletionVectorDescriptor>,
@@ -43,12 +43,12 @@ impl Before {
     }
 }
 
-/// Checks the one commit that lies between two looks at the table in this folder.
+/// Checks the commit between two snapshots of the table in this folder.
 ///
 /// `counts` are inserted, updated, deleted.
 ///
 /// # Panics
-/// At the first thing that is not right.
+/// At the first error.
 pub(crate) fn check(
     folder: &Path,
     before: &Before,
@@ -90,7 +90,7 @@ pub(crate) fn check(
         let stands_at = folder.join(&path);
         let size = std::fs::metadata(&stands_at).unwrap().len();
         assert_eq!(add["size"], size, "{path}");
-        // A file that only gets a deletion vector keeps what its writer said about it.
+        // A file that only gets a deletion vector keeps the statistics of its writer.
         let strictness = if before.files.contains_key(&path) {
             Strictness::AsDeltalakeWrites
         } else {
@@ -122,7 +122,7 @@ pub(crate) fn check(
     }
 }
 
-/// The paths removed: each was active, with just that deletion vector.
+/// The removed paths: each was active, with exactly this deletion vector.
 fn check_removes(before: &Before, removes: &[&Json]) -> BTreeSet<String> {
     let mut gone = BTreeSet::new();
     for remove in removes {
@@ -138,7 +138,7 @@ fn check_removes(before: &Before, removes: &[&Json]) -> BTreeSet<String> {
     gone
 }
 
-/// The path of a file action; the log holds it as a URL does.
+/// The path of a file action, decoded; the log has it URL-encoded.
 fn decoded(action: &Json) -> String {
     let path = action["path"].as_str().unwrap();
     percent_decode_str(path).decode_utf8().unwrap().into_owned()

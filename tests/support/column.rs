@@ -1,5 +1,5 @@
-//! The MySQL columns that random histories have: their values, their spelling in a
-//! configuration, and the Delta type that the contract gives them.
+//! The MySQL columns of random histories: their values, their spelling in a configuration, and
+//! their specified Delta type.
 
 use chrono::NaiveDate;
 use rand::Rng;
@@ -47,10 +47,10 @@ pub(crate) enum Kind {
     Binary,
 }
 
-/// Which texts a dataset may hold so that its files can say them.
+/// The texts that a dataset may contain, depending on what its files can represent.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Taste {
-    /// Nothing that an unquoted CSV field cannot hold.
+    /// Only texts that an unquoted CSV field can contain.
     pub(crate) harmless: bool,
     /// The empty text means NULL.
     pub(crate) never_empty: bool,
@@ -160,8 +160,8 @@ impl Kind {
         (*spellings.choose(rng).expect("there are spellings")).to_owned()
     }
 
-    /// Delta's type of the column. Where the configuration is silent, Parquet's annotation
-    /// cannot tell a `mediumint unsigned` from an `int unsigned`.
+    /// The Delta type of the column. Without a configured type, Parquet's annotation does not
+    /// distinguish `mediumint unsigned` from `int unsigned`.
     pub(crate) fn delta_type(self, configured: bool) -> String {
         let name = match self {
             Self::Int { bits: 64, unsigned: true } => "decimal(20,0)",
@@ -188,7 +188,7 @@ impl Kind {
         name.to_owned()
     }
 
-    /// Whether a CSV field that is no value of the type can be made by writing letters.
+    /// Whether letters make an invalid CSV field for the type.
     pub(crate) fn can_be_spoilt(self) -> bool {
         !matches!(
             self,
@@ -256,7 +256,7 @@ fn integer(rng: &mut StdRng, bits: u8, unsigned: bool) -> Value {
     let span = 1_i128 << bits;
     let (least, most) = if unsigned { (0, span - 1) } else { (-span / 2, span / 2 - 1) };
     let value = edge_or(rng, least, most);
-    // The lake has no type for it but a decimal.
+    // Only a decimal fits in the lake.
     if bits == 64 && unsigned {
         Value::Decimal { unscaled: value, scale: 0 }
     } else {
@@ -283,7 +283,7 @@ fn double(rng: &mut StdRng) -> f64 {
     }
 }
 
-/// A day of MySQL's range, counted from 1970.
+/// A day in MySQL's range, counted from 1970.
 fn day(rng: &mut StdRng) -> i64 {
     let first = days(1000, 1, 1);
     let last = days(9999, 12, 31);

@@ -1,4 +1,4 @@
-//! Rows that another writer masked by deletion vectors.
+//! Rows that another writer masked with deletion vectors.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ use dmslake::table::{self, LakeTable};
 
 use super::lake;
 
-/// Makes an empty table of ours whose files may carry deletion vectors: reader 3, writer 7.
+/// Creates an empty table of ours whose files may have deletion vectors: reader 3, writer 7.
 pub(crate) async fn create(location: &Location, schema: &TableSchema) -> LakeTable {
     CreateBuilder::new()
         .with_log_store(table::log_store(location).unwrap())
@@ -32,7 +32,7 @@ pub(crate) async fn create(location: &Location, schema: &TableSchema) -> LakeTab
     lake::open(location).await
 }
 
-/// A data file with the rows that are masked in it.
+/// A data file with its masked rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Masked {
     pub(crate) add: Add,
@@ -64,7 +64,7 @@ async fn read(table: &DeltaTable, vector: DeletionVectorDescriptor) -> BTreeSet<
     tokio::task::spawn_blocking(read).await.unwrap()
 }
 
-/// Masks these rows too, in one commit that is not ours.
+/// Masks these rows too, in a commit of another writer.
 pub(crate) async fn mask(table: &DeltaTable, folder: &Path, more: Vec<(Masked, BTreeSet<u64>)>) {
     let operation = DeltaOperation::Merge {
         predicate: None,
@@ -80,7 +80,7 @@ pub(crate) async fn mask(table: &DeltaTable, folder: &Path, more: Vec<(Masked, B
         .unwrap();
 }
 
-/// What a commit must say that masks these rows too. All vectors stand in one new `.bin`.
+/// The actions of a commit that masks these rows too. All vectors are in one new `.bin` file.
 pub(crate) fn masking(
     table: &DeltaTable,
     folder: &Path,
@@ -120,7 +120,7 @@ fn remove(table: &DeltaTable, add: &Add) -> deltalake::kernel::Remove {
     file.remove_action(true)
 }
 
-/// The same statistics, said to be of more rows than live. Numbers must stay as they are written.
+/// The same statistics, marked as wide bounds. Numbers must keep their text.
 fn widened(statistics: &str) -> String {
     if statistics.contains("\"tightBounds\"") {
         return statistics.replace("\"tightBounds\":true", "\"tightBounds\":false");

@@ -1,5 +1,5 @@
-//! DMS as far as its S3 target goes: from the history of a table to the objects that it stages,
-//! under the settings of a random task, with the rows that each object holds.
+//! DMS's S3 target: turns the history of a table into staged objects, under the settings of a
+//! random task, with the rows of each object.
 
 mod configuration;
 mod csv;
@@ -19,7 +19,7 @@ use super::history::TableHistory;
 use super::model::{Model, StagedRow};
 use log::{LoggedRow, Segment};
 
-/// An object as DMS stages it, and what it says.
+/// An object as DMS stages it, and its content.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
     /// Its name below the table's folder.
@@ -34,7 +34,7 @@ pub(crate) struct Written {
     pub(crate) replays: bool,
 }
 
-/// A table as staged: everything that the judge must know of it.
+/// A staged table: everything that the judge needs.
 #[derive(Clone, Debug)]
 pub(crate) struct StagedTable {
     pub(crate) history: TableHistory,
@@ -76,7 +76,7 @@ impl Form<'_> {
         fields
     }
 
-    /// The columns of the source and those that rules add.
+    /// The columns of the source and those added by rules.
     fn layout(&self) -> Vec<Field> {
         let columns = self.history.columns.iter().enumerate();
         let standing = columns
@@ -130,7 +130,7 @@ pub(crate) fn stage(
     StagedTable { history, task, objects }
 }
 
-/// An object whose rows somebody wrote by hand.
+/// An object with hand-written rows.
 #[derive(Clone)]
 pub(crate) struct Scripted {
     pub(crate) relative: String,
@@ -139,7 +139,7 @@ pub(crate) struct Scripted {
     pub(crate) rows: Vec<StagedRow>,
 }
 
-/// Stages objects written by hand; the source's last state is what they replay to.
+/// Stages hand-written objects; the source's last state is the result of replaying them.
 pub(crate) fn stage_scripted(
     rng: &mut StdRng,
     mut history: TableHistory,

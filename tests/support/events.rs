@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// A record of an S3 notification for bucket `staging`; the key stands there as given.
+/// A record of an S3 notification for bucket `staging`, with the key as given.
 pub(crate) fn s3_record(name: &str, key: &str) -> Value {
     json!({
         "eventVersion": "2.5", "eventSource": "aws:s3", "awsRegion": "eu-west-1",
@@ -31,7 +31,7 @@ pub(crate) fn s3_notification(key: &str) -> Value {
     json!({"Records": [s3_record("ObjectCreated:Put", &encoded)]})
 }
 
-/// An S3 event of EventBridge.
+/// An S3 event from EventBridge.
 pub(crate) fn event_bridge(detail_type: &str, key: &str) -> Value {
     json!({
         "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": detail_type,
@@ -66,7 +66,7 @@ pub(crate) fn sns(event: &Value) -> Value {
     })
 }
 
-/// A batch of SQS: message ids with the events that are their bodies.
+/// An SQS batch: message ids with the events as bodies.
 pub(crate) fn queue(messages: &[(&str, &Value)]) -> Value {
     let record = |(id, event): &(&str, &Value)| {
         json!({

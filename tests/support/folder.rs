@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Copies all files of a folder, those below it too, into one that is there.
+/// Copies all files of a folder recursively into an existing one.
 pub(crate) fn copy_folder(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -1,4 +1,4 @@
-//! AWS Glue's Data Catalog as moto keeps it, through a client of its own.
+//! AWS Glue's Data Catalog in moto, through a separate client.
 
 use std::collections::HashMap;
 
@@ -10,9 +10,9 @@ use super::moto::Moto;
 
 pub(crate) struct Glue(Client);
 
-/// What an entry says.
+/// The content of an entry.
 pub(crate) struct Entry {
-    /// Each with its type behind it.
+    /// Each followed by its type.
     pub(crate) columns: Vec<String>,
     pub(crate) place: String,
     pub(crate) parameters: HashMap<String, String>,

@@ -1,5 +1,5 @@
-//! A stand-in of AWS Glue that keeps one entry, and its version as AWS documents it: an update of
-//! another version than the one that stands is refused. moto takes each.
+//! A stand-in for AWS Glue that keeps one entry and its version as AWS documents it: an update
+//! based on another version is refused. moto accepts any update.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -14,9 +14,9 @@ type Meanwhile = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
 struct Kept {
-    /// What `TableInput` said, and its version.
+    /// The last `TableInput` and its version.
     entry: Option<(Value, u64)>,
-    /// What happens before the next write is looked at.
+    /// What happens before the next write is processed.
     meanwhile: Option<Meanwhile>,
 }
 
@@ -61,7 +61,7 @@ impl GlueServer {
         self.kept.lock().expect("not poisoned").entry = None;
     }
 
-    /// Names of the entry's columns, and how often it was written.
+    /// The names of the entry's columns, and the number of writes.
     pub(crate) fn entry(&self) -> (Vec<String>, u64) {
         let kept = self.kept.lock().expect("not poisoned");
         let (entry, version) = kept.entry.as_ref().expect("an entry");

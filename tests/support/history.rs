@@ -9,20 +9,20 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use super::column::{Column, Kind, Taste};
 use super::model::{Key, Row, Rows, Value, key_of};
 
-/// What a history may hold.
+/// What a history may contain.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct Shape {
     pub(crate) taste: Taste,
-    /// Deletes and changes of keys happen too.
+    /// With deletes and changes of keys.
     pub(crate) deletes: bool,
     /// Needs before images.
     pub(crate) key_changes: bool,
-    /// A column called `Op` may stand among the data.
+    /// There may be a data column called `Op`.
     pub(crate) op_as_data: bool,
     /// A data column may look like a before image.
     pub(crate) before_prefix: Option<String>,
-    /// Zero dates may stand in columns that are NOT NULL.
+    /// NOT NULL columns may contain zero dates.
     pub(crate) zero_dates_required: bool,
     /// Name of the timestamp column, if it is stored.
     pub(crate) stored_timestamp: Option<String>,
@@ -49,7 +49,7 @@ pub(crate) struct Event {
 pub(crate) struct TableHistory {
     pub(crate) schema: String,
     pub(crate) table: String,
-    /// All columns that it ever has; a row has a value for each.
+    /// All columns that the table ever has; a row has a value for each.
     pub(crate) columns: Vec<Column>,
     /// Positions of the key columns.
     pub(crate) keys: Vec<usize>,
@@ -57,7 +57,7 @@ pub(crate) struct TableHistory {
     pub(crate) stored_timestamp: Option<usize>,
     pub(crate) initial: Rows,
     pub(crate) events: Vec<Event>,
-    /// So many first events happen while the full load runs.
+    /// The number of first events that happen during the full load.
     pub(crate) during_load: usize,
     /// The source at the end.
     pub(crate) last: Rows,
@@ -86,7 +86,7 @@ const NAMES: &[&str] = &[
 ];
 
 impl TableHistory {
-    /// A random life of a table of that name.
+    /// A random history of a table with this name.
     pub(crate) fn random(rng: &mut StdRng, schema: &str, table: &str, shape: &Shape) -> Self {
         let epochs = rng.random_range(1..=4);
         let (columns, keys) = columns(rng, shape, epochs);
@@ -109,7 +109,7 @@ impl TableHistory {
         let mut events = Vec::new();
         while events.len() < shape.changes {
             let left = shape.changes - during_load.min(shape.changes - 1);
-            // The guide rules out a change of structure while the load runs.
+            // The guide excludes changes of structure during the load.
             if events.len() > during_load
                 && source.epoch + 1 < epochs
                 && rng.random_ratio(
@@ -143,12 +143,12 @@ impl TableHistory {
     }
 }
 
-/// The table while its history is made.
+/// The table while its history is generated.
 struct Source {
     columns: Vec<Column>,
     keys: Vec<usize>,
     stored_timestamp: Option<usize>,
-    /// The only keys that it ever has, so that they come back.
+    /// The only keys that the table ever has, so that they recur.
     pool: Vec<Key>,
     rows: Rows,
     epoch: usize,
@@ -263,7 +263,7 @@ fn columns(rng: &mut StdRng, shape: &Shape, epochs: usize) -> (Vec<Column>, Vec<
     if let Some(prefix) = &shape.before_prefix {
         names.push(format!("{prefix}margin"));
     }
-    // Without quotes, a header cannot say such a name.
+    // Without quotes, a header cannot contain such a name.
     names.retain(|name| !shape.taste.harmless || !name.contains(';'));
     names.shuffle(rng);
     let data_columns = rng.random_range(1..8);
@@ -271,13 +271,13 @@ fn columns(rng: &mut StdRng, shape: &Shape, epochs: usize) -> (Vec<Column>, Vec<
         let until = if rng.random_bool(0.1) { rng.random_range(1..=epochs) } else { usize::MAX };
         columns.push(data_column(rng, name, 0, until));
     }
-    // The key need not come first.
+    // The key is not always first.
     let keep_first = usize::from(columns[0].name == "Op" || rng.random_bool(0.6));
     columns[keep_first..].shuffle(rng);
     if columns[0].name == "Op" {
         columns.swap(0, 1);
     }
-    // A first field of the name `Op` is DMS's own, so that none may come to stand first.
+    // A first field called `Op` is DMS's, so no data column with this name may be first.
     columns[0].until = usize::MAX;
     for from in 1..epochs {
         let name = names.pop().expect("enough names");
@@ -311,7 +311,7 @@ fn data_column(rng: &mut StdRng, name: String, from: usize, until: usize) -> Col
 }
 
 fn key_pool(rng: &mut StdRng, columns: &[Column], keys: &[usize], taste: &Taste) -> Vec<Key> {
-    // An empty before image of a key cannot be told from none.
+    // An empty before image of a key cannot be distinguished from none.
     let taste = Taste { never_empty: true, ..taste.clone() };
     let mut pool = std::collections::BTreeSet::new();
     let size = rng.random_range(12..40);

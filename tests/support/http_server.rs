@@ -1,16 +1,16 @@
-//! An HTTP server that answers every request as a test wants, and counts them.
+//! An HTTP server that answers every request as a test specifies, and counts them.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A listing of nothing.
+/// An empty listing.
 const NO_OBJECTS: &str = "<?xml version=\"1.0\"?><ListBucketResult><Name>b</Name><Prefix></Prefix>\
                           <KeyCount>0</KeyCount><MaxKeys>1000</MaxKeys>\
                           <IsTruncated>false</IsTruncated></ListBucketResult>";
 
-/// What a server of ours answers to every request, which it counts.
+/// A server with scripted answers, which counts requests.
 pub(crate) struct Server {
     pub(crate) endpoint: String,
     requests: Arc<AtomicUsize>,
@@ -62,7 +62,7 @@ pub(crate) fn http(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// What a bucket answers in which there is nothing.
+/// The answers of an empty bucket.
 pub(crate) fn empty_bucket(head: &str) -> String {
     let request = head.lines().next().unwrap_or_default();
     if request.contains("list-type") {
@@ -72,7 +72,7 @@ pub(crate) fn empty_bucket(head: &str) -> String {
     }
 }
 
-/// A refusal as S3 spells it.
+/// A refusal in S3's format.
 pub(crate) fn s3_error(status: &str, code: &str) -> String {
     let body =
         format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message></Error>");

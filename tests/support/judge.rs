@@ -1,5 +1,5 @@
-//! Follows a table commit by commit: what each says that it applied must come next, once, and
-//! must have made exactly the rows that the model has.
+//! Follows a table commit by commit: the objects that each commit names must be the next ones,
+//! applied once, and must produce exactly the model's rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,14 +25,14 @@ pub(crate) struct Judge {
     last_txn: Option<i64>,
     /// Commits that left an object unfinished.
     pub(crate) cut_objects: usize,
-    /// Whether the rows of every version are read, not of the newest alone.
+    /// Whether the rows of every version are read, not only of the newest.
     pub(crate) every_version: bool,
 }
 
 impl Judge {
     pub(crate) fn new(staged: &StagedTable, staging: &Location, lake: &Location) -> Self {
         let (schema, table) = (&*staged.history.schema, &*staged.history.table);
-        // The lake writes a percent sign as `~25`, since the Delta library cannot.
+        // The lake encodes a percent sign as `~25`, because the Delta library does not support it.
         let (lake_schema, lake_table) = (schema.replace('%', "~25"), table.replace('%', "~25"));
         Self {
             folder: format!("{}/{schema}/{table}", staging.prefix()),
@@ -48,15 +48,15 @@ impl Judge {
         }
     }
 
-    /// The newest version that was judged.
+    /// The newest version checked.
     pub(crate) fn version(&self) -> Option<u64> {
         self.next_version.checked_sub(1)
     }
 
-    /// Judges all commits since the last time, and says what they must have counted in sum.
+    /// Checks all commits since the last time, and returns the sum of the expected counts.
     ///
     /// # Panics
-    /// With the first fault.
+    /// At the first error.
     pub(crate) async fn audit(&mut self, staged: &StagedTable) -> Counts {
         let log = self.lake.log().await;
         let mut sum = Counts::default();
@@ -80,7 +80,7 @@ impl Judge {
         sum
     }
 
-    /// What the objects of a commit do to the model.
+    /// Applies the objects of a commit to the model.
     fn replay(&mut self, staged: &StagedTable, version: u64, objects: &[AppliedObject]) -> Counts {
         let mut slice = Vec::new();
         for applied in objects {
@@ -111,8 +111,9 @@ impl Judge {
         found.unwrap_or_else(|| panic!("a commit names {key}, which was never staged"))
     }
 
-    /// Every object that must come before one is complete: the whole full load before changes,
-    /// and older changes before newer ones. Full-load objects may come in any order.
+    /// Checks that every object that must precede another one is complete: the whole full load
+    /// before changes, and older changes before newer ones. Full-load objects may come in any
+    /// order.
     fn check_order(&self, staged: &StagedTable, position: usize, version: u64) {
         if staged.objects[position].load {
             return;
@@ -128,7 +129,8 @@ impl Judge {
         }
     }
 
-    /// What every reader knows, unless the table is configured for deletion vectors.
+    /// Checks that the protocol is the one of every reader, unless the table is configured for
+    /// deletion vectors.
     fn check_protocol(&self, staged: &StagedTable, commit: &Commit) {
         for protocol in commit.actions("protocol") {
             let versions = (&protocol["minReaderVersion"], &protocol["minWriterVersion"]);
@@ -174,8 +176,8 @@ impl Judge {
         }
     }
 
-    /// Once all objects are staged and applied: nothing is left out, the table is what the
-    /// source was, and all bad rows are set aside.
+    /// After all objects are staged and applied: nothing is missing, the table equals the source,
+    /// and all bad rows are quarantined.
     pub(crate) async fn check_complete(&self, staged: &StagedTable) {
         let history = &staged.history;
         for (position, object) in staged.objects.iter().enumerate() {
@@ -197,8 +199,8 @@ impl Judge {
     }
 }
 
-/// The model of all objects is the source: what DMS repeats and overlaps converges. A judge
-/// whose two halves disagree must not judge.
+/// Checks that the model of all objects equals the source: repeated and overlapping changes
+/// converge. Otherwise the judge itself would be wrong.
 pub(crate) fn check_convergence(staged: &StagedTable, model: &Model) {
     let history = &staged.history;
     let mut expected = history.last.clone();
@@ -219,7 +221,7 @@ pub(crate) fn check_convergence(staged: &StagedTable, model: &Model) {
     }
 }
 
-/// What a report counts.
+/// The counts of a report.
 pub(crate) fn counts(report: &TableReport) -> Counts {
     Counts {
         rows: report.counts.rows,

@@ -1,4 +1,4 @@
-//! A table of dmslake's own, made and changed through the crate's interface.
+//! A table of dmslake, created and changed through the crate's interface.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use dmslake::storage::{Location, encode_segment};
 use dmslake::table::{self, LakeTable, Transaction};
 use tempfile::TempDir;
 
-/// Where the table of that name stands below a folder.
+/// The location of the table with this name below a folder.
 pub(crate) async fn location(folder: &TempDir, name: &str) -> Location {
     let lake = Location::open(folder.path().to_str().unwrap()).await.unwrap();
     lake.folder(&["shop", &encode_segment(name)]).unwrap()
 }
 
-/// The clock that names what is written.
+/// The clock that generates names.
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)
 }
 
-/// Makes an empty table.
+/// Creates an empty table.
 pub(crate) async fn create(location: &Location, name: &str, schema: &TableSchema) -> LakeTable {
     let record = empty_record(0);
     let created = table::create(location, name, schema.columns(), record, &clock()).await.unwrap();
@@ -35,7 +35,7 @@ pub(crate) async fn open(location: &Location) -> LakeTable {
     table::open(location, None).await.unwrap().unwrap()
 }
 
-/// The record of a commit that takes in no object and leaves so many rows.
+/// The record of a commit that takes in no object, with this many rows.
 pub(crate) fn empty_record(rows: u64) -> CommitRecord {
     CommitRecord {
         format: CommitRecord::FORMAT,
@@ -65,7 +65,7 @@ pub(crate) async fn commit(
     merge::commit(Transaction::on(table, record.clone(), &clock()), plan).await
 }
 
-/// Plans and commits; nobody else commits meanwhile.
+/// Plans and commits, with no concurrent commits.
 pub(crate) async fn apply(
     location: &Location,
     table: &LakeTable,

@@ -1,4 +1,4 @@
-//! A symlink manifest, judged by the Delta library's list of files and by what stands in the store.
+//! Checks a symlink manifest against the Delta library's list of files and the store.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use dmslake::table;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-/// Where the manifest of the table at this location stands.
+/// The path of the manifest of the table at this location.
 pub(crate) fn path(table: &Location) -> Path {
     table.prefix().clone().join("_symlink_format_manifest").join("manifest")
 }
@@ -17,8 +17,8 @@ pub(crate) async fn text(table: &Location) -> String {
     String::from_utf8(found.bytes().await.expect("it can be read").to_vec()).expect("text")
 }
 
-/// Panics unless it names each live file of the newest version once, by a URI that leads to it
-/// as it is written.
+/// Panics unless it lists each live file of the newest version once, by a literal URI that leads to
+/// it.
 pub(crate) async fn check(location: &Location) {
     let table = table::load(location).await.expect("the log can be read").expect("a table");
     let log = table.snapshot().expect("a snapshot").log_data();

@@ -1,4 +1,4 @@
-//! Files by which processes of one test tell each other how far they are.
+//! Files by which the processes of a test signal their progress to each other.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dmslake::clock::{Clock, SystemClock};
 
-/// Longer than anything takes on a busy machine.
+/// Longer than any step takes on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Writes a file in one step.
@@ -16,7 +16,7 @@ pub(crate) fn say(folder: &Path, name: &str, text: &str) {
     fs::rename(draft, folder.join(name)).expect("renames");
 }
 
-/// Whether it comes true in time.
+/// Waits for a condition; false if it does not become true in time.
 pub(crate) async fn wait(mut true_now: impl FnMut() -> bool) -> bool {
     let start = SystemClock.instant();
     while !true_now() {

@@ -1,4 +1,4 @@
-//! The oracle of the merge: `deltalake`'s MERGE, a full outer join of every column of every file.
+//! A reference for the merge: `deltalake`'s MERGE, a full outer join of every column of every file.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ const IS_DELETE: &str = "change deletes";
 const SOURCE: &str = "change";
 const TARGET: &str = "lake";
 
-/// Merges net changes, at least one, into the newest version of a table.
+/// Merges at least one net change into the newest version of a table.
 pub(crate) async fn merge(
     table: DeltaTable,
     schema: &SchemaRef,
@@ -25,8 +25,8 @@ pub(crate) async fn merge(
     net: &NetChanges,
 ) -> (DeltaTable, MergeMetrics) {
     builder(table, schema, keys, net)
-        // A clause of this kind, even one that never fires, keeps the library from ruling files
-        // out by statistics, which it writes rounded and believes all the same.
+        // A clause of this kind, even if it never matches, prevents the library from ruling out
+        // files by statistics, which it writes rounded but trusts.
         .when_not_matched_by_source_delete(|delete| delete.predicate(lit(false)))
         .unwrap()
         .await
@@ -71,7 +71,7 @@ fn of(relation: &str, name: &str) -> Expr {
     Expr::Column(Column::new(Some(relation), name))
 }
 
-/// Upserts with their full images and deletes with their keys, marked apart.
+/// Upserts with their full images and deletes with their keys, with a marker column.
 fn source(session: &SessionContext, schema: &SchemaRef, net: &NetChanges) -> DataFrame {
     let mut fields: Vec<Arc<Field>> = schema.fields().to_vec();
     fields.push(Arc::new(Field::new(IS_DELETE, DataType::Boolean, false)));

@@ -1,7 +1,7 @@
-//! What the tests share: the model, the DMS writer, faults, stand-ins of services.
+//! Shared test code: the model, the DMS writer, faults, stand-ins for services.
 //!
-//! The model and the writer use nothing of the library's decoding, ordering or merging: they
-//! are the judge of those.
+//! The model and the writer do not use the library's decoding, ordering or merging, because they
+//! are the reference for them.
 
 pub(crate) mod audit;
 pub(crate) mod column;

@@ -1,14 +1,14 @@
-//! The oracle: a plain map that replays changes one by one.
+//! The reference: a plain map that replays changes one by one.
 
 use std::collections::BTreeMap;
 
 use super::column::Column;
 
-/// A value of the source. Its order only serves maps.
+/// A value of the source. Its order is only for maps.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Value {
     Null,
-    /// `0000-00-00`, of a date or a datetime; the lake cannot hold it.
+    /// `0000-00-00` as a date or a datetime; the lake cannot represent it.
     ZeroDate,
     Bool(bool),
     Int(i128),
@@ -36,14 +36,14 @@ impl Value {
     }
 }
 
-/// One value for each column that the table ever has; NULL where it does not stand.
+/// One value for each column that the table ever has; NULL if the column does not exist.
 pub(crate) type Row = Vec<Value>;
 /// The values of a row's key columns.
 pub(crate) type Key = Vec<Value>;
 /// Rows by key.
 pub(crate) type Rows = BTreeMap<Key, Row>;
 
-/// What `Op` says.
+/// The value of `Op`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
     Insert,
@@ -57,15 +57,15 @@ pub(crate) struct StagedRow {
     pub(crate) op: Op,
     /// The row before an update, where before images are written.
     pub(crate) before: Option<Row>,
-    /// The after image; of a delete, the before image.
+    /// The after image, or for a delete the before image.
     pub(crate) image: Row,
     /// Columns whose value the object does not supply.
     pub(crate) unset: Vec<bool>,
-    /// The row cannot be decoded: it must count as set aside and change nothing.
+    /// The row cannot be decoded: it must be counted as quarantined and change nothing.
     pub(crate) bad: bool,
 }
 
-/// What one row does to one key.
+/// The effect of a row on a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Effect {
     Upsert(Key),
@@ -90,7 +90,7 @@ impl StagedRow {
     }
 }
 
-/// The fates of changes, as the contract counts them.
+/// The outcomes of changes, as specified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) rows: u64,
@@ -121,7 +121,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Applies one slice, row by row, and counts what one commit of it must count.
+    /// Applies one slice, row by row, and returns the expected counts of its commit.
     pub(crate) fn apply<'a>(
         &mut self,
         columns: &[Column],
@@ -129,7 +129,7 @@ impl Model {
         slice: impl IntoIterator<Item = (usize, &'a StagedRow)>,
     ) -> Counts {
         let mut counts = Counts::default();
-        // Per key: whether it was there before, and whether the last change puts it there.
+        // Per key: whether it existed before, and whether it exists after the last change.
         let mut last: BTreeMap<Key, (bool, bool)> = BTreeMap::new();
         for (epoch, row) in slice {
             let effects = row.effects(keys);
@@ -165,7 +165,7 @@ impl Model {
             match effect {
                 Effect::Delete(key) => kept = self.rows.remove(key),
                 Effect::Upsert(key) => {
-                    // An unsupplied value is the one of the row before it took this key.
+                    // An unsupplied value is that of the row before its key changed.
                     let earlier =
                         if effects.len() == 2 { kept.take() } else { self.rows.get(key).cloned() };
                     let image = complete(columns, epoch, row, earlier.as_ref());
@@ -194,7 +194,7 @@ pub(crate) fn key_of(row: &Row, keys: &[usize]) -> Key {
     keys.iter().map(|&position| row[position].clone()).collect()
 }
 
-/// The first differences between what is and what should be, by key; none if equal.
+/// The first differences between expected and found rows, by key; none if equal.
 pub(crate) fn differences(columns: &[Column], expected: &Rows, found: &Rows) -> Option<String> {
     let mut lines = Vec::new();
     for (key, row) in expected {

@@ -1,4 +1,4 @@
-//! An S3 server for tests: moto's, started here, ended with the value.
+//! moto's S3 server for tests, stopped when the value is dropped.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use object_store::aws::AmazonS3Builder;
 use object_store::{ObjectStore, ObjectStoreExt};
 
-/// The bucket that stands in it.
+/// The bucket on the server.
 pub(crate) const BUCKET: &str = "shop";
 
 pub(crate) struct Moto {
@@ -18,8 +18,8 @@ pub(crate) struct Moto {
 }
 
 impl Moto {
-    /// Starts the server with one empty bucket; none where moto is not installed, which only
-    /// `DMSLAKE_REQUIRE_SERVERS` forbids.
+    /// Starts the server with one empty bucket. None if moto is not installed, unless
+    /// `DMSLAKE_REQUIRE_SERVERS` requires it.
     pub(crate) fn start() -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let started = Command::new("moto_server")
@@ -63,7 +63,7 @@ impl Moto {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The environment that makes the ordinary AWS chain find this server.
+    /// The environment with which the standard AWS chain finds this server.
     pub(crate) fn environment(&self) -> [(&'static str, String); 5] {
         [
             ("AWS_ENDPOINT_URL", self.endpoint()),
@@ -74,7 +74,7 @@ impl Moto {
         ]
     }
 
-    /// The bucket as an object store of its own, apart from the program's.
+    /// The bucket as a separate object store, independent of the program's.
     pub(crate) fn bucket(&self) -> Arc<dyn ObjectStore> {
         let store = AmazonS3Builder::new()
             .with_bucket_name(BUCKET)

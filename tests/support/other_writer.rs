@@ -1,5 +1,5 @@
-//! A table of ours on a disk, and another writer of it: what it commits stands in the log as JSON,
-//! and it can carry out the statements that our remedies name.
+//! A table of ours on disk, and another writer that commits to it as JSON and can carry out the
+//! statements in our remedies.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,18 +33,18 @@ pub(crate) fn row(id: i32, name: &str) -> Row {
 }
 
 impl Shop {
-    /// An empty one, with these lines at the end of its `[[table]]`.
+    /// An empty shop, with these lines at the end of its `[[table]]`.
     pub(crate) fn with(extra: &str) -> Self {
         let folder = TempDir::new().unwrap();
         Self { folder, keys: "keys = [\"id\"]", extra: extra.to_owned(), staged: 0.into() }
     }
 
-    /// The same shop, whose table has no key.
+    /// The same shop with a table without keys.
     pub(crate) fn without_keys(self) -> Self {
         Self { keys: "", ..self }
     }
 
-    /// One whose table holds (1, one) and (2, two).
+    /// A shop whose table contains (1, one) and (2, two).
     pub(crate) async fn new() -> Self {
         Self::loaded("").await
     }
@@ -57,7 +57,7 @@ impl Shop {
         shop
     }
 
-    /// The same shop, whose table is configured otherwise.
+    /// The same shop with other settings of the table.
     pub(crate) fn with_settings(self, extra: &str) -> Self {
         Self { extra: extra.to_owned(), ..self }
     }
@@ -97,7 +97,7 @@ impl Shop {
         Pipeline::open(load::parse(&text).unwrap(), Arc::new(SystemClock)).await.unwrap()
     }
 
-    /// An application by a process that knows nothing yet.
+    /// A run by a new process.
     pub(crate) async fn apply(&self) -> TableReport {
         let pipeline = self.pipeline().await;
         let table = pipeline.settings().tables[0].clone();
@@ -293,7 +293,7 @@ impl Shop {
         files(&self.log(), ending)
     }
 
-    /// Makes everything of the table that is there as old as so many days.
+    /// Makes all existing files of the table this many days old.
     pub(crate) fn age(&self, days: u64) {
         let then = std::time::SystemTime::from(SystemClock.now()) - Duration::from_hours(24 * days);
         for path in [files(&self.root(), ""), files(&self.log(), "")].concat() {
@@ -322,7 +322,7 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found
 }
 
-/// That a table is held for what others asked of it, in these words; gives the remedy.
+/// Checks that a table is held with these words because of what others set; returns the remedy.
 pub(crate) fn refused(report: &TableReport, words: &str) -> String {
     assert_eq!(report.status, Status::Held, "{words}: {report:?}");
     assert_eq!(report.error_kind, Some(ErrorKind::TableRefused), "{words}: {report:?}");
@@ -333,7 +333,7 @@ pub(crate) fn refused(report: &TableReport, words: &str) -> String {
     remedy
 }
 
-/// The deletion of one key as the merge takes it.
+/// The deletion of one key as net changes.
 pub(crate) fn delete_of(id: i32) -> dmslake::change::NetChanges {
     let ids: arrow::array::ArrayRef = Arc::new(arrow::array::Int32Array::from(vec![id]));
     let deletes = arrow::array::RecordBatch::try_from_iter([("id", ids)]).unwrap();

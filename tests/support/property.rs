@@ -1,6 +1,6 @@
-//! Properties on a time budget: a seed for each case, printed, replayable.
+//! Properties with a time budget: each case has a seed that is printed and can be replayed.
 //!
-//! `DMSLAKE_SEED=<seed>` runs that case alone; `DMSLAKE_PROPERTY_SECONDS` sets another budget.
+//! `DMSLAKE_SEED=<seed>` runs only that case; `DMSLAKE_PROPERTY_SECONDS` sets another budget.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;

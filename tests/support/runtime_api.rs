@@ -1,5 +1,5 @@
-//! The Lambda service as a function sees it: a stand-in of the Runtime API over HTTP, and the
-//! real `bootstrap` binary that polls it.
+//! The Lambda service as a function sees it: a stand-in for the Runtime API over HTTP, and the real
+//! `bootstrap` binary that polls it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 use dmslake::clock::{Clock, SystemClock};
 use serde_json::Value;
 
-/// How long a process may take to its first poll before a test gives up.
+/// The longest time to a process's first poll before a test fails.
 const START_LIMIT: Duration = Duration::from_mins(1);
 
-/// How long an expected log line may lag.
+/// The longest delay of an expected log line.
 const LOG_LIMIT: Duration = Duration::from_secs(10);
 
-/// What came of an invocation.
+/// The outcome of an invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
     /// The function's result.
     Response(Value),
     /// The function's error: its type and message.
     Error(String, String),
-    /// Nothing until the deadline: Lambda ends the process.
+    /// No answer until the deadline: Lambda kills the process.
     TimedOut,
 }
 
@@ -36,7 +36,7 @@ struct Event {
     deadline_ms: i64,
 }
 
-/// A function that runs: its process, and the service that invokes it. Dropping it ends both.
+/// A running function: its process, and the service that invokes it. Dropping it stops both.
 pub(crate) struct Function {
     process: Child,
     events: Sender<Event>,
@@ -56,7 +56,7 @@ impl Function {
         Self::start_program(Path::new(&program), config, variables)
     }
 
-    /// The same with another build of `bootstrap`.
+    /// Starts another build of `bootstrap`.
     pub(crate) fn start_program(program: &Path, config: &str, variables: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -105,7 +105,7 @@ impl Function {
         self.first_poll
     }
 
-    /// Invokes the function with so much time until its deadline, and waits for the outcome.
+    /// Invokes the function with this much time until its deadline, and waits for the outcome.
     pub(crate) fn invoke(&mut self, event: &Value, time: Duration) -> Outcome {
         self.invocations += 1;
         let id = self.invocations;
@@ -123,8 +123,8 @@ impl Function {
         }
     }
 
-    /// The log lines with this message. Its output may lag behind its answers, so at least so
-    /// many lines are waited for.
+    /// The log lines with this message. Output may lag behind answers, so this waits for at least
+    /// this many lines.
     pub(crate) fn logged(&self, message: &str, at_least: usize) -> Vec<Value> {
         let start = SystemClock.instant();
         loop {
@@ -147,7 +147,7 @@ impl Function {
 
 impl Drop for Function {
     fn drop(&mut self) {
-        // Ended already or not: nothing is left to do about it.
+        // The process may have ended already; nothing else needs to be done.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -203,9 +203,9 @@ impl Service {
         }
     }
 
-    /// The next event, as soon as there is one; none once the function is dropped.
+    /// Waits for the next event; none once the function is dropped.
     fn next(&self) -> Option<String> {
-        // Nobody listens for later polls.
+        // Later polls have no receiver.
         let _ = self.polled.send(SystemClock.instant());
         let event = self.to_send.lock().expect("not poisoned").recv().ok()?;
         Some(format!(
@@ -221,7 +221,7 @@ impl Service {
     }
 
     fn report(&self, id: &str, outcome: Outcome) -> String {
-        // A test that is over does not want it.
+        // A finished test has no receiver.
         let _ = self.answered.send((id.to_owned(), outcome));
         "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n".to_owned()
     }

@@ -1,4 +1,4 @@
-//! One small table, `shop.orders`, whose changes tests write by hand.
+//! One small table, `shop.orders`, with hand-written changes.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub(crate) fn insert(id: i32, name: &str) -> StagedRow {
     change(Op::Insert, None, id, name)
 }
 
-/// `U` that keeps the key.
+/// `U` with an unchanged key.
 pub(crate) fn update(id: i32, name: &str) -> StagedRow {
     change(Op::Update, Some(id), id, name)
 }
@@ -91,7 +91,7 @@ pub(crate) fn orders(script: Vec<Scripted>) -> StagedTable {
     stage_scripted(&mut StdRng::seed_from_u64(1), history, &Endpoint::plain(), task, script)
 }
 
-/// The configuration of `shop.orders` with that memory budget.
+/// The configuration of `shop.orders` with this memory budget.
 pub(crate) fn orders_configuration(table: &StagedTable, memory_budget: Option<u64>) -> String {
     let bounds = Bounds { memory_budget, look_back_objects: 16 };
     let tables = std::slice::from_ref(table);

@@ -106,7 +106,7 @@ impl Staged {
         }
     }
 
-    /// What the decoder is told.
+    /// The context for the decoder.
     pub(crate) fn context(&self) -> DecodeContext<'_> {
         DecodeContext {
             table: &self.table,
@@ -144,7 +144,7 @@ impl Staged {
     }
 }
 
-/// All that the decoder gave of one object.
+/// Everything that the decoder returned for one object.
 #[derive(Debug)]
 pub(crate) struct Decoded {
     pub(crate) columns: Vec<Column>,
@@ -169,7 +169,7 @@ impl Decoded {
         rows.as_primitive::<UInt64Type>().values().to_vec()
     }
 
-    /// A column's values as Arrow spells them; `∅` is NULL.
+    /// A column's values as Arrow formats them; `∅` is NULL.
     pub(crate) fn values(&self, name: &str) -> Vec<String> {
         let Some(changes) = &self.changes else { return Vec::new() };
         let Some(column) = changes.column_by_name(name) else {
@@ -193,7 +193,7 @@ impl Decoded {
         schema.fields().iter().map(|field| field.name().clone()).collect()
     }
 
-    /// The columns for the lake, as `name type`.
+    /// The columns of the object for the lake, as `name type`.
     pub(crate) fn brought(&self) -> Vec<String> {
         let columns = self.columns.iter();
         columns.map(|column| format!("{} {}", column.name, column.column_type)).collect()

@@ -1,4 +1,4 @@
-//! Whether a data file's statistics in the log are true of what stands in it.
+//! Checks a data file's statistics in the log against its rows.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,25 +12,24 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::model::Value;
 use super::table::value;
 
-/// How much of statistics is checked.
+/// Which statistics are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Strictness {
-    /// All of them.
+    /// All statistics.
     Everything,
-    /// Not the bounds of decimals of more than 15 digits: `deltalake`'s writer passes them
-    /// through a double (so they are rounded, or beyond the column's own range) and cuts
+    /// All except the bounds of decimals with more than 15 digits: `deltalake`'s writer converts
+    /// them through a double (so they are rounded or even outside the column's range) and caps
     /// integers at 64 bits.
     AsDeltalakeWrites,
 }
 
-/// The digits that a double surely keeps.
+/// The number of digits that a double always keeps.
 const EXACT_DIGITS: u8 = 15;
 
-/// Checks what the log says about the file at this place against all that it holds.
+/// Checks the log's statistics of this file against all its rows.
 ///
 /// # Panics
-/// If a count is wrong, a value lies outside the bounds, or bounds that are not declared wide are
-/// wider than they must be.
+/// If a count is wrong, a value is outside the bounds, or tight bounds are wider than necessary.
 pub(crate) fn check(file: &Path, told: &str, schema: &TableSchema, strictness: Strictness) {
     let batches = read(file);
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
@@ -134,7 +133,7 @@ impl Told {
     }
 }
 
-/// Whether a column's bounds are checked. Nobody says what those of bytes would look like.
+/// Whether a column's bounds are checked. The format of bounds for binary columns is not specified.
 fn is_bounded(column_type: ColumnType, strictness: Strictness) -> bool {
     match column_type {
         ColumnType::Binary => false,
@@ -145,17 +144,17 @@ fn is_bounded(column_type: ColumnType, strictness: Strictness) -> bool {
     }
 }
 
-/// What is said of a column; none if nothing.
+/// The statistic of a column, if there is one.
 fn bound(told: &StructArray, column: &Column) -> Option<Value> {
     let told = value(told.column_by_name(&column.name)?, 0);
     (told != Value::Null).then_some(told)
 }
 
-/// Whether a value is at most as large as another, as far as statistics can tell.
+/// Whether a value is at most as large as another, within the precision of statistics.
 fn at_most(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Double(a), Value::Double(b)) => f64::from_bits(*a) <= f64::from_bits(*b),
-        // Statistics end at the millisecond, and every reader allows for it.
+        // Statistics have milliseconds, and every reader allows for that.
         (Value::Instant(a), Value::Instant(b)) => a.div_euclid(1000) <= b.div_euclid(1000),
         _ => a <= b,
     }

@@ -1,10 +1,10 @@
-//! An observer that asks for the end of an application.
+//! An observer that requests a stop of a run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dmslake::pipeline::{Observer, Step, Stop};
 
-/// Asks for it with the commit by which so many objects are applied.
+/// Requests the stop at the commit that completes this many objects.
 pub(crate) struct Stopper {
     stop: Stop,
     after: u64,

@@ -1,4 +1,4 @@
-//! A Delta table as any reader sees it: its log as JSON, its rows through DataFusion.
+//! A Delta table as readers see it: its log as JSON, its rows through DataFusion.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,15 +32,15 @@ pub(crate) struct Commit {
     actions: Vec<Json>,
 }
 
-/// An object in a commit's own entry.
+/// An object in a commit's record.
 #[derive(Clone, Debug)]
 pub(crate) struct AppliedObject {
     pub(crate) key: String,
-    /// So many rows of it are applied after this commit; none if all are.
+    /// The number of its rows applied after this commit; none if it is complete.
     pub(crate) done: Option<usize>,
 }
 
-/// What a commit of ours says about itself.
+/// The record of one of our commits.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) attempt: String,
@@ -48,7 +48,7 @@ pub(crate) struct Entry {
 }
 
 impl Commit {
-    /// The actions of that kind.
+    /// The actions of this kind.
     pub(crate) fn actions(&self, kind: &str) -> impl Iterator<Item = &Json> {
         self.actions.iter().filter_map(move |action| action.get(kind))
     }
@@ -75,14 +75,14 @@ fn text(json: &Json, name: &str) -> String {
     json[name].as_str().unwrap_or_else(|| panic!("no text {name} in {json}")).to_owned()
 }
 
-/// A number of a column that is left out where all are zero.
+/// A number from a column that is omitted if all values are zero.
 fn number(columns: &Json, name: &str, at: usize) -> usize {
     let number = columns.get(name).map_or(Some(0), |column| column[at].as_u64());
     usize::try_from(number.unwrap_or_else(|| panic!("no {name} in {columns}"))).unwrap()
 }
 
 impl LakeTable {
-    /// The table of that name; it need not exist.
+    /// The table with this name; it need not exist.
     pub(crate) fn at(lake: &Location, folders: &[&str]) -> Self {
         Self { location: lake.folder(folders).expect("a legal folder") }
     }
@@ -137,10 +137,10 @@ impl LakeTable {
         frame.collect().await.expect("the table can be read")
     }
 
-    /// The rows as of a version, by key. Columns that the table does not have are NULL.
+    /// The rows as of a version, by key. Missing columns are NULL.
     ///
     /// # Panics
-    /// If two rows have one key.
+    /// If two rows have the same key.
     pub(crate) async fn rows(&self, version: u64, columns: &[Column], keys: &[usize]) -> Rows {
         let mut rows = Rows::new();
         for batch in self.batches(version).await {

@@ -1,4 +1,4 @@
-//! A staging folder, a lake and a configuration, with random tables in them.
+//! A staging folder, a lake and a configuration with random tables.
 
 use std::path::Path as FilePath;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use url::Url;
 use super::dms_writer::{Bounds, Endpoint, StagedTable, TableTask, Written, configuration, stage};
 use super::history::TableHistory;
 
-/// Places, settings, and what will be staged.
+/// Locations, settings, and the objects to stage.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) staging: Location,
@@ -35,7 +35,7 @@ pub(crate) fn settings(text: &str) -> Arc<Settings> {
     Arc::new(settings.unwrap_or_else(|error| panic!("{}\n{text}", error.chain())))
 }
 
-/// An in-memory place that says it is of that kind.
+/// An in-memory location with the given kind.
 pub(crate) fn in_memory(url: &str, kind: StoreKind) -> Location {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     Location::with_store(&Url::parse(url).expect("a URL"), kind, store).expect("a location")
@@ -81,7 +81,7 @@ impl World {
         Self { staging, lake, settings: settings(&text), endpoint, tables }
     }
 
-    /// A fresh pipeline over these places.
+    /// A new pipeline over these locations.
     pub(crate) fn pipeline(&self) -> Pipeline {
         Pipeline::new(
             Arc::clone(&self.settings),
@@ -96,12 +96,12 @@ impl World {
         spec(&self.settings, table)
     }
 
-    /// Stages one object, and says its full key.
+    /// Stages one object, and returns its full key.
     pub(crate) async fn put(&self, table: &StagedTable, object: &Written) -> String {
         self.put_bytes(table, &object.relative, object.bytes.clone()).await
     }
 
-    /// Stages bytes under a name below the table's folder, and says their full key.
+    /// Stages bytes under a name below the table's folder, and returns their full key.
     pub(crate) async fn put_bytes(
         &self,
         table: &StagedTable,

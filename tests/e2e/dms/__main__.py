@@ -1,5 +1,5 @@
 """A stand-in for AWS DMS: reads a MySQL or MariaDB server's tables and binlog, and writes the
-objects that a DMS task with an S3 target would write. See README.md beside this file."""
+objects that a DMS task with an S3 target would write. See README.md in this folder."""
 
 import argparse
 import json
@@ -39,10 +39,10 @@ def arguments() -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME=JSON",
-        help="an answer to what is not known of DMS, see README.md; may be repeated",
+        help="a choice for unknown behaviour of DMS, see README.md; may be repeated",
     )
     parser.add_argument(
-        "--resume", action="store_true", help="go on from the checkpoint, without a full load"
+        "--resume", action="store_true", help="continue from the checkpoint, without a full load"
     )
     parser.add_argument(
         "--back",
@@ -50,12 +50,12 @@ def arguments() -> argparse.Namespace:
         default=0,
         metavar="N",
         help="with --resume: from the Nth checkpoint before the newest, "
-        "so that changes are written again",
+        "to write changes again",
     )
     parser.add_argument(
-        "--full-load-only", action="store_true", help="end after the full load; --resume goes on"
+        "--full-load-only", action="store_true", help="stop after the full load; --resume continues"
     )
-    parser.add_argument("--server-id", type=int, default=4711, help="as a replica (4711)")
+    parser.add_argument("--server-id", type=int, default=4711, help="server id as a replica (4711)")
     return parser.parse_args()
 
 

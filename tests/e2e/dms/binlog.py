@@ -1,4 +1,4 @@
-"""Changes as the server's binlog tells them: whole transactions, in the order of their commits."""
+"""Changes from the server's binlog: whole transactions, in commit order."""
 
 import datetime
 import re
@@ -17,7 +17,7 @@ from pymysqlreplication.row_event import (
 from layout import Row
 from source import Position, Source, Table
 
-# Seconds without an event after which the server says that it is still there.
+# Seconds without an event after which the server sends a heartbeat.
 HEARTBEAT = 0.2
 NAME = r"(?:(?:`(?P<s1>[^`]+)`|(?P<s2>\w+))\s*\.\s*)?(?:`(?P<t1>[^`]+)`|(?P<t2>\w+))"
 DDL = re.compile(
@@ -28,9 +28,9 @@ DDL = re.compile(
 
 
 def _time(event: RowsEvent, column) -> datetime.timedelta:
-    """A TIME of the log: sign, hours, minutes, seconds and fraction as one number, of which a
-    negative one is the complement. The library (1.0.17) takes the complement of its upper part
-    only, so that negative times with a fraction come out wrong."""
+    """Decodes a TIME in the log: sign, hours, minutes, seconds and fraction as one number, in
+    complement form if negative. The library (1.0.17) complements only the upper part, so negative
+    times with a fraction would be wrong."""
     fraction_bytes = (column.fsp + 1) // 2
     bits = 8 * fraction_bytes
     number = int.from_bytes(event.packet.read(3 + fraction_bytes), "big") - (0x800000 << bits)
@@ -49,16 +49,16 @@ RowsEvent._RowsEvent__read_time2 = _time
 
 @dataclass
 class Transaction:
-    """What one commit changed in the tables that are watched."""
+    """The changes of one commit in the watched tables."""
 
-    # Behind it.
+    # The position after it.
     position: Position
     changes: list[tuple[Table, Row]]
 
 
 @dataclass
 class Definition:
-    """A statement that defines a table anew."""
+    """A statement that changes a table's definition."""
 
     position: Position
     verb: str
@@ -68,7 +68,7 @@ class Definition:
 
 @dataclass
 class Idle:
-    """The log has no more at the moment."""
+    """The log has no more events at the moment."""
 
     position: Position
 
@@ -82,8 +82,8 @@ def events(
     server_id: int,
     watched: Callable[[str, str], Table | None],
 ) -> Iterator[Event]:
-    """Reads from a position on, without end. `watched` gives a table as it is at this place of
-    the log, none if its changes are not wanted."""
+    """Reads from a position on, endlessly. `watched` returns a table as of this position in the
+    log, or None to skip its changes."""
     stream = BinLogStreamReader(
         dict(source.settings),
         server_id=server_id,

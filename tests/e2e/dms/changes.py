@@ -1,4 +1,4 @@
-"""Changes on their way into objects: one open object for each table."""
+"""Collects changes into objects: one open object for each table."""
 
 import datetime
 import time
@@ -18,7 +18,7 @@ def new_object(table: Table, settings: Settings, is_load: bool):
 
 
 class Stamps:
-    """Names of objects by the time of their creation, each later than the last of its table."""
+    """Names objects after the time of their creation, each later than the last of its table."""
 
     def __init__(self, digits: int):
         self.step = datetime.timedelta(microseconds=10 ** (12 - digits))
@@ -34,18 +34,18 @@ class Stamps:
 
 @dataclass
 class OpenObject:
-    """The object that a table's changes go into."""
+    """The object that collects a table's changes."""
 
     content: CsvObject | ParquetObject
     created: datetime.datetime
     begun: float
     committed: datetime.datetime
-    # The checkpoint that has to hold until it is in the target.
+    # The checkpoint that must be kept until the object is in the target.
     since: object
 
 
 class TableChanges:
-    """Collects the changes of one table, and sends an object when it is large or old enough."""
+    """Collects the changes of one table, and writes an object when it is large or old enough."""
 
     def __init__(self, table: Table, settings: Settings, target, log):
         self.table = table
@@ -88,7 +88,7 @@ class TableChanges:
         self.open = None
 
     def redefined(self, table: Table):
-        """The table has other columns from here on."""
+        """The table has other columns from now on."""
         self.table = table
         if self.open is None:
             return

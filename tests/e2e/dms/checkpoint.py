@@ -1,4 +1,4 @@
-"""How far the task has come, kept in a file."""
+"""The progress of the task, stored in a file."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from source import Position
 
-# So many checkpoints are kept: a resume may go back behind the newest.
+# The number of checkpoints kept: a resume may go back behind the newest.
 KEPT = 50
 
 
@@ -16,17 +16,17 @@ class Checkpoint:
     """Everything before its position is in the target."""
 
     position: Position
-    # Where change sequences stood there.
+    # The state of change sequences at that position.
     counter: int
     instant: str
-    # By table: changes up to there are in its full load.
+    # By table: the log position up to which changes are in its full load.
     loaded: dict
 
     @staticmethod
     def read(path: Path, back: int) -> "Checkpoint | None":
-        """The newest checkpoint, or the one `back` before it; none without a file. Newer ones are
-        forgotten: a task that went back, and ends before it has come as far again, must not skip
-        what lies between."""
+        """The newest checkpoint, or the one `back` before it; None without a file. Newer ones are
+        dropped: a task that goes back and stops before reaching them again must not skip the
+        changes in between."""
         if not path.exists():
             return None
         kept = json.loads(path.read_text())

@@ -1,5 +1,5 @@
-"""Columns of the source: what DMS makes of a MySQL type, and values from either side, the rows of
-a SELECT and the binlog, in one form."""
+"""Columns of the source: DMS's mapping of MySQL types, and values from a SELECT or the binlog in a
+common form."""
 
 import datetime
 import re
@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from settings import Settings, SettingsError
 
-# A date with a zero in it; neither Arrow nor a lake can hold it.
+# A date with a zero part; neither Arrow nor a lake can represent it.
 ZERO = object()
-# The log does not say what the value is.
+# The log does not contain the value.
 NOT_SUPPLIED = object()
 
 INTEGERS = {
@@ -23,7 +23,7 @@ INTEGERS = {
     "bigint": (pa.int64(), pa.uint64()),
 }
 TEXTS = {"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "json", "enum"}
-# Of MariaDB alone; DMS does not list them, so they are written as their text.
+# Only in MariaDB; DMS does not list them, so they are written as text.
 TEXTS |= {"uuid", "inet4", "inet6"}
 BINARIES = {"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"}
 SPATIAL = {
@@ -35,7 +35,7 @@ WIDEST_DECIMAL = 38
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a source table, as INFORMATION_SCHEMA tells it."""
+    """A column of a source table, from INFORMATION_SCHEMA."""
 
     name: str
     # `decimal`, `varchar`, …
@@ -44,7 +44,7 @@ class Column:
     column_type: str
     precision: int
     scale: int
-    # Digits of a second's fraction.
+    # Fractional digits of seconds.
     fraction: int
     length: int
 
@@ -73,13 +73,13 @@ class Column:
         return self.data_type in BINARIES or self.data_type in SPATIAL or is_bits
 
     def selected(self) -> str:
-        """The column in a SELECT list, such that nothing of its value is lost."""
+        """The column in a SELECT list, without loss of precision."""
         name = quoted(self.name)
-        # A single is shown with six digits only.
+        # A FLOAT is shown with only six digits.
         return f"({name} + 0E0)" if self.data_type == "float" else name
 
     def arrow(self, settings: Settings) -> pa.DataType:
-        """The type that stands in Parquet."""
+        """The type in Parquet."""
         unsure = settings.uncertain
         kind = self.data_type
         if kind in INTEGERS:
@@ -111,7 +111,7 @@ class Column:
     # Values. One form: int, Decimal, float, bool, str, bytes, date, datetime, None or ZERO.
 
     def from_select(self, value):
-        """A value of a SELECT whose driver converts nothing: text, or bytes where binary."""
+        """A value of a SELECT without conversion by the driver: text, or bytes if binary."""
         if value is None:
             return None
         kind = self.data_type
@@ -134,7 +134,7 @@ class Column:
         return value
 
     def from_binlog(self, value, none_source):
-        """A value as `mysql-replication` gives it; it tells apart why there is none."""
+        """A value as `mysql-replication` returns it; distinguishes the reasons for a missing value."""
         kind = self.data_type
         if value is None:
             if none_source == "empty set":
@@ -146,14 +146,14 @@ class Column:
             number = int(value, 2)
             return self._bits(number.to_bytes(8, "big"), number)
         if kind == "year":
-            # It adds 1900 to the year 0 as well.
+            # The library adds 1900 even to the year 0.
             return 0 if value == 1900 else value
         if kind == "set":
             return ",".join(label for label in self._labels() if label in value)
         if kind == "time":
             return self._time(value)
         if kind == "binary":
-            # The log leaves zeros at the end out.
+            # The log omits trailing zeros.
             return _bytes(value).ljust(self.length, b"\0")
         if self.is_binary:
             return _bytes(value)
@@ -169,7 +169,7 @@ class Column:
         return [label.replace("''", "'") for label in quoted]
 
     def _time(self, value: datetime.timedelta) -> str:
-        """Text as MySQL shows it."""
+        """The text as MySQL shows it."""
         whole = abs(value)
         seconds, micros = whole.days * 86_400 + whole.seconds, whole.microseconds
         text = f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
@@ -198,7 +198,7 @@ class Column:
         return value if isinstance(value, str) else repr(value)
 
     def to_arrow(self, value, settings: Settings):
-        """The value as `pyarrow` takes it for the column's type."""
+        """The value as `pyarrow` expects it for the column's type."""
         if value is ZERO or value is NOT_SUPPLIED:
             return None
         if isinstance(value, bytes) and settings.uncertain.hex_in_parquet:
@@ -209,7 +209,7 @@ class Column:
 
 
 def quoted(name: str) -> str:
-    """A name as it stands in SQL."""
+    """A name quoted for SQL."""
     return "`" + name.replace("`", "``") + "`"
 
 

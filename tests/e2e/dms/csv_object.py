@@ -1,4 +1,4 @@
-"""Objects of CSV."""
+"""CSV objects."""
 
 import gzip
 
@@ -8,7 +8,7 @@ from settings import Settings
 
 
 class CsvObject:
-    """Rows on their way into one object."""
+    """Rows that are being collected for one object."""
 
     def __init__(self, fields: list[Field], settings: Settings):
         self.settings = settings
@@ -20,7 +20,7 @@ class CsvObject:
             self._end(self._quoted(one.name) for one in fields)
 
     def adapt(self, fields: list[Field]):
-        """Rows have these columns from now on."""
+        """Later rows have these columns."""
         self.fields = fields
 
     @property
@@ -34,7 +34,7 @@ class CsvObject:
 
     def content(self) -> bytes:
         content = b"".join(self.parts)
-        # The time of compression would make equal rows unequal bytes.
+        # Without a timestamp, so that equal rows give equal bytes.
         is_compressed = self.settings.s3.CompressionType == "GZIP"
         return gzip.compress(content, mtime=0) if is_compressed else content
 

@@ -1,4 +1,4 @@
-"""The rows of a table as they are when it is copied."""
+"""The full load: copies the rows of a table."""
 
 import datetime
 
@@ -9,12 +9,12 @@ from settings import Settings
 from source import Source, Table
 
 BATCH = 1000
-# Of an object of Parquet, for which DMS documents no limit that is smaller.
+# The row limit of a Parquet object, for which DMS documents no smaller one.
 LARGEST_PARQUET = 64_000_000
 
 
 def copy(source: Source, table: Table, settings: Settings, target, begun: datetime.datetime, log):
-    """Writes a table's full-load objects. The same names again replace what stood there."""
+    """Writes a table's full-load objects. Existing objects of the same names are replaced."""
     s3 = settings.s3
     limit = LARGEST_PARQUET if s3.is_parquet else s3.MaxFileSize * 1000
     segments = [None] if settings.segments == 1 else list(range(1, settings.segments + 1))
@@ -30,7 +30,7 @@ def copy(source: Source, table: Table, settings: Settings, target, begun: dateti
 
 
 class _Segment:
-    """The full-load objects of a table, or of a part of it that is copied beside others."""
+    """The full-load objects of a table, or of a segment that is copied in parallel."""
 
     def __init__(self, table, settings, target, log, segment, limit):
         self.table, self.settings, self.target, self.log = table, settings, target, log

@@ -1,4 +1,4 @@
-"""What stands in the rows of an object, and in which order."""
+"""The columns of an object, and their order."""
 
 import datetime
 from dataclasses import dataclass, field
@@ -7,21 +7,21 @@ from columns import Column
 from settings import Settings
 from source import Table
 
-# Of these, rules cannot add before images.
+# Types for which rules cannot add before images.
 LOBS = {"mediumtext", "longtext", "json", "mediumblob", "longblob", "geometry"}
 
 
 @dataclass(slots=True)
 class Row:
-    """A row that was copied, or a change."""
+    """A copied row or a change."""
 
     # `I`, `U` or `D`.
     op: str
-    # Of the commit, or when the row was copied.
+    # The time of the commit or of the copy.
     timestamp: datetime.datetime
     # By column.
     values: dict
-    # The same before an update.
+    # The values before an update.
     before: dict = field(default_factory=dict)
     # Empty in a full load.
     sequence: str = ""
@@ -45,7 +45,7 @@ class Field:
 
 
 def fields(table: Table, settings: Settings, is_load: bool) -> list[Field]:
-    """The columns of the table's objects, full load or changes, as they are now."""
+    """The current columns of the table's objects, for full load or changes."""
     s3 = settings.s3
     found = []
     if _has_op(settings, is_load):

@@ -15,14 +15,14 @@ PARTS = {
 
 
 def load(number: int, segment: int | None, suffix: str) -> str:
-    """The `number`th object of a full load, counted from 1; of one segment, or of the table."""
+    """The `number`th object of a full load, counted from 1, of a segment or of the table."""
     prefix = "" if segment is None else f"SEGMENT{segment}_"
     return f"{prefix}LOAD{number:08X}{suffix}"
 
 
 def changes(created: datetime.datetime, committed: datetime.datetime, settings: Settings, suffix):
-    """An object of changes: its name is the time when it was begun, its folder the date on which
-    its first change was committed."""
+    """A change object: its name is the time when it was started, its folder the commit date of its
+    first change."""
     digits = settings.uncertain.stamp_digits - 6
     fraction = f"{created.microsecond:06}"[:digits]
     name = f"{created:%Y%m%d-%H%M%S}{fraction}{suffix}"

@@ -1,4 +1,4 @@
-"""Objects of Parquet, by the library that DMS uses too as far as its files tell: Arrow's in C++."""
+"""Parquet objects, written by Arrow's C++ library, which DMS also uses, judging by its files."""
 
 import io
 
@@ -9,12 +9,12 @@ from layout import Field, Row
 from settings import Settings
 
 VERSIONS = {"PARQUET_1_0": "1.0", "PARQUET_2_0": "2.6"}
-# What a value takes on average, for deciding when an object is full before it is encoded.
+# The average size of a value, to decide when an object is full before it is encoded.
 VALUE_BYTES = 8
 
 
 class ParquetObject:
-    """Rows on their way into one object."""
+    """Rows that are being collected for one object."""
 
     suffix = ".parquet"
 
@@ -55,7 +55,7 @@ class ParquetObject:
             data_page_size=s3.DataPageSize,
             dictionary_pagesize_limit=s3.DictPageSizeLimit,
             write_statistics=s3.EnableStatistics,
-            # The files tell nothing of Arrow.
+            # DMS's files contain no Arrow schema.
             store_schema=False,
             allow_truncated_timestamps=True,
         ) as writer:
@@ -65,6 +65,6 @@ class ParquetObject:
 
 def _array(values: list, kind: pa.DataType) -> pa.Array:
     if pa.types.is_timestamp(kind):
-        # Milliseconds cut what is below them off.
+        # Milliseconds truncate smaller units.
         return pa.array(values, pa.timestamp("us", "UTC")).cast(kind, safe=False)
     return pa.array(values, kind)

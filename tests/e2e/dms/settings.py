@@ -1,5 +1,5 @@
-"""What the task is told, in DMS's own words: the members of the endpoint's S3Settings, the table
-mappings and the task settings, as the AWS console and CLI export them."""
+"""The configuration in DMS's format: the members of the endpoint's S3Settings, the table mappings
+and the task settings, as the AWS console and CLI export them."""
 
 import json
 from dataclasses import dataclass, field, fields
@@ -8,17 +8,17 @@ from pathlib import Path
 NOT_SUPPORTED = {
     "PreserveTransactions": "objects of several tables in commit order are not written",
     "AddTrailingPaddingCharacter": "no padding is written",
-    "GlueCatalogGeneration": "there is no catalogue",
+    "GlueCatalogGeneration": "there is no catalog",
 }
 
 
 class SettingsError(Exception):
-    """The settings cannot be followed."""
+    """The settings are not supported."""
 
 
 @dataclass(frozen=True)
 class S3Settings:
-    """Members that change bytes or names, with DMS's defaults."""
+    """Members that affect bytes or names, with DMS's defaults."""
 
     DataFormat: str = "csv"
     CompressionType: str = "NONE"
@@ -57,7 +57,7 @@ class S3Settings:
 
     @staticmethod
     def read(members: dict) -> "S3Settings":
-        """Takes an endpoint's S3Settings; members that change nothing here are let through."""
+        """Reads an endpoint's S3Settings; members without effect here are ignored."""
         for name, reason in NOT_SUPPORTED.items():
             if members.get(name):
                 raise SettingsError(f"{name}: {reason}")
@@ -67,24 +67,23 @@ class S3Settings:
             chosen["CompressionType"] = chosen["CompressionType"].upper()
         settings = S3Settings(**chosen)
         if settings.DataFormat not in ("csv", "parquet"):
-            raise SettingsError(f"DataFormat is neither csv nor parquet: {settings.DataFormat}")
+            raise SettingsError(f"DataFormat must be csv or parquet: {settings.DataFormat}")
         return settings
 
 
 @dataclass(frozen=True)
 class Uncertain:
-    """Where it is not known what DMS does, either answer can be had. What each means stands in
-    the README."""
+    """Choices for unknown behaviour of DMS. The README describes each."""
 
     # Binary values in Parquet as hexadecimal digits instead of raw bytes.
     hex_in_parquet: bool = False
-    # Hexadecimal digits in capitals.
+    # Upper-case hexadecimal digits.
     upper_hex: bool = False
     # False and true: `0/1`, `false/true`, `f/t`.
     booleans: str = "0/1"
-    # Columns added by DDL stand behind those that rules add, until the task begins anew.
+    # Columns added by DDL are after those that rules add, until the task restarts.
     added_behind_rules: bool = False
-    # An object of CSV may hold rows from before and after a change of columns.
+    # A CSV object may contain rows from before and after a change of columns.
     ddl_inside_csv: bool = False
     # Before images that are NULL are empty in CSV, whatever CsvNullValue is.
     empty_before_images: bool = True
@@ -98,7 +97,7 @@ class Uncertain:
     single_floats: bool = False
     # Zero dates in CSV as `0000-00-00` instead of NULL.
     zero_dates: bool = False
-    # `Op` stands in change objects under CdcInsertsAndUpdates.
+    # Change objects have `Op` under CdcInsertsAndUpdates.
     op_with_inserts_and_updates: bool = True
     # Fractions of seconds in CSV: always six digits, or those of the column.
     all_fraction_digits: bool = True
@@ -107,21 +106,21 @@ class Uncertain:
     def read(members: dict) -> "Uncertain":
         known = {one.name for one in fields(Uncertain)}
         for name in members.keys() - known:
-            raise SettingsError(f"no such switch: {name}; there are {', '.join(sorted(known))}")
+            raise SettingsError(f"unknown switch: {name}; known: {', '.join(sorted(known))}")
         return Uncertain(**members)
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Table mappings: which tables, and what columns rules add to them."""
+    """Table mappings: the selected tables, and the columns that rules add."""
 
     # Schema and table patterns, `%` for any text.
     included: tuple = ()
     excluded: tuple = ()
-    # Name of the column that holds `$AR_H_CHANGE_SEQ`.
+    # Name of the column with `$AR_H_CHANGE_SEQ`.
     change_sequence: str = ""
     before_image_prefix: str = ""
-    # Before images of the key's columns alone.
+    # Before images only of the key's columns.
     before_image_keys_only: bool = True
     # `sequence` and `before`, in the order of the rules that add them.
     added: tuple = ()
@@ -138,7 +137,7 @@ class Rules:
             elif rule["rule-type"] == "transformation":
                 Rules._transformation(rule, found)
             else:
-                raise SettingsError(f"rule {rule.get('rule-id')}: {rule['rule-type']} is not known")
+                raise SettingsError(f"rule {rule.get('rule-id')}: {rule['rule-type']} is not supported")
         return Rules(tuple(included), tuple(excluded), **found)
 
     @staticmethod
@@ -153,17 +152,17 @@ class Rules:
             found["change_sequence"] = rule["value"]
             found["added"] += ("sequence",)
         else:
-            raise SettingsError(f"rule {rule.get('rule-id')}: {action} is not known here")
+            raise SettingsError(f"rule {rule.get('rule-id')}: {action} is not supported")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All of it."""
+    """The whole configuration."""
 
     s3: S3Settings = field(default_factory=S3Settings)
     rules: Rules = field(default_factory=Rules)
     uncertain: Uncertain = field(default_factory=Uncertain)
-    # Parallel full load: objects of a table in so many segments.
+    # Parallel full load: objects of a table in this many segments.
     segments: int = 1
     # A TRUNCATE deletes the table's objects.
     handle_truncated: bool = True
@@ -175,7 +174,7 @@ class Settings:
         endpoint: Path | None, mappings: Path | None, task: Path | None, uncertain: dict
     ) -> "Settings":
         members = json.loads(endpoint.read_text()) if endpoint else {}
-        # As `describe-endpoints` nests them, or bare.
+        # Nested as in `describe-endpoints`, or bare.
         members = members.get("S3Settings", members)
         rules = json.loads(mappings.read_text()) if mappings else {}
         task = json.loads(task.read_text()) if task else {}

@@ -1,4 +1,4 @@
-"""The database: what tables there are, what columns they have, and their rows."""
+"""The database: its tables, their columns and rows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ WANTED = {"binlog_format": "ROW", "binlog_row_metadata": "FULL"}
 
 @dataclass(frozen=True, order=True)
 class Position:
-    """A place in the binlog, behind a whole transaction."""
+    """A position in the binlog, after a whole transaction."""
 
     file: str
     offset: int
@@ -32,7 +32,7 @@ class Table:
     columns: tuple
     # Names of the key's columns.
     key: tuple
-    # So many of the columns were there when the task began.
+    # The number of columns that existed when the task started.
     settled: int
 
     @property
@@ -40,7 +40,7 @@ class Table:
         return f"{self.schema}.{self.name}"
 
     def after_ddl(self, newer: "Table") -> "Table":
-        """How DMS goes on with it: what is new stands at the end, wherever the source has it."""
+        """The table as DMS continues with it: new columns are at the end, wherever the source has them."""
         by_name = {column.name: column for column in newer.columns}
         kept = [by_name[column.name] for column in self.columns if column.name in by_name]
         known = {column.name for column in kept}
@@ -50,12 +50,12 @@ class Table:
 
 
 class Source:
-    """Connections to one server, which sees instants in UTC."""
+    """Connections to one server, with the time zone UTC."""
 
     def __init__(self, url: str):
         parts = urlsplit(url)
         if parts.scheme != "mysql" or not parts.hostname:
-            raise SettingsError("the source is given as mysql://USER:PASSWORD@HOST:PORT")
+            raise SettingsError("the source must be mysql://USER:PASSWORD@HOST:PORT")
         self.settings = {
             "host": parts.hostname,
             "port": parts.port or 3306,
@@ -75,13 +75,13 @@ class Source:
             connection.close()
 
     def check(self):
-        """Refuses a server whose binlog does not say enough."""
+        """Refuses a server whose binlog lacks information."""
         with self.connection() as connection, connection.cursor() as cursor:
             for name, wanted in WANTED.items():
                 cursor.execute("SHOW GLOBAL VARIABLES LIKE %s", (name,))
                 found = cursor.fetchone()
                 if not found or found[1].upper() != wanted:
-                    raise SettingsError(f"the server needs {name} = {wanted}, it has {found}")
+                    raise SettingsError(f"the server needs {name} = {wanted}, but has {found}")
 
     def position(self) -> Position:
         """The end of the binlog."""
@@ -94,7 +94,7 @@ class Source:
             return Position(file, int(offset))
 
     def tables(self, rules: Rules) -> list[Table]:
-        """The tables that the selection rules name."""
+        """The tables that the selection rules include."""
         with self.connection(cursorclass=DictCursor) as connection, connection.cursor() as cursor:
             cursor.execute(
                 "SELECT TABLE_SCHEMA, TABLE_NAME FROM INFORMATION_SCHEMA.TABLES "
@@ -112,13 +112,13 @@ class Source:
                 (schema, name),
             )
             rows = cursor.fetchall()
-        # DMS does not capture what is computed.
+        # DMS does not capture generated columns.
         stored = [row for row in rows if not row.get("GENERATION_EXPRESSION")]
         key = tuple(row["COLUMN_NAME"] for row in rows if row["COLUMN_KEY"] == "PRI")
         return Table(schema, name, tuple(Column.of(row) for row in stored), key, len(stored))
 
     def rows(self, table: Table, batch: int) -> Iterator[list[list]]:
-        """The rows of a table in one consistent state, some at a time."""
+        """The rows of a table in one consistent snapshot, in batches."""
         with self.connection(cursorclass=SSCursor, conv={}) as connection:
             with connection.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")

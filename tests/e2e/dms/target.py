@@ -1,4 +1,4 @@
-"""Where objects go: a folder or S3. An object is there whole or not at all."""
+"""The target of objects: a folder or S3. Objects are written atomically."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ def opened(uri: str):
     if parts.scheme == "s3":
         return Bucket(parts.netloc, parts.path.strip("/"))
     if parts.scheme:
-        raise SettingsError(f"the target is a path or an s3:// URI, not {uri}")
+        raise SettingsError(f"the target must be a path or an s3:// URI, not {uri}")
     return Folder(Path(uri))
 
 
@@ -27,7 +27,7 @@ class Folder:
     def put(self, name: str, content: bytes):
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the root: what is being written is no object yet.
+        # Outside the root, because an incomplete file is not an object.
         with tempfile.NamedTemporaryFile(dir=self.root.parent, delete=False) as file:
             file.write(content)
         os.chmod(file.name, 0o644)

@@ -1,4 +1,4 @@
-"""The task: full load, then changes, until it is told to stop."""
+"""The task: full load, then changes, until it is stopped."""
 
 import datetime
 import sys
@@ -12,12 +12,12 @@ from checkpoint import Checkpoint
 from settings import Settings
 from source import Position, Source, Table, is_selected
 
-# Seconds between two checkpoints.
+# Seconds between checkpoints.
 CHECKPOINTS = 5.0
 
 
 class Sequence:
-    """`$AR_H_CHANGE_SEQ`: 16 digits of time and 19 of a counter, rising over all tables."""
+    """`$AR_H_CHANGE_SEQ`: 16 digits of time and 19 of a counter, ascending over all tables."""
 
     def __init__(self, counter: int, instant: str):
         self.counter = counter
@@ -37,12 +37,12 @@ class Task:
         self.server_id = server_id
         self.begun = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         self.writers: dict[str, TableChanges] = {}
-        # By table: the changes up to there are in its full load.
+        # By table: the log position up to which changes are in its full load.
         self.loaded: dict[str, Position] = {}
         self.sequence = Sequence(0, "")
         self.position: Position | None = None
         self.saved_at = time.monotonic()
-        # Where to end, if it has been asked for.
+        # Where to stop, if requested.
         self.end: Position | None = None
         self.is_stopping = False
 
@@ -50,7 +50,7 @@ class Task:
         print(text, file=sys.stderr, flush=True)
 
     def stop(self):
-        """Ends the task once it has written what the log holds at this moment."""
+        """Stops the task once it has written the current content of the log."""
         self.is_stopping = True
 
     def run(self, resume: bool, back: int, full_load_only: bool):
@@ -75,8 +75,8 @@ class Task:
             self.sequence.instant = max(kept.instant, f"{self.begun:%Y%m%d%H%M%S%f}"[:16])
 
     def load(self, table: Table):
-        """Copies a table. Changes that are committed meanwhile follow, also those that the copy
-        holds already."""
+        """Copies a table. Changes committed in the meantime follow, including those that the copy
+        already contains."""
         folder = f"{table.schema}/{table.name}"
         if table.title in self.writers:
             self.writers[table.title].discard()
@@ -90,7 +90,7 @@ class Task:
         return TableChanges(table, self.settings, self.target, self.log)
 
     def watched(self, schema: str, name: str) -> Table | None:
-        """The table as changes at this place of the log have it."""
+        """The table as of this position in the log."""
         title = f"{schema}.{name}"
         if title not in self.writers:
             if not is_selected(self.settings.rules, schema, name):
@@ -141,7 +141,7 @@ class Task:
                 self.log(f"{title}: has other columns now")
 
     def reload_what_is_asked_for(self):
-        """A file in the state folder names the tables to load again, one a line."""
+        """Reloads the tables named in a file in the state folder, one per line."""
         if not self.requests.exists():
             return
         titles = self.requests.read_text().split()
@@ -151,7 +151,7 @@ class Task:
             self.load(self.source.table(*title.split(".", 1)))
 
     def checkpoint(self) -> Checkpoint:
-        """As far as everything is in the target."""
+        """Saves a checkpoint up to which everything is in the target."""
         pending = [writer.open.since for writer in self.writers.values() if writer.open]
         if pending:
             return min(pending, key=lambda checkpoint: checkpoint.position)

@@ -1,4 +1,4 @@
-//! The `dmslake.toml` that a user would write for what a task stages.
+//! The `dmslake.toml` that a user would write for a task's objects.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::{Endpoint, Field, Form, StagedTable};
 
-/// What has nothing to do with DMS.
+/// Settings that are independent of DMS.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
     pub(crate) memory_budget: Option<u64>,
@@ -84,7 +84,7 @@ fn table_section(rng: &mut StdRng, endpoint: &Endpoint, staged: &StagedTable) ->
     table.insert("merge".into(), task.merge.into());
     table.insert("redshift_manifest".into(), task.manifest.into());
     let is_loaded = staged.objects.iter().any(|object| object.load);
-    // What a resume writes again may delete a row that is gone already.
+    // Changes that a resume writes again may delete a row that is already deleted.
     if !is_loaded && (task.resumes || rng.random()) {
         table.insert("cdc_only".into(), true.into());
     }
@@ -133,7 +133,7 @@ fn table_section(rng: &mut StdRng, endpoint: &Endpoint, staged: &StagedTable) ->
     table
 }
 
-/// Describes columns, each always in the same words.
+/// Describes columns, each always in the same form.
 struct Description<'a> {
     staged: &'a StagedTable,
     endpoint: &'a Endpoint,

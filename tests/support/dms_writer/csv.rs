@@ -14,7 +14,7 @@ use super::{Field, Form};
 use crate::support::column::Kind;
 use crate::support::model::{Op, Value, hex};
 
-/// What nothing promises, and what therefore differs from object to object.
+/// Unspecified details, which differ from object to object.
 struct Spelling {
     truth: (&'static str, &'static str),
     upper_hex: bool,
@@ -51,7 +51,7 @@ pub(super) fn encode(rng: &mut StdRng, form: &Form<'_>, rows: &[LoggedRow]) -> B
     let endpoint = form.endpoint;
     let lines: Vec<String> = lines.iter().map(|fields| fields.join(&endpoint.delimiter)).collect();
     let mut content = lines.join(&endpoint.row_delimiter);
-    // The last delimiter may be missing, unless nothing else would tell that there is a row.
+    // The last delimiter may be missing, unless nothing else shows that there is a row.
     if !content.is_empty() && rng.random_bool(0.9) || lines.last().is_some_and(String::is_empty) {
         content.push_str(&endpoint.row_delimiter);
     }
@@ -127,13 +127,13 @@ fn spell(form: &Form<'_>, spelling: &Spelling, position: usize, value: &Value) -
     }
 }
 
-/// Quotes as RFC 4180 asks: only what needs it.
+/// Quotes as in RFC 4180, only where needed.
 fn quoted(form: &Form<'_>, text: String) -> String {
     let endpoint = form.endpoint;
     let needs = text.contains(['"', '\n', '\r'])
         || text.contains(&endpoint.delimiter)
         || text.contains(&endpoint.row_delimiter);
-    // A delimiter of several bytes must not arise where a value meets it, either.
+    // A multi-byte delimiter must also not arise where a value touches it.
     let touches = |byte| text.starts_with(byte) || text.ends_with(byte);
     let needs =
         needs || endpoint.delimiter.chars().chain(endpoint.row_delimiter.chars()).any(touches);

@@ -1,5 +1,5 @@
-//! From a history to the rows of each object: the full load while changes go on, the changes
-//! cached meanwhile, and the log afterwards, cut at random and sometimes written again.
+//! Turns a history into the rows of each object: the full load during changes, the changes cached
+//! meanwhile, and the log afterwards, cut at random and sometimes written again.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -9,20 +9,20 @@ use super::task::{Endpoint, TableTask};
 use crate::support::history::{Change, Event, TableHistory, changes_key};
 use crate::support::model::{Key, Op, Row, Rows, StagedRow, Value, key_of};
 
-/// How the text of a bad row is spoilt.
+/// How the text of a bad row is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spoilt {
     /// The first key column is NULL.
     NullKey,
-    /// This column holds letters.
+    /// This column contains letters.
     Letters(usize),
 }
 
-/// A row with what only its file knows.
+/// A row with values that only its file has.
 #[derive(Clone, Debug)]
 pub(super) struct LoggedRow {
     pub(super) row: StagedRow,
-    /// Of the commit, or of the transfer in full load.
+    /// The time of the commit, or of the copy in a full load.
     pub(super) timestamp: i64,
     /// Empty in full load.
     pub(super) sequence: String,
@@ -30,7 +30,7 @@ pub(super) struct LoggedRow {
 }
 
 impl LoggedRow {
-    /// A row written by hand; a bad one has letters in its last column that cannot hold them.
+    /// A hand-written row; a bad one has letters in its last column for which they are invalid.
     pub(super) fn scripted(row: &StagedRow, history: &TableHistory) -> Self {
         let columns = &history.columns;
         let spoilt = columns.iter().rposition(|column| column.kind.can_be_spoilt());
@@ -65,7 +65,7 @@ pub(super) fn segments(
     let cached = if task.loaded {
         Vec::new()
     } else {
-        // Without a full load, what was there before is in the log.
+        // Without a full load, earlier rows are in the log.
         let inserted = history.initial.values().cloned().map(Change::Insert);
         inserted.map(|change| Event { epoch: 0, change }).collect()
     };
@@ -83,7 +83,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Reads the table in key order, part after part, while changes happen between the parts.
+    /// Reads the table in key order, part by part, with changes between the parts.
     fn load(&mut self, rng: &mut StdRng) -> Vec<Segment> {
         let history = self.history;
         let keys: Vec<&Key> = history.initial.keys().collect();
@@ -148,7 +148,7 @@ impl Writer<'_> {
             }
             at = end;
             written += 1;
-            // Old object layouts do not come back: the checkpoint follows a schema change.
+            // Old object layouts do not recur, because the checkpoint follows a schema change.
             if events.get(at).is_some_and(|event| event.epoch != epoch) {
                 checkpoint = at;
             }
@@ -161,7 +161,7 @@ impl Writer<'_> {
 
     fn change(&mut self, rng: &mut StdRng, event: &Event, rows: &mut Vec<LoggedRow>) {
         self.counter += 1;
-        // MySQL's log has whole seconds, so that many changes share one.
+        // MySQL's log has whole seconds, so many changes share one.
         if rng.random_bool(0.3) {
             self.commit += 1_000_000 * rng.random_range(1..100);
         }
@@ -178,8 +178,8 @@ impl Writer<'_> {
         rows.push(logged);
     }
 
-    /// Marks unchanged columns as not supplied. A key change whose old row may be missing where
-    /// it is applied must be whole, or nobody could tell what the row was.
+    /// Marks unchanged columns as not supplied. A key change must be complete if its old row may be
+    /// missing when it is applied, because otherwise the row could not be reconstructed.
     fn leave_out(&self, rng: &mut StdRng, before: &Row, row: &mut StagedRow, epoch: usize) {
         let applied_once =
             !self.task.resumes && (!self.task.loaded || self.history.during_load == 0);
@@ -206,7 +206,7 @@ impl Writer<'_> {
         LoggedRow { row, timestamp: self.commit, sequence, spoilt: None }
     }
 
-    /// Sometimes, a spoilt copy of a change stands before it.
+    /// Sometimes adds a broken copy of a change before it.
     fn bad_copy(
         &self,
         rng: &mut StdRng,

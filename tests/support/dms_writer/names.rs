@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 
 use super::task::{Endpoint, TableTask};
 
-/// The series of names that full-load objects of one table bear.
+/// The naming scheme of a table's full-load objects.
 #[derive(Clone, Copy, Debug)]
 enum LoadSeries {
     Plain,
@@ -16,7 +16,7 @@ enum LoadSeries {
     Partitions,
 }
 
-/// Gives each object of a table its name, rising.
+/// Names the objects of a table in ascending order.
 pub(super) struct Names {
     series: LoadSeries,
     width: usize,
@@ -91,7 +91,7 @@ impl Names {
         match self.date_folders {
             None => stamp,
             Some((sequence, delimiter)) => {
-                // Around midnight the folder may be a day off.
+                // Around midnight the folder may be off by a day.
                 let off = if rng.random_bool(0.1) { TimeDelta::days(1) } else { TimeDelta::zero() };
                 format!("{}/{stamp}", folder(self.now - off, sequence, delimiter))
             }

@@ -1,5 +1,5 @@
-//! Parquet as DMS writes it: Arrow's schema is nowhere in it, the forms of one column differ
-//! between versions and settings.
+//! Parquet as DMS writes it: without an embedded Arrow schema, and with forms of a column that
+//! differ between versions and settings.
 
 use std::sync::Arc;
 
@@ -21,14 +21,14 @@ use super::{Field, Form};
 use crate::support::column::Kind;
 use crate::support::model::{Op, Value, hex};
 
-/// The endpoint's settings as they stood when the object was written.
+/// The endpoint's settings when the object was written.
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 struct Settings {
     version_2: bool,
     milliseconds: bool,
     wide_decimals: bool,
     floats_as_doubles: bool,
-    /// Where a type is configured, its values may come as text.
+    /// If a type is configured, its values may be text.
     as_text: bool,
     row_group: usize,
     properties: WriterProperties,
@@ -65,7 +65,7 @@ impl Settings {
     }
 }
 
-/// How a column stands in the file.
+/// How a column is stored in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stored {
     Int32(ConvertedType),
@@ -166,7 +166,7 @@ fn stored(
     }
 }
 
-/// Bytes that hold so many digits and a sign: 7 for 15 digits, 16 for 38.
+/// The number of bytes for this many digits and a sign: 7 for 15 digits, 16 for 38.
 fn decimal_width(precision: u8) -> usize {
     let limit = 10_i128.pow(u32::from(precision));
     (1..=16).find(|&bytes| bytes == 16 || 1_i128 << (8 * bytes - 1) >= limit).expect("16 do")
@@ -304,7 +304,7 @@ fn double(value: &Value) -> f64 {
     }
 }
 
-/// A value where the file has text, for want of a certain type or because it is text.
+/// A value as text, because its type is uncertain or it is text.
 fn text(value: &Value) -> String {
     match value {
         Value::Text(text) => text.clone(),

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use crate::support::column::{Kind, Taste};
 use crate::support::history::{Shape, TableHistory};
 
-/// What one DMS task and its endpoint have in common for all tables.
+/// The settings of a DMS task and its endpoint, shared by all tables.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct Endpoint {
@@ -26,11 +26,11 @@ pub(crate) struct Endpoint {
     pub(crate) before_prefix: Option<String>,
     /// Sequence and delimiter of date folders.
     pub(crate) date_folders: Option<(&'static str, &'static str)>,
-    /// A D row carries its key and NULL.
+    /// A D row has only its key; the rest is NULL.
     pub(crate) key_only_deletes: bool,
 }
 
-/// How many columns the configuration describes where names travel with the data.
+/// How many columns the configuration describes if the data contains names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Described {
     All,
@@ -38,10 +38,10 @@ pub(crate) enum Described {
     None,
 }
 
-/// What the configuration allows for `merge`.
+/// The values of `merge` in the configuration.
 pub(crate) const MERGE_MODES: [&str; 3] = ["copy-on-write", "deletion-vectors", "auto"];
 
-/// What differs between the tables of a task.
+/// The settings that differ between the tables of a task.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "independent switches")]
 pub(crate) struct TableTask {
@@ -50,9 +50,9 @@ pub(crate) struct TableTask {
     pub(crate) described: Described,
     /// Positions of the columns that the configuration describes.
     pub(crate) configured: Vec<bool>,
-    /// Before images of all columns, not of the key alone.
+    /// Before images of all columns, not only of the key.
     pub(crate) before_all: bool,
-    /// The change sequence stands before the before images.
+    /// The change sequence precedes the before images.
     pub(crate) sequence_first: bool,
     /// Binary columns in Parquet are hexadecimal text.
     pub(crate) hex: bool,
@@ -60,12 +60,12 @@ pub(crate) struct TableTask {
     pub(crate) partial: bool,
     /// `merge`, as the configuration spells it.
     pub(crate) merge: &'static str,
-    /// `redshift_manifest`; not with every way of merging, and in no folder of a disk.
+    /// `redshift_manifest`; not in every merge mode, and not on a disk.
     pub(crate) manifest: bool,
     /// `on_bad_row = "quarantine"`, and there are bad rows.
     pub(crate) bad_rows: bool,
     pub(crate) stored_timestamp: bool,
-    /// DMS resumes now and then, and writes changes again.
+    /// DMS resumes sometimes and writes changes again.
     pub(crate) resumes: bool,
     /// Changes written again keep their change sequence.
     pub(crate) resume_keeps_sequence: bool,
@@ -129,7 +129,7 @@ impl Endpoint {
         }
     }
 
-    /// What the histories of this task may hold, so that its files can say it.
+    /// What the histories of this task may contain, given what its files can represent.
     pub(crate) fn shape(&self, rng: &mut StdRng, task: &TableTask) -> Shape {
         let harmless = task.csv && !self.rfc_4180;
         let markers = [Some(&self.null), self.no_sup.as_ref()];
