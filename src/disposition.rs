@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 pub enum Action {
     /// Retry, a bounded number of times and with back-off.
     Retry,
-    /// Return the work to its sender untouched, who sends it again.
+    /// Return the work untouched; its sender sends it again.
     GiveBack,
     /// Quarantine the row and continue if the table's `on_bad_row` says so, otherwise hold the
     /// table.

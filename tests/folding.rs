@@ -235,7 +235,7 @@ async fn an_inserted_row_is_written_anew_once_a_tier_at_most() {
         table.check_rows().await;
         let (copied, inserted) = (table.copied, table.inserted);
         eprintln!(
-            "{keys:?}: {inserted} rows in {COMMITS} commits, {copied} written anew in {} folds, {} files",
+            "{keys:?}: {inserted} rows in {COMMITS} commits, {copied} rewritten in {} folds, {} files",
             table.folds,
             table.files()
         );

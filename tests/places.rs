@@ -68,7 +68,7 @@ fn a_lake_that_would_not_be_found_again_is_refused_before_anything_is_written() 
         assert_eq!(code, 2, "{name}: {out}{errors}");
         assert!(errors.contains(&place("lake")), "{name}: {errors}");
         assert!(errors.contains("choose another folder for lake"), "{name}: {errors}");
-        assert!(!root.join("lake").exists(), "{name}: it is not made either");
+        assert!(!root.join("lake").exists(), "{name}: it is not created either");
     }
 }
 

@@ -385,7 +385,7 @@ async fn upstream_commits_without_a_read_predicate_pass_an_optimize() {
         Winner::Optimize.commit(&fixture).await;
         fixture.mask_from(&stale, operation, CommitProperties::default()).await.unwrap();
         let content = fixture.content().await;
-        assert_eq!(content.len(), 11, "three rows stand twice and the masked one is back");
+        assert_eq!(content.len(), 11, "three rows are duplicated and the masked one is back");
     }
 }
 

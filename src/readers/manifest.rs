@@ -107,7 +107,7 @@ fn content(
     for file in snapshot.log_data().iter() {
         if file.deletion_vector_descriptor().is_some() {
             return Ok(Err(
-                "deleted rows would reappear until maintenance rewrites the files that mask them",
+                "deleted rows would reappear until maintenance rewrites the files with masked rows",
             ));
         }
         uris.push(format!("{folder}/{}\n", file.path()));
