@@ -146,7 +146,7 @@ run "brought" {
     error_message = "the secret and logs of an existing source are not changed"
   }
   assert {
-    condition     = output.first_steps == null && startswith(output.source_sql, "-- dmslake is to be `username` in the secret.") && strcontains(output.source_sql, "binlog_expire_logs_seconds = 259200") && strcontains(output.source_sql, "GRANT SELECT ON `old\\_shop`.*")
+    condition     = output.first_steps == null && startswith(output.source_sql, "-- dmslake must be `username` in the secret.") && strcontains(output.source_sql, "binlog_expire_logs_seconds = 259200") && strcontains(output.source_sql, "GRANT SELECT ON `old\\_shop`.*")
     error_message = "an output tells its administrator what to run"
   }
 }
