@@ -113,7 +113,7 @@ fn footers_of_absurd_counts() {
     (0..20_000).for_each(|_| element(&mut wide, &ids));
     for (case, footer, parts) in [
         ("elements", begin(MANY, 1), &["2147483646 columns", "16384"][..]),
-        ("children", begin(2, i64::from(i32::MAX)), &["2147483647 columns and describes 1"]),
+        ("children", begin(2, i64::from(i32::MAX)), &["2147483647 columns but describes 1"]),
         ("row groups", groups, &["takes", "8388608"]),
         ("column chunks", chunks, &["takes", "8388608"]),
         ("properties", pairs, &["takes", "8388608"]),

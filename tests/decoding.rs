@@ -144,7 +144,7 @@ async fn another_count_of_fields_is_refused() {
     let mut unknown = orders();
     unknown.table.columns.clear();
     let sentence = refusal(&unknown, LOAD_CSV, "1,a,5\n").await;
-    assert!(sentence.contains("name them all in `columns`"), "{sentence}");
+    assert!(sentence.contains("list all of them in `columns`"), "{sentence}");
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn what_the_last_column_cannot_hold_settles_where_rows_end() {
         // The configuration says otherwise: not even that is gone against in silence.
         let mut explicit = staged;
         explicit.dms.csv_row_delimiter_stated = true;
-        is_refused(&explicit, LOAD_CSV, text, &["does not say", "\"\\r\\n\""]).await;
+        is_refused(&explicit, LOAD_CSV, text, &["does not include it", "\"\\r\\n\""]).await;
     }
     // A quoted value ends before it, a header's name never has one.
     let mut staged = names();
@@ -144,7 +144,7 @@ async fn a_header_that_is_not_configured_is_never_data() {
     }
     // Where every column could hold its name, it could be a row as well.
     let mut staged = codes();
-    is_refused(&staged, LOAD_CSV, "Code,NAME\n", &["either it is a header, or a row"]).await;
+    is_refused(&staged, LOAD_CSV, "Code,NAME\n", &["either a header or a row"]).await;
     assert_eq!(values(&staged, CDC_CSV, "I,code,name\n", "code").await, ["code"]);
     staged.dms.add_column_name_stated = true;
     assert_eq!(values(&staged, LOAD_CSV, "code,name\n", "code").await, ["code"]);
@@ -162,7 +162,7 @@ async fn a_header_that_is_configured_must_be_one() {
     staged.dms.add_column_name = true;
     for text in ["1,secret\n2,b\n", "I,1,secret\n", "secret\n", "1,\"secret\r\n\"\r\n"] {
         let (message, remedy) = refusal(&staged, LOAD_CSV, text.to_owned()).await;
-        assert!(message.contains("is no header") && !message.contains("secret"), "{message}");
+        assert!(message.contains("is not a header") && !message.contains("secret"), "{message}");
         assert!(remedy.contains("add_column_name = false"), "{remedy}");
     }
     // Names that one knows only from the lake, or from a rename, are names.
@@ -170,7 +170,7 @@ async fn a_header_that_is_configured_must_be_one() {
     staged.dms.add_column_name = true;
     staged.table.append_only = true;
     staged.table.keys.clear();
-    is_refused(&staged, LOAD_CSV, "colour,size\nred,5\n", &["is no header"]).await;
+    is_refused(&staged, LOAD_CSV, "colour,size\nred,5\n", &["is not a header"]).await;
     staged.in_lake(&[("colour", ColumnType::String), ("size", ColumnType::Int)]);
     assert_eq!(values(&staged, LOAD_CSV, "size,colour\n5,red\n", "size").await, ["5"]);
 }
@@ -313,7 +313,7 @@ async fn whose_a_column_named_op_is_its_values_say_where_the_configuration_is_si
     assert_eq!(op_of(&mut silent(), !load, &[Some("U"), Some("D")]).await.unwrap(), "UD");
     assert_eq!(op_of(&mut silent(), load, &[Some("I"), Some("I")]).await.unwrap(), "II");
     let refused = op_of(&mut silent(), load, &[None, None]).await.unwrap_err();
-    assert!(refused.contains("either it is a column of the source"), "{refused}");
+    assert!(refused.contains("it is either a column of the source"), "{refused}");
     assert!(refused.contains("name it in `columns`"), "{refused}");
     for stated in [true, false] {
         let mut staged = silent();

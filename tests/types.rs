@@ -84,7 +84,7 @@ fn check(decoded: &crate::support::staged::Decoded, what: &str, texts: &[&str], 
 }
 
 const RANGE: Fate = Bad("out of range");
-const NO: Fate = Bad("the value is no");
+const NO: Fate = Bad("the value is not a valid");
 
 #[tokio::test]
 async fn integers_in_csv() {
@@ -119,7 +119,7 @@ async fn integers_in_csv() {
             ("NULL", Null),
             ("007", Is("7")),
             ("+7", Is("7")),
-            ("", Bad("empty text is no")),
+            ("", Bad("empty text is not a valid")),
             ("1.0", NO),
             ("1e1", NO),
             (" 1", NO),

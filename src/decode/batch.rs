@@ -1,4 +1,4 @@
-//! Putting decoded columns together: bad rows leave, the rest becomes one batch.
+//! Puts decoded columns together: bad rows are taken out, the rest becomes one batch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +13,8 @@ use crate::decode::sequence::SequenceTrack;
 use crate::decode::{BadRow, DecodedBatch};
 use crate::error::Result;
 
-/// The reason where a key is missing.
-pub(super) const NULL_IN_KEY: &str = "NULL in a key column";
-/// The reason where a value is missing that the configuration requires.
-pub(super) const NULL_IN_REQUIRED: &str = "NULL in a column that is configured as not nullable";
-
-/// What is wrong with the rows of a batch, by position in it; the first finding of a row counts.
+/// What is wrong with the rows of a batch, by position in the batch. The first finding of a row
+/// counts.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     rows: BTreeMap<usize, Flaw>,
@@ -35,7 +31,7 @@ impl Findings {
         !self.rows.is_empty() && self.rows.contains_key(&position)
     }
 
-    /// The rows at fault as bad rows; `rows` are the numbers of the batch's rows.
+    /// The bad rows. `rows` holds the row numbers of the batch.
     pub(super) fn bad_rows(
         self,
         rows: &[u64],
@@ -52,13 +48,13 @@ impl Findings {
     }
 }
 
-/// The columns of a batch before bad rows leave it.
+/// The columns of a batch before bad rows are taken out.
 pub(super) struct Decoded {
     pub(super) operations: Vec<u8>,
     pub(super) rows: Vec<u64>,
-    /// One array an output of the plan.
+    /// One array for each output of the plan.
     pub(super) outputs: Vec<ArrayRef>,
-    /// One array a markable output.
+    /// One array for each markable output.
     pub(super) unset: Vec<ArrayRef>,
 }
 

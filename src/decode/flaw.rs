@@ -1,41 +1,77 @@
-//! What is wrong with one row, and what helps.
+//! What is wrong with one row, and the remedy.
 
 use crate::decode::columns::Output;
 use crate::decode::values::reading::Domain;
 use crate::decode::values::text::Fault;
 
-const NOT_BOOLEAN: &str = "remove boolean = true from the column in `columns`; if the table is \
-    there already, move its folder away too; then apply again, while everything since the load is \
-    staged";
+const NULL_IN_KEY: &str = "NULL in a key column";
+const NULL_IN_REQUIRED: &str = "NULL in a column that is configured as not nullable";
 
-const RETYPED: &str = "if the column's type was changed at the source, give its new type in \
-    `columns`, move the table folder away if there is one and apply again, while everything since \
-    the load is staged; else set on_bad_row = \"quarantine\", or mend the row at the source and \
+const NOT_BOOLEAN: &str = "remove boolean = true from the column in `columns`, move the table \
+    folder away if there is one, and apply again while everything since the load is staged";
+
+const WIDENED: &str = "if the column was widened at the source (say from int to bigint), give its \
+    new type in `columns`, move the table folder away if there is one, and apply again while \
+    everything since the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row \
+    at the source and stage the object again";
+
+const RETYPED: &str = "if the column's type changed at the source, give its new type in \
+    `columns`, move the table folder away if there is one, and apply again while everything since \
+    the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row at the source and \
     stage the object again";
+
+const EMPTY: &str = "if the endpoint writes NULL as empty text, set csv_null_value = \"\" in [dms]; \
+    otherwise set on_bad_row = \"quarantine\", or fix the row at the source and stage the object \
+    again";
+
+const KEYLESS: &str = "if the source allows NULL there, the column is no key: name the columns of its \
+    primary key in `keys`, move the table folder away if there is one, and apply again while \
+    everything since the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row \
+    at the source and stage the object again";
+
+const NULLABLE: &str = "if the source allows NULL there, remove nullable = false from the column in \
+    `columns`; otherwise set on_bad_row = \"quarantine\", or fix the row at the source and stage the \
+    object again";
 
 /// What is wrong with one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Flaw {
-    /// The source column at fault, where one is.
+    /// The source column at fault, if it is one column.
     pub(super) column: Option<String>,
     /// Why the row cannot be decoded, without its values.
     pub(super) reason: String,
-    /// What helps, where that is more than to mend the row.
+    /// The remedy, if there is a better one than fixing the row.
     pub(super) remedy: Option<&'static str>,
 }
 
 impl Flaw {
-    /// Of the row as a whole.
+    /// A flaw of the row as a whole.
     pub(super) fn of_row(reason: impl Into<String>) -> Self {
         Self { column: None, reason: reason.into(), remedy: None }
     }
 
-    /// Of a source column.
+    /// A flaw in a source column.
     pub(super) fn of(column: &str, reason: impl Into<String>) -> Self {
         Self { column: Some(column.to_owned()), ..Self::of_row(reason) }
     }
 
-    /// Of a value that its column does not take.
+    /// NULL in a key column.
+    pub(super) fn null_in_key(column: &str) -> Self {
+        Self { remedy: Some(KEYLESS), ..Self::of(column, NULL_IN_KEY) }
+    }
+
+    /// NULL in a source column that is configured as not nullable.
+    pub(super) fn null_in_required(column: &str) -> Self {
+        Self { remedy: Some(NULLABLE), ..Self::of(column, NULL_IN_REQUIRED) }
+    }
+
+    /// A CSV value that does not fit its column.
+    pub(super) fn of_csv_value(output: &Output, fault: Fault) -> Self {
+        let flaw = Self::of_value(output, fault);
+        if fault == Fault::Empty { Self { remedy: Some(EMPTY), ..flaw } } else { flaw }
+    }
+
+    /// A value that does not fit its column.
     pub(super) fn of_value(output: &Output, fault: Fault) -> Self {
         let reading = &output.reading;
         let may_be_retyped =
@@ -44,7 +80,8 @@ impl Flaw {
             Fault::Unreadable | Fault::OutOfRange if reading.switched => {
                 ("boolean = true takes 0 and 1 only".to_owned(), Some(NOT_BOOLEAN))
             }
-            Fault::Unreadable | Fault::OutOfRange | Fault::Fraction if may_be_retyped => {
+            Fault::OutOfRange if may_be_retyped => (fault.reason(&reading.label), Some(WIDENED)),
+            Fault::Unreadable | Fault::Fraction if may_be_retyped => {
                 (fault.reason(&reading.label), Some(RETYPED))
             }
             _ => (fault.reason(&reading.label), None),

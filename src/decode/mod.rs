@@ -1,13 +1,14 @@
-//! What a staged object says: from its bytes to decoded changes, Arrow batches in row order, typed
-//! as the lake's columns, with the operation and the row number of each change.
+//! Decoding: from the bytes of a staged object to its changes, as Arrow batches in row order, with
+//! the types of the lake's columns and the operation and row number of each change.
 //!
-//! `csv` and `parquet` read the two formats, `values` turns what they hold into the lake's types.
-//! Between them stand what both share: which columns an object has (`columns`, `op_column`), which
+//! `csv` and `parquet` read the two formats, `values` converts their values into the lake's types.
+//! Both formats share the rest: which columns an object has (`columns`, `column_checks`, `op_column`), which
 //! operations its rows may carry (`rules`), and what becomes of rows that cannot be decoded
 //! (`flaw`, `batch`).
 
 mod batch;
 mod bounds;
+mod column_checks;
 mod columns;
 mod csv;
 mod flaw;
@@ -34,11 +35,11 @@ use arrow::record_batch::RecordBatch;
 pub const OPERATION: &str = "change operation";
 /// Name of the `UInt64` column with the 1-based number of the row in its object.
 pub const ROW: &str = "change row";
-/// Prefix of before-image columns of key columns (`"before id"`), typed like the key column;
-/// NULL where the object gives none.
+/// Prefix of the before-image columns of key columns (`"before id"`), typed like the key column.
+/// NULL if the object gives no before image.
 pub const BEFORE: &str = "before ";
-/// Prefix of `Boolean` columns (`"unset note"`) that are true where the object carries the
-/// no-supplied-value marker: keep the target's value.
+/// Prefix of `Boolean` columns (`"unset note"`): true where the object carries the
+/// no-supplied-value marker, so that the target's value is kept.
 pub const UNSET: &str = "unset ";
 
 /// Some consecutive rows of an object.
@@ -49,8 +50,7 @@ pub struct DecodedBatch {
     pub changes: RecordBatch,
     /// Rows that could not be decoded; they are not in `changes`.
     pub bad_rows: Vec<BadRow>,
-    /// The first and last change sequence of the object's rows that were read, up to here; none
-    /// where rows carry none.
+    /// The first and last change sequence of the rows read so far; `None` if rows carry none.
     pub sequence: Option<ChangeSequence>,
 }
 
@@ -59,12 +59,12 @@ pub struct DecodedBatch {
 pub struct BadRow {
     /// 1-based number in its object.
     pub row: u64,
-    /// The source column at fault, where one is.
+    /// The source column at fault, if it is one column.
     pub column: Option<String>,
-    /// Why, without the value.
+    /// Why it could not be decoded, without the value.
     pub reason: String,
-    /// What helps in this very case, where that is more than to mend the row.
+    /// The remedy for this case, if there is a better one than fixing the row.
     pub remedy: Option<&'static str>,
-    /// The row as staged: CSV text, or JSON of a Parquet row. Only ever written to quarantine.
+    /// The row as staged: CSV text, or a Parquet row as JSON. Written to the quarantine only.
     pub content: String,
 }

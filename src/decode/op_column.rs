@@ -1,6 +1,6 @@
-//! Whether objects carry DMS's operation, and whether a column named `Op` is it: what is
-//! configured comes first, what the object shows comes second, and where both are silent the
-//! object is refused.
+//! Whether objects carry DMS's operation, and whether a column named `Op` is it. The configuration
+//! decides; if it says nothing, the object's values do; if they do not either, the object is
+//! refused.
 
 use crate::decode::columns::{Expected, OP};
 use crate::dms::{Operation, Phase, S3Settings};
@@ -16,7 +16,7 @@ pub(super) struct OpValues {
 }
 
 impl OpValues {
-    /// Takes in one value; none is NULL.
+    /// Takes in one value; `None` is NULL.
     pub(super) fn add(&mut self, value: Option<&[u8]>) {
         match value.map(Operation::parse) {
             None => {}
@@ -27,45 +27,45 @@ impl OpValues {
     }
 }
 
-/// Whether DMS writes the operation into every object of that phase.
+/// Whether DMS writes the operation into every object of a phase.
 pub(super) fn is_always_there(phase: &Phase, dms: &S3Settings) -> bool {
     let is_change = matches!(phase, Phase::Cdc { .. });
     is_change && !dms.cdc_inserts_only && !dms.cdc_inserts_and_updates
 }
 
-/// Refuses an object of ongoing changes that does not say which they are.
+/// Refuses an object of ongoing changes without operations, unless the endpoint leaves them out.
 pub(super) fn check_there(
     has_operation: bool,
     phase: &Phase,
     dms: &S3Settings,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<()> {
     if has_operation || !is_always_there(phase, dms) {
         return Ok(());
     }
-    Err(subject
+    Err(context
         .refused(
             "the object holds ongoing changes without `Op`, which only \
              `cdc_inserts_only` or `cdc_inserts_and_updates` allow",
         )
         .with_remedy(
-            "if the endpoint writes inserts only, set cdc_inserts_only = true in [dms], if inserts \
-             and updates, cdc_inserts_and_updates = true; else the object is none of DMS's: move \
-             it out of staging",
+            "if the endpoint writes inserts only, set cdc_inserts_only = true in [dms]; if it \
+             writes inserts and updates, set cdc_inserts_and_updates = true; otherwise DMS did not \
+             write the object: move it out of staging",
         ))
 }
 
-/// Finds DMS's operation among the named columns of an object; `values` are those of the first
+/// Finds DMS's operation among the named columns of an object. `values` describes the first
 /// column, if it can hold text.
 ///
 /// # Errors
-/// `SchemaRefused` if the first column is named `Op` and may be the source's as well as DMS's.
+/// `SchemaRefused` if the first column is named `Op` and may be either the source's or DMS's.
 pub(super) fn find(
     names: &[String],
     values: Option<OpValues>,
     expected: &Expected<'_>,
     phase: &Phase,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<Option<usize>> {
     let (Some((first, rest)), Some(values)) = (names.split_first(), values) else {
         return Ok(None);
@@ -81,42 +81,42 @@ pub(super) fn find(
     let is_configured = !is_stored && expected.spec(OP).is_some();
     let is_in_lake = !is_stored && expected.lake_type(OP).is_some();
     if is_always_there(phase, dms) {
-        return if is_configured { Err(one_for_two(true, subject)) } else { Ok(Some(0)) };
+        return if is_configured { Err(one_for_two(true, context)) } else { Ok(Some(0)) };
     }
     match dms.include_op_for_full_load {
-        Some(true) if is_configured => Err(one_for_two(false, subject)),
+        Some(true) if is_configured => Err(one_for_two(false, context)),
         Some(true) => Ok(Some(0)),
         Some(false) => Ok(None),
         None if is_configured || is_in_lake || values.others => Ok(None),
         // A full load holds inserts only.
         None if values.changes && matches!(phase, Phase::FullLoad { .. }) => Ok(None),
         None if values.inserts || values.changes => Ok(Some(0)),
-        None => Err(subject
+        None => Err(context
             .refused(
-                "the first column is `Op`, and NULL: either it is a column of the source, or \
-                 DMS's operation, of which nothing is left",
+                "the first column is `Op` and holds only NULL: it is either a column of the source, \
+                 or DMS's operation without its values",
             )
             .with_remedy(
-                "if it is a column of the source, name it in `columns`; else reload the table in \
-                 DMS",
+                "if it is a column of the source, name it in `columns`; otherwise reload the table \
+                 in DMS",
             )),
     }
 }
 
-fn one_for_two(is_change: bool, subject: &ObjectContext) -> Error {
+fn one_for_two(is_change: bool, context: &ObjectContext) -> Error {
     let without = if is_change {
         "if the endpoint writes inserts (and updates) only, set cdc_inserts_only or \
          cdc_inserts_and_updates = true in [dms]"
     } else {
-        "if DMS writes none there, set include_op_for_full_load = false in [dms]"
+        "if DMS writes no operation into a full load, set include_op_for_full_load = false in [dms]"
     };
-    subject
+    context
         .refused(
             "the object has one column `Op` where two are configured, DMS's and the source's: \
-             either it is DMS's operation and the source's column is gone, or it is the source's \
-             and the rows carry no operation",
+             either it is DMS's operation and the source's column was dropped, or it is the \
+             source's and the rows carry no operation",
         )
         .with_remedy(format!(
-            "if the source's column is gone, take `Op` out of `columns`; {without}"
+            "if the source's column was dropped, take `Op` out of `columns`; {without}"
         ))
 }

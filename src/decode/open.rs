@@ -1,4 +1,4 @@
-//! Opening a staged object and reading its changes, whatever its format.
+//! Opens a staged object of either format and reads its changes.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::staging::fetch::ObjectBytes;
 use crate::staging::object_context::ObjectContext;
 use crate::storage::StoreKind;
 
-/// What decoding the objects of one table needs to know.
+/// What decoding needs to know about a table's objects.
 #[derive(Clone, Copy, Debug)]
 pub struct DecodeContext<'a> {
     /// The table's settings.
@@ -31,13 +31,13 @@ pub struct DecodeContext<'a> {
     pub lake: Option<&'a TableSchema>,
     /// The store of staging.
     pub store: &'a Arc<dyn ObjectStore>,
-    /// What identifies an object there.
+    /// The kind of that store, which decides what identifies an object.
     pub kind: StoreKind,
-    /// At most so many rows a batch; at least one.
+    /// The most rows of a batch, at least one.
     pub batch_rows: usize,
-    /// A batch ends once so many bytes are read for it; it then holds one row at least.
+    /// A batch ends once this many bytes have been read for it, and holds at least one row.
     pub batch_bytes: usize,
-    /// Bytes of decoded rows that may be in memory at once: bounds what the object may ask for.
+    /// Bytes of decoded rows that may be in memory at once; bounds what the object may ask for.
     pub memory_budget: usize,
 }
 
@@ -54,12 +54,12 @@ enum Body {
     Parquet(Box<ParquetReader>),
 }
 
-/// Opens a staged object. The first `skip_rows` rows are passed over; row numbers count from
-/// the object's start all the same.
+/// Opens a staged object. The first `skip_rows` rows are skipped, but row numbers still count from
+/// the start of the object.
 ///
 /// # Errors
 /// `SchemaRefused` if its columns or types cannot be read into the table; `MalformedObject` if
-/// its bytes are not of its format; `Conflict` if it is not the object that was listed any more;
+/// its bytes are not of its format; `Conflict` if it is no longer the object that was listed;
 /// `Unavailable` if the store fails.
 pub async fn open(
     context: &DecodeContext<'_>,
@@ -70,7 +70,7 @@ pub async fn open(
     open_content(context, object, skip_rows, None, bounds).await
 }
 
-/// The same, of an object whose bytes may have been read already.
+/// Opens an object whose bytes may already have been read: `whole`, if so.
 pub(super) async fn open_content(
     context: &DecodeContext<'_>,
     object: &StagedObject,
@@ -79,7 +79,7 @@ pub(super) async fn open_content(
     bounds: Bounds,
 ) -> Result<ObjectReader> {
     let shown = context.kind.shown(&object.location);
-    let subject = ObjectContext::new(context.table.source.to_string(), object, shown);
+    let object_context = ObjectContext::new(context.table.source.to_string(), object, shown);
     if object.size == 0 {
         return Ok(ObjectReader { columns: Vec::new(), body: Body::Empty });
     }
@@ -90,19 +90,20 @@ pub(super) async fn open_content(
         layout: context.table.layout_for(&object.name),
         keys: context.table.keys_for(&object.name),
     };
-    let passage = ReadBounds {
+    let read_bounds = ReadBounds {
         skip_rows,
         batch_rows: context.batch_rows.max(1),
         batch_bytes: context.batch_bytes.max(1),
         bounds,
     };
-    let bytes = ObjectBytes::new(context.store, context.kind, object, whole, subject);
+    let bytes = ObjectBytes::new(context.store, context.kind, object, whole, object_context);
     let phase = &object.name.phase;
     let body = match object.name.format {
-        Format::Csv => {
-            CsvReader::open(&bytes, &expected, phase, passage).await?.map(Box::new).map(Body::Csv)
-        }
-        Format::Parquet => ParquetReader::open(&bytes, &expected, phase, passage)
+        Format::Csv => CsvReader::open(&bytes, &expected, phase, read_bounds)
+            .await?
+            .map(Box::new)
+            .map(Body::Csv),
+        Format::Parquet => ParquetReader::open(&bytes, &expected, phase, read_bounds)
             .await?
             .map(Box::new)
             .map(Body::Parquet),
@@ -117,18 +118,18 @@ pub(super) async fn open_content(
 }
 
 impl ObjectReader {
-    /// The lake's columns that the object brings, in its order; none if it has no rows.
+    /// The columns of the lake that the object has, in its order; empty if it has no rows.
     #[must_use]
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// The next rows, bad ones included; none at the object's end. A batch may hold bad rows
-    /// only.
+    /// The next rows, bad ones included; `None` at the end of the object. A batch may consist of
+    /// bad rows only.
     ///
     /// # Errors
-    /// As [`open`]; also `MalformedObject` if the change sequence falls. Nothing can be read
-    /// from the object after an error.
+    /// Those of [`open`]; also `MalformedObject` if the change sequence decreases. Nothing can be
+    /// read from the object after an error.
     pub async fn next(&mut self) -> Result<Option<DecodedBatch>> {
         match &mut self.body {
             Body::Empty => Ok(None),
@@ -137,7 +138,7 @@ impl ObjectReader {
         }
     }
 
-    /// The first and last change sequence of the rows read so far; none where rows carry none.
+    /// The first and last change sequence of the rows read so far; `None` if rows carry none.
     #[must_use]
     pub fn sequence(&self) -> Option<&ChangeSequence> {
         match &self.body {

@@ -1,9 +1,8 @@
-//! Reading objects ahead of their turn: several are fetched and decoded at once, each on a task
-//! of its own, and handed out in order.
+//! Reads objects ahead of their turn: several are fetched and decoded at once, each in its own
+//! task, and handed out in order.
 //!
-//! What an object means depends on the table's columns after the objects before it. So a task
-//! takes the columns known when it starts, and starts anew where an object before it turns out
-//! to bring more.
+//! How an object is decoded depends on the table's columns after the objects before it. So a task
+//! uses the columns known when it starts, and is started again if an earlier object adds columns.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,21 +21,21 @@ use crate::schema::{Column, TableSchema};
 use crate::staging::{Identify, Identity, StagedObject};
 use crate::storage::Location;
 
-/// Rows of one decoded batch: a row group of DMS, which has 10,024 rows, in one piece.
+/// Rows of one decoded batch: room for a row group of DMS, which has 10,024 rows.
 const BATCH_ROWS: usize = 16 * 1024;
-/// Bytes of one decoded batch at most, and its share of the memory budget.
+/// The most bytes of one decoded batch, and its share of the memory budget.
 const BATCH_BYTES: usize = 16 << 20;
 const BATCH_SHARE: usize = 8;
-/// The share of the memory budget that objects read ahead may take together.
+/// The share of the memory budget for all objects that are read ahead.
 const AHEAD_SHARE: usize = 4;
 /// Objects read ahead at once: enough to keep all cores busy and to hide a store's latency.
 const AHEAD_OBJECTS: usize = 16;
-/// An object's charge before it is decoded, in times its staged bytes, and at least: as much as
-/// is read of it ahead of its turn.
+/// What an object is charged before it is decoded: this multiple of its staged bytes, and at least
+/// [`LEAST_CHARGE`]. That much of it is read ahead of its turn.
 const EXPANSION: usize = 8;
 const LEAST_CHARGE: usize = 64 << 10;
 
-/// How the objects of one table are read, whichever they are.
+/// How the objects of one table are read.
 #[derive(Clone, Debug)]
 pub struct ReadSettings {
     /// The table's settings.
@@ -49,19 +48,19 @@ pub struct ReadSettings {
     pub memory_budget: usize,
 }
 
-/// Opens pending objects in order, and reads ahead within a share of the memory budget. With a
+/// Opens pending objects in order and reads ahead within a share of the memory budget. With a
 /// small budget it reads one object at a time.
 #[derive(Debug)]
 pub struct ReadAhead {
     settings: Arc<ReadSettings>,
-    /// The table's columns after every object that was handed out.
+    /// The table's columns after all objects handed out so far.
     schema: Arc<TableSchema>,
     queue: VecDeque<Turn>,
-    /// The objects before the queue's.
+    /// The objects before those in the queue.
     started: VecDeque<Started>,
 }
 
-/// An object that waits for its turn, and how many of its first rows are passed over.
+/// An object that waits for its turn, and how many of its first rows are skipped.
 #[derive(Clone, Debug)]
 struct Turn {
     object: StagedObject,
@@ -76,7 +75,7 @@ struct Started {
 }
 
 impl ReadAhead {
-    /// Reads `objects` in this order, the first one without its first `skip_rows` rows.
+    /// Reads `objects` in this order and skips the first `skip_rows` rows of the first one.
     #[must_use]
     pub fn new(
         settings: ReadSettings,
@@ -93,28 +92,28 @@ impl ReadAhead {
         Self { settings, schema, queue, started: VecDeque::new() }
     }
 
-    /// The table's columns after every object that was handed out.
+    /// The table's columns after all objects handed out so far.
     #[must_use]
     pub fn schema(&self) -> &TableSchema {
         &self.schema
     }
 
-    /// Bytes that the objects read ahead may take by now.
+    /// Bytes that the objects read ahead may currently take.
     #[must_use]
     pub fn charged(&self) -> usize {
         self.started.iter().map(|started| started.charge).sum()
     }
 
-    /// The next object; none at the end. Its columns are the table's from now on.
+    /// The next object; `None` at the end. From now on the table has its columns too.
     ///
     /// # Errors
-    /// As of [`crate::decode::open()`], each in its object's turn.
+    /// Those of [`crate::decode::open()`], each in the turn of its object.
     pub async fn next(&mut self) -> Result<Option<OpenObject>> {
         self.read_ahead();
         let opened = if let Some(started) = self.started.pop_front() {
             match started.task.join_unwind().await? {
                 Ok(opened) => opened,
-                // What is read ahead has narrower bounds; and whatever else it met is told in turn.
+                // Bounds are tighter for objects read ahead. Any other error shows up again here.
                 Err(_) => self.read_in_turn(started.turn).await?,
             }
         } else {
@@ -135,8 +134,8 @@ impl ReadAhead {
         turn.read(Arc::clone(&self.settings), Arc::clone(&self.schema), 0).await
     }
 
-    /// Starts as many of the next objects as may be read ahead. There is no sense in it while the
-    /// table has no columns, which the next object brings.
+    /// Starts as many of the next objects as may be read ahead. While the table has no columns it
+    /// starts none: the next object brings them.
     fn read_ahead(&mut self) {
         let room = self.settings.memory_budget / AHEAD_SHARE;
         let mut charged = self.charged();
@@ -148,7 +147,7 @@ impl ReadAhead {
                 return;
             }
             charged += charge;
-            let turn = self.queue.pop_front().expect("it was looked at");
+            let turn = self.queue.pop_front().expect("the queue has a front");
             let read =
                 turn.clone().read(Arc::clone(&self.settings), Arc::clone(&self.schema), charge);
             self.started.push_back(Started { turn, charge, task: SpawnedTask::spawn(read) });
@@ -157,7 +156,7 @@ impl ReadAhead {
 }
 
 impl Turn {
-    /// Opens the object, and decodes of it what takes about so many bytes.
+    /// Opens the object and decodes about `ahead` bytes of it.
     async fn read(
         self,
         settings: Arc<ReadSettings>,
@@ -200,14 +199,14 @@ impl Turn {
     }
 }
 
-/// An object in its turn: what is decoded of it already, and how to read on.
+/// An object in its turn: the part that is decoded already, and the reader of the rest.
 #[derive(Debug)]
 pub struct OpenObject {
-    /// Which one.
+    /// The object.
     pub object: StagedObject,
-    /// What it is beyond its name.
+    /// What identifies its content.
     pub identity: Identity,
-    /// Rows that were passed over.
+    /// How many rows were skipped.
     pub skip_rows: u64,
     columns: Vec<Column>,
     decoded: VecDeque<DecodedBatch>,
@@ -221,10 +220,10 @@ enum Rest {
 }
 
 impl OpenObject {
-    /// The next rows, bad ones included; none at the object's end.
+    /// The next rows, bad ones included; `None` at the end of the object.
     ///
     /// # Errors
-    /// As of [`ObjectReader::next`], after the rows before it.
+    /// Those of [`ObjectReader::next`], after the rows before the error.
     pub async fn next(&mut self) -> Result<Option<DecodedBatch>> {
         if let Some(batch) = self.decoded.pop_front() {
             return Ok(Some(batch));

@@ -1,23 +1,23 @@
-//! Which operations the rows of an object may carry, and what holds where there is none.
+//! Which operations the rows of an object may carry; without one, a row is an insert.
 
 use crate::config::TableSpec;
 use crate::decode::columns::OP;
 use crate::decode::flaw::Flaw;
 use crate::dms::{Operation, Phase};
 
-const KEYS_NEEDED: &str = "rows of the table are updated or deleted, so that it needs keys: give \
-    `keys` in place of append_only, move the table folder away if there is one, and apply again, \
-    while everything since the load is staged";
+const KEYS_NEEDED: &str = "rows of the table are updated or deleted, so it needs keys: set `keys` \
+    instead of append_only, move the table folder away if there is one, and apply again while \
+    everything since the load is staged";
 
 const OP_IS_DATA: &str = "if `Op` is a column of the source, name it in `columns`, move the table \
     folder away if there is one, and apply again";
 
-/// What a table and a phase allow as operations.
+/// The operations that a table and a phase allow.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RowRules {
-    /// There is no key by which a row could be updated or deleted.
+    /// The table has no key by which a row could be updated or deleted.
     append_only: bool,
-    /// The object is one of the full load, in which every row is an insert.
+    /// The object is part of the full load, in which every row is an insert.
     full_load: bool,
 }
 
@@ -26,7 +26,7 @@ impl RowRules {
         Self { append_only: table.append_only, full_load: matches!(phase, Phase::FullLoad { .. }) }
     }
 
-    /// The operation of a row whose `Op` is this text; without `Op`, every row is an insert.
+    /// The operation of a row, from the text of its `Op`; without `Op`, every row is an insert.
     pub(super) fn operation(self, text: Option<&[u8]>) -> Result<Operation, Flaw> {
         let Some(text) = text else { return Ok(Operation::Insert) };
         match Operation::parse(text) {
@@ -37,10 +37,10 @@ impl RowRules {
             }),
             Some(_) if self.append_only => Err(Flaw {
                 remedy: Some(KEYS_NEEDED),
-                ..Flaw::of(OP, "a table that is append_only takes inserts only")
+                ..Flaw::of(OP, "an append_only table takes inserts only")
             }),
             Some(operation) => Ok(operation),
-            None => Err(Flaw::of(OP, "the operation is none of I, U and D")),
+            None => Err(Flaw::of(OP, "the operation is not I, U or D")),
         }
     }
 }

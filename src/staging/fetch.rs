@@ -1,4 +1,4 @@
-//! The bytes of one staged object: always those of the object that was listed.
+//! Reads the bytes of one staged object, and makes sure that it is still the one that was listed.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use crate::staging::StagedObject;
 use crate::staging::object_context::ObjectContext;
 use crate::storage::StoreKind;
 
-/// How much compressed input is unwrapped at once: a bomb yields a thousand times that in one step.
+/// How much compressed input is decompressed at once: a gzip bomb yields a thousand times as much.
 pub(crate) const GZIP_STEP: usize = 1024;
 
-/// Bytes of a file that are read at once.
+/// How many bytes of a file are read at once.
 const FILE_CHUNK: u64 = 4 << 20;
 
 /// One staged object in its store.
@@ -31,21 +31,21 @@ pub(crate) struct ObjectBytes {
     store: Arc<dyn ObjectStore>,
     location: Path,
     if_match: Option<String>,
-    /// All bytes, where they have been read already.
+    /// All bytes, if they have been read already.
     content: Option<Bytes>,
     pub(crate) size: u64,
-    pub(crate) subject: ObjectContext,
+    pub(crate) context: ObjectContext,
 }
 
 impl ObjectBytes {
-    /// The object's bytes; on S3 every request carries its ETag, so that a rewritten object
-    /// is noticed whenever that happens.
+    /// The object's bytes. On S3 every request carries its ETag, so that a rewritten object is
+    /// noticed at any time.
     pub(crate) fn new(
         store: &Arc<dyn ObjectStore>,
         kind: StoreKind,
         object: &StagedObject,
-        content: Option<Bytes>,
-        subject: ObjectContext,
+        whole: Option<Bytes>,
+        context: ObjectContext,
     ) -> Self {
         let if_match = match kind {
             StoreKind::S3 => object.e_tag.clone(),
@@ -53,7 +53,7 @@ impl ObjectBytes {
         };
         let location = object.location.clone();
         let store = Arc::clone(store);
-        Self { store, location, if_match, content, size: object.size, subject }
+        Self { store, location, if_match, content: whole, size: object.size, context }
     }
 
     /// All bytes, in chunks as they arrive.
@@ -62,8 +62,8 @@ impl ObjectBytes {
             return Ok(futures::stream::once(async { Ok(content) }).boxed());
         }
         let found = self.get(None).await?;
-        let subject = self.subject.clone();
-        Ok(chunks(found).map_err(move |error| subject.unread(error)).boxed())
+        let context = self.context.clone();
+        Ok(chunks(found).map_err(move |error| context.unread(error)).boxed())
     }
 
     /// All bytes at once.
@@ -79,13 +79,13 @@ impl ObjectBytes {
         self.gather(self.get(Some(GetRange::Bounded(range))).await?).await
     }
 
-    /// All of what was found, in one piece.
+    /// Gathers what was found into one piece.
     async fn gather(&self, found: GetResult) -> Result<Bytes> {
         let length = usize::try_from(found.range.end - found.range.start).unwrap_or(usize::MAX);
         let mut chunks = chunks(found);
         let mut gathered = Vec::new();
         while let Some(chunk) =
-            chunks.try_next().await.map_err(|error| self.subject.unread(error))?
+            chunks.try_next().await.map_err(|error| self.context.unread(error))?
         {
             if chunk.len() == length {
                 return Ok(chunk);
@@ -102,14 +102,14 @@ impl ObjectBytes {
         let options =
             GetOptions { if_match: self.if_match.clone(), range, ..GetOptions::default() };
         let got = self.store.get_opts(&self.location, options).await;
-        let found = got.map_err(|error| self.subject.unread(error))?;
-        // What is to be read was bounded by the size that was listed.
-        if found.meta.size == self.size { Ok(found) } else { Err(self.subject.changed()) }
+        let found = got.map_err(|error| self.context.unread(error))?;
+        // The bounds on memory were checked for the size that was listed.
+        if found.meta.size == self.size { Ok(found) } else { Err(self.context.changed()) }
     }
 }
 
-/// All bytes of what was found, in chunks. Files are read in larger pieces than the store's own
-/// stream does, which leaves the task for each.
+/// All bytes of what was found, in chunks. Files are read in larger pieces than by the store's own
+/// stream, which leaves the task for each piece.
 pub(crate) fn chunks(found: GetResult) -> BoxStream<'static, object_store::Result<Bytes>> {
     let range = found.range;
     let file = match found.payload {
@@ -126,10 +126,10 @@ pub(crate) fn chunks(found: GetResult) -> BoxStream<'static, object_store::Resul
     futures::stream::try_unfold((file, range), next).boxed()
 }
 
-/// What is left to be read of a file.
+/// The part of a file that is still to be read.
 type Rest = (File, Range<u64>);
 
-/// The first chunk of a range, and what is left behind it.
+/// The first chunk of a range, and the rest after it; `None` at the end.
 fn read_chunk(mut file: File, range: Range<u64>) -> std::io::Result<Option<(Bytes, Rest)>> {
     let wanted = (range.end - range.start).min(FILE_CHUNK);
     let mut chunk = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
@@ -139,12 +139,12 @@ fn read_chunk(mut file: File, range: Range<u64>) -> std::io::Result<Option<(Byte
     Ok((read > 0).then(|| (Bytes::from(chunk), (file, rest))))
 }
 
-/// What the first bytes say; at least two are needed to tell.
+/// The compression that the first bytes show; at least two are needed.
 pub(crate) fn compression(head: &[u8]) -> Compression {
     if head.starts_with(&[0x1f, 0x8b]) { Compression::Gzip } else { Compression::None }
 }
 
-/// Unwraps gzip, member after member, from chunks of any size.
+/// Decompresses gzip, member after member, from chunks of any size.
 pub(crate) struct Gunzip {
     decoder: MultiGzDecoder<Vec<u8>>,
 }
@@ -154,27 +154,27 @@ impl Gunzip {
         Self { decoder: MultiGzDecoder::new(Vec::new()) }
     }
 
-    /// Takes a chunk in and passes on what it yields.
+    /// Takes in a chunk and passes on what it yields.
     pub(crate) fn push(
         &mut self,
         chunk: &[u8],
-        subject: &ObjectContext,
+        context: &ObjectContext,
         mut sink: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         for step in chunk.chunks(GZIP_STEP) {
-            self.decoder.write_all(step).map_err(|error| broken(subject, error))?;
+            self.decoder.write_all(step).map_err(|error| broken(context, error))?;
             self.drain(&mut sink)?;
         }
         Ok(())
     }
 
-    /// Passes on the rest; a stream that stops in the middle is malformed.
+    /// Passes on the rest. A truncated stream is malformed.
     pub(crate) fn finish(
         &mut self,
-        subject: &ObjectContext,
+        context: &ObjectContext,
         mut sink: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
-        self.decoder.try_finish().map_err(|error| broken(subject, error))?;
+        self.decoder.try_finish().map_err(|error| broken(context, error))?;
         self.drain(&mut sink)
     }
 
@@ -188,6 +188,6 @@ impl Gunzip {
     }
 }
 
-fn broken(subject: &ObjectContext, error: std::io::Error) -> Error {
-    subject.malformed("the object is not valid gzip").because(error)
+fn broken(context: &ObjectContext, error: std::io::Error) -> Error {
+    context.malformed("the object is not valid gzip").because(error)
 }

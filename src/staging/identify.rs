@@ -1,4 +1,4 @@
-//! What an object is, beyond its name.
+//! Identifies an object by its content, not only by its name.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use crate::staging::fetch::chunks;
 use crate::staging::{Identity, StagedObject};
 use crate::storage::{Location, StoreKind};
 
-/// The most bytes that a staged object may have. DMS begins another one after 1 GB.
+/// The most bytes of a staged object. DMS starts another object after at most 1 GB.
 const LARGEST_OBJECT: u64 = 64 << 30;
-/// Digits of a content hash that are kept, as many as an MD5 sum has: it tells contents apart
-/// that nobody made to collide, and every commit lists it.
+/// How many digits of a content hash are kept, as many as in an MD5 sum: enough to tell contents
+/// apart unless somebody makes them collide, and short, as every commit lists it.
 const CONTENT_DIGITS: usize = 32;
 
 const SMALLER_OBJECTS: &str =
     "stage it again in smaller objects (max_file_size of the endpoint is 1 GB at most)";
 
-/// Tells the identity of staged objects.
+/// Determines the identity of staged objects.
 #[derive(Clone, Debug)]
 pub struct Identify {
     kind: StoreKind,
@@ -28,7 +28,7 @@ pub struct Identify {
 }
 
 impl Identify {
-    /// Of objects at this place.
+    /// For objects at this location.
     #[must_use]
     pub fn at(location: &Location) -> Self {
         Self { kind: location.kind(), store: Arc::clone(location.store()) }
@@ -40,16 +40,16 @@ impl Identify {
         self.kind
     }
 
-    /// On S3 the listed `ETag`; on a file system a hash of the content, which is read.
+    /// On S3 the listed `ETag`; on a file system a hash of the content, which is read for it.
     ///
     /// # Errors
     /// `Unavailable` if the content cannot be read; `Conflict` if the object is gone;
-    /// `MalformedObject` if it is larger than any that DMS writes.
+    /// `MalformedObject` if it is larger than any object that DMS writes.
     pub async fn identity(&self, object: &StagedObject) -> Result<Identity> {
         self.identity_and_content(object).await.map(|(identity, _)| identity)
     }
 
-    /// The same, with the content if it had to be read and came in one piece.
+    /// [`Self::identity`], and the content if it had to be read and came in one piece.
     pub(crate) async fn identity_and_content(
         &self,
         object: &StagedObject,
@@ -70,7 +70,7 @@ impl Identify {
             Err(object_store::Error::NotFound { .. }) => {
                 return Err(Error::new(
                     ErrorKind::Conflict,
-                    "an object vanished while it was looked at",
+                    "an object vanished while it was read",
                 )
                 .with("object", &object.relative));
             }

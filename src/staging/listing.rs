@@ -1,4 +1,4 @@
-//! What is staged for a table: discovered, classified, in order of application.
+//! Lists what is staged for a table, classified and in order of application.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -12,20 +12,20 @@ use crate::error::Result;
 use crate::staging::StagedObject;
 use crate::storage::{Location, StoreKind};
 
-/// Which staged objects an application looks at. What is applied, and in what order, follows
-/// from the table's progress alone.
+/// Which staged objects a run looks at. What it applies, and in what order, depends only on the
+/// table's progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Lists everything: the CLI, and the scheduled sweep.
+    /// Lists everything: for the CLI and the scheduled sweep.
     Everything,
-    /// Lists the look-back window, the full load while it is open, and looks at these objects,
-    /// named by their full keys in the staging bucket.
+    /// Lists the look-back window, the full load while it is open, and these objects, given by
+    /// their full keys in the staging bucket.
     Named(Vec<String>),
 }
 
-/// Objects below the window that are asked for at once.
+/// How many objects below the window are requested at once.
 const HEADS_AT_ONCE: usize = 16;
-/// So many objects of other names may stand before the first full-load object.
+/// At most this many objects with other names may precede the first full-load object.
 const MOST_OTHERS: usize = 100;
 
 /// The staged objects of a table.
@@ -33,7 +33,7 @@ const MOST_OTHERS: usize = 100;
 pub struct Listing {
     /// Objects that hold changes, in order of application: by [`Phase`], ties by full key.
     pub objects: Vec<StagedObject>,
-    /// Paths below the table's folder that fit no form of DMS.
+    /// Paths below the table's folder whose names fit no form of DMS.
     pub foreign: Vec<String>,
     /// Transaction-ordered objects, which are refused.
     pub transaction_ordered: Vec<String>,
@@ -80,9 +80,9 @@ pub(super) fn relative(folder: &Path, location: &Path) -> Option<String> {
 
 /// Lists a table's whole folder.
 ///
-/// A listing takes time, and DMS goes on writing. While the load generation is open, a listing
-/// that shows a CDC object must show every full-load object before it: DMS writes the first
-/// only after the last of the others, so a second look is certain to find them.
+/// DMS goes on writing during a listing. While the load generation is open, a listing that shows a
+/// CDC object must show every full-load object: DMS writes the first CDC object only after the last
+/// full-load object, so a second listing is certain to find them all.
 ///
 /// # Errors
 /// `Unavailable` if the store does not answer.
@@ -101,9 +101,9 @@ pub async fn list_everything(folder: &Location, is_load_open: bool) -> Result<Li
     Ok(listing)
 }
 
-/// Lists what a doorbell needs: every object above `floor` (a CDC stamp), the objects named, and
-/// on S3 the first full-load object, which a reload writes anew. Only where CDC objects stand flat
-/// in the table's folder does key order allow that.
+/// Lists what a doorbell needs: every object above `floor` (a CDC stamp), the named objects, and on
+/// S3 the first full-load object, which a reload rewrites. Key order allows that only if CDC objects
+/// are directly in the table's folder.
 ///
 /// # Errors
 /// `Unavailable` if the store does not answer.
@@ -123,7 +123,7 @@ pub async fn list_window(folder: &Location, floor: &str, named: &[Path]) -> Resu
     Ok(Listing::from_metas(folder, metas.into_values()))
 }
 
-/// What is known of an object; none if it is gone again, so that there is nothing to apply.
+/// An object's metadata; `None` if it is gone, so that there is nothing to apply.
 async fn head(folder: &Location, location: Path) -> Result<Option<ObjectMeta>> {
     match folder.store().head(&location).await {
         Ok(meta) => Ok(Some(meta)),
@@ -139,8 +139,8 @@ fn is_load(folder: &Location, meta: &ObjectMeta) -> bool {
     })
 }
 
-/// Lists a folder; with an offset, only CDC objects behind it in key order, and on S3 what comes
-/// next up to the first full-load object.
+/// Lists a folder. With an offset, lists only CDC objects after it in key order, and on S3 the
+/// objects after those up to the first full-load object.
 async fn list(folder: &Location, offset: Option<&Path>) -> Result<Vec<ObjectMeta>> {
     let prefix = Some(folder.prefix());
     let Some(offset) = offset else {
@@ -152,8 +152,8 @@ async fn list(folder: &Location, offset: Option<&Path>) -> Result<Vec<ObjectMeta
     };
     let found = folder.store().list_with_offset(prefix, offset);
     let found: Vec<ObjectMeta> = match folder.kind() {
-        // Digits sort before `L`, so full-load objects come behind the CDC objects, mostly in the
-        // same answer.
+        // Digits sort before `L`, so full-load objects come after the CDC objects, mostly in the
+        // same response.
         StoreKind::S3 => {
             let mut others_left = MOST_OTHERS;
             let goes_on = |meta: &ObjectMeta| {

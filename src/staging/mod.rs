@@ -1,5 +1,5 @@
-//! What is staged: the objects of a table in order of application, what makes each of them that
-//! object and no other, its bytes, and a survey of all tables.
+//! What is staged: the objects of a table in order of application, the identity and the bytes of
+//! each, and a survey of all tables.
 
 pub(crate) mod fetch;
 mod identify;

@@ -1,11 +1,11 @@
-//! A staged object as a listing shows it.
+//! A staged object as listed.
 
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
 
 use crate::dms::ObjectName;
 
-/// What a listing tells of an object that holds changes.
+/// What a listing shows of an object that holds changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StagedObject {
     /// Its full path in the store.
@@ -14,15 +14,15 @@ pub struct StagedObject {
     pub relative: String,
     /// Its parsed name.
     pub name: ObjectName,
-    /// Bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// The ETag, on S3.
+    /// Its ETag, on S3.
     pub e_tag: Option<String>,
-    /// When the store took it in.
+    /// When it was stored.
     pub last_modified: DateTime<Utc>,
 }
 
-/// What makes an object that object and no other: content, not only its name.
+/// What identifies an object: its content, not only its name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Identity {
     /// On S3: the ETag.

@@ -1,4 +1,4 @@
-//! What is staged at all, by table.
+//! What is staged, by table.
 
 use std::collections::HashSet;
 
@@ -14,21 +14,21 @@ use crate::staging::listing::relative;
 use crate::staging::table_folder::{TableFolder, is_of_a_table, is_schema_passed_over};
 use crate::storage::Location;
 
-/// So many objects of a folder are looked at to tell whether DMS writes into it: what one request
-/// to S3 answers.
+/// How many objects of a folder are checked to see whether DMS writes into it: as many as one
+/// request to S3 returns.
 const MOST_LOOKED_AT: usize = 1_000;
 
-/// What a staging folder holds beside the objects of configured tables.
+/// What a staging folder holds in addition to the objects of configured tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// Tables with a folder that no `[[table]]` takes, by name.
+    /// Tables with a folder but no `[[table]]`, by name.
     pub unconfigured: Vec<TableName>,
-    /// Transaction-ordered objects, which belong to no one table and are refused.
+    /// Transaction-ordered objects, which belong to no single table and are refused.
     pub transaction_ordered: Vec<String>,
 }
 
-/// Looks at the folders of staging: `<schema>/<table>` each, control tables of DMS aside. One whose
-/// name begins like that of a hidden folder is a table if DMS has written into it.
+/// Looks at the folders `<schema>/<table>` of staging, except DMS's control tables. A folder whose
+/// name begins like a hidden one is a table if DMS has written into it.
 ///
 /// # Errors
 /// `Unavailable` if staging cannot be listed.
@@ -55,18 +55,18 @@ pub async fn survey(staging: &Location, configured: &[TableSpec]) -> Result<Surv
     Ok(found)
 }
 
-/// The refusal of a transaction-ordered object, wherever one is met.
+/// The error for a transaction-ordered object.
 #[must_use]
 pub fn refused_order(object: &str) -> Error {
     Error::new(
         ErrorKind::SchemaRefused,
-        "transaction-ordered objects (CDC_TXN-…) are not supported: turn preserve_transactions \
-         off at the endpoint and move them out of staging",
+        "transaction-ordered objects (CDC_TXN-…) are not supported",
     )
     .with("object", object)
+    .with_remedy("turn preserve_transactions off at the endpoint and move them out of staging")
 }
 
-/// The folders just below a path; transaction-ordered objects beside them are noted.
+/// The folders directly below a path. Transaction-ordered objects next to them are noted.
 async fn folders(staging: &Location, path: &Path, found: &mut Survey) -> Result<Vec<Path>> {
     let below = staging.store().list_with_delimiter(Some(path)).await?;
     for object in below.objects {
@@ -78,7 +78,7 @@ async fn folders(staging: &Location, path: &Path, found: &mut Survey) -> Result<
     Ok(below.common_prefixes)
 }
 
-/// Whether DMS has written into a folder, as far as one look tells.
+/// Whether DMS has written into a folder, judged by its first objects.
 async fn holds_objects_of_dms(staging: &Location, folder: &Path) -> Result<bool> {
     let looked_at = staging.store().list(Some(folder)).take(MOST_LOOKED_AT);
     let is_of_dms = |meta: ObjectMeta| {

@@ -77,7 +77,7 @@ const CASES: &[Case] = &[
     case(BOOLEAN, "true only for tinyint", ("\"int\"", "\"tinyint(1)\"")),
     case(DOTTED, "\"schema.table\"", ("\"shop\"", "\"shop.t\"")),
     case(DOTTED, "{ schema = ", ("\"shop\"", "{ schema = \"my.shop\", table = \"t\" }")),
-    case(PREFIX, "small letters, digits and _", ("Lake-", "lake_")),
+    case(PREFIX, "lower-case letters, digits and _", ("Lake-", "lake_")),
 ];
 
 fn accepted(text: &str) -> Settings {
@@ -95,9 +95,9 @@ fn what_a_refusal_says_is_accepted() {
         assert!(message.contains(told), "{told}\nin {message}");
         let beside = message.lines().filter(|line| !line.contains(told));
         assert!(beside.clone().all(|line| line.contains("is missing")), "one fault: {message}");
-        let mended = text.replacen(old, new, 1);
-        assert_ne!(*text, mended);
-        accepted(&mended);
+        let fixed = text.replacen(old, new, 1);
+        assert_ne!(*text, fixed);
+        accepted(&fixed);
     }
 }
 

@@ -135,7 +135,7 @@ async fn a_row_delimiter_is_stated() {
     let table = keyed(&["name varchar(9)", "id int"]);
     site.stage("LOAD00000001.csv", "a,1\r\n");
     let stated = "csv_row_delimiter = '\\n'";
-    site.held(stated, &table, "does not say", &["csv_row_delimiter = \"\\r\\n\""]).await;
+    site.held(stated, &table, "does not include it", &["csv_row_delimiter = \"\\r\\n\""]).await;
     assert_eq!(site.rows("csv_row_delimiter = \"\\r\\n\"", &table).await, ["a|1"]);
 }
 
@@ -150,8 +150,15 @@ async fn a_header_is_configured_or_not() {
     let site = Site::new();
     site.stage("LOAD00000001.csv", "1,a\n2,b\n");
     let remedy = ["add_column_name = false", "in file order"];
-    site.held("add_column_name = true", &table, "is no header", &remedy).await;
+    site.held("add_column_name = true", &table, "is not a header", &remedy).await;
     assert_eq!(site.rows("add_column_name = false", &table).await, ["1|a", "2|b"]);
+
+    let site = Site::new();
+    site.stage("LOAD00000001.csv", b"id,\xff\n1,a\n");
+    let remedy = ["add_column_name = false", "stage the object again"];
+    site.held("add_column_name = true", &table, "the header is not valid UTF-8", &remedy).await;
+    site.stage("LOAD00000001.csv", "id,name\n1,a\n");
+    assert_eq!(site.rows("add_column_name = true", &table).await, ["1|a"]);
 
     let words = keyed(&["id varchar(9)"]);
     for (dms, rows) in
@@ -159,9 +166,79 @@ async fn a_header_is_configured_or_not() {
     {
         let site = Site::new();
         site.stage("LOAD00000001.csv", "id\nx\n");
-        site.held("", &words, "or a row of the table", &["state add_column_name"]).await;
+        site.held("", &words, "or a row of the table", &["set add_column_name in [dms]"]).await;
         assert_eq!(site.rows(dms, &words).await, rows);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_of_one_name_get_another_one() {
+    let header = "add_column_name = true";
+    let site = Site::new();
+    site.stage("LOAD00000001.csv", "id,v,v\n1,a,b\n");
+    let table = keyed(&["id int", "v varchar(9)", "w varchar(9)"]);
+    let remedy = ["another name", "stage the object again"];
+    site.held(header, &table, "two columns of the object are named `v`", &remedy).await;
+    site.stage("LOAD00000001.csv", "id,v,w\n1,a,b\n");
+    assert_eq!(site.rows(header, &table).await, ["1|a|b"]);
+    // Or the first row is none of names.
+    let site = Site::new();
+    site.stage("LOAD00000001.csv", "id,x,x\n2,y,z\n");
+    let table = keyed(&["id varchar(9)", "v varchar(9)", "w varchar(9)"]);
+    let remedy = ["add_column_name = false", "another name"];
+    site.held(header, &table, "fields 2 and 3 of the header have the same name", &remedy).await;
+    assert_eq!(site.rows("add_column_name = false", &table).await, ["2|y|z", "id|x|x"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_column_is_the_change_sequence() {
+    let remedy = ["set change_seq_column in [dms]", "take it out"];
+    let site = Site::new();
+    let table = keyed(&["id int", "v varchar(9)", "seq varchar(35)"]);
+    site.stage("LOAD00000001.csv", "1,b,01\n2,a,02\n");
+    let decreases = "the change sequence decreases within the object";
+    site.held("change_seq_column = \"v\"", &table, decreases, &remedy).await;
+    assert_eq!(site.rows("change_seq_column = \"seq\"", &table).await, ["1|b", "2|a"]);
+
+    let site = Site::new();
+    let load = [("int64 id", numbers(2)), ("int64 n", numbers(2))];
+    site.stage("LOAD00000001.parquet", file(&load));
+    let no_text = "the change sequence is Int64, but must be text";
+    site.held("change_seq_column = \"n\"", "keys = [\"id\"]", no_text, &remedy).await;
+    assert_eq!(site.rows("", "keys = [\"id\"]").await, ["1|1", "2|2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_text_is_null_if_the_endpoint_writes_it_so() {
+    let site = Site::new();
+    let table = keyed(&["id int", "n int"]);
+    site.stage("LOAD00000001.csv", "1,\n2,5\n");
+    let remedy = ["csv_null_value = \"\"", "on_bad_row = \"quarantine\""];
+    site.held("", &table, "empty text is not a valid int", &remedy).await;
+    assert_eq!(site.rows("csv_null_value = \"\"", &table).await, ["1|∅", "2|5"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_column_with_nulls_is_neither_key_nor_required() {
+    let site = Site::new();
+    let columns = listed(&["code int", "id int"]);
+    site.stage("LOAD00000001.csv", "5,1\n");
+    let table = |key: &str| format!("keys = [\"{key}\"]\ncolumns = {columns}");
+    assert_eq!(site.rows("", &table("code")).await, ["5|1"]);
+    site.stage("20240101-000000001.csv", "I,NULL,2\n");
+    let remedy = ["primary key in `keys`", "move the table folder away"];
+    site.held("", &table("code"), "NULL in a key column", &remedy).await;
+    site.move_table_away();
+    assert_eq!(site.rows("", &table("id")).await, ["5|1", "∅|2"]);
+
+    let site = Site::new();
+    site.stage("LOAD00000001.csv", "1,7\n");
+    let table = keyed(&["id int", "n int"]);
+    let required = table.replace("\"n\", type", "\"n\", nullable = false, type");
+    assert_eq!(site.rows("", &required).await, ["1|7"]);
+    site.stage("20240101-000000001.csv", "I,2,NULL\n");
+    site.held("", &required, "not nullable", &["remove nullable = false"]).await;
+    assert_eq!(site.rows("", &table).await, ["1|7", "2|∅"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,7 +299,7 @@ async fn two_widths_in_one_object_are_cut_in_two() {
     site.stage("LOAD00000001.csv", "1,a\n");
     site.stage("20240101-000000001.csv", "I,2,b\nI,3,c,5\n");
     site.stage("20240101-000000002.csv", "U,3,d,6\n");
-    let remedy = ["as two, cut before that row", "20240101-0000000011", "reload the table"];
+    let remedy = ["cut it before that row", "20240101-0000000011", "reload the table"];
     site.held("", &table, "the row has 4 fields", &remedy).await;
     site.stage("20240101-000000001.csv", "I,2,b\n");
     site.stage("20240101-0000000011.csv", "I,3,c,5\n");
@@ -244,12 +321,12 @@ async fn two_widths_in_one_object_are_cut_in_two() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_type_that_was_changed_at_the_source_is_given_and_the_table_made_anew() {
-    let moved = ["give its new type in `columns`", "move the table folder away"];
+async fn a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt() {
+    let moved = ["at the source", "give its new type in `columns`", "move the table folder away"];
     for (old, new, value, fault, shown) in [
         ("int", "bigint", "5000000000", "out of range for int", "5000000000"),
         ("decimal(5,2)", "decimal(7,4)", "1.2345", "more fraction digits", "1.2345"),
-        ("int", "varchar(9)", "five", "the value is no int", "five"),
+        ("int", "varchar(9)", "five", "the value is not a valid int", "five"),
         ("tinyint", "smallint", "-500", "out of range for tinyint", "-500"),
     ] {
         let site = Site::new();
@@ -258,9 +335,17 @@ async fn a_type_that_was_changed_at_the_source_is_given_and_the_table_made_anew(
         let (old, new) =
             (keyed(&["id int", &format!("v {old}")]), keyed(&["id int", &format!("v {new}")]));
         site.held("", &old, fault, &moved).await;
+        if fault.starts_with("out of range") {
+            site.held("", &old, fault, &["if the column was widened at the source"]).await;
+        }
         // The new type alone does not fit into the table.
-        site.held("", &new, "cannot be read into the column", &["move the table folder away"])
-            .await;
+        site.held(
+            "",
+            &new,
+            "does not fit the column's type in the lake",
+            &["move the table folder away"],
+        )
+        .await;
         site.move_table_away();
         let rows = site.rows("", &new).await;
         assert!(rows[0].starts_with("1|7") && rows[1] == format!("2|{shown}"), "{rows:?}");
@@ -275,8 +360,8 @@ async fn a_type_that_was_changed_at_the_source_is_given_and_the_table_made_anew(
     site.stage("LOAD00000001.parquet", &narrow);
     site.stage("20240101-000000001.parquet", &wide);
     let (dms, table) = ("cdc_inserts_only = true", "keys = [\"id\"]");
-    let remedy = ["name its new type in `columns`, move the table folder away", "reload the table"];
-    site.held(dms, table, "long cannot be read into the column", &remedy).await;
+    let remedy = ["give the new type in `columns`, move the table folder away", "reload the table"];
+    site.held(dms, table, "long does not fit the column's type in the lake", &remedy).await;
     site.move_table_away();
     assert_eq!(site.rows(dms, &keyed(&["v bigint"])).await, ["1|7", "2|5000000000"]);
     // Where the old objects are no values of the new type, they must be loaded again.
@@ -284,7 +369,7 @@ async fn a_type_that_was_changed_at_the_source_is_given_and_the_table_made_anew(
     let text = file(&[("int64 id", numbers(1)), ("binary v (UTF8)", texts(&[Some("seven")]))]);
     site.stage("LOAD00000001.parquet", &narrow);
     site.stage("20240101-000000001.parquet", &text);
-    site.held(dms, table, "string cannot be read into the column", &remedy).await;
+    site.held(dms, table, "string does not fit the column's type in the lake", &remedy).await;
     site.unstage("20240101-000000001.parquet");
     site.stage("LOAD00000001.parquet", &text);
     site.move_table_away();
@@ -297,7 +382,7 @@ async fn a_tinyint_that_is_no_boolean() {
     let boolean = "keys = [\"id\"]\ncolumns = [{ name = \"id\", type = \"int\" }, \
                    { name = \"v\", type = \"tinyint(1)\", boolean = true }]\n";
     let table = keyed(&["id int", "v tinyint(1)"]);
-    let remedy = ["remove boolean = true", "move its folder away"];
+    let remedy = ["remove boolean = true", "move the table folder away"];
     site.stage("LOAD00000001.csv", "1,1\n2,2\n");
     site.held("", boolean, "boolean = true takes 0 and 1 only", &remedy).await;
     // There was no table yet.
@@ -318,7 +403,7 @@ async fn a_table_without_key_whose_rows_are_updated_gets_keys() {
     site.stage("LOAD00000001.csv", "1,a\n2,b\n");
     site.stage("20240101-000000001.csv", "U,1,c\nD,2,b\n");
     let keyless = format!("append_only = true\ncolumns = {columns}");
-    let remedy = ["`keys` in place of append_only", "move the table folder away"];
+    let remedy = ["`keys` instead of append_only", "move the table folder away"];
     site.held("", &keyless, "takes inserts only", &remedy).await;
     site.move_table_away();
     assert_eq!(site.rows("", &keyed(&["id int", "v varchar(9)"])).await, ["1|c"]);
@@ -332,13 +417,15 @@ async fn names_that_differ_by_letter_case() {
     site.stage("LOAD00000001.csv", "id,Name\n1,a\n");
     let remedy = ["spell it \"Name\" in `columns`", "rename = { \"Name\" = \"name\" }"];
     let table = keyed(&["id int", "name varchar(9)"]);
-    site.held(header, &table, "spells `Name` what is `name`", &remedy).await;
+    site.held(header, &table, "spells a column `Name`, but `columns` spells it `name`", &remedy)
+        .await;
     assert_eq!(site.rows(header, &keyed(&["id int", "Name varchar(9)"])).await, ["1|a"]);
     // Earlier objects spelled it so.
     let site = Site::new();
     site.stage("LOAD00000001.csv", "id,name\n1,a\n");
     site.stage("20240101-000000001.csv", "Op,id,Name\nU,1,b\n");
-    site.held(header, &table, "spells `Name` what is `name`", &remedy).await;
+    site.held(header, &table, "spells a column `Name`, but `columns` spells it `name`", &remedy)
+        .await;
     let renamed = format!("{table}rename = {{ \"Name\" = \"name\" }}");
     assert_eq!(site.rows(header, &renamed).await, ["1|b"]);
     // So do Parquet's; or it is another column.
@@ -447,12 +534,12 @@ async fn whose_a_column_named_op_is_is_said() {
     let site = Site::new();
     site.stage("LOAD00000001.parquet", op(&[None]));
     let remedy = ["name it in `columns`", "reload the table in DMS"];
-    site.held("", "keys = [\"id\"]", "the first column is `Op`, and NULL", &remedy).await;
+    site.held("", "keys = [\"id\"]", "the first column is `Op` and holds only NULL", &remedy).await;
     let named = "keys = [\"id\"]\ncolumns = [{ name = \"Op\", type = \"varchar(3)\" }]";
     assert_eq!(site.rows("", named).await, ["∅|1"]);
     let site = Site::new();
     site.stage("LOAD00000001.parquet", op(&[None]));
-    site.held("", "keys = [\"id\"]", "the first column is `Op`, and NULL", &remedy).await;
+    site.held("", "keys = [\"id\"]", "the first column is `Op` and holds only NULL", &remedy).await;
     site.stage("LOAD00000001.parquet", op(&[Some("I")]));
     assert_eq!(site.rows("", "keys = [\"id\"]").await, ["1"]);
     // One of two.
@@ -478,7 +565,7 @@ async fn whose_a_column_named_op_is_is_said() {
         let site = Site::new();
         site.stage("LOAD00000001.csv", "I,1\n");
         let remedy = ["include_op_for_full_load", "true if DMS wrote it", "false if it is"];
-        site.held("", &table, "the first column is `Op`, and I in every row", &remedy).await;
+        site.held("", &table, "the first column is `Op` and holds I in every row", &remedy).await;
         let dms = format!("include_op_for_full_load = {stated}");
         assert_eq!(site.rows(&dms, &table).await, [row]);
     }
@@ -519,5 +606,17 @@ async fn changes_without_operation_are_configured() {
     site.stage("20240101-000000001.csv", "2,b\n");
     site.held("", &table, "without `Op`", &["move it out of staging"]).await;
     site.unstage("20240101-000000001.csv");
+    assert_eq!(site.rows("", &table).await, ["1|a"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn transaction_ordered_objects_are_moved_out_of_staging() {
+    let site = Site::new();
+    let table = keyed(&["id int", "v varchar(9)"]);
+    site.stage("LOAD00000001.csv", "1,a\n");
+    site.stage("CDC_TXN-20201117153046033.csv", "I,items,shop,2,b\n");
+    let remedy = ["turn preserve_transactions off", "move them out of staging"];
+    site.held("", &table, "are not supported", &remedy).await;
+    site.unstage("CDC_TXN-20201117153046033.csv");
     assert_eq!(site.rows("", &table).await, ["1|a"]);
 }

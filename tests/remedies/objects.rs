@@ -1,12 +1,16 @@
-//! Damaged objects: no setting fixes them, but staging them again does.
+//! Objects that are damaged as a whole: no setting helps, staging them again does.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use dmslake::error::ErrorKind;
 use dmslake::pipeline::Status;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use parquet::data_type::Int64Type;
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 
 use crate::support::parquet_file::{file_with, numbers, texts};
 
@@ -77,7 +81,32 @@ async fn a_damaged_object_is_staged_again() {
     }
 }
 
-/// A row that is too long for the budget is read once the budget is raised as the remedy says.
+/// Nested columns are none that DMS writes.
+#[tokio::test]
+async fn a_nested_column_is_staged_again_as_dms_writes_it() {
+    let message = "message schema { optional int64 id; optional group note { optional int64 n; } }";
+    let schema = Arc::new(parse_message_type(message).unwrap());
+    let mut writer =
+        SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::new())).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for level in [1, 2] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&[1], Some(&[level]), None).unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    let shop = Shop::with("");
+    shop.stage("LOAD00000001.parquet", &writer.into_inner().unwrap());
+    let held = shop.apply().await;
+    assert_eq!(held.error_kind, Some(ErrorKind::SchemaRefused), "{held:?}");
+    assert!(held.error.expect("why").contains("the column is nested"));
+    assert!(held.remedy.expect("there is one").starts_with("stage the object again"));
+    shop.stage("LOAD00000001.parquet", &parquet());
+    let done = shop.apply().await;
+    assert_eq!((done.status, done.counts.inserted), (Status::Ok, ROWS as u64), "{done:?}");
+}
+
+/// A row that is too long for the budget is read once the budget is what the remedy says.
 #[tokio::test]
 async fn a_larger_budget_takes_a_longer_row() {
     let shop = Shop::with("");

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray};
 
 use crate::decode::DecodedBatch;
-use crate::decode::batch::{Decoded, Findings, NULL_IN_KEY, NULL_IN_REQUIRED};
+use crate::decode::batch::{Decoded, Findings};
 use crate::decode::columns::{Output, Plan, Role};
-use crate::decode::csv::scan::{CsvField, Dialect, Row};
+use crate::decode::csv::row::{CsvField, Row};
+use crate::decode::csv::scan::Dialect;
 use crate::decode::flaw::Flaw;
 use crate::decode::rules::RowRules;
 use crate::decode::sequence::SequenceTrack;
@@ -17,17 +18,17 @@ use crate::dms::{Operation, S3Settings};
 use crate::error::Result;
 use crate::staging::object_context::ObjectContext;
 
-/// What helps where columns changed within an object: layouts hold for whole objects.
-const OTHER_WIDTH: &str = "if columns were added or dropped at the source within the object, stage \
-    it again as two, cut before that row: the second under the first's name with a digit more \
+/// The remedy if columns changed within an object: a layout applies to whole objects.
+const OTHER_WIDTH: &str = "if columns were added or dropped at the source within the object, cut it \
+    before that row and stage the two parts: the second under the same name with one more digit \
     (20240101-000000001 and 20240101-0000000011) and, if objects have no header, with a \
     [[table.layout]] from that name on; or reload the table in DMS, move the table folder away and \
     apply again";
 
-/// Rows for which there is room from the start: most objects of changes are small.
+/// Initial capacity in rows: most change objects are small.
 const FIRST_ROWS: usize = 256;
 
-/// Texts that stand for no value.
+/// The texts that mean NULL and *value not supplied*.
 pub(super) struct Markers {
     null: Marker,
     unset: Option<Marker>,
@@ -35,7 +36,7 @@ pub(super) struct Markers {
 
 struct Marker {
     text: Vec<u8>,
-    /// The marker itself would be quoted; else quotes say that a value is none.
+    /// The marker itself would be quoted. If not, a quoted field is a value, not the marker.
     needs_quotes: bool,
 }
 
@@ -56,7 +57,7 @@ impl Markers {
         Self { null: marker(&dms.csv_null_value), unset: dms.csv_no_sup_value.as_ref().map(marker) }
     }
 
-    /// Whether there is a marker of values that the log did not supply.
+    /// Whether there is a marker for values that the log did not supply.
     pub(super) fn has_unset(&self) -> bool {
         self.unset.is_some()
     }
@@ -76,11 +77,11 @@ pub(super) struct Decoder {
     pub(super) sequence: SequenceTrack,
     markers: Markers,
     rules: RowRules,
-    /// A row of another width condemns the object: its values are delimited without doubt.
+    /// Whether a row of another width refuses the object: quoting leaves no doubt where values end.
     strict_width: bool,
-    subject: ObjectContext,
+    context: ObjectContext,
     appenders: Vec<Appender>,
-    /// One a markable output: whether the row carries the marker there.
+    /// For each markable output: whether the row carries the marker there.
     unset: Vec<Vec<bool>>,
     operations: Vec<u8>,
     rows: Vec<u64>,
@@ -96,7 +97,7 @@ impl Decoder {
         markers: Markers,
         rules: RowRules,
         strict_width: bool,
-        subject: ObjectContext,
+        context: ObjectContext,
         batch_rows: usize,
     ) -> Self {
         let room = batch_rows.min(FIRST_ROWS);
@@ -109,7 +110,7 @@ impl Decoder {
             markers,
             rules,
             strict_width,
-            subject,
+            context,
             operations: Vec::with_capacity(room),
             rows: Vec::with_capacity(room),
             findings: Findings::default(),
@@ -123,11 +124,11 @@ impl Decoder {
         self.rows.len()
     }
 
-    /// Takes in the row of that number.
+    /// Takes in one row, given its number.
     ///
     /// # Errors
-    /// `SchemaRefused` if the row has another width than the object and quoting rules that out;
-    /// `MalformedObject` if the change sequence falls.
+    /// `SchemaRefused` if the row has another width than the object although values are quoted;
+    /// `MalformedObject` if the change sequence decreases.
     pub(super) fn decode(&mut self, row: &Row<'_>, number: u64) -> Result<()> {
         let position = self.rows.len();
         self.rows.push(number);
@@ -175,9 +176,9 @@ impl Decoder {
         }
         let (width, expected) = (row.width(), self.plan.width);
         if width != expected {
-            let reason = format!("the row has {width} fields where the object has {expected}");
+            let reason = format!("the row has {width} fields, but the object has {expected}");
             if self.strict_width {
-                let error = self.subject.refused(reason).with("row", number);
+                let error = self.context.refused(reason).with("row", number);
                 return Err(error.with_remedy(OTHER_WIDTH));
             }
             return Ok(Err(Flaw::of_row(reason)));
@@ -185,7 +186,7 @@ impl Decoder {
         if let Some(sequence) = self.plan.sequence {
             let field = row.field(sequence, &mut self.scratch);
             if !self.markers.is_null(field) {
-                self.sequence.follow(field.text, number, &self.subject)?;
+                self.sequence.follow(field.text, number, &self.context)?;
             }
         }
         let text = self.plan.operation.map(|field| row.field(field, &mut self.scratch).text);
@@ -213,25 +214,25 @@ impl Decoder {
             if is_null || is_unset {
                 appender.append_null();
                 let flaw = match output.role {
-                    Role::Key => NULL_IN_KEY,
+                    Role::Key => Flaw::null_in_key(&output.source),
                     Role::Value { nullable: false }
                         if !is_unset || operation != Operation::Update =>
                     {
-                        NULL_IN_REQUIRED
+                        Flaw::null_in_required(&output.source)
                     }
                     _ => continue,
                 };
-                self.findings.add(position, || Flaw::of(&output.source, flaw));
+                self.findings.add(position, || flaw);
                 continue;
             }
             match appender.append(field.text) {
                 Ok(false) if output.role == Role::Key => {
-                    self.findings.add(position, || Flaw::of(&output.source, NULL_IN_KEY));
+                    self.findings.add(position, || Flaw::null_in_key(&output.source));
                 }
                 Ok(_) => {}
                 Err(fault) => {
                     appender.append_null();
-                    self.findings.add(position, || Flaw::of_value(output, fault));
+                    self.findings.add(position, || Flaw::of_csv_value(output, fault));
                 }
             }
         }

@@ -1,7 +1,7 @@
-//! The one place that decides how a CSV object is to be read: where its rows end, whether it has
-//! a header, and which fields it has. The configuration comes first. What it leaves open the
-//! object may settle, if only one reading of it is possible; what could be read in two ways is
-//! refused with both.
+//! Decides how a CSV object is read: where its rows end, whether it has a header, and which fields
+//! it has. The configuration decides first. What it leaves open is decided by the object, if only
+//! one reading of it is possible. An object that can be read in two ways is refused, and the error
+//! names both.
 
 use std::ops::ControlFlow;
 
@@ -9,7 +9,8 @@ use crate::decode::bounds::MOST_FIELDS;
 use crate::decode::columns::{Expected, Fields, OP};
 use crate::decode::csv::feed::Feed;
 use crate::decode::csv::header::check_header;
-use crate::decode::csv::scan::{Ending, Row, Scanner, Uncut};
+use crate::decode::csv::row::{Ending, Row};
+use crate::decode::csv::scan::{Scanner, Uncut};
 use crate::decode::csv::shape::{self, Glimpse};
 use crate::decode::op_column::{self, OpValues, check_there};
 use crate::dms::{MySqlType, Phase, S3Settings};
@@ -17,23 +18,23 @@ use crate::error::{Error, Result};
 use crate::schema::ColumnType;
 use crate::staging::object_context::ObjectContext;
 
-/// The rows that decide which fields an object has.
+/// How many rows decide which fields an object has.
 const GLIMPSES: usize = 32;
 
-/// Where rows end.
+/// How rows end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowEnds {
     /// At the configured delimiter.
     Configured,
-    /// At a newline, before which every row seen has a carriage return, at the end of its last
-    /// value.
+    /// At a newline, and every row seen has a carriage return before it, which may be the end of
+    /// its last value.
     ReturnInValue,
-    /// The same, but no value can hold the carriage return of at least one row.
+    /// At a newline after a carriage return, which in at least one row belongs to no value.
     ReturnBehindQuote,
 }
 
 impl RowEnds {
-    /// What the rows that the scanner has, or the first of them, show.
+    /// How the rows in the scanner end, or only the first of them.
     pub(super) fn of(scanner: &mut Scanner, dms: &S3Settings, only_first: bool) -> Self {
         let mut found = Self::Configured;
         if dms.csv_row_delimiter != "\n" {
@@ -52,14 +53,14 @@ impl RowEnds {
             }
             if only_first { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        // A quote that never ends is found again when its row is read.
+        // A quote that never ends is reported when its row is read.
         let _ = scanner.peek(look);
         found
     }
 }
 
-/// Settles how an object is read, up to its first row of values; none if it has no rows. The
-/// scanner cuts the rest as was decided.
+/// Decides how an object is read and reads up to its first row of values; `None` if it has no rows.
+/// The scanner then cuts the rest accordingly.
 ///
 /// # Errors
 /// `SchemaRefused` if it cannot be read as configured, or in more than one way;
@@ -69,41 +70,41 @@ pub(super) async fn settle(
     scanner: &mut Scanner,
     expected: &Expected<'_>,
     phase: &Phase,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<Option<Fields>> {
     let has_header = expected.dms.add_column_name;
-    wait_for_row(feed, scanner, u64::from(!has_header), subject).await?;
+    wait_for_row(feed, scanner, u64::from(!has_header), context).await?;
     let ends = RowEnds::of(scanner, expected.dms, has_header);
     if ends != RowEnds::Configured {
-        // Both readings cut at the same places; this one leaves the last values clean.
+        // Both delimiters cut at the same places; this one keeps the return out of the last value.
         scanner.delimit_rows_by("\r\n");
     }
-    let header = if has_header { take_header(scanner, subject)? } else { None };
+    let header = if has_header { take_header(scanner, context)? } else { None };
     if let Some(header) = &header {
-        // Though nothing follows it: the only row of an object could be lost.
-        check_header(header, expected, subject)?;
+        // Checked even if nothing follows it: it may be the only row of the object.
+        check_header(header, expected, context)?;
     }
-    wait_for_row(feed, scanner, 1, subject).await?;
+    wait_for_row(feed, scanner, 1, context).await?;
     let first = First::of(scanner, expected.dms);
     if first.glimpses.is_empty() {
         return Ok(None);
     }
     let fields = match header {
-        Some(header) => named_fields(&header, first.operations, expected, phase, subject)?,
-        None => shape::fields(&first.row, &first.glimpses, expected, phase, subject)?,
+        Some(header) => named_fields(&header, first.operations, expected, phase, context)?,
+        None => shape::fields(&first.row, &first.glimpses, expected, phase, context)?,
     };
-    check_there(fields.operation.is_some(), phase, expected.dms, subject)?;
-    settle_row_ends(ends, &fields, scanner, expected, subject)?;
+    check_there(fields.operation.is_some(), phase, expected.dms, context)?;
+    settle_row_ends(ends, &fields, scanner, expected, context)?;
     Ok(Some(fields))
 }
 
-/// Decides between carriage returns in values and in row delimiters.
+/// Decides whether carriage returns belong to values or to row delimiters.
 fn settle_row_ends(
     ends: RowEnds,
     fields: &Fields,
     scanner: &mut Scanner,
     expected: &Expected<'_>,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<()> {
     let last = fields.names.last().map_or("", String::as_str);
     let is_stated = expected.dms.csv_row_delimiter_stated;
@@ -116,27 +117,27 @@ fn settle_row_ends(
             scanner.delimit_rows_by("\n");
             Ok(())
         }
-        (_, true, false) => Err(subject
+        (_, true, false) => Err(context
             .refused(
                 "every row ends in a carriage return before the newline: either both delimit rows, \
                  or the carriage return belongs to the values of the last column",
             )
             .with("column", last)
             .with_remedy(
-                "state csv_row_delimiter in [dms] as the endpoint has it: \"\\r\\n\" if both \
+                "set csv_row_delimiter in [dms] as the endpoint has it: \"\\r\\n\" if both \
                  delimit rows, \"\\n\" if the carriage return belongs to the values",
             )),
-        (_, false, true) => Err(subject
+        (_, false, true) => Err(context
             .refused(
-                "every row ends in a carriage return before the newline, which the last column \
-                 cannot hold and csv_row_delimiter = \"\\n\" does not say",
+                "every row ends in a carriage return before the newline: the last column cannot \
+                 hold it, and csv_row_delimiter = \"\\n\" does not include it",
             )
             .with("column", last)
             .with_remedy("set csv_row_delimiter = \"\\r\\n\" in [dms]")),
     }
 }
 
-/// Whether a value of that column can end in a carriage return.
+/// Whether a value of a column can end in a carriage return.
 fn may_hold_return(name: &str, expected: &Expected<'_>) -> bool {
     let dms = expected.dms;
     let is_control = [&dms.timestamp_column_name, &dms.change_seq_column]
@@ -155,27 +156,32 @@ fn may_hold_return(name: &str, expected: &Expected<'_>) -> bool {
     }
 }
 
-/// The fields of an object with header.
+/// The fields of an object with a header.
 fn named_fields(
     header: &[Vec<u8>],
     operations: OpValues,
     expected: &Expected<'_>,
     phase: &Phase,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<Fields> {
     let name = |name: &Vec<u8>| String::from_utf8(name.clone());
     let names: Result<Vec<String>, _> = header.iter().map(name).collect();
-    let names = names.map_err(|_| subject.refused("the header is not valid UTF-8"))?;
-    let operation = op_column::find(&names, Some(operations), expected, phase, subject)?;
+    let names = names.map_err(|_| {
+        context.refused("the header is not valid UTF-8").with_remedy(
+            "if the endpoint writes no header, set add_column_name = false in [dms]; otherwise \
+             stage the object again as DMS wrote it",
+        )
+    })?;
+    let operation = op_column::find(&names, Some(operations), expected, phase, context)?;
     Ok(Fields { names, physical: Vec::new(), operation })
 }
 
 /// What the first rows show.
 struct First {
-    /// The fields of the very first.
+    /// The fields of the first row.
     row: Vec<Vec<u8>>,
     glimpses: Vec<Glimpse>,
-    /// What the first fields are, if they are operations.
+    /// Which operations the first fields would be.
     operations: OpValues,
 }
 
@@ -203,18 +209,18 @@ impl First {
     }
 }
 
-/// The header's fields; none if there is no row at all.
-fn take_header(scanner: &mut Scanner, subject: &ObjectContext) -> Result<Option<Vec<Vec<u8>>>> {
-    let row = scanner.next_row().map_err(|uncut| not_cut(uncut, 0, subject))?;
+/// The header's fields; `None` if there is no row at all.
+fn take_header(scanner: &mut Scanner, context: &ObjectContext) -> Result<Option<Vec<Vec<u8>>>> {
+    let row = scanner.next_row().map_err(|uncut| not_cut(uncut, 0, context))?;
     Ok(row.map(|row| texts(&row)))
 }
 
-/// Feeds the scanner until it has a whole row, or its end.
+/// Feeds the scanner until it has a complete row or has ended.
 async fn wait_for_row(
     feed: &mut Feed,
     scanner: &mut Scanner,
     row: u64,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<()> {
     loop {
         let mut has_row = false;
@@ -222,7 +228,7 @@ async fn wait_for_row(
             has_row = true;
             ControlFlow::Break(())
         });
-        peeked.map_err(|uncut| not_cut(uncut, row, subject))?;
+        peeked.map_err(|uncut| not_cut(uncut, row, context))?;
         if has_row || scanner.has_ended() {
             return Ok(());
         }
@@ -236,16 +242,17 @@ fn texts(row: &Row<'_>) -> Vec<Vec<u8>> {
 }
 
 /// The error for text that cannot be cut into rows.
-pub(super) fn not_cut(uncut: Uncut, row: u64, subject: &ObjectContext) -> Error {
+pub(super) fn not_cut(uncut: Uncut, row: u64, context: &ObjectContext) -> Error {
     let error = match uncut {
-        Uncut::EndlessQuote => subject.malformed("a quoted value never ends").with_remedy(
-            "stage the object again if it is cut off, or bring rfc_4180 in line with the endpoint",
+        Uncut::EndlessQuote => context.malformed("a quoted value never ends").with_remedy(
+            "stage the object again if it is cut off, or set rfc_4180 in [dms] as the endpoint has \
+             it",
         ),
-        Uncut::TooManyFields(fields) => subject
+        Uncut::TooManyFields(fields) => context
             .refused(format!("a row has {fields} fields; at most {MOST_FIELDS} are read"))
             .with_remedy(
-                "bring csv_delimiter and csv_row_delimiter in line with the endpoint, or stage \
-                 the object again if it is damaged",
+                "set csv_delimiter and csv_row_delimiter in [dms] as the endpoint has them, or \
+                 stage the object again if it is damaged",
             ),
     };
     error.with("row", row)

@@ -1,4 +1,4 @@
-//! The text of a CSV object, chunk by chunk, unwrapped where it is gzip.
+//! Feeds the text of a CSV object chunk by chunk, decompressed if it is gzip.
 
 use std::collections::VecDeque;
 
@@ -13,25 +13,25 @@ use crate::error::Result;
 use crate::staging::fetch::{GZIP_STEP, Gunzip, ObjectBytes, compression};
 use crate::staging::object_context::ObjectContext;
 
-/// Bytes as staged that go into the scanner at once.
+/// How many staged bytes go into the scanner at once.
 const PIECE: usize = 64 * 1024;
-/// The least growth of the scanner's text by one feeding: many small chunks cost one move.
+/// By how much the scanner's text grows at least: many small chunks then cost one move.
 const GROWTH: usize = 256 * 1024;
-/// What helps where text goes on without a row delimiter.
-const NO_ROW: &str = "bring csv_row_delimiter and rfc_4180 in line with the endpoint, or stage the \
-     object again if it is damaged";
+/// The remedy for text without a row delimiter.
+const NO_ROW: &str = "set csv_row_delimiter and rfc_4180 in [dms] as the endpoint has them, or stage \
+     the object again if it is damaged";
 
-/// Feeds a scanner.
+/// Feeds a scanner from an object's bytes.
 pub(super) struct Feed {
     stream: BoxStream<'static, Result<Bytes>>,
     waiting: VecDeque<Bytes>,
     gunzip: Option<Gunzip>,
     longest_row: Bound,
-    subject: ObjectContext,
+    context: ObjectContext,
 }
 
 impl Feed {
-    /// Opens an object's bytes and looks at the first of them.
+    /// Opens an object's bytes and detects compression.
     pub(super) async fn open(bytes: &ObjectBytes, bounds: Bounds) -> Result<Self> {
         let mut stream = bytes.stream().await?;
         let mut waiting = VecDeque::new();
@@ -45,17 +45,17 @@ impl Feed {
             Compression::Gzip => Some(Gunzip::new()),
             Compression::None => None,
         };
-        let (longest_row, subject) = (bounds.row(), bytes.subject.clone());
-        Ok(Self { stream, waiting, gunzip, longest_row, subject })
+        let (longest_row, context) = (bounds.row(), bytes.context.clone());
+        Ok(Self { stream, waiting, gunzip, longest_row, context })
     }
 
-    /// Adds to a scanner at least as much text as it already waits with, so that a long row is
-    /// looked at a few times only; or says that there is no more.
+    /// At least doubles the scanner's pending text, so that a long row is scanned only a few times,
+    /// or marks the end of the text.
     pub(super) async fn fill(&mut self, scanner: &mut Scanner) -> Result<()> {
         let (pending, longest) = (scanner.pending(), self.longest_row);
         let what = "a row, or text without a row delimiter,";
-        longest.check(what, pending as u64, NO_ROW, &self.subject)?;
-        // Just more than a row may have, so that a longer one is noticed.
+        longest.check(what, pending as u64, NO_ROW, &self.context)?;
+        // Slightly more than a row may have, so that a longer row is noticed.
         let wanted = (pending + pending.max(GROWTH)).min(longest.bytes() + GROWTH);
         scanner.reserve(wanted - pending)?;
         while scanner.pending() < wanted {
@@ -75,7 +75,7 @@ impl Feed {
         };
         let Some(mut chunk) = next else {
             if let Some(mut gunzip) = self.gunzip.take() {
-                gunzip.finish(&self.subject, |text| scanner.push(text))?;
+                gunzip.finish(&self.context, |text| scanner.push(text))?;
             }
             return Ok(false);
         };
@@ -85,7 +85,7 @@ impl Feed {
             self.waiting.push_front(chunk);
         }
         match &mut self.gunzip {
-            Some(gunzip) => gunzip.push(&piece, &self.subject, |text| scanner.push(text))?,
+            Some(gunzip) => gunzip.push(&piece, &self.context, |text| scanner.push(text))?,
             None => scanner.push(&piece)?,
         }
         Ok(true)

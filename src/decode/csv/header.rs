@@ -1,5 +1,5 @@
-//! Whether the first row of a CSV object is a header: as the endpoint is configured, and refused
-//! where the row shows something else.
+//! Checks that the first row of a CSV object is a header if, and only if, the endpoint is configured
+//! to write one.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::dms::Operation;
 use crate::error::Result;
 use crate::staging::object_context::ObjectContext;
 
-/// Names by which the columns of a table are known, in lower case.
+/// All names of a table's columns that are known, in lower case.
 struct KnownNames {
     names: HashSet<String>,
     before_prefix: Option<String>,
@@ -44,7 +44,7 @@ impl KnownNames {
             || described().is_some_and(|described| self.names.contains(described))
     }
 
-    /// Which fields are such names, each the first of its name.
+    /// Which fields are known names. Only the first field of each name counts.
     fn among(&self, fields: &[Vec<u8>]) -> Vec<bool> {
         let mut seen = HashSet::new();
         let mut is_name = |field: &Vec<u8>| {
@@ -55,34 +55,34 @@ impl KnownNames {
     }
 }
 
-/// Refuses a first row that cannot be the header which the endpoint is configured to write.
+/// Refuses a first row that cannot be the header that the endpoint is configured to write.
 ///
 /// # Errors
-/// `SchemaRefused`, without a word of the row.
+/// `SchemaRefused`, without any value of the row.
 pub(super) fn check_header(
     fields: &[Vec<u8>],
     expected: &Expected<'_>,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<()> {
     let hits = KnownNames::of(expected).among(fields).into_iter().filter(|hit| *hit).count();
-    // Where there are keys, a header without them is refused by that name.
+    // If there are keys, a header without them is refused later, by their names.
     let needed = if expected.keys.is_empty() { fields.len() / 2 + 1 } else { 1 };
     if hits >= needed {
         return Ok(());
     }
-    Err(subject
+    Err(context
         .refused(format!(
-            "the first row is no header: of its {} fields, {hits} are names of known columns",
+            "the first row is not a header: of its {} fields, {hits} are names of known columns",
             fields.len()
         ))
         .with_remedy(
-            "if the endpoint writes no header, set add_column_name = false in [dms] and name all \
-             columns in `columns`, in file order; if it is a header, name its columns there",
+            "if the endpoint writes no header, set add_column_name = false in [dms] and list all \
+             columns in `columns`, in file order; if it is a header, list its columns there",
         ))
 }
 
-/// Refuses a first row that is a header, or may be one, though the endpoint is configured to
-/// write none. `columns` are those that the rows are to have.
+/// Refuses a first row that is a header, or may be one, although the endpoint is configured to
+/// write none. `columns` are the expected columns of the rows.
 ///
 /// # Errors
 /// `SchemaRefused`.
@@ -90,7 +90,7 @@ pub(super) fn check_no_header(
     fields: &[Vec<u8>],
     columns: &[&ColumnSpec],
     expected: &Expected<'_>,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<()> {
     let are_names = KnownNames::of(expected).among(fields);
     let hits = are_names.iter().filter(|hit| **hit).count();
@@ -103,25 +103,25 @@ pub(super) fn check_no_header(
             && values.all(|((is_name, text), column)| !is_name || can_hold(column, text, expected))
     });
     if !may_be_data {
-        return Err(subject
-            .refused("the first row is a header, which add_column_name = false rules out")
+        return Err(context
+            .refused("the first row is a header, but add_column_name is false")
             .with_remedy("set add_column_name = true in [dms], as the endpoint writes headers"));
     }
     if hits < fields.len() || expected.dms.add_column_name_stated {
         return Ok(());
     }
-    Err(subject
+    Err(context
         .refused(
-            "the first row equals the names of the columns: either it is a header, or a row of \
-             the table",
+            "the first row equals the names of the columns: it is either a header or a row of the \
+             table",
         )
         .with_remedy(
-            "state add_column_name in [dms]: true if the endpoint writes headers, false if it is a \
+            "set add_column_name in [dms]: true if the endpoint writes headers, false if it is a \
              row of the table",
         ))
 }
 
-/// Whether a configured column can hold a text as its value.
+/// Whether a text can be a value of a configured column.
 pub(super) fn can_hold(column: &ColumnSpec, text: &[u8], expected: &Expected<'_>) -> bool {
     let lake = expected.lake_type(&column.name);
     let padded = expected.dms.add_trailing_padding_character;

@@ -1,5 +1,5 @@
-//! CSV objects: where their rows end and what their fields are (`dialect`, `header`, `shape`), the
-//! rows as slices of the text (`feed`, `scan`), and their columns (`decode`, `read`).
+//! CSV objects: how their rows end and which fields they have (`dialect`, `header`, `shape`), the
+//! rows as slices of the text (`feed`, `scan`, `row`), and their columns (`decode`, `read`).
 
 mod decode;
 mod dialect;
@@ -8,5 +8,6 @@ mod header;
 #[cfg(feature = "cli")]
 pub(super) mod peek;
 pub(super) mod read;
+mod row;
 mod scan;
 mod shape;

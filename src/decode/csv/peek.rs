@@ -1,19 +1,20 @@
-//! The first records of a CSV object, from the bytes at its beginning.
+//! Reads the first records of a CSV object from the bytes at its start.
 
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
 use crate::decode::csv::dialect::RowEnds;
-use crate::decode::csv::scan::{Dialect, Row, Scanner};
+use crate::decode::csv::row::Row;
+use crate::decode::csv::scan::{Dialect, Scanner};
 use crate::dms::{Compression, S3Settings};
 use crate::staging::fetch::compression;
 
-/// Unwrapped bytes in which the first records must end.
+/// The first records must end within this many decompressed bytes.
 const MOST: u64 = 4 << 20;
 
-/// The fields of the first records, without quotes, so many at most: those that end in `head`.
-/// `is_whole` says that `head` is all of the object, whose last record may lack its delimiter.
+/// The fields, without quotes, of at most `most` first records that end within `head`. `is_whole`
+/// says that `head` is the whole object, whose last record may lack its delimiter.
 pub(crate) fn first_records(
     head: &[u8],
     is_whole: bool,

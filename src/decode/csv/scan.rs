@@ -1,10 +1,11 @@
-//! Rows and fields of CSV text that arrives in chunks, as slices of the text.
+//! Cuts CSV text that arrives in chunks into rows and fields, as slices of the text.
 
 use std::ops::ControlFlow;
 
 use memchr::{memchr, memchr2};
 
 use crate::decode::bounds::MOST_FIELDS;
+use crate::decode::csv::row::{Row, Span};
 use crate::dms::S3Settings;
 use crate::error::Result;
 use crate::memory::{extend, reserve};
@@ -27,14 +28,14 @@ impl Dialect {
         }
     }
 
-    /// Whether a value of this text would be quoted.
+    /// Whether a value with this text would be quoted.
     pub(super) fn needs_quotes(&self, text: &[u8]) -> bool {
         let holds = |needle: &[u8]| memchr::memmem::find(text, needle).is_some();
         self.quotes && (holds(&self.delimiter) || holds(&self.row_delimiter) || holds(b"\""))
     }
 
-    /// What stands at the start of `text`, which is not empty; `ended` says that nothing
-    /// follows it.
+    /// The delimiter at the start of `text`, which is not empty. `ended` says that no text
+    /// follows.
     #[inline]
     fn mark(&self, text: &[u8], ended: bool) -> Mark {
         if let ([delimiter], [row_delimiter]) = (&self.delimiter[..], &self.row_delimiter[..]) {
@@ -47,7 +48,7 @@ impl Dialect {
         self.long_mark(text, ended)
     }
 
-    /// The same where a delimiter has several bytes: the longer one wins.
+    /// [`Self::mark`] for delimiters of several bytes: the longer one wins.
     fn long_mark(&self, text: &[u8], ended: bool) -> Mark {
         let mut longest = (Mark::None, 0);
         let candidates = [
@@ -67,7 +68,7 @@ impl Dialect {
     }
 }
 
-/// What stands at a position.
+/// The delimiter at a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mark {
     /// A field delimiter of that length.
@@ -80,112 +81,16 @@ enum Mark {
     Unknown,
 }
 
-/// One field: a range relative to the row's start, without quotes.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: usize,
-    end: usize,
-    quoted: bool,
-    /// Quotes inside are doubled.
-    doubled: bool,
-}
-
-/// One row, valid until the scanner is used again.
-#[derive(Debug)]
-pub(super) struct Row<'a> {
-    text: &'a [u8],
-    spans: &'a [Span],
-    /// Text follows a closing quote.
-    pub(super) broken: bool,
-    /// A row delimiter ended it, not the end of the text.
-    pub(super) delimited: bool,
-}
-
-/// What stands at the end of a row's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// Anything but a carriage return.
-    Plain,
-    /// A carriage return, as the last byte of the last value.
-    Return,
-    /// A carriage return behind a closing quote, where no value can hold it.
-    QuotedReturn,
-}
-
-/// Whether every quote is followed by its double.
-fn has_pairs_only(mut text: &[u8]) -> bool {
-    while let Some(quote) = memchr(b'"', text) {
-        if text.get(quote + 1) != Some(&b'"') {
-            return false;
-        }
-        text = &text[quote + 2..];
-    }
-    true
-}
-
-/// One field's text, and whether it was quoted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CsvField<'a> {
-    pub(super) text: &'a [u8],
-    pub(super) quoted: bool,
-}
-
-impl<'a> Row<'a> {
-    /// The number of fields.
-    pub(super) fn width(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// The row's text without its delimiter.
-    pub(super) fn text(&self) -> &'a [u8] {
-        self.text
-    }
-
-    /// What the row's text ends in.
-    pub(super) fn ending(&self) -> Ending {
-        let Some(before) = self.text.strip_suffix(b"\r") else { return Ending::Plain };
-        let last = self.spans.last().map_or(&before[..0], |span| &before[span.start..]);
-        // As the field of a broken row, a quoted value stands with its quotes.
-        let inner = last.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\""));
-        match inner {
-            Some(inner) if self.broken && has_pairs_only(inner) => Ending::QuotedReturn,
-            _ => Ending::Return,
-        }
-    }
-
-    /// The field at a position below the width; `scratch` holds its text if quotes had to be
-    /// undoubled.
-    #[inline]
-    pub(super) fn field<'s>(&self, position: usize, scratch: &'s mut Vec<u8>) -> CsvField<'s>
-    where
-        'a: 's,
-    {
-        let span = self.spans[position];
-        let raw = &self.text[span.start..span.end];
-        if !span.doubled {
-            return CsvField { text: raw, quoted: span.quoted };
-        }
-        scratch.clear();
-        let mut rest = raw;
-        while let Some(quote) = memchr(b'"', rest) {
-            scratch.extend_from_slice(&rest[..=quote]);
-            rest = &rest[(quote + 2).min(rest.len())..];
-        }
-        scratch.extend_from_slice(rest);
-        CsvField { text: scratch, quoted: true }
-    }
-}
-
 /// Why text cannot be cut into rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Uncut {
     /// A quoted value never ends.
     EndlessQuote,
-    /// A row has so many fields.
+    /// A row has this many fields.
     TooManyFields(usize),
 }
 
-/// Cuts text into rows. Feed it until it has a row, take rows until it has none.
+/// Cuts text into rows. Feed it until it has a row, then take rows until it has none.
 #[derive(Debug)]
 pub(super) struct Scanner {
     dialect: Dialect,
@@ -200,12 +105,12 @@ impl Scanner {
         Self { dialect, buffer: Vec::new(), start: 0, ended: false, spans: Vec::new() }
     }
 
-    /// How rows and fields are cut.
+    /// The delimiters and quoting in use.
     pub(super) fn dialect(&self) -> &Dialect {
         &self.dialect
     }
 
-    /// Cuts rows at another delimiter from here on.
+    /// Uses another row delimiter from here on.
     pub(super) fn delimit_rows_by(&mut self, row_delimiter: &str) {
         self.dialect.row_delimiter = row_delimiter.as_bytes().to_vec();
     }
@@ -219,16 +124,16 @@ impl Scanner {
         extend(&mut self.buffer, text, usize::MAX)
     }
 
-    /// Makes room for so much text more.
+    /// Makes room for this many more bytes of text.
     ///
     /// # Errors
-    /// As [`Self::push`].
+    /// Those of [`Self::push`].
     pub(super) fn reserve(&mut self, text: usize) -> Result<()> {
         self.drop_taken();
         reserve(&mut self.buffer, text)
     }
 
-    /// Drops the text of the rows that were taken.
+    /// Drops the text of rows that were taken.
     fn drop_taken(&mut self) {
         if self.start > 0 {
             self.buffer.drain(..self.start);
@@ -236,17 +141,17 @@ impl Scanner {
         }
     }
 
-    /// Says that no text follows: the last row may lack its delimiter.
+    /// Marks the end of the text: the last row may lack its delimiter.
     pub(super) fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Whether no text follows.
+    /// Whether the end of the text was marked.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Bytes taken in that belong to no row yet.
+    /// Bytes that belong to no taken row.
     pub(super) fn pending(&self) -> usize {
         self.buffer.len() - self.start
     }
@@ -258,7 +163,7 @@ impl Scanner {
         }
     }
 
-    /// Calls `look` on the rows that are there, without taking them, until it breaks off.
+    /// Calls `look` on the rows that are complete, without taking them, until it breaks.
     pub(super) fn peek(
         &mut self,
         mut look: impl FnMut(&Row<'_>) -> ControlFlow<()>,
@@ -280,7 +185,7 @@ impl Scanner {
         outcome
     }
 
-    /// The next whole row; none if more text is needed, or at the end.
+    /// The next complete row; `None` if more text is needed, or at the end.
     pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, Uncut> {
         let text = &self.buffer[self.start..];
         if text.is_empty() {
@@ -335,7 +240,7 @@ struct Cut {
     row_end: Option<usize>,
 }
 
-/// Cuts an unquoted field that starts at `start`; its end is sought from `from` on.
+/// Cuts an unquoted field that starts at `start`. Its end is searched from `from` on.
 #[inline]
 fn plain(dialect: &Dialect, text: &[u8], start: usize, from: usize, ended: bool) -> Option<Cut> {
     let (first, first_of_row) = (dialect.delimiter[0], dialect.row_delimiter[0]);
@@ -360,13 +265,13 @@ fn plain(dialect: &Dialect, text: &[u8], start: usize, from: usize, ended: bool)
 
 enum Quoted {
     Cut(Cut),
-    /// Text follows the closing quote: the row cannot be decoded, but it ends somewhere.
+    /// Text follows the closing quote: the row cannot be decoded, but its end is known.
     Broken(Cut),
     NeedsMore,
     Endless,
 }
 
-/// Cuts a quoted field whose opening quote stands at `open`.
+/// Cuts a quoted field whose opening quote is at `open`.
 fn quoted(dialect: &Dialect, text: &[u8], open: usize, ended: bool) -> Quoted {
     let mut doubled = false;
     let mut position = open + 1;
@@ -402,6 +307,7 @@ fn quoted(dialect: &Dialect, text: &[u8], open: usize, ended: bool) -> Quoted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::csv::row::Ending;
 
     fn dialect(delimiter: &str, row_delimiter: &str, quotes: bool) -> Dialect {
         Dialect { delimiter: delimiter.into(), row_delimiter: row_delimiter.into(), quotes }

@@ -1,26 +1,26 @@
-//! Which fields a CSV object without header has: with or without the operation, with or without
-//! the timestamp column.
+//! Determines the fields of a CSV object without a header: with or without the operation, with or
+//! without the timestamp column.
 
 use crate::config::ColumnSpec;
 use crate::decode::columns::{Expected, Fields, OP};
 use crate::decode::csv::header::{can_hold, check_no_header};
-use crate::decode::csv::scan::Row;
+use crate::decode::csv::row::Row;
 use crate::decode::op_column::is_always_there;
 use crate::decode::values::text;
 use crate::dms::{Operation, Phase};
 use crate::error::{Error, Result};
 use crate::staging::object_context::ObjectContext;
 
-/// As the timestamp column spells an instant.
+/// An instant in the format of the timestamp column.
 const INSTANT: &[u8] = b"2022-10-24 17:59:02.000000";
 
-/// What one of the first rows of an object shows.
+/// What is seen in one of an object's first rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Glimpse {
     width: usize,
-    /// What operation the first field would be.
+    /// The operation that the first field spells, if it does.
     operation: Option<Operation>,
-    /// Whether the first and the second field could be the timestamp column's.
+    /// Whether the first and the second field could be the timestamp column.
     are_instants: [bool; 2],
 }
 
@@ -42,7 +42,8 @@ impl Glimpse {
 struct Shape<'a> {
     operation: bool,
     timestamp: bool,
-    /// The other fields, in order; may describe the timestamp column, which is none of them.
+    /// The columns of the other fields, in order. The timestamp column may be among them, but is
+    /// none of these fields.
     columns: &'a [ColumnSpec],
     /// How many of them are fields.
     count: usize,
@@ -58,29 +59,31 @@ impl Shape<'_> {
     }
 }
 
-/// Finds out which fields the object has; `first` are those of its first row.
+/// Determines which fields the object has; `first` holds those of its first row.
 ///
-/// The count of fields must be the layout's, or that and one more for the operation, for the
-/// timestamp column, or for both. Where one more could be either, the fields decide.
+/// The number of fields must be that of the layout, plus one each for the operation and the
+/// timestamp column if the object has them. If one more field could be either, the values decide.
 ///
 /// # Errors
-/// `SchemaRefused`, naming the count seen and those allowed, or what else the rows could be.
+/// `SchemaRefused`, with the number of fields seen and those allowed, or with both possible
+/// readings of the rows.
 pub(super) fn fields(
     first: &[Vec<u8>],
     glimpses: &[Glimpse],
     expected: &Expected<'_>,
     phase: &Phase,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<Fields> {
-    let choice = Choice { glimpses, expected, phase, subject };
+    let choice = Choice { glimpses, expected, phase, context };
     let shapes = choice.shapes();
     let Some(plainest) = shapes.iter().find(|shape| shape.count > 0) else {
-        return Err(subject.refused(
-            "the columns of a CSV object without header are not known: name them all in `columns`",
+        return Err(context.refused(
+            "the columns of a CSV object without a header are not known: list all of them in \
+             `columns`, in file order",
         ));
     };
     let fitting = shapes.iter().find(|shape| shape.width() == first.len()).unwrap_or(plainest);
-    check_no_header(first, &choice.columns(fitting), expected, subject)?;
+    check_no_header(first, &choice.columns(fitting), expected, context)?;
     let shape = choice.choose(&shapes)?;
     choice.check_complete(&shape)?;
     let timestamp = expected.dms.timestamp_column_name.clone();
@@ -95,11 +98,11 @@ struct Choice<'a> {
     glimpses: &'a [Glimpse],
     expected: &'a Expected<'a>,
     phase: &'a Phase,
-    subject: &'a ObjectContext,
+    context: &'a ObjectContext,
 }
 
 impl<'a> Choice<'a> {
-    /// Every shape that the configuration allows.
+    /// All shapes that the configuration allows.
     fn shapes(&self) -> Vec<Shape<'a>> {
         let layout = self.expected.layout;
         let may_stamp = self.expected.dms.timestamp_column_name.is_some();
@@ -117,7 +120,7 @@ impl<'a> Choice<'a> {
             }
         };
         match layout.split_first() {
-            // It describes DMS's own field, or a column of the source with the same name.
+            // `Op` in the layout is either DMS's own field or a column of the source.
             Some((first, rest)) if first.name == OP => {
                 let stated = self.expected.dms.include_op_for_full_load;
                 let stated = if self.is_always() { Some(true) } else { stated };
@@ -139,14 +142,13 @@ impl<'a> Choice<'a> {
         is_always_there(self.phase, self.expected.dms)
     }
 
-    /// The columns of a shape behind its operation and timestamp.
+    /// The columns of a shape after its operation and timestamp.
     fn columns(&self, shape: &Shape<'a>) -> Vec<&'a ColumnSpec> {
         shape.columns.iter().filter(|column| !self.is_timestamp(column)).collect()
     }
 
-    /// The shape that more of the first rows have than any other; of two widths that the same
-    /// number of rows have, that of the first row. Where the operation must be there, shapes
-    /// without it only tell what is wrong.
+    /// The shape of most of the first rows; if two widths are equally frequent, that of the first
+    /// row. If the operation must be there, shapes without it serve only to explain the error.
     fn choose(&self, shapes: &[Shape<'a>]) -> Result<Shape<'a>> {
         let may_be = |shape: &&Shape<'a>| shape.operation || !self.is_always();
         let likely: Vec<&Shape<'a>> = shapes.iter().filter(may_be).collect();
@@ -167,8 +169,8 @@ impl<'a> Choice<'a> {
         Ok(**first)
     }
 
-    /// How many rows have a shape. Where the operation may be missing, one that most of the rows
-    /// do not begin with is something else.
+    /// How many rows have a shape. If the operation is optional, a shape with it counts only if most
+    /// rows of its width begin with one.
     fn fitting(&self, shape: &Shape<'_>) -> usize {
         let of_width = self.glimpses.iter().filter(|glimpse| glimpse.width == shape.width());
         let all = of_width.clone().count();
@@ -185,14 +187,14 @@ impl<'a> Choice<'a> {
             Some(operation) => {
                 operation == Operation::Insert || matches!(self.phase, Phase::Cdc { .. })
             }
-            // One unknown operation among changes is a bad row.
+            // A single unknown operation among changes is a bad row.
             None => self.is_always() && !(may_be_stamp && glimpse.are_instants[0]),
         };
         (is_stamped || !shape.timestamp) && (has_operation || !shape.operation)
     }
 
-    /// Refuses a shape whose first column always holds what DMS writes before the columns: one of
-    /// the columns may be missing instead.
+    /// Refuses a shape whose first column always holds what DMS writes before the columns: a column
+    /// may be missing instead.
     fn check_complete(&self, shape: &Shape<'a>) -> Result<()> {
         let columns = self.columns(shape);
         let (Some(first), count) = (columns.first(), columns.len()) else { return Ok(()) };
@@ -202,7 +204,7 @@ impl<'a> Choice<'a> {
         };
         let dms = self.expected.dms;
         let begins_with_operation = all(&|glimpse| glimpse.operation.is_some());
-        // Whose a first column of the name `Op` is was settled before.
+        // For a first column named `Op` this has been decided already.
         if shape.leading() == 0 && first.name != OP && begins_with_operation {
             let may_lack = dms.include_op_for_full_load != Some(true) && !self.is_always();
             let mut letters = [&b"I"[..], b"U", b"D"].into_iter();
@@ -230,24 +232,24 @@ impl<'a> Choice<'a> {
         Ok(())
     }
 
-    /// The error for rows that have as many fields as they should, the first of which is not
-    /// that of the first column, or may be another.
+    /// The error for rows with the expected number of fields whose first field is not, or may not
+    /// be, the first column.
     fn lacking(&self, field: &str, count: usize, otherwise: Option<&str>) -> Error {
-        let from = &self.subject.from;
+        let from = &self.context.from;
         let remedy = format!(
             "if a column was dropped at the source, add a [[table.layout]] with from = {from:?} and \
              the columns that the object has"
         );
         match otherwise {
             None => self
-                .subject
+                .context
                 .refused(format!(
-                    "every row begins with {field}, so that the object lacks one of the {count} \
+                    "every row begins with {field}, so the object lacks one of the {count} \
                      configured columns"
                 ))
                 .with_remedy(remedy),
             Some(otherwise) => self
-                .subject
+                .context
                 .refused(format!(
                     "every row begins with what may be {field}: either it is, and one of the \
                      {count} configured columns is missing, or it is the first column's value"
@@ -259,19 +261,19 @@ impl<'a> Choice<'a> {
     fn two_shapes(&self) -> Error {
         let is_described = self.expected.layout.first().is_some_and(|first| first.name == OP);
         if !is_described {
-            let from = &self.subject.from;
-            return self.subject.refused("the first rows have different fields").with_remedy(
+            let from = &self.context.from;
+            return self.context.refused("the first rows have different fields").with_remedy(
                 format!(
-                    "mend the rows at the source and stage the object again; or, if the columns \
-                     changed, add a [[table.layout]] with from = {from:?} and those that the \
+                    "fix the rows at the source and stage the object again; or, if the columns \
+                     changed, add a [[table.layout]] with from = {from:?} and the columns that the \
                      object has"
                 ),
             );
         }
-        self.subject
+        self.context
             .refused(
-                "the first column is `Op`, and I in every row: either it is DMS's operation, or a \
-                 column of the source and the rows carry no operation",
+                "the first column is `Op` and holds I in every row: either it is DMS's operation, \
+                 or it is a column of the source and the rows carry no operation",
             )
             .with_remedy(
                 "set include_op_for_full_load in [dms] as the endpoint has it: true if DMS wrote \
@@ -298,11 +300,11 @@ impl<'a> Choice<'a> {
                  alone or with {with}"
             )
         };
-        let from = &self.subject.from;
-        self.subject.refused(message).with_remedy(format!(
+        let from = &self.context.from;
+        self.context.refused(message).with_remedy(format!(
             "if columns were added or dropped at the source, add a [[table.layout]] with from = \
-             {from:?} and all columns that the object has, in order; if it is another delimiter or \
-             the timestamp column, mend [dms]"
+             {from:?} and all columns that the object has, in order; if the delimiter or the \
+             timestamp column differs, fix csv_delimiter or timestamp_column_name in [dms]"
         ))
     }
 }

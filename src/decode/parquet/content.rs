@@ -10,7 +10,7 @@ use crate::decode::values::cast_decimal::unscaled;
 use crate::decode::values::cast_time::int96_text;
 
 /// A row as a JSON object in column order: numbers and booleans as such, bytes in hexadecimal,
-/// everything else as text. Where a name repeats, the last value stands.
+/// everything else as text. If a name repeats, the last value is kept.
 pub(super) fn row_as_json(batch: &RecordBatch, physical: &[DataType], position: usize) -> String {
     let mut row = Map::new();
     let schema = batch.schema();
@@ -30,7 +30,7 @@ fn value(column: &dyn Array, physical: &DataType, position: usize) -> Value {
         let text = String::from_utf8_lossy(column.as_binary::<i32>().value(position));
         return Value::String(text.into_owned());
     }
-    if let Some(text) = standing(column, physical, position) {
+    if let Some(text) = text_of_bytes(column, physical, position) {
         return Value::String(text);
     }
     let options = FormatOptions::new();
@@ -45,8 +45,8 @@ fn value(column: &dyn Array, physical: &DataType, position: usize) -> Value {
     }
 }
 
-/// The text of a value that is read as its bytes.
-fn standing(column: &dyn Array, physical: &DataType, position: usize) -> Option<String> {
+/// The text of a decimal or an instant that is read as bytes.
+fn text_of_bytes(column: &dyn Array, physical: &DataType, position: usize) -> Option<String> {
     match (physical, column.data_type()) {
         (
             DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale),

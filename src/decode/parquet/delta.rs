@@ -1,4 +1,4 @@
-//! The lengths of texts in Parquet's delta encodings: as many as the page has values, at most.
+//! Checks the lengths of texts in Parquet's delta encodings: at most as many as the page has values.
 
 use parquet::basic::Encoding;
 use parquet::column::page::Page;
@@ -7,11 +7,11 @@ use crate::decode::parquet::thrift::{Unreadable, Walk};
 
 type Result<T> = std::result::Result<T, Unreadable>;
 
-/// Checks how many lengths a page declares, for all of which the reader makes room at once.
+/// Checks how many lengths a page declares: the reader allocates all of them at once.
 pub(super) fn check(page: &Page, has_levels: bool) -> Result<()> {
     let blocks = match page.encoding() {
         Encoding::DELTA_LENGTH_BYTE_ARRAY => 1,
-        // Those of what is shared with the text before, and those of the rest.
+        // Lengths of the prefixes shared with the previous text, and lengths of the rest.
         Encoding::DELTA_BYTE_ARRAY => 2,
         _ => return Ok(()),
     };
@@ -33,7 +33,7 @@ pub(super) fn check(page: &Page, has_levels: bool) -> Result<()> {
     Ok(())
 }
 
-/// Passes over lengths, of which there may be so many.
+/// Skips one block of at most `most` lengths.
 fn lengths(walk: &mut Walk<'_>, most: u64) -> Result<()> {
     let (block, miniblocks, total) = (walk.varint()?, walk.varint()?, walk.varint()?);
     let _first = walk.varint()?;

@@ -1,5 +1,5 @@
 //! Parquet objects. Footer and pages are measured before the reader unpacks them (`footer`,
-//! `pages`, `delta`, over `thrift` and `shapes`); then come the rows (`rows`, `read`).
+//! `pages` and `delta`, with `thrift` and `shapes`); then the rows are read (`rows`, `read`).
 
 mod content;
 mod delta;

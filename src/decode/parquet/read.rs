@@ -1,4 +1,4 @@
-//! Decoding Parquet objects.
+//! Decodes Parquet objects.
 
 use std::sync::Arc;
 
@@ -8,17 +8,19 @@ use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 
 use crate::decode::DecodedBatch;
-use crate::decode::batch::{Decoded, Findings, NULL_IN_KEY, NULL_IN_REQUIRED};
+use crate::decode::batch::{Decoded, Findings};
 use crate::decode::bounds::ReadBounds;
-use crate::decode::columns::{Expected, Fields, Output, Plan, Role, refused_type};
+use crate::decode::column_checks::refused_type;
+use crate::decode::columns::{Expected, Fields, Output, Plan, Role};
 use crate::decode::flaw::Flaw;
 use crate::decode::op_column::{self, OpValues, check_there};
 use crate::decode::parquet::content::row_as_json;
 use crate::decode::parquet::rows::ParquetRows;
 use crate::decode::rules::RowRules;
-use crate::decode::sequence::SequenceTrack;
+use crate::decode::sequence::{OTHER_SEQUENCE, SequenceTrack};
 use crate::decode::values::cast;
 use crate::decode::values::faults::Faults;
+use crate::decode::values::reading::Reading;
 use crate::dms::{Operation, Phase};
 use crate::error::{Error, Result};
 use crate::staging::fetch::ObjectBytes;
@@ -27,40 +29,40 @@ use crate::staging::object_context::ObjectContext;
 /// A Parquet object that has rows.
 pub(in crate::decode) struct ParquetReader {
     stream: ParquetRows,
-    /// A batch that was looked at to find out what the fields are.
+    /// The first batch, which was read to determine the fields.
     waiting: Option<RecordBatch>,
     /// The annotated types of the fields.
     physical: Vec<DataType>,
     plan: Plan,
     rules: RowRules,
     sequence: SequenceTrack,
-    subject: ObjectContext,
-    /// Rows of the object that have been passed.
+    context: ObjectContext,
+    /// Rows of the object read so far, skipped ones included.
     passed: u64,
 }
 
 impl ParquetReader {
-    /// Opens an object and finds out what its fields are; none if it has no rows.
+    /// Opens an object and determines its fields; `None` if it has no rows.
     pub(in crate::decode) async fn open(
         bytes: &ObjectBytes,
         expected: &Expected<'_>,
         phase: &Phase,
-        passage: ReadBounds,
+        read_bounds: ReadBounds,
     ) -> Result<Option<Self>> {
-        let subject = bytes.subject.clone();
-        let Some((mut stream, schema)) = ParquetRows::open(bytes, passage).await? else {
+        let context = bytes.context.clone();
+        let Some((mut stream, schema)) = ParquetRows::open(bytes, read_bounds).await? else {
             return Ok(None);
         };
         let waiting = stream.next().await?;
-        let fields = fields(&schema, waiting.as_ref(), expected, phase, &subject)?;
-        check_there(fields.operation.is_some(), phase, expected.dms, &subject)?;
+        let fields = fields(&schema, waiting.as_ref(), expected, phase, &context)?;
+        check_there(fields.operation.is_some(), phase, expected.dms, &context)?;
         let rules = RowRules::new(expected.table, phase);
-        let plan = Plan::new(&fields, expected, false, &subject)?;
+        let plan = Plan::new(&fields, expected, false, &context)?;
         let physical = fields.physical;
-        check_types(&plan, &physical, &subject)?;
+        check_types(&plan, &physical, &context)?;
         let sequence = SequenceTrack::default();
-        let passed = passage.skip_rows;
-        Ok(Some(Self { stream, waiting, physical, plan, rules, sequence, subject, passed }))
+        let passed = read_bounds.skip_rows;
+        Ok(Some(Self { stream, waiting, physical, plan, rules, sequence, context, passed }))
     }
 
     pub(in crate::decode) fn plan(&self) -> &Plan {
@@ -71,7 +73,7 @@ impl ParquetReader {
         &self.sequence
     }
 
-    /// The next rows; none at the end.
+    /// The next rows; `None` at the end.
     pub(in crate::decode) async fn next(&mut self) -> Result<Option<DecodedBatch>> {
         if let Some(batch) = self.waiting.take() {
             return self.decode(&batch).map(Some);
@@ -113,7 +115,7 @@ impl ParquetReader {
                 Ok(operation) => operation.code(),
                 Err(flaw) => {
                     findings.add(position, || flaw);
-                    // Nothing more is checked about the row.
+                    // The values of a deleted row are not checked.
                     Operation::Delete.code()
                 }
             }
@@ -121,7 +123,7 @@ impl ParquetReader {
         texts.iter().enumerate().map(code).collect()
     }
 
-    /// One column of the batch in the lake's type; what is wrong with its rows is noted.
+    /// One column of the batch in the lake's type; faulty rows are noted.
     fn column(
         &self,
         batch: &RecordBatch,
@@ -143,7 +145,7 @@ impl ParquetReader {
         }
         if output.role == (Role::Value { nullable: false }) && input.null_count() > 0 {
             for position in nulls(&input).filter(|position| !is_delete.value(*position)) {
-                findings.add(position, || Flaw::of(source, NULL_IN_REQUIRED));
+                findings.add(position, || Flaw::null_in_required(source));
             }
         }
         let mut faults = Faults::new();
@@ -153,7 +155,7 @@ impl ParquetReader {
         }
         if output.role == Role::Key && column.null_count() > 0 {
             for position in nulls(&column) {
-                findings.add(position, || Flaw::of(source, NULL_IN_KEY));
+                findings.add(position, || Flaw::null_in_key(source));
             }
         }
         Ok(column)
@@ -162,7 +164,7 @@ impl ParquetReader {
     fn follow_sequence(&mut self, batch: &RecordBatch, rows: &[u64]) -> Result<()> {
         let Some(field) = self.plan.sequence else { return Ok(()) };
         for (text, row) in batch.column(field).as_binary::<i32>().iter().zip(rows) {
-            self.sequence.follow(text.unwrap_or_default(), *row, &self.subject)?;
+            self.sequence.follow(text.unwrap_or_default(), *row, &self.context)?;
         }
         Ok(())
     }
@@ -174,7 +176,7 @@ fn fields(
     first: Option<&RecordBatch>,
     expected: &Expected<'_>,
     phase: &Phase,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<Fields> {
     let physical: Vec<DataType> =
         schema.fields().iter().map(|field| field.data_type().clone()).collect();
@@ -185,26 +187,30 @@ fn fields(
         batch.column(0).as_binary::<i32>().iter().for_each(|value| values.add(value));
         values
     });
-    let operation = op_column::find(&names, values, expected, phase, subject)?;
+    let operation = op_column::find(&names, values, expected, phase, context)?;
     Ok(Fields { names, physical, operation })
 }
 
-fn check_types(plan: &Plan, physical: &[DataType], subject: &ObjectContext) -> Result<()> {
+fn check_types(plan: &Plan, physical: &[DataType], context: &ObjectContext) -> Result<()> {
     for output in &plan.outputs {
         let physical = &physical[output.field];
         if !cast::is_readable(output.reading.domain, physical) {
-            let from = format!("Parquet's {physical} as {}", output.reading.label);
-            return Err(refused_type(subject, &output.source, &from, output.reading.target));
+            let Reading { label, target, .. } = &output.reading;
+            let message =
+                format!("the object's {physical} cannot be read as {label} ({target} in the lake)");
+            return Err(refused_type(context, &output.source, message));
         }
     }
     match plan.sequence.map(|field| &physical[field]) {
         None | Some(DataType::Utf8 | DataType::Binary) => Ok(()),
-        Some(other) => Err(refused_sequence(subject, other)),
+        Some(other) => Err(refused_sequence(context, other)),
     }
 }
 
-fn refused_sequence(subject: &ObjectContext, physical: &DataType) -> Error {
-    subject.refused(format!("the change sequence is {physical} where text is expected"))
+fn refused_sequence(context: &ObjectContext, physical: &DataType) -> Error {
+    context
+        .refused(format!("the change sequence is {physical}, but must be text"))
+        .with_remedy(OTHER_SEQUENCE)
 }
 
 fn without_empty(input: &ArrayRef) -> Result<ArrayRef> {

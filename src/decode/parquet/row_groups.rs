@@ -1,4 +1,4 @@
-//! Parquet's way to the bytes of a staged object: whole, or row group by row group.
+//! Gives Parquet's reader the bytes of a staged object: whole, or row group by row group.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,9 +19,10 @@ use crate::memory::extend;
 use crate::staging::fetch::{Gunzip, ObjectBytes, compression};
 use crate::staging::object_context::ObjectContext;
 
-/// Objects up to this size are fetched by one request; as large as DMS lets changes grow.
+/// Objects up to this size are fetched by one request: DMS's default limit for change objects.
 const WHOLE: u64 = 32 * 1024 * 1024;
-const UNWRAP: &str = "stage the object again without gzip around it: Parquet compresses its pages";
+const UNWRAP: &str =
+    "stage the object again without gzip around it: Parquet compresses its own pages";
 const SHORTER_GROUPS: &str =
     "stage the object again with shorter row groups (row_group_length of the endpoint)";
 
@@ -33,14 +34,14 @@ pub(super) enum Object {
 }
 
 impl Object {
-    /// The object, unwrapped if it is gzip as a whole; none if it is empty.
+    /// The object, decompressed if it is gzip as a whole; `None` if it is empty.
     pub(super) async fn open(bytes: &ObjectBytes, bounds: Bounds) -> Result<Option<Self>> {
-        let subject = &bytes.subject;
+        let context = &bytes.context;
         let object = if bytes.size > WHOLE.min(bounds.whole().bytes() as u64) {
             match compression(&bytes.range(0..4).await?) {
                 Compression::None => Self::Store(Box::new(bytes.clone())),
                 Compression::Gzip => {
-                    Self::Memory(unwrapped(bytes.stream().await?, bounds, subject).await?)
+                    Self::Memory(unwrapped(bytes.stream().await?, bounds, context).await?)
                 }
             }
         } else {
@@ -49,7 +50,7 @@ impl Object {
                 Compression::None => Self::Memory(all),
                 Compression::Gzip => {
                     let stream = futures::stream::once(async { Ok(all) }).boxed();
-                    Self::Memory(unwrapped(stream, bounds, subject).await?)
+                    Self::Memory(unwrapped(stream, bounds, context).await?)
                 }
             }
         };
@@ -77,26 +78,26 @@ impl Object {
     /// The column chunks of a row group.
     ///
     /// # Errors
-    /// `MalformedObject` if they do not lie within the object or take more than the bounds allow;
-    /// what reading meets.
+    /// `MalformedObject` if they are not within the object or take more than the bounds allow;
+    /// errors of reading.
     pub(super) async fn chunks(
         &self,
         row_group: &RowGroupMetaData,
         bounds: Bounds,
-        subject: &ObjectContext,
+        context: &ObjectContext,
     ) -> Result<Chunks> {
         let size = self.size();
-        let ranges = row_group.columns().iter().map(|column| within(column, size, subject));
+        let ranges = row_group.columns().iter().map(|column| within(column, size, context));
         let ranges = ranges.collect::<Result<Vec<_>>>()?;
         let object = match self {
-            // Slices of what is there already.
+            // The bytes are in memory already.
             Self::Memory(all) => return Ok(Chunks { parts: vec![(0, all.clone())] }),
             Self::Store(object) => object,
         };
         let bytes = ranges.iter().map(|range| range.end - range.start);
         let bytes = bytes.fold(0_u64, u64::saturating_add);
-        bounds.whole().check("a row group of the object", bytes, SHORTER_GROUPS, subject)?;
-        // What lies between chunks and is fetched with them counts too.
+        bounds.whole().check("a row group of the object", bytes, SHORTER_GROUPS, context)?;
+        // Gaps between chunks that are fetched with them count too.
         let room = bounds.whole().bytes() as u64 - bytes;
         let gap = (room / ranges.len().max(1) as u64).min(OBJECT_STORE_COALESCE_DEFAULT);
         let parts = coalesce_ranges(&ranges, |range| object.range(range), gap).await?;
@@ -105,11 +106,11 @@ impl Object {
     }
 }
 
-/// Where a column chunk lies. The reader expects no offset below zero.
+/// The byte range of a column chunk. The reader cannot handle negative offsets.
 pub(super) fn within(
     column: &ColumnChunkMetaData,
     size: u64,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<Range<u64>> {
     let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
     let found = || {
@@ -119,34 +120,35 @@ pub(super) fn within(
     };
     found().ok_or_else(|| {
         let bytes = column.compressed_size();
-        subject.malformed(format!(
-            "a column chunk of {bytes} bytes at {start} is not within the object's {size}"
+        context.malformed(format!(
+            "a column chunk of {bytes} bytes at offset {start} is not within the object's {size} \
+             bytes"
         ))
     })
 }
 
-/// What a gzip stream holds.
+/// The decompressed content of a gzip stream.
 async fn unwrapped(
     mut stream: BoxStream<'static, Result<Bytes>>,
     bounds: Bounds,
-    subject: &ObjectContext,
+    context: &ObjectContext,
 ) -> Result<Bytes> {
     let bound = bounds.whole();
     let mut unwrapped = Vec::new();
     let mut gunzip = Gunzip::new();
     let mut take = |piece: &[u8]| {
         let bytes = (unwrapped.len() + piece.len()) as u64;
-        bound.check("what the object holds as gzip", bytes, UNWRAP, subject)?;
+        bound.check("the decompressed object", bytes, UNWRAP, context)?;
         extend(&mut unwrapped, piece, bound.bytes())
     };
     while let Some(chunk) = stream.try_next().await? {
-        gunzip.push(&chunk, subject, &mut take)?;
+        gunzip.push(&chunk, context, &mut take)?;
     }
-    gunzip.finish(subject, &mut take)?;
+    gunzip.finish(context, &mut take)?;
     Ok(Bytes::from(unwrapped))
 }
 
-/// Bytes of an object, by where they begin in it.
+/// Parts of an object's bytes, each with its offset.
 #[derive(Clone, Debug)]
 pub(super) struct Chunks {
     parts: Vec<(u64, Bytes)>,
@@ -190,19 +192,19 @@ fn beyond() -> ParquetError {
     ParquetError::EOF("bytes beyond a column chunk are asked for".to_owned())
 }
 
-/// Runs Parquet's reader, which panics at some of what it does not expect: that is the object's
-/// fault, and must not end the application of other tables.
+/// Runs Parquet's reader, which panics on some unexpected input. A panic is an error of this
+/// object; other tables are still applied.
 pub(super) fn guarded<T, E: Into<ParquetError>>(
-    subject: &ObjectContext,
+    context: &ObjectContext,
     read: impl FnOnce() -> std::result::Result<T, E>,
 ) -> Result<T> {
     match catch_unwind(AssertUnwindSafe(read)) {
         Ok(Ok(read)) => Ok(read),
-        Ok(Err(error)) => Err(unreadable(subject).because(error.into())),
-        Err(_panic) => Err(unreadable(subject)),
+        Ok(Err(error)) => Err(unreadable(context).because(error.into())),
+        Err(_panic) => Err(unreadable(context)),
     }
 }
 
-fn unreadable(subject: &ObjectContext) -> Error {
-    subject.malformed("the object cannot be read as Parquet")
+fn unreadable(context: &ObjectContext) -> Error {
+    context.malformed("the object cannot be read as Parquet")
 }

@@ -1,5 +1,5 @@
-//! The schema by which a Parquet object is read: physical types where the reader's own
-//! conversion would fail a whole batch for one value, wrap it, or cut it.
+//! The schema by which a Parquet object is read: physical types where the reader's own conversion
+//! would fail a whole batch because of one value, or wrap or truncate values.
 
 use std::sync::Arc;
 
@@ -9,23 +9,24 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
-/// Bytes of an INT96: nanoseconds of the day, then the Julian day, both little-endian.
+/// Bytes of an INT96: the nanoseconds of the day, then the Julian day, both little-endian.
 pub(super) const INT96: i32 = 12;
 
-/// The same object with columns as they physically stand:
+/// The object's metadata with the physical types of these columns:
 ///
 /// - text is read as bytes, so that one value of invalid UTF-8 is one bad row;
 /// - decimals of any number of bytes are read as bytes, since the reader takes 16 and panics;
 /// - INT96 is read as its bytes: as nanoseconds, it would wrap outside the years 1677 to 2262;
-/// - 8 and 16 bits are read as the 32 that they stand in, which the reader would cut.
-pub(super) fn as_it_stands(
+/// - integers of 8 and 16 bits are read as the 32 bits that hold them, which the reader would
+///   truncate.
+pub(super) fn with_physical_types(
     metadata: ParquetMetaData,
     schema: &Schema,
 ) -> Result<ParquetMetaData, ParquetError> {
     let file = metadata.file_metadata();
     let mut columns = Vec::new();
     for (column, field) in file.schema().get_fields().iter().zip(schema.fields()) {
-        columns.push(match standing(column, field.data_type()) {
+        columns.push(match physical_type(column, field.data_type()) {
             None => Arc::clone(column),
             Some((physical, length)) => {
                 let builder = Type::primitive_type_builder(column.name(), physical)
@@ -48,7 +49,7 @@ pub(super) fn as_it_stands(
 }
 
 /// The physical type and length by which a column is read, if not by its annotated type.
-fn standing(column: &Type, annotated: &DataType) -> Option<(Physical, i32)> {
+fn physical_type(column: &Type, annotated: &DataType) -> Option<(Physical, i32)> {
     let is_decimal = matches!(annotated, DataType::Decimal128(_, _) | DataType::Decimal256(_, _));
     match column.get_physical_type() {
         Physical::INT96 => Some((Physical::FIXED_LEN_BYTE_ARRAY, INT96)),

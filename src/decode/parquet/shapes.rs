@@ -1,7 +1,7 @@
-//! The structures of Parquet's footer and page heads, as the format's `parquet.thrift` has them.
+//! The structures of Parquet's footer and page headers, as in the format's `parquet.thrift`.
 //!
-//! Parquet's reader takes a field by its number and does not look at its type, so bytes of another
-//! type would be understood as something else from there on.
+//! Parquet's reader takes a field by its number and does not check its type, so it would misread
+//! everything after a field of another type.
 
 use crate::decode::parquet::thrift::Shape::{
     self, Binary, Bool, Byte, Double, Integer, List, Struct,
@@ -23,7 +23,7 @@ pub(super) const FILE: Shape = Struct(&[
     (9, Binary),
 ]);
 
-/// What stands before a page.
+/// The header of a page.
 pub(super) const PAGE_HEADER: Shape = Struct(&[
     (1, Integer),
     (2, Integer),

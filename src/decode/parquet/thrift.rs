@@ -1,22 +1,22 @@
-//! Thrift's compact protocol, walked over without taking anything in: what Parquet's reader would
-//! allocate is known before it does.
+//! Walks over Thrift's compact protocol without allocating, to know what Parquet's reader would
+//! allocate before it does.
 //!
-//! What no Parquet writer writes (sets, maps, lists of booleans) is refused rather than passed
-//! over, so that this walk and the reader's cannot understand the same bytes differently.
+//! What no Parquet writer writes (sets, maps, lists of booleans) is refused rather than skipped, so
+//! that this walk and the reader cannot understand the same bytes differently.
 
-/// The bytes are not of that protocol, or end too early.
+/// The bytes do not follow the protocol, or end too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
 type Result<T> = std::result::Result<T, Unreadable>;
 
-/// Structures in structures; Parquet's own nest five deep.
+/// The deepest nesting of structures; Parquet's own nest five deep.
 const DEEPEST: usize = 16;
 
 /// The type of a field or of a list's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A boolean; in a field its type is its value.
+    /// A boolean. In a field, its type code is its value.
     Bool(bool),
     Byte,
     /// An integer of 16, 32 or 64 bits.
@@ -56,7 +56,7 @@ impl Kind {
     }
 }
 
-/// What a value must be.
+/// The type that a value must have.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Shape {
     Bool,
@@ -64,9 +64,9 @@ pub(super) enum Shape {
     Integer,
     Double,
     Binary,
-    /// Each element of this shape.
+    /// A list with elements of this shape.
     List(&'static Shape),
-    /// Fields by number; others may be of any shape.
+    /// A structure with these fields, by number. Other fields may have any shape.
     Struct(&'static [(i16, Shape)]),
 }
 
@@ -77,7 +77,7 @@ pub(super) struct List {
     pub(super) of: Kind,
 }
 
-/// A position in bytes of the protocol.
+/// A position in the bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Walk<'a> {
     bytes: &'a [u8],
@@ -88,13 +88,13 @@ impl<'a> Walk<'a> {
         Self { bytes }
     }
 
-    /// Bytes that are left.
+    /// The number of bytes left.
     pub(super) fn left(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Passes over the fields of a structure, each of which `field` takes by its number; where it
-    /// says that it did not, the field is passed over.
+    /// Walks over the fields of a structure. `field` gets each one by its number and returns whether
+    /// it consumed it; if not, the field is skipped.
     pub(super) fn fields<E: From<Unreadable>>(
         &mut self,
         mut field: impl FnMut(&mut Self, i16, Kind) -> std::result::Result<bool, E>,
@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The head of the next field; none at the structure's end.
+    /// The head of the next field; `None` at the end of the structure.
     fn field(&mut self, before: i16) -> Result<Option<(i16, Kind)>> {
         let head = self.byte()?;
         let (step, kind) = (head >> 4, head & 0x0f);
@@ -124,7 +124,7 @@ impl<'a> Walk<'a> {
         Ok(Some((number, kind)))
     }
 
-    /// The head of a list, as it declares itself.
+    /// The head of a list: its declared length and element type.
     pub(super) fn list(&mut self) -> Result<List> {
         let head = self.byte()?;
         if head == 0 {
@@ -158,7 +158,7 @@ impl<'a> Walk<'a> {
         Err(Unreadable)
     }
 
-    /// Bytes behind their length.
+    /// Bytes that are preceded by their length.
     pub(super) fn binary(&mut self) -> Result<&'a [u8]> {
         let length = usize::try_from(self.varint()?).map_err(|_| Unreadable)?;
         self.take(length)
@@ -168,14 +168,14 @@ impl<'a> Walk<'a> {
         Ok(self.take(1)?[0])
     }
 
-    /// So many bytes.
+    /// The next `length` bytes.
     pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let (taken, rest) = self.bytes.split_at_checked(length).ok_or(Unreadable)?;
         self.bytes = rest;
         Ok(taken)
     }
 
-    /// Passes over a structure, all of which must be of this shape.
+    /// Skips a value, all of which must have this shape.
     pub(super) fn conform(&mut self, shape: Shape) -> Result<()> {
         match shape {
             Shape::Bool => {}
@@ -203,7 +203,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// Passes over a value.
+    /// Skips a value.
     pub(super) fn skip_value(&mut self, kind: Kind) -> Result<()> {
         self.skip(kind, DEEPEST)
     }
@@ -218,7 +218,7 @@ impl<'a> Walk<'a> {
             Kind::Binary => drop(self.binary()?),
             Kind::List => {
                 let List { length, of } = self.list()?;
-                // Each takes a byte at least, so a length that is made up ends with the bytes.
+                // Each element takes at least one byte, so a false length ends with the bytes.
                 if matches!(of, Kind::Bool(_)) && length > 0 {
                     return Err(Unreadable);
                 }

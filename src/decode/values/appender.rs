@@ -1,4 +1,4 @@
-//! One column's values from text into an Arrow array of the lake's type.
+//! Reads one column's values from text into an Arrow array of the lake's type.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::decode::values::reading::{Domain, Reading};
 use crate::decode::values::text::{self, Fault};
 use crate::schema::ColumnType;
 
-/// Builds one column; the way in is chosen once.
+/// Builds one column. Domain and target type are chosen once.
 pub(in crate::decode) struct Appender {
     domain: Domain,
-    /// Ten to the digits by which a decimal target's scale exceeds the domain's.
+    /// Ten to the power of the difference between a decimal target's scale and the domain's.
     factor: i128,
     builder: Builder,
     scratch: Vec<u8>,
@@ -54,7 +54,7 @@ macro_rules! each {
 }
 
 impl Appender {
-    /// An appender with room for so many rows.
+    /// An appender with room for `rows` rows.
     pub(in crate::decode) fn new(reading: &Reading, rows: usize) -> Self {
         let mut factor = 1;
         let builder = match reading.target {
@@ -85,10 +85,10 @@ impl Appender {
         each!(&mut self.builder, builder => builder.append_null());
     }
 
-    /// Appends the value that the text spells, NULL for a zero date; says whether it is a value.
+    /// Appends the value of a text, or NULL for a zero date; returns whether it is a value.
     ///
     /// # Errors
-    /// What is wrong with the text; then nothing was appended.
+    /// What is wrong with the text. Nothing is appended then.
     pub(in crate::decode) fn append(&mut self, text: &[u8]) -> Result<bool, Fault> {
         match &mut self.builder {
             Builder::String(builder) => {
@@ -126,13 +126,13 @@ impl Appender {
                 Some(micros) => self.push_instant(micros),
                 None => return self.push_zero_date(),
             },
-            // Text and bytes have only their own targets, which are handled above.
+            // Text and bytes have only their own target types, which are handled above.
             Domain::Text { .. } | Domain::Bytes { .. } => return Err(Fault::Unreadable),
         }?;
         Ok(true)
     }
 
-    /// The rows so far as an array; the appender is empty afterwards.
+    /// The rows so far as an array. The appender is empty afterwards.
     pub(in crate::decode) fn finish(&mut self) -> ArrayRef {
         each!(&mut self.builder, builder => Arc::new(builder.finish()))
     }

@@ -1,5 +1,5 @@
-//! Columns as Parquet holds them into the lake's types, column by column: exact, or a fault at
-//! the row. Text columns arrive here as bytes, so that one row of invalid UTF-8 is one bad row.
+//! Converts Parquet columns into the lake's types: each value exactly, or a fault for its row. Text
+//! columns arrive here as bytes, so that one value of invalid UTF-8 is one bad row.
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ use crate::decode::values::text::{self, Fault};
 use crate::error::Result;
 use crate::schema::ColumnType;
 
-/// Values that cannot be told are NULL, and found by comparing with what was there before.
+/// Values that cannot be cast become NULL, and are found by comparing with the input.
 const SAFE: CastOptions<'static> =
     CastOptions { safe: true, format_options: arrow::util::display::FormatOptions::new() };
 
-/// Whether values of that Arrow type can be read as the domain at all.
+/// Whether values of an Arrow type can be read as the domain at all.
 pub(in crate::decode) fn is_readable(domain: Domain, physical: &DataType) -> bool {
     use DataType as T;
     let is_integer = physical.is_integer();
     match domain {
-        // Text may stand for anything where DMS was not certain of the type.
+        // Text may hold any type if DMS was not certain of it.
         _ if *physical == T::Utf8 => true,
         Domain::Integer { .. } | Domain::Year => {
             is_integer || *physical == T::Boolean || is_whole_decimal(physical)
@@ -72,8 +72,8 @@ fn is_binary(physical: &DataType) -> bool {
     matches!(physical, DataType::Binary | DataType::FixedSizeBinary(_))
 }
 
-/// Reads a column. `physical` is its annotated type, as [`is_readable`] accepted it; an
-/// annotated text arrives as `Binary`. What stands at a faulty position is unspecified.
+/// Reads a column. `physical` is its annotated type, which [`is_readable`] accepted; annotated
+/// text arrives as `Binary`. The values at faulty positions are unspecified.
 pub(in crate::decode) fn read(
     input: &ArrayRef,
     physical: &DataType,
@@ -104,7 +104,7 @@ pub(in crate::decode) fn read(
         Domain::Integer { .. } | Domain::Year | Domain::Bit { .. } => {
             let whole = whole(input, faults)?;
             flag(whole.iter(), |value| is_in(reading.domain, value), faults);
-            // Only faulty values, which leave with their rows, can be too large for the target.
+            // Only faulty values can be too large for the target, and their rows are taken out.
             cast_with_options(&whole, &target, &SAFE)?
         }
         Domain::UnsignedLong => {
@@ -141,7 +141,7 @@ pub(in crate::decode) fn read(
     Ok(read)
 }
 
-/// The values that an annotation allows of those that stand in the object.
+/// Checks the physical values against their annotation.
 fn annotated(input: &ArrayRef, physical: &DataType, faults: &mut Faults) -> Result<ArrayRef> {
     let (least, most) = match physical {
         DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
@@ -158,7 +158,7 @@ fn annotated(input: &ArrayRef, physical: &DataType, faults: &mut Faults) -> Resu
     Ok(Arc::clone(input))
 }
 
-/// Values by their text, as in CSV.
+/// Reads values from text, as in CSV.
 fn spelled(bytes: &BinaryArray, reading: &Reading, faults: &mut Faults) -> ArrayRef {
     let mut appender = Appender::new(reading, bytes.len());
     for (position, value) in bytes.iter().enumerate() {
@@ -174,7 +174,7 @@ fn spelled(bytes: &BinaryArray, reading: &Reading, faults: &mut Faults) -> Array
     appender.finish()
 }
 
-/// Every value through a function; where it fails, NULL and a fault.
+/// Reads every value with a function; if it fails, the result is NULL and a fault.
 fn each<T, U>(
     values: impl Iterator<Item = Option<T>>,
     read: impl Fn(T) -> Result<U, Fault>,
@@ -205,7 +205,7 @@ fn is_in(domain: Domain, value: i64) -> bool {
     }
 }
 
-/// Integers and decimals as decimals of that precision and scale, exactly.
+/// Converts integers and decimals exactly into decimals of a precision and scale.
 fn rescaled(
     input: &ArrayRef,
     precision: u8,
@@ -218,7 +218,7 @@ fn rescaled(
     if let DataType::Decimal128(_, old) | DataType::Decimal256(_, old) = input.data_type()
         && i16::from(*old) > i16::from(scale)
     {
-        // Casting rounds; what does not come back unchanged, or not at all, was rounded.
+        // Casting rounds: a value that does not come back unchanged was rounded.
         let back = cast_with_options(&rescaled, input.data_type(), &SAFE)?;
         let rounded = and(&distinct(&back, input)?, &is_not_null(&rescaled)?)?;
         faults.extend(rounded.values().set_indices().map(|position| (position, Fault::Fraction)));

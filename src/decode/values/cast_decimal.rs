@@ -1,4 +1,4 @@
-//! Decimals as Parquet holds them: big-endian numbers of any length, within their precision.
+//! Decimals in Parquet: big-endian numbers of any length, within their precision.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::decode::values::faults::{Faults, flag};
 use crate::decode::values::text::Fault;
 use crate::error::Result;
 
-/// The digits that the widest decimal of Arrow holds.
+/// The most digits of an Arrow decimal.
 pub(in crate::decode) const MOST_DIGITS: u8 = 76;
 
-/// Decimals of an annotated precision and scale; a value of more digits is NULL and a fault. The
-/// annotation binds nobody, and Arrow's casts take it at its word.
+/// Decimals of an annotated precision and scale; a value with more digits becomes NULL and a fault.
+/// Values may exceed their annotation, and Arrow's casts do not check that.
 pub(in crate::decode) fn decimals(
     input: &ArrayRef,
     precision: u8,

@@ -1,5 +1,5 @@
-//! Days, instants and times of day as Parquet holds them. What a zero date becomes in day
-//! arithmetic, a day before the year 1, is NULL; a day of the year 0 cannot be told from it.
+//! Days, instants and times of day in Parquet. Day arithmetic turns a zero date into a day before
+//! the year 1, which is read as NULL; a day of the year 0 cannot be told from it.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ use crate::error::Result;
 const FIRST_DAY: i64 = -719_162;
 /// Days from 1970-01-01 to 9999-12-31.
 const LAST_DAY: i64 = 2_932_896;
-/// Days from 1970-01-01 to a day before 0000-00-00 in any reckoning of months and days.
+/// Days from 1970-01-01 to a day that is before 0000-00-00 however its months and days are counted.
 const ZERO_DAY: i64 = FIRST_DAY - 2 * 366;
 
 /// The Julian day of 1970-01-01.
 const JULIAN_DAY_OF_1970: i64 = 2_440_588;
 
-/// `Date32` from days or from instants, which must be at midnight.
+/// `Date32` from days, or from instants at midnight.
 pub(in crate::decode) fn days(input: &ArrayRef, faults: &mut Faults) -> Result<ArrayRef> {
     if *input.data_type() != DataType::Date32 {
         let instants = instants(input, faults)?;
@@ -46,7 +46,7 @@ pub(in crate::decode) fn days(input: &ArrayRef, faults: &mut Faults) -> Result<A
     Ok(Arc::new(values.into_iter().map(day).collect::<Date32Array>()))
 }
 
-/// `Timestamp(µs, "UTC")` from instants of any unit, as bytes of an INT96 too, or from days.
+/// `Timestamp(µs, "UTC")` from instants of any unit, from the bytes of INT96, or from days.
 pub(in crate::decode) fn instants(input: &ArrayRef, faults: &mut Faults) -> Result<ArrayRef> {
     let micros = match input.data_type() {
         DataType::FixedSizeBinary(_) => of_int96(input.as_fixed_size_binary(), faults),
@@ -90,14 +90,14 @@ fn of_int96(instants: &FixedSizeBinaryArray, faults: &mut Faults) -> TimestampMi
     instants.iter().enumerate().map(read).collect()
 }
 
-/// The day since 1970-01-01 and the nanoseconds of an INT96.
+/// The days since 1970-01-01 and the nanoseconds of the day in an INT96.
 fn day_and_nanos(bytes: &[u8]) -> Option<(i64, i64)> {
     let (nanos, day) = bytes.split_first_chunk::<8>()?;
     let day = i32::from_le_bytes(day.try_into().ok()?);
     Some((i64::from(day) - JULIAN_DAY_OF_1970, i64::from_le_bytes(*nanos)))
 }
 
-/// An INT96 as text, whatever its digits; none beyond the calendar.
+/// An INT96 as text with all its digits; `None` beyond the calendar.
 pub(in crate::decode) fn int96_text(bytes: &[u8]) -> Option<String> {
     let (day, nanos) = day_and_nanos(bytes)?;
     let midnight = DateTime::from_timestamp(day.checked_mul(86_400)?, 0)?;
@@ -105,8 +105,8 @@ pub(in crate::decode) fn int96_text(bytes: &[u8]) -> Option<String> {
     Some(instant.format("%Y-%m-%d %H:%M:%S%.9f").to_string())
 }
 
-/// Looks at days, or at instants in units of `day`: zero dates become none, other values beyond
-/// the years 1 to 9999 are faults. The values are given only if one became none.
+/// Checks days, or instants with `day` units per day: zero dates become `None`, other values
+/// outside the years 1 to 9999 are faults. Values are returned only if one became `None`.
 fn checked(
     values: impl Iterator<Item = Option<i64>> + Clone,
     day: i64,
@@ -121,7 +121,7 @@ fn checked(
     (values.map(|value| value.filter(|value| !is_zero(value))).collect(), true)
 }
 
-/// `[-]HH:MM:SS.fff` with as many fraction digits as the unit has.
+/// Times of day as `[-]HH:MM:SS.fff`, with as many fraction digits as the unit has.
 pub(in crate::decode) fn times_of_day(input: &ArrayRef) -> Result<ArrayRef> {
     let (per_second, digits) = match input.data_type() {
         DataType::Time32(TimeUnit::Second) => (1, 0),

@@ -1,10 +1,10 @@
-//! Values of a column that are not what they should be.
+//! Collects the faulty values of a column.
 
 use arrow::array::Array;
 
 use crate::decode::values::text::Fault;
 
-/// Where faults go: position in the array, and what is wrong.
+/// The position of each faulty value in its array, and what is wrong with it.
 pub(in crate::decode) type Faults = Vec<(usize, Fault)>;
 
 /// Notes every value that is not `good` as out of range.
@@ -16,7 +16,7 @@ pub(in crate::decode) fn flag<T>(
     flag_as(Fault::OutOfRange, values, good, faults);
 }
 
-/// Notes every value that is not `good` as that fault.
+/// Notes every value that is not `good` with the given fault.
 pub(in crate::decode) fn flag_as<T>(
     fault: Fault,
     values: impl Iterator<Item = Option<T>>,
@@ -30,7 +30,7 @@ pub(in crate::decode) fn flag_as<T>(
     }
 }
 
-/// Notes every value that a cast could not tell as out of range.
+/// Notes every value that a cast turned into NULL as out of range.
 pub(in crate::decode) fn flag_lost(before: &dyn Array, after: &dyn Array, faults: &mut Faults) {
     if before.null_count() == after.null_count() {
         return;

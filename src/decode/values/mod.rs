@@ -1,5 +1,5 @@
-//! Single values: spelled as text (`text`, `appender`) or typed by Parquet (`cast`), each exact or a
-//! fault, as the column is to be read (`reading`).
+//! Reads single values from text (`text`, `appender`) or from Parquet's types (`cast`) into the
+//! column's type (`reading`): exactly, or as a fault.
 
 pub(super) mod appender;
 pub(super) mod cast;

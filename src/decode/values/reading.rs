@@ -1,5 +1,5 @@
-//! How the values of one column are read: MySQL's type where it is configured, else the lake's,
-//! else the object's own.
+//! How the values of one column are read: by the configured MySQL type, otherwise by the lake's
+//! type, otherwise by the object's own.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::dms::MySqlType;
 use crate::schema::ColumnType;
 use crate::schema::evolve::{fits, natural};
 
-/// The set of values of a column, as MySQL means it.
+/// The set of values that a column may have in MySQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::decode) enum Domain {
     /// A signed or unsigned integer in a range that `i64` holds.
@@ -25,37 +25,37 @@ pub(in crate::decode) enum Domain {
     Double,
     /// True or false.
     Boolean,
-    /// `bit(2)` to `bit(63)`; `hex` where its text is hexadecimal even without letters.
+    /// `bit(2)` to `bit(63)`; `hex` if its text is hexadecimal even without letters.
     Bit { width: u8, hex: bool },
-    /// A day of the years 1 to 9999; a zero date, any of the year 0 too, is NULL.
+    /// A day of the years 1 to 9999. Zero dates and days of the year 0 are NULL.
     Date,
-    /// An instant of the years 1 to 9999; a zero date, any of the year 0 too, is NULL.
+    /// An instant of the years 1 to 9999. Zero dates and days of the year 0 are NULL.
     Timestamp,
     /// UTF-8 text; with `padded`, one trailing space is the endpoint's padding character.
     Text { padded: bool },
-    /// Bytes; `hex` where Parquet's bytes are hexadecimal text. In CSV they always are.
+    /// Bytes; `hex` if Parquet's bytes are hexadecimal text, as they always are in CSV.
     Bytes { hex: bool },
 }
 
-/// How the values of one column are read, and what they become.
+/// How the values of one column are read, and the type that they get.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::decode) struct Reading {
-    /// Which values there are.
+    /// The values that the column may have.
     pub(in crate::decode) domain: Domain,
     /// The lake's type; every value of the domain fits into it.
     pub(in crate::decode) target: ColumnType,
     /// The type's name in messages.
     pub(in crate::decode) label: String,
-    /// Whether `boolean = true` makes it boolean.
+    /// Whether it is boolean because of `boolean = true`.
     pub(in crate::decode) switched: bool,
 }
 
 /// Why a column cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::decode) enum Refusal {
-    /// Nothing tells its type.
+    /// Its type is not known.
     Untyped,
-    /// It asks for a type that does not fit into the lake's.
+    /// Its type does not fit into the lake's.
     Unfit { from: String, to: ColumnType },
 }
 
@@ -70,8 +70,8 @@ impl Reading {
         Self::of_type(ColumnType::Timestamp, ColumnType::Timestamp)
     }
 
-    /// How to read a column that is configured as `spec`, stands in the lake as `lake` and in
-    /// the object (if that is Parquet) as `physical`.
+    /// How to read a column that is configured as `spec`, has the type `lake` in the lake and
+    /// `physical` in the object, if that is Parquet.
     pub(in crate::decode) fn resolve(
         spec: Option<&ColumnSpec>,
         lake: Option<ColumnType>,
@@ -90,7 +90,7 @@ impl Reading {
         } else if let Some(physical) = physical {
             let asked = natural(physical).ok_or(Refusal::Untyped)?;
             match lake {
-                // DMS writes booleans as text where it is not certain of the type.
+                // DMS writes booleans as text if it is not certain of the type.
                 Some(ColumnType::Boolean) if asked == ColumnType::String => {
                     Self::of_type(ColumnType::Boolean, ColumnType::Boolean)
                 }

@@ -1,29 +1,28 @@
-//! Values as text: how each kind of value is spelled in CSV, and in Parquet where DMS was not
-//! certain of a type.
+//! Reads values from text, as in CSV, and in Parquet columns whose type DMS was not certain of.
 
 use crate::decode::values::reading::{Domain, is_year};
 
-/// Why a value cannot be read. Its reason names the type, never the value.
+/// Why a value cannot be read. The reason names the type, never the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::decode) enum Fault {
-    /// Empty text where the type has no empty value.
+    /// Empty text, which is not a value of the type.
     Empty,
-    /// Not spelled like a value of the type.
+    /// The text does not have the form of a value of the type.
     Unreadable,
-    /// Spelled right, but no value of the type.
+    /// The form is right, but the value is outside the type's range.
     OutOfRange,
-    /// Digits after the point that the type has no room for.
+    /// More digits after the point than the type has.
     Fraction,
     /// Not UTF-8.
     Encoding,
 }
 
 impl Fault {
-    /// The reason as a bad row states it.
+    /// The reason for a bad row.
     pub(in crate::decode) fn reason(self, label: &str) -> String {
         match self {
-            Self::Empty => format!("empty text is no {label}"),
-            Self::Unreadable => format!("the value is no {label}"),
+            Self::Empty => format!("empty text is not a valid {label}"),
+            Self::Unreadable => format!("the value is not a valid {label}"),
             Self::OutOfRange => format!("the value is out of range for {label}"),
             Self::Fraction => format!("the value has more fraction digits than {label}"),
             Self::Encoding => "the text is not valid UTF-8".to_owned(),
@@ -33,14 +32,14 @@ impl Fault {
 
 pub(in crate::decode) const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// A sign, then the magnitude of a whole number in plain digits.
+/// The sign (true if negative) and magnitude of a whole number in decimal digits.
 #[inline]
 fn magnitude(text: &[u8]) -> Result<(bool, u64), Fault> {
     let (negative, digits) = sign(text);
     if digits.is_empty() {
         return Err(Fault::Unreadable);
     }
-    // So many digits cannot overflow.
+    // Up to 19 digits cannot overflow.
     if digits.len() <= 19 {
         let (mut value, mut greatest) = (0_u64, 0);
         for digit in digits {
@@ -74,7 +73,7 @@ fn sign(text: &[u8]) -> (bool, &[u8]) {
     }
 }
 
-/// A whole number of 64 bits with sign.
+/// A signed whole number of 64 bits.
 #[inline]
 pub(in crate::decode) fn long(text: &[u8]) -> Result<i64, Fault> {
     let (negative, value) = magnitude(text)?;
@@ -83,13 +82,13 @@ pub(in crate::decode) fn long(text: &[u8]) -> Result<i64, Fault> {
     signed.ok_or(Fault::OutOfRange)
 }
 
-/// A whole number of 64 bits without sign.
+/// An unsigned whole number of 64 bits.
 pub(in crate::decode) fn unsigned_long(text: &[u8]) -> Result<u64, Fault> {
     let (negative, value) = magnitude(text)?;
     if negative && value != 0 { Err(Fault::OutOfRange) } else { Ok(value) }
 }
 
-/// A whole number of the domain, which must be one of integers.
+/// A whole number of an integer domain.
 #[inline]
 pub(in crate::decode) fn integer(domain: Domain, text: &[u8]) -> Result<i64, Fault> {
     match domain {
@@ -107,8 +106,8 @@ fn within<T>(fits: bool, value: T) -> Result<T, Fault> {
     if fits { Ok(value) } else { Err(Fault::OutOfRange) }
 }
 
-/// The bits of a `bit(width)` below 64: decimal digits, or hexadecimal ones if told so, marked
-/// by `0x` or seen by a letter.
+/// The bits of a `bit(width)` below 64: decimal digits, or hexadecimal ones if `hex`, or if the
+/// text begins with `0x` or contains a letter.
 fn bits(text: &[u8], width: u8, hex: bool) -> Result<i64, Fault> {
     let marked = text.starts_with(b"0x") || text.starts_with(b"0X");
     let lettered = text.iter().any(u8::is_ascii_alphabetic);
@@ -159,7 +158,7 @@ pub(in crate::decode) fn decimal(text: &[u8], precision: u8, scale: u8) -> Resul
     }
     let significant = whole.iter().position(|digit| *digit != b'0').unwrap_or(whole.len());
     let whole = &whole[significant..];
-    // Nothing of more digits than this can overflow below.
+    // With fewer digits than this nothing below can overflow.
     if whole.len() > usize::from(precision - scale) {
         return Err(Fault::OutOfRange);
     }
@@ -204,7 +203,7 @@ pub(in crate::decode) fn boolean(text: &[u8]) -> Result<bool, Fault> {
     }
 }
 
-/// Days since 1970-01-01; none for a zero date. A time of midnight may follow.
+/// Days since 1970-01-01; `None` for a zero date. A time of midnight may follow.
 pub(in crate::decode) fn date(text: &[u8]) -> Result<Option<i32>, Fault> {
     let (day, rest) = text.split_at_checked(10).ok_or(Fault::Unreadable)?;
     let found = day_number(day)?;
@@ -214,7 +213,7 @@ pub(in crate::decode) fn date(text: &[u8]) -> Result<Option<i32>, Fault> {
     Ok(found)
 }
 
-/// Microseconds since 1970-01-01 in UTC; none for a zero date.
+/// Microseconds since 1970-01-01 in UTC; `None` for a zero date.
 pub(in crate::decode) fn timestamp(text: &[u8]) -> Result<Option<i64>, Fault> {
     let (day, rest) = text.split_at_checked(10).ok_or(Fault::Unreadable)?;
     let found = day_number(day)?;
@@ -222,7 +221,7 @@ pub(in crate::decode) fn timestamp(text: &[u8]) -> Result<Option<i64>, Fault> {
     Ok(found.map(|days| i64::from(days) * MICROS_PER_DAY + micros))
 }
 
-/// The microseconds of ` HH:MM:SS[.ffffff][Z|+00:00]`; a `T` may stand for the space.
+/// The microseconds of ` HH:MM:SS[.ffffff][Z|+00:00]`; a `T` may replace the space.
 fn time_of_day(text: &[u8]) -> Result<i64, Fault> {
     let (clock, rest) = text.split_at_checked(9).ok_or(Fault::Unreadable)?;
     if !matches!(clock[0], b' ' | b'T') || clock[3] != b':' || clock[6] != b':' {
@@ -251,7 +250,7 @@ fn time_of_day(text: &[u8]) -> Result<i64, Fault> {
     Ok(i64::from(seconds) * 1_000_000 + i64::from(fraction))
 }
 
-/// At most six digits.
+/// A number of at most six digits.
 fn number(digits: &[u8]) -> Result<u32, Fault> {
     digits.iter().try_fold(0, |value, digit| match digit {
         b'0'..=b'9' => Ok(value * 10 + u32::from(digit - b'0')),
@@ -259,7 +258,7 @@ fn number(digits: &[u8]) -> Result<u32, Fault> {
     })
 }
 
-/// Days since 1970-01-01 of `YYYY-MM-DD`; none where year, month or day is zero.
+/// Days since 1970-01-01 of `YYYY-MM-DD`; `None` if year, month or day is zero.
 fn day_number(text: &[u8]) -> Result<Option<i32>, Fault> {
     if text[4] != b'-' || text[7] != b'-' {
         return Err(Fault::Unreadable);
@@ -274,7 +273,7 @@ fn day_number(text: &[u8]) -> Result<Option<i32>, Fault> {
     if year == 0 {
         return Ok(None);
     }
-    // Counted from 1 March, so that a leap day is the last day of its year.
+    // Years count from 1 March, so that a leap day is the last day of its year.
     let shifted_year = if month > 2 { year } else { year - 1 };
     let shifted_month = if month > 2 { month - 3 } else { month + 9 };
     let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
@@ -294,7 +293,7 @@ fn days_of(year: u32, month: u32) -> u32 {
     }
 }
 
-/// The bytes of hexadecimal text of either letter case, after an optional `0x`, appended.
+/// Appends the bytes of hexadecimal text in either letter case, with an optional `0x`.
 pub(in crate::decode) fn hexadecimal(text: &[u8], bytes: &mut Vec<u8>) -> Result<(), Fault> {
     let digits = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")).unwrap_or(text);
     let (pairs, odd) = digits.as_chunks::<2>();
