@@ -1,5 +1,5 @@
-//! What AWS DMS writes: names of objects, kinds of change, MySQL's column types, the settings of
-//! the endpoint that change bytes, and the rules of the task that add columns. Pure: no I/O.
+//! What AWS DMS writes: object names, kinds of change, MySQL's column types, the endpoint settings
+//! that change bytes, and the rules of the task. Pure: no I/O.
 
 pub mod mysql_type;
 pub mod object_name;

@@ -1,11 +1,12 @@
 //! MySQL's column types, as `SHOW CREATE TABLE` and `information_schema.columns.column_type`
 //! spell them, and the column types of the lake that hold their values.
 
+mod names;
 mod spelling;
 
 use crate::schema::ColumnType;
 
-/// A MySQL column type, as far as decoding needs it.
+/// A MySQL column type, reduced to what decoding needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MySqlType {
     /// `tinyint`, `tinyint(1)`, `bool`
@@ -66,8 +67,8 @@ pub enum MySqlType {
 }
 
 impl MySqlType {
-    /// Reads any spelling of MySQL's: synonyms, letter case, display widths, character sets
-    /// and collations aside.
+    /// Reads any spelling that MySQL accepts. Synonyms, letter case, display widths, character sets
+    /// and collations do not matter.
     ///
     /// ```
     /// use dmslake::dms::MySqlType;
@@ -78,15 +79,15 @@ impl MySqlType {
     /// ```
     ///
     /// # Errors
-    /// A sentence that begins with the text in quotes and says what is allowed.
+    /// A sentence that begins with the quoted text and says what is allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
         spelling::parse(text)
     }
 
-    /// The column type of the lake that holds every value of this type.
+    /// The column type in the lake that holds every value of this type.
     ///
-    /// Delta has no unsigned types, so each unsigned integer takes the next wider one;
-    /// a decimal beyond Delta's 38 digits is kept as its text.
+    /// Delta has no unsigned types, so unsigned integers get the next wider one. Decimals beyond
+    /// Delta's 38 digits are kept as text.
     #[must_use]
     pub fn column_type(self) -> ColumnType {
         match self {

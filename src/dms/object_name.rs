@@ -1,17 +1,17 @@
-//! Names of staged objects, parsed once into a type that cannot be wrong.
+//! Names of staged objects, parsed once into a type that is always valid.
 //!
-//! The grammar is that of the DMS user guide's S3 target chapter as seen in real buckets.
-//! Below a table's folder stand
+//! The grammar is that of the DMS user guide's chapter on S3 targets, as seen in real buckets.
+//! Below a table's folder there are
 //!
 //! - full load: `LOAD` and a hexadecimal counter of five digits or more, with the segment
-//!   before (`SEGMENT1_LOAD00000001`) or after it (`LOAD_1_00000001`) where DMS loads in
-//!   parallel, in the table's folder or one folder below it, named after a partition (`_p0` too);
+//!   before (`SEGMENT1_LOAD00000001`) or after it (`LOAD_1_00000001`) if DMS loads in parallel, in
+//!   the table's folder or in a folder below it that is named after a partition (`_p0` too);
 //! - ongoing replication: eight digits, a dash, nine digits or more, in the table's folder or
 //!   in folders of a date, in any sequence and with any delimiter;
 //!
-//! each with the suffix `.csv` or `.parquet`, which `.gz` may follow.
+//! each with the suffix `.csv` or `.parquet`, optionally followed by `.gz`.
 //!
-//! What holds of every [`ObjectName`]:
+//! Properties of every [`ObjectName`]:
 //!
 //! ```
 //! use dmslake::dms::{Classified, ObjectName, classify};
@@ -51,25 +51,25 @@ pub enum Format {
     Parquet,
 }
 
-/// Compression of the whole object as its first bytes say (names do not tell).
+/// Compression of the whole object, as its first bytes show (its name does not).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Compression {
-    /// Bytes as they are.
+    /// Not compressed.
     None,
-    /// Gzip magic found.
+    /// The object starts with gzip's magic number.
     Gzip,
 }
 
-/// The DMS phase that wrote an object, with what orders it inside that phase.
+/// The DMS phase that wrote an object, and the object's place in that phase.
 ///
-/// The derived order is the order of application: every full load object before every CDC
-/// object; loads by series (folder, then segment), then counter; CDC by stamp as text.
+/// The derived order is the order of application: full-load objects before CDC objects; full-load
+/// objects by series (folder, then segment) and counter; CDC objects by stamp as text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// Full load: `LOAD00000001`, `SEGMENT1_LOAD00000001`, `LOAD_1_00000001`, partition folders.
     FullLoad {
-        /// Folder below the table's, with a slash, and segment name: each series counts from
-        /// 1. Empty for a load that is not parallel.
+        /// Folder below the table's, with a slash, and segment name. Each series counts from 1.
+        /// Empty for a load that is not parallel.
         series: String,
         /// The hexadecimal counter.
         counter: u64,
@@ -83,7 +83,7 @@ pub enum Phase {
 
 impl Phase {
     /// Reads a name without suffixes, below its table's folder, such as `LOAD00000001` or
-    /// `20221024-175902985`; none if it is not of full load or ongoing replication.
+    /// `20221024-175902985`; `None` if it belongs to neither phase.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         let (folders, base) = name.rsplit_once('/').unwrap_or(("", name));
@@ -103,13 +103,13 @@ impl Phase {
 /// A staged object's name below its table's folder; ordered as [`Phase`], ties by format.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectName {
-    /// Who wrote it, and its order there.
+    /// The phase that wrote it, and its place in that phase.
     pub phase: Phase,
     /// Its format.
     pub format: Format,
 }
 
-/// What a name below a table's folder stands for.
+/// What the name of an object below a table's folder means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Classified {
     /// Changes to apply.
@@ -142,21 +142,21 @@ pub fn classify(relative: &str) -> Classified {
     match Phase::parse(name) {
         // A partition may be called `_p0`; no table has one whose name begins with a dot.
         Some(phase) if !name.starts_with('.') => Classified::Changes(ObjectName { phase, format }),
-        // A name of DMS's is never passed over in silence, wherever it stands.
+        // A name that DMS writes is never ignored silently, wherever the object is.
         _ if Phase::parse(base).is_some() => Classified::Foreign,
         _ => unknown,
     }
 }
 
-/// Whether programs that list folders pass over an object or a folder of that name. No object of
-/// DMS has such a name; a schema, a table or a partition of MySQL may.
+/// Whether programs that list folders skip an object or a folder of this name. DMS gives no object
+/// such a name, but a MySQL schema, table or partition may have one.
 #[must_use]
 pub fn is_hidden(name: &str) -> bool {
     name.starts_with(['.', '_'])
 }
 
-/// Whether DMS writes a table, a folder or an object of that name for itself: its control tables,
-/// and what its validation found.
+/// Whether DMS writes a table, a folder or an object of this name for itself: its control tables
+/// and validation results.
 #[must_use]
 pub fn is_kept_by_dms(name: &str) -> bool {
     let begins = |prefix: &str| {
@@ -165,7 +165,7 @@ pub fn is_kept_by_dms(name: &str) -> bool {
     begins("awsdms_") || begins("s3_validation_failures")
 }
 
-/// Takes `.csv` or `.parquet` off, and the `.gz` behind it.
+/// Strips `.csv` or `.parquet`, and `.gz` after it.
 fn split_suffixes(path: &str) -> Option<(&str, Format)> {
     let plain = path.strip_suffix(".gz").unwrap_or(path);
     let csv = plain.strip_suffix(".csv").map(|name| (name, Format::Csv));
@@ -198,7 +198,7 @@ fn split_load(base: &str) -> Option<(&str, u64)> {
     }
     let (segment, hexadecimal) = match rest.strip_prefix('_').and_then(|more| more.split_once('_'))
     {
-        // Both places at once: the segment is all that precedes the counter.
+        // Segments before and after `LOAD`: all that precedes the counter is the segment.
         Some((number, counter)) if is_number(number) => {
             (&base[..base.len() - counter.len()], counter)
         }
@@ -210,7 +210,7 @@ fn split_load(base: &str) -> Option<(&str, u64)> {
     if !is_counter {
         return None;
     }
-    // More than sixteen digits that count are no counter of DMS.
+    // DMS writes no counter with more than sixteen significant digits.
     u64::from_str_radix(hexadecimal, 16).ok().map(|counter| (segment, counter))
 }
 

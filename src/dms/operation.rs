@@ -1,6 +1,6 @@
 //! The kind of a change.
 
-/// What happened to a row at the source, as the `Op` column says it.
+/// What happened to a row at the source, as given by the `Op` column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Operation {
@@ -13,7 +13,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Reads the value of an `Op` column; anything but `I`, `U`, `D` is none.
+    /// Reads the value of an `Op` column; `None` if it is not `I`, `U` or `D`.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
         match text {
@@ -24,7 +24,7 @@ impl Operation {
         }
     }
 
-    /// The number that stands for the operation in decoded batches.
+    /// The number of the operation in decoded batches.
     #[must_use]
     pub const fn code(self) -> u8 {
         self as u8

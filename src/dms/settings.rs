@@ -1,5 +1,5 @@
-//! The endpoint's S3Settings, as Terraform's `aws_dms_s3_endpoint` spells them, as far as they
-//! change bytes or names of objects.
+//! Those of the endpoint's S3Settings that change the bytes or names of objects, spelled as in
+//! Terraform's `aws_dms_s3_endpoint`.
 
 /// Settings of a DMS S3 target endpoint, with DMS's own defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,39 +9,39 @@ pub struct S3Settings {
     pub csv_delimiter: String,
     /// `csv_row_delimiter`; default a newline.
     pub csv_row_delimiter: String,
-    /// Whether `csv_row_delimiter` was stated: what is merely assumed does not settle what else
-    /// an object could mean.
+    /// Whether `csv_row_delimiter` was set: a default does not settle how an ambiguous object is
+    /// read.
     pub csv_row_delimiter_stated: bool,
     /// `csv_null_value`; default `NULL`.
     pub csv_null_value: String,
-    /// `csv_no_sup_value` if `use_csv_no_sup_value`: the marker of a value that the log did not
-    /// supply.
+    /// `csv_no_sup_value` if `use_csv_no_sup_value` is set: the marker of a value that the log did
+    /// not supply.
     pub csv_no_sup_value: Option<String>,
     /// `rfc_4180`; default true.
     pub rfc_4180: bool,
     /// `add_column_name`: CSV objects start with a header; default false.
     pub add_column_name: bool,
-    /// Whether `add_column_name` was stated.
+    /// Whether `add_column_name` was set.
     pub add_column_name_stated: bool,
-    /// `include_op_for_full_load`, if stated: whether objects of the full load carry `Op`, and
-    /// objects of changes too where the endpoint writes inserts (and updates) only.
+    /// `include_op_for_full_load`, if set: whether full-load objects carry `Op`, and also change
+    /// objects if the endpoint writes only inserts (and updates).
     pub include_op_for_full_load: Option<bool>,
     /// `timestamp_column_name`, if set and not empty.
     pub timestamp_column_name: Option<String>,
-    /// Ours: the column that an `AR_H_CHANGE_SEQ` rule adds, if any.
+    /// Not a setting of DMS: the column that an `AR_H_CHANGE_SEQ` rule adds, if any.
     pub change_seq_column: Option<String>,
-    /// Ours: prefix of before-image columns; none where there are none.
+    /// Not a setting of DMS: the prefix of before-image columns; `None` if there are none.
     pub before_image_prefix: Option<String>,
     /// `cdc_inserts_only`; default false.
     pub cdc_inserts_only: bool,
     /// `cdc_inserts_and_updates`; default false.
     pub cdc_inserts_and_updates: bool,
-    /// `date_partition_enabled`: CDC objects stand in date folders; default false.
+    /// `date_partition_enabled`: CDC objects are in date folders; default false.
     pub date_partition_enabled: bool,
-    /// `preserve_transactions`: one folder of transaction-ordered objects; not supported, every
+    /// `preserve_transactions`: one folder of transaction-ordered objects. Not supported: every
     /// table is refused while it is on.
     pub preserve_transactions: bool,
-    /// `add_trailing_padding_character`: strings carry a padding character at their end.
+    /// `add_trailing_padding_character`: strings end in a padding character.
     pub add_trailing_padding_character: bool,
 }
 
@@ -70,8 +70,8 @@ impl Default for S3Settings {
 }
 
 impl S3Settings {
-    /// What the endpoint keeps DMS from writing, so that no object can show it; none if it writes
-    /// every change.
+    /// Which changes the endpoint leaves out, which no object can show; `None` if it writes every
+    /// change.
     #[must_use]
     pub fn what_never_arrives(&self) -> Option<&'static str> {
         if self.cdc_inserts_only {

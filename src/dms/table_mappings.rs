@@ -1,8 +1,7 @@
-//! The table mappings of a DMS task: which tables it takes, and what its rules make of them.
+//! The table mappings of a DMS task: which tables it includes, and how its rules change them.
 //!
-//! DMS's own words, read once into [`Rule`]s in the order in which they are written. What a rule
-//! means for one table is asked of [`TableMappings`]; what cannot be told from the rule is
-//! [`Action::Other`].
+//! They are read once into [`Rule`]s, in the order in which they are written. [`TableMappings`] says
+//! what the rules mean for one table; a rule that is not understood is an [`Action::Other`].
 
 mod data_type;
 mod migration;
@@ -21,7 +20,7 @@ pub use origin::Origin;
 pub use pattern::{Locator, Pattern};
 pub use rule::{Action, AddedColumn, BeforeImages, Level, Renaming, Rule};
 
-/// The rules of one task, at least one of which takes tables.
+/// The rules of one task, at least one of which includes tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableMappings {
     rules: Vec<Rule>,
@@ -48,8 +47,8 @@ impl TableMappings {
     /// ```
     ///
     /// # Errors
-    /// `Config` if it is no such JSON, if it does not hold exactly one task, if no rule takes
-    /// tables, or if rules lack members that decide: all of them, one a line.
+    /// `Config` if it is not such JSON, if it does not hold exactly one task, if no rule includes
+    /// tables, or if rules lack required members: all of them, one per line.
     pub fn parse(json: &str) -> Result<Self> {
         let root = document(json)?;
         let task = task(&root)?;
@@ -75,19 +74,19 @@ impl TableMappings {
         Ok(Self { rules, migration })
     }
 
-    /// What the task does with the tables, where more than its rules is known.
+    /// The kind of the task, if more than its rules is known.
     #[must_use]
     pub fn migration(&self) -> Option<Migration> {
         self.migration
     }
 
-    /// The rules in the order in which they are written.
+    /// The rules in written order.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// The rules that are about a table of the source, or about columns of it, in their order.
+    /// The rules that apply to a table of the source or to its columns, in order.
     pub fn of_table<'a>(
         &'a self,
         schema: &'a str,
@@ -96,7 +95,7 @@ impl TableMappings {
         self.rules.iter().filter(move |rule| rule.locator.has_table(schema, table))
     }
 
-    /// Whether the task takes a table: a rule includes it and none excludes it.
+    /// Whether the task includes a table: a rule includes it and none excludes it.
     #[must_use]
     pub fn selects(&self, schema: &str, table: &str) -> bool {
         let mut is_included = false;
@@ -110,7 +109,7 @@ impl TableMappings {
         is_included
     }
 
-    /// Schema and table as the folders in staging are named.
+    /// The names of a table's schema folder and table folder in staging.
     #[must_use]
     pub fn folders(&self, schema: &str, table: &str) -> (String, String) {
         let mut folders = (schema.to_owned(), table.to_owned());
@@ -128,7 +127,7 @@ impl TableMappings {
         folders
     }
 
-    /// The column that holds the change sequence, as the first rule that adds one names it.
+    /// The column that holds the change sequence, named by the first rule that adds one.
     #[must_use]
     pub fn change_seq_column(&self) -> Option<&str> {
         self.rules.iter().find_map(|rule| match &rule.action {
@@ -137,8 +136,7 @@ impl TableMappings {
         })
     }
 
-    /// What names of before images begin with, as the first rule says that adds some which can
-    /// be told by their beginning.
+    /// The prefix of before images, given by the first rule that adds some with a prefix only.
     #[must_use]
     pub fn before_image_prefix(&self) -> Option<&str> {
         self.rules.iter().find_map(|rule| match &rule.action {
@@ -157,10 +155,10 @@ fn document(json: &str) -> Result<Json> {
         .map_err(|error| config("the table mappings are not valid JSON").because(error))
 }
 
-/// The one task in there; none if there are the mappings alone.
+/// The only task in the JSON; `None` if it holds the mappings alone.
 fn task(root: &Json) -> Result<Option<&Json>> {
     if !root.is_object() {
-        return Err(config("the table mappings are no JSON object"));
+        return Err(config("the table mappings are not a JSON object"));
     }
     for (list, identifier) in [
         ("ReplicationTasks", "ReplicationTaskIdentifier"),
@@ -173,10 +171,8 @@ fn task(root: &Json) -> Result<Option<&Json>> {
         let names = tasks.iter().filter_map(|task| task.get(identifier)?.as_str());
         let names = names.collect::<Vec<_>>().join(", ");
         return Err(config(match tasks.len() {
-            0 => format!("no task is in {list}"),
-            _ => format!(
-                "several tasks are in {list} ({names}); allowed: one, chosen with --filters"
-            ),
+            0 => format!("{list} holds no task"),
+            _ => format!("{list} holds several tasks ({names}); choose one with --filters"),
         }));
     }
     for single in ["ReplicationTask", "ReplicationConfig"] {
@@ -188,13 +184,13 @@ fn task(root: &Json) -> Result<Option<&Json>> {
 }
 
 fn mappings_of(task: &Json) -> Result<&Json> {
-    let without = "the task has no TableMappings; they are left out with --without-settings";
+    let without = "the task has no TableMappings; --without-settings leaves them out";
     task.get("TableMappings").ok_or_else(|| config(without))
 }
 
 fn written(mappings: &Json) -> Result<&Vec<Json>> {
     let rules = mappings.get("rules").and_then(Json::as_array);
-    rules.ok_or_else(|| config("the table mappings have no list `rules`"))
+    rules.ok_or_else(|| config("the table mappings have no `rules` list"))
 }
 
 #[cfg(test)]
@@ -265,8 +261,8 @@ mod tests {
             (json!({ "ReplicationTasks": [] }), "no task"),
             (json!({ "ReplicationTasks": [{}] }), "no TableMappings"),
             (json!({ "TableMappings": "{" }), "not valid JSON"),
-            (json!([]), "no JSON object"),
-            (json!({}), "no list `rules`"),
+            (json!([]), "not a JSON object"),
+            (json!({}), "no `rules` list"),
             (json!({ "rules": [] }), "no selection rule"),
         ] {
             let error = TableMappings::parse(&printed.to_string()).expect_err(sentence);

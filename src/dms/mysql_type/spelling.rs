@@ -1,122 +1,9 @@
-//! How MySQL spells its column types: names, synonyms, arguments and attributes.
+//! Reads MySQL's column types: names, synonyms, arguments and attributes.
 
 use std::fmt::Write as _;
 
 use super::MySqlType;
-
-/// Every name of a type; where several begin a text, the longest is meant.
-const NAMES: &[(&str, Family)] = &[
-    ("tinyint", Family::Integer(Width::Tiny)),
-    ("int1", Family::Integer(Width::Tiny)),
-    ("smallint", Family::Integer(Width::Small)),
-    ("int2", Family::Integer(Width::Small)),
-    ("mediumint", Family::Integer(Width::Medium)),
-    ("middleint", Family::Integer(Width::Medium)),
-    ("int3", Family::Integer(Width::Medium)),
-    ("int", Family::Integer(Width::Int)),
-    ("integer", Family::Integer(Width::Int)),
-    ("int4", Family::Integer(Width::Int)),
-    ("bigint", Family::Integer(Width::Big)),
-    ("int8", Family::Integer(Width::Big)),
-    ("serial", Family::Serial),
-    ("bool", Family::Bool),
-    ("boolean", Family::Bool),
-    ("decimal", Family::Decimal),
-    ("numeric", Family::Decimal),
-    ("dec", Family::Decimal),
-    ("fixed", Family::Decimal),
-    ("float", Family::Float),
-    ("float4", Family::Float),
-    ("float8", Family::Double),
-    ("double precision", Family::Double),
-    ("double", Family::Double),
-    ("real", Family::Double),
-    ("bit", Family::Bit),
-    ("date", Family::Date),
-    ("datetime", Family::Fraction(MySqlType::DateTime)),
-    ("timestamp", Family::Fraction(MySqlType::Timestamp)),
-    ("time", Family::Fraction(MySqlType::Time)),
-    ("year", Family::Year),
-    ("char byte", Family::Bytes),
-    ("char varying", Family::Text),
-    ("char", Family::Text),
-    ("character varying", Family::Text),
-    ("character", Family::Text),
-    ("nchar varchar", Family::Text),
-    ("nchar varying", Family::Text),
-    ("nchar", Family::Text),
-    ("national varchar", Family::Text),
-    ("national varcharacter", Family::Text),
-    ("national char varying", Family::Text),
-    ("national char", Family::Text),
-    ("national character varying", Family::Text),
-    ("national character", Family::Text),
-    ("varchar", Family::Text),
-    ("varcharacter", Family::Text),
-    ("nvarchar", Family::Text),
-    ("tinytext", Family::Text),
-    ("text", Family::Text),
-    ("mediumtext", Family::Text),
-    ("longtext", Family::Text),
-    ("long varbinary", Family::Bytes),
-    ("long varchar", Family::Text),
-    ("long char varying", Family::Text),
-    ("long", Family::Text),
-    ("json", Family::Json),
-    ("enum", Family::Labels),
-    ("set", Family::Labels),
-    ("binary", Family::Bytes),
-    ("varbinary", Family::Bytes),
-    ("tinyblob", Family::Bytes),
-    ("blob", Family::Bytes),
-    ("mediumblob", Family::Bytes),
-    ("longblob", Family::Bytes),
-    ("geometry", Family::Spatial),
-    ("point", Family::Spatial),
-    ("linestring", Family::Spatial),
-    ("polygon", Family::Spatial),
-    ("multipoint", Family::Spatial),
-    ("multilinestring", Family::Spatial),
-    ("multipolygon", Family::Spatial),
-    ("geometrycollection", Family::Spatial),
-    ("geomcollection", Family::Spatial),
-];
-
-/// What a refusal lists; synonyms are understood too.
-const ALLOWED: &str = "tinyint, smallint, mediumint, int, bigint (each also unsigned), \
-    decimal(p,s), float, double, bit(n), bool, date, datetime(n), timestamp(n), time(n), year, \
-    char, varchar, tinytext, text, mediumtext, longtext, json, enum, set, binary, varbinary, \
-    tinyblob, blob, mediumblob, longblob, geometry and the other spatial types";
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Width {
-    Tiny,
-    Small,
-    Medium,
-    Int,
-    Big,
-}
-
-/// Types that take the same arguments and attributes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
-    Integer(Width),
-    Serial,
-    Bool,
-    Decimal,
-    Float,
-    Double,
-    Bit,
-    Date,
-    /// Takes a number of fraction digits.
-    Fraction(MySqlType),
-    Year,
-    Text,
-    Json,
-    Labels,
-    Bytes,
-    Spatial,
-}
+use super::names::{ALLOWED, Family, NAMES, Width};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Token {
@@ -142,13 +29,13 @@ fn unknown(text: &str) -> String {
 }
 
 fn refused(text: &str, why: &str) -> String {
-    // Labels of an enum are as long as their author likes.
+    // The labels of an enum may be very long.
     let shown: String = text.chars().take(60).collect();
     let more = if shown.len() < text.len() { "…" } else { "" };
     format!("\"{shown}{more}\" is not a MySQL column type that can be read; {why}")
 }
 
-/// Splits into tokens, letter case and comments aside; none if something is no token at all.
+/// Splits into tokens, ignoring letter case and comments; `None` if something is not a token.
 fn tokenize(text: &str) -> Option<Vec<Token>> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
@@ -176,8 +63,8 @@ fn tokenize(text: &str) -> Option<Vec<Token>> {
     Some(tokens)
 }
 
-/// Bytes of the quoted label that `text` starts with: a doubled quote or one after a
-/// backslash belongs to the label.
+/// The length in bytes of the quoted label that `text` starts with. A doubled quote, or one after a
+/// backslash, belongs to the label.
 fn label_length(text: &str, quote: char) -> Option<usize> {
     let mut characters = text.char_indices().skip(1).peekable();
     while let Some((position, character)) = characters.next() {
@@ -190,7 +77,7 @@ fn label_length(text: &str, quote: char) -> Option<usize> {
     None
 }
 
-/// The longest name that the words begin with, and what follows it.
+/// The longest type name that the words begin with, and what follows it.
 fn family(tokens: &[Token]) -> Option<(Family, &[Token])> {
     let begins = |name: &str| {
         let mut words = name.split(' ').zip(tokens.iter().map(Some).chain(std::iter::repeat(None)));
@@ -215,7 +102,7 @@ fn arguments(tokens: &[Token]) -> Option<(Vec<&Token>, &[Token])> {
     Some((found, &inner[close + 1..]))
 }
 
-/// Reads what follows name and arguments; true if the type is unsigned.
+/// Reads what follows name and arguments; returns true if the type is unsigned.
 fn read_attributes(family: Family, attributes: &[Token]) -> Result<bool, String> {
     let is_number = matches!(
         family,
@@ -226,7 +113,7 @@ fn read_attributes(family: Family, attributes: &[Token]) -> Result<bool, String>
     let mut rest = attributes;
     while let Some((token, after)) = rest.split_first() {
         let Token::Word(word) = token else {
-            return Err("what follows the type is no attribute of it".into());
+            return Err("what follows the type is not an attribute of it".into());
         };
         rest = match (word.as_str(), after) {
             ("unsigned" | "zerofill", _) if is_number => {
@@ -246,11 +133,11 @@ fn read_attributes(family: Family, attributes: &[Token]) -> Result<bool, String>
                 _,
             ) => {
                 return Err(format!(
-                    "only the type stands here, not `{word}` and what follows it (a required \
-                     column says nullable = false)"
+                    "only the type is allowed here, not `{word}` and what follows it (for a \
+                     required column set nullable = false)"
                 ));
             }
-            _ => return Err(format!("`{word}` is no attribute of it")),
+            _ => return Err(format!("`{word}` is not an attribute of this type")),
         };
     }
     Ok(unsigned)
@@ -259,7 +146,11 @@ fn read_attributes(family: Family, attributes: &[Token]) -> Result<bool, String>
 fn build(family: Family, arguments: Vec<&Token>, unsigned: bool) -> Result<MySqlType, String> {
     if family == Family::Labels {
         let labels_only = arguments.iter().all(|token| **token == Token::Label);
-        return if labels_only { Ok(MySqlType::Text) } else { Err("its labels are quoted".into()) };
+        return if labels_only {
+            Ok(MySqlType::Text)
+        } else {
+            Err("its labels must be quoted".into())
+        };
     }
     let mut numbers = Vec::new();
     for argument in arguments {
@@ -410,7 +301,7 @@ mod tests {
             ("bit(0)", "its width is 1 to 64"),
             ("datetime(7)", "0 to 6"),
             ("float(54)", "0 to 53"),
-            ("varchar(20) unsigned", "`unsigned` is no attribute"),
+            ("varchar(20) unsigned", "`unsigned` is not an attribute"),
             ("date(3)", "at most 0 numbers"),
             ("enum(1,2)", "quoted"),
             ("int not null", "nullable = false"),

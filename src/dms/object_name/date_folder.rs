@@ -1,6 +1,6 @@
-//! The date folders that `DatePartitionEnabled` puts CDC objects into.
+//! The date folders into which DMS writes CDC objects if `DatePartitionEnabled` is set.
 
-/// Digits of the parts of a date in the five sequences of `DatePartitionSequence`.
+/// The parts of a date in the five sequences of `DatePartitionSequence`.
 const SEQUENCES: [&[Part]; 5] = [
     &[Part::Year, Part::Month, Part::Day],
     &[Part::Year, Part::Month, Part::Day, Part::Hour],
@@ -18,7 +18,7 @@ enum Part {
 }
 
 impl Part {
-    /// The rest of the text, if this part begins it.
+    /// The text after this part, if it begins with it.
     fn strip(self, text: &str) -> Option<&str> {
         let (digits, values) = match self {
             Self::Year => (4, 0..=9999),
@@ -32,7 +32,7 @@ impl Part {
     }
 }
 
-/// Whether these folders are those of a date, in any sequence and with any delimiter.
+/// Whether a path of folders is a date, in any sequence and with any delimiter.
 pub(super) fn is_date(folders: &str) -> bool {
     ["/", "-", "_", ""]
         .iter()

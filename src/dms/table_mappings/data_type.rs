@@ -1,12 +1,11 @@
-//! DMS's own data types, as rules name them, and the MySQL types that read the same bytes.
+//! DMS's own data types, as named in rules, and the MySQL types that read the same bytes.
 
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use crate::dms::MySqlType;
 
-/// MySQL types that are large objects to DMS; of others of their kind, such as `text`, it takes
-/// the length for small enough.
+/// MySQL types that DMS treats as large objects. It does not for shorter types such as `text`.
 const LARGE_OBJECTS: &[&str] = &[
     "mediumtext",
     "longtext",
@@ -30,15 +29,15 @@ pub struct DataType {
     /// `type`: `string`, `int8`, `numeric`, …
     #[serde(rename = "type")]
     pub name: String,
-    // The console writes numbers as text, and what is not set as an empty one.
+    // The console writes numbers as text, and empty text for what is not set.
     length: Option<Json>,
     precision: Option<Json>,
     scale: Option<Json>,
 }
 
 impl DataType {
-    /// A spelling of the MySQL type that reads what DMS writes for this one; none if there is no
-    /// such type, or if digits are missing that decide.
+    /// A spelling of the MySQL type that reads what DMS writes for this one; `None` if there is no
+    /// such type, or if a required number is missing.
     #[must_use]
     pub fn mysql_type(&self) -> Option<String> {
         let spelling = match self.name.as_str() {
@@ -87,8 +86,7 @@ fn number(json: Option<&Json>) -> Option<u64> {
     }
 }
 
-/// Whether a column of that MySQL type is a large object to DMS, of which there is no before
-/// image.
+/// Whether DMS treats a column of this MySQL type as a large object, which has no before image.
 ///
 /// ```
 /// use dmslake::dms::table_mappings::is_large_object;

@@ -1,20 +1,20 @@
-//! What a task does with its tables.
+//! Whether a task loads tables, replicates changes, or both.
 
 use serde_json::Value as Json;
 
 /// The kind of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Migration {
-    /// `full-load`: it copies the tables once.
+    /// `full-load`: copies the tables once.
     FullLoad,
-    /// `cdc`: it copies nothing, and writes what changes.
+    /// `cdc`: copies nothing, replicates changes only.
     Changes,
     /// `full-load-and-cdc`
     Both,
 }
 
 impl Migration {
-    /// As AWS tells it of a task, or of a serverless replication.
+    /// Reads AWS's description of a task or of a serverless replication.
     pub(super) fn of_task(task: &Json) -> Option<Self> {
         let kind = task.get("MigrationType").or_else(|| task.get("ReplicationType"))?;
         match kind.as_str()? {

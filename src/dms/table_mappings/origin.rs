@@ -1,13 +1,13 @@
-//! Which table of the source a staged folder is, from the rules that rename schemas and tables.
+//! Finds the source table of a staged folder from the rules that rename schemas and tables.
 
 use std::collections::BTreeSet;
 
 use super::{Action, Level, Renaming, Rule, TableMappings};
 
-/// What the rules tell of a staged table without the source being asked.
+/// What the rules say about a staged table's source, without asking the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It is this table of the source, which the task takes.
+    /// It is this table of the source, which the task includes.
     Known {
         /// Its schema there.
         schema: String,
@@ -16,12 +16,12 @@ pub enum Origin {
     },
     /// It may be one of several tables that rules rename.
     Untold,
-    /// No table that the task takes is staged under that name.
+    /// The task includes no table that is staged under this name.
     Nowhere,
 }
 
 impl TableMappings {
-    /// The table of the source that stands in these folders of staging.
+    /// The source table of these folders in staging.
     #[must_use]
     pub fn origin(&self, schema: &str, table: &str) -> Origin {
         let is_it = |(source_schema, source_table): &(&String, &String)| {
@@ -43,7 +43,7 @@ impl TableMappings {
         }
     }
 
-    /// Names at the source that may have become this one, itself included.
+    /// Names at the source that may have been renamed to `name`, and `name` itself.
     fn earlier_names(&self, name: &str, level: Level) -> BTreeSet<String> {
         let of_rule = |rule: &Rule| match level {
             Level::Schema => rule.locator.schema.only_name(),
@@ -64,7 +64,7 @@ impl TableMappings {
         names
     }
 
-    /// Whether a rule gives names out of wildcards that these may be.
+    /// Whether a rule with wildcards may rename something to these names.
     fn may_rename_to(&self, schema: &str, table: &str) -> bool {
         self.rules.iter().any(|rule| match &rule.action {
             Action::Rename { level, renaming } => {
@@ -77,7 +77,7 @@ impl TableMappings {
                     Renaming::To(new) => new == name,
                     Renaming::Lowercase => name.to_lowercase() == name,
                     Renaming::Uppercase => name.to_uppercase() == name,
-                    // What came of a prefix or a suffix tells what it came from.
+                    // These can be reversed, see `before`.
                     Renaming::Prefix { .. } | Renaming::Suffix { .. } => false,
                 }
             }
@@ -87,7 +87,7 @@ impl TableMappings {
     }
 }
 
-/// Names that a renaming makes this one of, as far as it tells them.
+/// Names that a renaming turns into `name`, if they can be derived from it.
 fn before(renaming: &Renaming, name: &str) -> Vec<String> {
     match renaming {
         Renaming::To(_) => Vec::new(),
@@ -140,7 +140,7 @@ mod tests {
             |target, schema, new| rule(target, "rename", schema, "%", &json!({ "value": new }));
         let all = ("shop", "%");
         assert_eq!(origin(all, &[to("schema", "shop", "lake")], "lake", "t"), known("shop", "t"));
-        // The name stands with the rule that takes its tables, not with the one that renames.
+        // The name is in the rule that includes its tables, not in the one that renames.
         assert_eq!(origin(all, &[to("schema", "%", "lake")], "lake", "t"), known("shop", "t"));
         let prefix = rule("table", "add-prefix", "%", "%", &json!({ "value": "x_" }));
         assert_eq!(origin(all, std::slice::from_ref(&prefix), "shop", "x_t"), known("shop", "t"));
@@ -158,13 +158,13 @@ mod tests {
         assert_eq!(origin(("s%", "%"), std::slice::from_ref(&to), "lake", "t"), Origin::Untold);
         assert_eq!(origin(("s%", "%"), &[to], "other", "t"), Origin::Nowhere);
         assert_eq!(origin(("shop", "%"), &[], "other", "t"), Origin::Nowhere);
-        // It may have been called so, or by the suffix that was replaced.
+        // It may have had this name, or the suffix that was replaced.
         let suffix = json!({ "value": "_v2", "old-value": "_v1" });
         let suffix = [rule("table", "replace-suffix", "%", "%", &suffix)];
         assert_eq!(origin(("shop", "%"), &suffix, "shop", "t_v2"), Origin::Untold);
         assert_eq!(origin(("shop", "t[_]v1"), &suffix, "shop", "t_v2"), known("shop", "t_v1"));
         assert_eq!(origin(("shop", "%"), &[], "shop", "t"), known("shop", "t"));
-        // What is staged under the old name is from before the rule.
+        // Objects under the old name were staged before the rule was added.
         let away = rule("schema", "rename", "shop", "%", &json!({ "value": "lake" }));
         assert_eq!(origin(("shop", "%"), &[away], "shop", "t"), Origin::Nowhere);
     }

@@ -1,7 +1,7 @@
-//! Which schemas, tables and columns a rule is about: names with DMS's wildcards.
+//! Which schemas, tables and columns a rule applies to: names with DMS's wildcards.
 
-/// A name with wildcards, `%` for any text, `_` for any character, `[ab]` and `[a-d]` for one of
-/// some, so `[_]` for an underscore. Letter case counts.
+/// A name with wildcards: `%` for any text, `_` for any character, `[ab]` and `[a-d]` for one of
+/// several, so `[_]` for an underscore. Letter case matters.
 ///
 /// ```
 /// use dmslake::dms::table_mappings::Pattern;
@@ -16,14 +16,14 @@ pub struct Pattern(Vec<Part>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
-    /// Any text, the empty one too.
+    /// Any text, including the empty one.
     Text,
     /// One character within any of these ranges.
     Ranges(Vec<(char, char)>),
 }
 
 impl Pattern {
-    /// Reads a name as rules with wildcards spell it.
+    /// Reads a name with wildcards.
     #[must_use]
     pub fn parse(spelled: &str) -> Self {
         let mut parts = Vec::new();
@@ -33,7 +33,7 @@ impl Pattern {
             parts.push(match character {
                 '%' => Part::Text,
                 '_' => Part::Ranges(vec![(char::MIN, char::MAX)]),
-                // A bracket without its other half stands for itself.
+                // A bracket without its other half is a plain character.
                 '[' => match rest.split_once(']') {
                     Some((inside, after)) if !inside.is_empty() => {
                         rest = after;
@@ -47,19 +47,19 @@ impl Pattern {
         Self(parts)
     }
 
-    /// The one name, whatever characters it holds.
+    /// Matches exactly this name, whatever characters it contains.
     #[must_use]
     pub fn exact(name: &str) -> Self {
         Self(name.chars().map(Part::only).collect())
     }
 
-    /// Every name.
+    /// Matches every name.
     #[must_use]
     pub fn any() -> Self {
         Self(vec![Part::Text])
     }
 
-    /// The one name that fits, if only one does.
+    /// The only name that matches, if there is just one.
     #[must_use]
     pub fn only_name(&self) -> Option<String> {
         let only = |part: &Part| match part {
@@ -72,12 +72,12 @@ impl Pattern {
         self.0.iter().map(only).collect()
     }
 
-    /// Whether a name fits.
+    /// Whether a name matches.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
         let (mut part, mut position) = (0, 0);
-        // The last text wildcard, and where what it stands for would end if it took one more.
+        // The part after the last `%`, and where its text would end with one more character.
         let mut retry: Option<(usize, usize)> = None;
         while position < name.len() {
             match self.0.get(part) {
@@ -127,7 +127,7 @@ fn holds(ranges: &[(char, char)], character: char) -> bool {
     ranges.iter().any(|(first, last)| (first..=last).contains(&&character))
 }
 
-/// What a rule is about. A name that the rule does not give is any name.
+/// What a rule applies to. A name that the rule does not give matches any name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locator {
     /// `schema-name`
@@ -136,19 +136,19 @@ pub struct Locator {
     pub table: Pattern,
     /// `column-name`
     pub column: Pattern,
-    /// Whether `table-type` lets tables through, and not views alone.
+    /// Whether `table-type` includes tables, not only views.
     pub takes_tables: bool,
 }
 
 impl Locator {
-    /// Every table and column.
+    /// Matches every table and column.
     #[must_use]
     pub fn any() -> Self {
         let any = Pattern::any;
         Self { schema: any(), table: any(), column: any(), takes_tables: true }
     }
 
-    /// Whether the rule is about a table of the source, or about columns of it.
+    /// Whether the rule applies to a table of the source, or to its columns.
     #[must_use]
     pub fn has_table(&self, schema: &str, table: &str) -> bool {
         self.takes_tables && self.schema.matches(schema) && self.table.matches(table)

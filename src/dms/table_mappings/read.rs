@@ -1,4 +1,4 @@
-//! From a rule's JSON to a [`Rule`].
+//! Reads a [`Rule`] from its JSON.
 
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -9,7 +9,7 @@ use super::rule::{Action, AddedColumn, BeforeImages, Level, Renaming, Rule};
 
 const DEFAULT_PREFIX: &str = "BI_";
 
-/// Reads the rule that stands at that position.
+/// Reads the rule at a position.
 ///
 /// # Errors
 /// A sentence that names the rule and the member that is missing or not allowed.
@@ -28,7 +28,7 @@ pub(super) fn rule(position: usize, json: &Json) -> Result<Rule, String> {
     Ok(Rule { id, locator, action })
 }
 
-/// A rule's members under their own names, those that are read.
+/// The members of a rule that are read, under DMS's names.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Members {
@@ -113,7 +113,7 @@ impl Members {
             "exclude" => Action::Exclude,
             other => {
                 return Err(format!(
-                    "rule-action: {other:?} selects nothing; allowed: include, exclude, explicit"
+                    "rule-action: {other:?} is not allowed; allowed: include, exclude, explicit"
                 ));
             }
         })
@@ -137,7 +137,7 @@ impl Members {
         }
     }
 
-    /// A rule that changes names; any other that is not known.
+    /// A rule that changes names, or an unknown one.
     fn renaming(self, action: &str) -> Result<Action, String> {
         let level = match self.rule_target.as_deref() {
             Some("schema") => Level::Schema,

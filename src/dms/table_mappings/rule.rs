@@ -1,17 +1,17 @@
-//! One rule: what it is about and what it does, as far as bytes and names of objects show it.
+//! One rule: what it applies to, and what it does to the bytes and names of objects.
 
 use super::data_type::DataType;
 use super::pattern::Locator;
 
-/// The expression of the one header that orders all changes of a task.
+/// The expression for the header that orders all changes of a task.
 const CHANGE_SEQUENCE: &str = "$AR_H_CHANGE_SEQ";
 
 /// A rule of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// `rule-id`, by which a person finds it.
+    /// `rule-id`, for messages.
     pub id: String,
-    /// What it is about, by names at the source.
+    /// What it applies to, by names at the source.
     pub locator: Locator,
     /// What it does.
     pub action: Action,
@@ -20,12 +20,12 @@ pub struct Rule {
 /// What a rule does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// `include` and `explicit`: the task takes tables.
+    /// `include` and `explicit`: the task includes tables.
     Include {
-        /// Whether rows are left out by `filters`.
+        /// Whether `filters` leave out rows.
         is_filtered: bool,
     },
-    /// `exclude`: the task does not take tables that another rule includes.
+    /// `exclude`: the task leaves out tables that another rule includes.
     Exclude,
     /// `add-column`
     AddColumn(AddedColumn),
@@ -33,18 +33,18 @@ pub enum Action {
     AddBeforeImages(BeforeImages),
     /// `rename`, `convert-lowercase`, `add-prefix` and their like.
     Rename {
-        /// Of what.
+        /// What gets another name.
         level: Level,
-        /// To what.
+        /// How the name changes.
         renaming: Renaming,
     },
     /// `remove-column`
     RemoveColumn,
     /// `change-data-type`
     ChangeType(DataType),
-    /// How a table is read: shows neither in columns nor in names of folders.
+    /// How a table is read: affects neither columns nor names of folders.
     Load,
-    /// Anything else, in DMS's words. What it changes is for a person to find out.
+    /// Anything else, in DMS's words. A person must find out what it changes.
     Other(String),
 }
 
@@ -53,38 +53,38 @@ pub enum Action {
 pub struct AddedColumn {
     /// `value`: its name.
     pub name: String,
-    /// What stands in it; empty if the rule does not say.
+    /// The expression of its values; empty if the rule does not give one.
     pub expression: String,
     /// Its type, if the rule gives one.
     pub data_type: Option<DataType>,
 }
 
 impl AddedColumn {
-    /// Whether the change sequence stands in it.
+    /// Whether it holds the change sequence.
     #[must_use]
     pub fn is_change_sequence(&self) -> bool {
         self.expression.trim() == CHANGE_SEQUENCE
     }
 }
 
-/// Before images that a rule adds to a table, a column for each.
+/// Before images that a rule adds to a table, one column each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BeforeImages {
     /// `column-prefix`; default `BI_`.
     pub prefix: String,
     /// `column-suffix`; default empty.
     pub suffix: String,
-    /// `column-filter`: those of the primary key alone. Else all but large objects, of which
-    /// there are none, so that `non-lob` and `all` are the same.
+    /// `column-filter`: whether only the primary key gets before images. Otherwise all columns but
+    /// large objects do; these never have before images, so `non-lob` and `all` are the same.
     pub keys_only: bool,
 }
 
-/// What may get another name.
+/// What can be renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Schemas, so the folders of their tables' folders.
+    /// Schemas, and so the schema folders.
     Schema,
-    /// Tables, so their folders.
+    /// Tables, and so the table folders.
     Table,
     /// Columns.
     Column,
@@ -93,25 +93,25 @@ pub enum Level {
 /// How a name changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renaming {
-    /// It is replaced.
+    /// The name is replaced.
     To(String),
-    /// What it begins with is replaced, if it does.
+    /// The prefix is replaced, if the name has it.
     Prefix {
-        /// The old beginning.
+        /// The old prefix.
         old: String,
-        /// The new one.
+        /// The new prefix.
         new: String,
     },
-    /// What it ends with is replaced, if it does.
+    /// The suffix is replaced, if the name has it.
     Suffix {
-        /// The old end.
+        /// The old suffix.
         old: String,
-        /// The new one.
+        /// The new suffix.
         new: String,
     },
-    /// Small letters.
+    /// The name is put in lower case.
     Lowercase,
-    /// Capitals.
+    /// The name is put in upper case.
     Uppercase,
 }
 
