@@ -204,13 +204,13 @@ fn every_violation_is_named_at_once() {
         "defaults.on_bad_row: \"skip\" is not allowed; allowed: \"stop\", \"quarantine\"",
         "defaults.merge: \"merge-on-read\" is not allowed; allowed: \"copy-on-write\", \"deletion-vectors\", \"auto\"",
         "table[0].columns[2] (shop.orders): 7 is not allowed; allowed: a table",
-        "table[0].keys[1] (shop.orders): 3 is not allowed; allowed: a text",
+        "table[0].keys[1] (shop.orders): 3 is not allowed; allowed: a non-empty string",
         "table[0].columns[0].type (shop.orders): \"vector(3)\" is not a MySQL column type",
         "table[0].columns[0].nullable (shop.orders): \"no\" is not allowed; allowed: true, false",
         "table[0].columns[1].name (shop.orders): is missing; allowed: the column's name",
         "table[0].colums (shop.orders): no such setting; did you mean columns? allowed: columns, append_only,",
         "table[1].source: is missing; allowed: \"schema.table\"",
-        "table[1].keys: \"id\" is not allowed; allowed: a list of texts",
+        "table[1].keys: \"id\" is not allowed; allowed: a list of strings",
         "table[1].append_only: 1 is not allowed; allowed: true, false",
         "memory_budget: \"lots\" is not allowed; allowed: bytes above 0",
         "look_back.objects: 65 is not allowed; allowed: 1 to 64",
@@ -303,7 +303,7 @@ fn a_long_list_of_what_is_allowed_is_said_once() {
     assert_eq!(
         last,
         "table[0].columns[16].type (s.t): \"?\" is not a MySQL column type that can be read; \
-         allowed: as at table[0].columns[0].type (s.t)"
+         allowed: the same as for table[0].columns[0].type (s.t)"
     );
 }
 
@@ -322,9 +322,7 @@ fn staging_lake_and_a_table_must_be_there() {
     }
     let same =
         "staging = \"s3://b/x/\"\nlake = \"s3://b/x\"\n[[table]]\nsource = \"a.b\"\nkeys = [\"k\"]";
-    assert!(
-        parse(same).expect_err("same place").message().starts_with("lake: names the same place")
-    );
+    assert!(parse(same).expect_err("same place").message().starts_with("lake: is the same place"));
 }
 
 #[test]
@@ -352,15 +350,15 @@ fn keys_and_sources_are_checked() {
             "keys = [\"id\"]\ncolumns = [{ name = \"id\", type = \"int\" }]\n\
              [[table.layout]]\nfrom = \"LOAD00000002\"\ncolumns = [{ name = \"x\", type = \"int\" }]",
         ),
-        &[("table[0].keys[0] (s.t)", "missing in columns or in a layout")],
+        &[("table[0].keys[0] (s.t)", "missing from columns or from a layout")],
     );
     // Where names travel with the data, columns need not name the key.
     settings(&table("keys = [\"id\"]\ncolumns = [{ name = \"x\", type = \"int\" }]"));
     let twice = "[[table]]\nsource = \"s.t\"\nkeys = [\"a\"]\n".repeat(2);
-    assert_refused(&twice, &[("table[1].source (s.t)", "stands at table[0].source (s.t) already")]);
+    assert_refused(&twice, &[("table[1].source (s.t)", "is the same as table[0].source (s.t)")]);
     assert_refused(
         "[[table]]\nsource = \"_quarantine.t\"\nkeys = [\"a\"]",
-        &[("table[0].source (_quarantine.t)", "no schema")],
+        &[("table[0].source (_quarantine.t)", "not a schema")],
     );
 }
 
@@ -407,7 +405,7 @@ fn column_names_are_checked_as_the_lake_will_have_them() {
     settings(&table_of(&[id, "\"ID\""], "rename = { \"ID\" = \"ID_2\" }"));
     assert_refused(
         &table_of(&[id, id], ""),
-        &[("table[0].columns[1].name (s.t)", "stands in columns already")],
+        &[("table[0].columns[1].name (s.t)", "is already in columns")],
     );
     assert_refused(
         &table_of(&[id, "\"a\"", "\"b\""], "rename = { a = \"B\" }"),
@@ -416,7 +414,7 @@ fn column_names_are_checked_as_the_lake_will_have_them() {
     assert_refused(
         &table_of(&[id], "rename = { a = \"x\", b = \"X\", c = \"y z\", d = \"\" }"),
         &[
-            ("table[0].rename.d (s.t)", "not empty"),
+            ("table[0].rename.d (s.t)", "non-empty"),
             ("table[0].rename.b (s.t)", "the new name of \"a\", would be one column"),
             ("table[0].rename.c (s.t)", "a space"),
         ],
@@ -456,9 +454,9 @@ fn keys_of_a_layout_are_those_of_the_table_under_other_names() {
         (
             layout(second, "keys = [\"no\"]"),
             field,
-            "would be no in the lake, where the keys are id",
+            "would be no in the lake, but the keys there are id",
         ),
-        (format!("{rename}{}", layout(second, "keys = []")), field, "the keys are id"),
+        (format!("{rename}{}", layout(second, "keys = []")), field, "the keys there are id"),
         (
             format!(
                 "{rename}{}\n{}",
@@ -466,7 +464,7 @@ fn keys_of_a_layout_are_those_of_the_table_under_other_names() {
                 layout(second, &format!("keys = [\"no\"]\n{}", columns("number")))
             ),
             item,
-            "missing in columns or in a layout",
+            "missing from columns or from a layout",
         ),
         (layout(second, ""), "table[0].layout[0].columns (s.t)", "or keys alone"),
     ];
@@ -477,7 +475,7 @@ fn keys_of_a_layout_are_those_of_the_table_under_other_names() {
     let forgotten = format!("{rename}{}\n{}", columns("id"), layout(second, &columns("no")));
     assert_refused(
         &table(&forgotten),
-        &[("table[0].keys[0] (s.t)", "missing in columns or in a layout")],
+        &[("table[0].keys[0] (s.t)", "missing from columns or from a layout")],
     );
     let keyless = "[[table]]\nsource = \"s.t\"\nappend_only = true\n";
     assert_refused(
@@ -499,7 +497,10 @@ fn layouts_rise_and_agree_on_letter_case() {
     settings(&table(&(layout("LOAD00000002", "x") + &layout(early, "x") + &layout(late, "x"))));
     assert_refused(
         &table(&(layout(late, "x") + &layout(early, "x") + &layout("LOAD00000002", "x"))),
-        &[("table[0].layout[1].from (s.t)", "rise"), ("table[0].layout[2].from (s.t)", "rise")],
+        &[
+            ("table[0].layout[1].from (s.t)", "sort layouts by from"),
+            ("table[0].layout[2].from (s.t)", "sort layouts by from"),
+        ],
     );
     assert_refused(
         &table(&layout("yesterday", "x")),

@@ -1,10 +1,10 @@
-//! What a table is called in a catalogue.
+//! A table's name in a catalogue.
 
 use std::fmt;
 
 use crate::config::{ChosenName, TableName};
 
-/// A table's name where catalogues allow small letters, digits and `_` only, as Athena does.
+/// A table's name in catalogues that allow only lower-case letters, digits and `_`, like Athena's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CatalogName {
     /// The prefix and the source's schema.
@@ -14,8 +14,8 @@ pub struct CatalogName {
 }
 
 impl CatalogName {
-    /// What was chosen; else the source's name in small letters, with `_` for every other sign.
-    /// Two tables may come to have one name.
+    /// The configured name; otherwise the source's name in lower case, with `_` for every other
+    /// character. Two tables may get the same name.
     #[must_use]
     pub fn of(table: &TableName, chosen: Option<&ChosenName>, database_prefix: &str) -> Self {
         let database = chosen.and_then(|chosen| chosen.database.clone());
@@ -25,8 +25,8 @@ impl CatalogName {
         Self { database, table }
     }
 
-    /// The name in the database of Redshift's external tables: in AWS Glue, where they stand too,
-    /// a table over manifests is another one than the Delta table of that name.
+    /// The name in the database of Redshift's external tables. AWS Glue holds these too, and a table
+    /// over manifests is not the Delta table of the same name.
     #[must_use]
     pub fn in_spectrum(&self) -> Self {
         Self { database: format!("{}_spectrum", self.database), table: self.table.clone() }

@@ -1,26 +1,26 @@
-//! Names of tables in catalogues: each table has one of its own, and each can be written there.
+//! Checks the names of tables in catalogues: each is unique and allowed there.
 
 use std::collections::BTreeMap;
 
 use crate::config::{CatalogName, CatalogSettings, Settings, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Bytes of the longest name in AWS Glue.
+/// The most bytes of a name in AWS Glue.
 const LONGEST_NAME: usize = 255;
 
-/// A table whose name cannot be written to a catalogue.
+/// A table whose name a catalogue cannot take.
 pub(super) struct RefusedName {
     /// The table's place in the list.
     pub(super) position: usize,
-    /// What is wrong with its name, and what to do.
+    /// What is wrong with its name, and the remedy.
     pub(super) sentence: String,
 }
 
-/// The names of these tables of a configuration in catalogues, in their order.
+/// The names in catalogues of the `chosen` tables of a configuration, in their order.
 ///
 /// # Errors
-/// `Config` if one of them has the name of another table of the configuration, or one that is too
-/// long: all that is wrong, one a line.
+/// `Config` if one of them has the name of another configured table, or one that is too long: all
+/// violations, one per line.
 pub fn catalog_names(settings: &Settings, chosen: &[TableSpec]) -> Result<Vec<CatalogName>> {
     let specs: Vec<&TableSpec> = settings.tables.iter().collect();
     let refused = refused_names(&specs, &settings.catalog);
@@ -39,8 +39,7 @@ pub fn catalog_names(settings: &Settings, chosen: &[TableSpec]) -> Result<Vec<Ca
     Ok(chosen.iter().map(|spec| settings.catalog.name_of(spec)).collect())
 }
 
-/// Every table whose name is too long, or is that of another one: both of these are refused,
-/// since neither is more entitled to it.
+/// Every table whose name is too long or not unique. If two tables have one name, both are refused.
 pub(super) fn refused_names(tables: &[&TableSpec], catalog: &CatalogSettings) -> Vec<RefusedName> {
     let mut owners: BTreeMap<CatalogName, Vec<usize>> = BTreeMap::new();
     for (position, spec) in tables.iter().enumerate() {
@@ -59,7 +58,7 @@ pub(super) fn refused_names(tables: &[&TableSpec], catalog: &CatalogSettings) ->
         let sentence = if let Some((name, other)) = met {
             let free = free_name(spec, catalog, &owners);
             format!(
-                "would be {name} in catalogues, as {other} is; give one of them another name there, \
+                "would be {name} in catalogues, like {other}; give one of them another name there, \
                  such as name = \"{free}\""
             )
         } else if name.database.len().max(name.table.len()) > LONGEST_NAME {
@@ -75,7 +74,7 @@ pub(super) fn refused_names(tables: &[&TableSpec], catalog: &CatalogSettings) ->
     refused
 }
 
-/// What a table is called, and what its external table in Redshift is called.
+/// The name of a table, and that of its external table in Redshift.
 fn names(spec: &TableSpec, catalog: &CatalogSettings) -> impl Iterator<Item = CatalogName> {
     let name = catalog.name_of(spec);
     let external = spec.redshift_manifest.then(|| name.in_spectrum());
@@ -89,7 +88,7 @@ fn free_name(
     owners: &BTreeMap<CatalogName, Vec<usize>>,
 ) -> String {
     let CatalogName { database, table } = catalog.name_of(spec);
-    // What is left of a name in another script says nothing.
+    // A name in another script has no characters left.
     let is_empty = table.chars().all(|sign| sign == '_');
     let stem = if is_empty { "table" } else { table.trim_end_matches('_') };
     let named = |number: usize| CatalogName {
@@ -99,7 +98,7 @@ fn free_name(
     let is_free = |name: &CatalogName| {
         !owners.contains_key(name) && !owners.contains_key(&name.in_spectrum())
     };
-    // As many names are not free as there are.
+    // One of these is free: there are more numbers than names.
     let numbers = 2..=owners.len() + 2;
     numbers.map(named).find(is_free).map_or_else(String::new, |name| name.table)
 }

@@ -1,13 +1,13 @@
-//! The `[dms]` section: every member of the endpoint's S3Settings is accepted, those that
-//! change bytes or names are kept.
+//! The `[dms]` section: every member of the endpoint's S3Settings is accepted; those that change
+//! bytes or names of objects are kept.
 
 use toml::Value;
 
 use crate::config::fields::{Fields, not_allowed};
 use crate::dms::S3Settings;
 
-/// Members that change nothing which a reader of the objects does not see by itself, of
-/// Terraform's `aws_dms_s3_endpoint` and of the API, with the types they have there.
+/// Members of Terraform's `aws_dms_s3_endpoint` and of the API that need not be known to read
+/// objects, with their types.
 const IGNORED: &[(&str, Kind)] = &[
     ("bucket_folder", Kind::Text),
     ("bucket_name", Kind::Text),
@@ -74,7 +74,7 @@ enum Kind {
     Table,
 }
 
-/// Names of the endpoint's own members, as Terraform spells them.
+/// The names of the endpoint's members, spelled as in Terraform.
 pub(super) fn member_names() -> impl Iterator<Item = &'static str> {
     READ.iter().copied().chain(IGNORED.iter().map(|(name, _)| *name))
 }
@@ -96,7 +96,7 @@ pub(super) fn read(mut fields: Fields<'_>) -> S3Settings {
         csv_row_delimiter_stated: csv_row_delimiter.is_some(),
         csv_row_delimiter: csv_row_delimiter.unwrap_or(default.csv_row_delimiter),
         csv_null_value: text(&mut fields, "csv_null_value").unwrap_or(default.csv_null_value),
-        // Without a value, or with an empty one, DMS writes the null marker.
+        // If there is no value, or an empty one, DMS writes the null marker.
         csv_no_sup_value: csv_no_sup_value.filter(|marker| !marker.is_empty()),
         rfc_4180,
         add_column_name_stated: add_column_name.is_some(),
@@ -121,7 +121,7 @@ pub(super) fn read(mut fields: Fields<'_>) -> S3Settings {
     settings
 }
 
-/// What does not go together.
+/// Refuses contradictory settings.
 fn check(fields: &Fields<'_>, settings: &S3Settings) {
     let (field, row) = (&settings.csv_delimiter, &settings.csv_row_delimiter);
     if field.contains(row.as_str()) || row.contains(field.as_str()) {
@@ -132,13 +132,13 @@ fn check(fields: &Fields<'_>, settings: &S3Settings) {
     }
     for (name, value) in [("csv_delimiter", field), ("csv_row_delimiter", row)] {
         if settings.rfc_4180 && value.contains('"') {
-            fields.refuse(name, "contains the quote; allowed with rfc_4180 = false only");
+            fields.refuse(name, "contains a quote; allowed only with rfc_4180 = false");
         }
     }
     if settings.csv_no_sup_value.as_deref() == Some(&settings.csv_null_value) {
         fields.refuse(
             "csv_no_sup_value",
-            "equals csv_null_value: a value that was not supplied could not be told from NULL",
+            "equals csv_null_value: values that were not supplied could not be told from NULL",
         );
     }
     if settings.cdc_inserts_only && settings.cdc_inserts_and_updates {
@@ -154,7 +154,7 @@ fn check(fields: &Fields<'_>, settings: &S3Settings) {
     }
 }
 
-/// Accepts a member that changes nothing, if its type is about right.
+/// Accepts a member that changes nothing, if its type is roughly right.
 fn ignore(fields: &mut Fields<'_>, name: &'static str, kind: Kind) {
     match kind {
         Kind::Flag => {
@@ -166,10 +166,10 @@ fn ignore(fields: &mut Fields<'_>, name: &'static str, kind: Kind) {
                 other => other.as_integer().and_then(|number| u64::try_from(number).ok()),
             });
         }
-        // An account number is a text there and looks like a number here.
+        // An account number is text in AWS, but looks like a number here.
         Kind::Text => {
             let is_text = |value: &Value| (value.is_str() || value.is_integer()).then_some(());
-            fields.read(name, "a text", is_text);
+            fields.read(name, "a string", is_text);
         }
         Kind::Table => {
             fields.read(name, "a table", |value| value.as_table().map(|_| ()));
@@ -177,7 +177,7 @@ fn ignore(fields: &mut Fields<'_>, name: &'static str, kind: Kind) {
     }
 }
 
-/// A truth value; DMS's extra connection attributes spell it as text.
+/// A boolean. DMS's extra connection attributes spell it as text.
 fn flag(fields: &mut Fields<'_>, name: &'static str) -> Option<bool> {
     fields.read(name, "true, false", |value| match value {
         Value::String(text) => match text.to_ascii_lowercase().as_str() {
@@ -189,12 +189,12 @@ fn flag(fields: &mut Fields<'_>, name: &'static str) -> Option<bool> {
     })
 }
 
-/// Any text, the empty one too.
+/// Any text, including the empty one.
 fn text(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
-    fields.read(name, "a text", |value| value.as_str().map(str::to_owned))
+    fields.read(name, "a string", |value| value.as_str().map(str::to_owned))
 }
 
-/// A column's name; the empty text is none.
+/// A column's name; `None` if it is empty.
 fn column(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
     text(fields, name).filter(|column| !column.is_empty())
 }
@@ -203,15 +203,15 @@ fn delimiter(fields: &mut Fields<'_>, name: &'static str) -> Option<String> {
     let spelled = text(fields, name)?;
     let read = unescape(&spelled).filter(|characters| !characters.is_empty());
     if read.is_none() {
-        let allowed = "one or more characters, where \\n, \\r, \\t, \\\\, \\x01 to \\x7f and \
-                       \\u0001 to \\uffff may spell some";
+        let allowed = "one or more characters, also spelled \\n, \\r, \\t, \\\\, \\x01 to \\x7f or \
+                       \\u0001 to \\uffff";
         fields.refuse(name, not_allowed(&Value::from(spelled), allowed));
     }
     read
 }
 
-/// Reads the escapes that DMS understands in delimiters (its own default is spelled `\n`); any
-/// other backslash stands for itself. None if a number is no character.
+/// Reads the escapes that DMS understands in delimiters (its own default is spelled `\n`). Any
+/// other backslash is a plain character. `None` if a number is not a character.
 fn unescape(spelled: &str) -> Option<String> {
     let mut characters = String::new();
     let mut rest = spelled;
@@ -227,7 +227,7 @@ fn unescape(spelled: &str) -> Option<String> {
             let hexadecimal = digits.get(..length)?;
             let is_number = hexadecimal.bytes().all(|digit| digit.is_ascii_hexdigit());
             let number = u32::from_str_radix(hexadecimal, 16).ok().filter(|_| is_number)?;
-            // A single byte beyond ASCII is no character of UTF-8.
+            // A single byte beyond ASCII is not a character in UTF-8.
             let is_character = length == 4 || number < 0x80;
             characters.push(char::from_u32(number).filter(|c| is_character && *c != '\0')?);
             rest = &digits[length..];

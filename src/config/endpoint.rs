@@ -1,4 +1,4 @@
-//! From what `aws dms describe-endpoints` prints to a `[dms]` section.
+//! Makes a `[dms]` section from the output of `aws dms describe-endpoints`.
 
 mod attributes;
 
@@ -11,18 +11,18 @@ use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
 use attributes::Attributes;
 
-/// The settings of a DMS S3 target endpoint as AWS tells them.
+/// The settings of a DMS S3 target endpoint, as AWS prints them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndpointSettings {
-    /// What of them changes bytes or names of objects.
+    /// Those that change the bytes or names of objects.
     pub settings: S3Settings,
-    /// The same as a `[dms]` section: what differs from DMS's own defaults, and of those what
-    /// settles how an object is read if it is known.
+    /// These settings as a `[dms]` section: what differs from DMS's own defaults, and those defaults
+    /// that settle how an object is read.
     pub section: Table,
     /// Members of the S3Settings and extra connection attributes that this program does not know,
-    /// as AWS spells them. Whether they change bytes is for a person to find out.
+    /// as AWS spells them. A person must find out whether they change bytes.
     pub unknown: Vec<String>,
-    /// What else a person should look at, in sentences.
+    /// What else a person should check, in sentences.
     pub doubts: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl EndpointSettings {
     /// } } ] }"#;
     /// let endpoint = EndpointSettings::parse(json)?;
     /// assert_eq!(endpoint.settings.csv_delimiter, "|");
-    /// // That the default is not merely assumed may settle how an object is read.
+    /// // A default that is set explicitly may settle how an object is read.
     /// assert_eq!(
     ///     endpoint.section.to_string(),
     ///     "csv_delimiter = \"|\"\ncsv_row_delimiter = '\\n'\n"
@@ -46,8 +46,8 @@ impl EndpointSettings {
     /// ```
     ///
     /// # Errors
-    /// `Config` if it is no such JSON, if it does not hold exactly one S3 target endpoint, or
-    /// if members have values that DMS does not allow: all of them, one a line.
+    /// `Config` if it is not such JSON, if it does not hold exactly one S3 target endpoint, or if
+    /// members have values that DMS does not allow: all of them, one per line.
     pub fn parse(json: &str) -> Result<Self> {
         let root: Json = serde_json::from_str(json).map_err(|error| {
             Error::new(ErrorKind::Config, "the endpoint settings are not valid JSON").because(error)
@@ -63,15 +63,15 @@ impl EndpointSettings {
         Ok(endpoint)
     }
 
-    /// Takes over what the attributes say. AWS tells every setting that has a default, set or not,
-    /// so an attribute stands above a default, and beside any other value it is a doubt.
+    /// Merges the attributes. AWS prints every setting that has a default, whether it is set or not.
+    /// So an attribute overrides a default; if it contradicts any other value, that is a doubt.
     fn merge(&mut self, attributes: Attributes) -> Result<()> {
         let set = without_defaults(self.section.clone(), &read(self.section.clone())?);
         for (name, value) in attributes.known {
             match set.get(&name) {
                 Some(other) if spelled(other) != spelled(&value) => self.doubts.push(format!(
                     "{name} is {other} in the S3Settings and {value} in ExtraConnectionAttributes: \
-                     which of them holds?"
+                     which one is right?"
                 )),
                 _ => {
                     self.section.insert(name, value);
@@ -84,16 +84,16 @@ impl EndpointSettings {
     }
 }
 
-/// A value as attributes spell it.
+/// A value, spelled as in attributes.
 fn spelled(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The one S3Settings object in there, and the extra connection attributes beside it.
+/// The only S3Settings object in the JSON, and the extra connection attributes next to it.
 fn s3_settings(root: &Json) -> Result<(&Map<String, Json>, Option<&str>)> {
     let refused = |sentence: String| Error::new(ErrorKind::Config, sentence);
     let Some(object) = root.get("Endpoint").unwrap_or(root).as_object() else {
-        return Err(refused("the endpoint settings are no JSON object".to_owned()));
+        return Err(refused("the endpoint settings are not a JSON object".to_owned()));
     };
     if let Some(endpoints) = object.get("Endpoints").and_then(Json::as_array) {
         let targets: Vec<_> = endpoints.iter().filter(|endpoint| is_s3_target(endpoint)).collect();
@@ -104,10 +104,10 @@ fn s3_settings(root: &Json) -> Result<(&Map<String, Json>, Option<&str>)> {
             targets.iter().filter_map(|target| target.get("EndpointIdentifier")?.as_str());
         let identifiers = identifiers.collect::<Vec<_>>().join(", ");
         return Err(refused(match targets.len() {
-            0 => "no S3 target endpoint is in the endpoint settings".to_owned(),
+            0 => "the endpoint settings hold no S3 target endpoint".to_owned(),
             _ => format!(
-                "several S3 target endpoints are in the endpoint settings ({identifiers}); \
-                 allowed: one, chosen with --filters Name=endpoint-id,Values=…"
+                "the endpoint settings hold several S3 target endpoints ({identifiers}); choose \
+                 one with --filters Name=endpoint-id,Values=…"
             ),
         }));
     }
@@ -117,10 +117,10 @@ fn s3_settings(root: &Json) -> Result<(&Map<String, Json>, Option<&str>)> {
             let settings = settings.as_object();
             settings
                 .map(|settings| (settings, attributes))
-                .ok_or_else(|| refused("S3Settings: allowed: a JSON object".to_owned()))
+                .ok_or_else(|| refused("S3Settings is not a JSON object".to_owned()))
         }
         None if object.contains_key("EndpointType") || object.contains_key("EngineName") => {
-            Err(refused("the endpoint has no S3Settings: it is not an S3 endpoint".to_owned()))
+            Err(refused("the endpoint has no S3Settings, so it is not an S3 endpoint".to_owned()))
         }
         None => Ok((object, None)),
     }
@@ -144,7 +144,7 @@ fn split(members: &Map<String, Json>) -> (Table, Vec<String>) {
             unknown.push(name.clone());
             continue;
         };
-        // A member that is null is not set.
+        // A null member is not set.
         if let Some(value) = toml_value(value) {
             known.insert(terraform_name.to_owned(), value);
         }
@@ -163,7 +163,7 @@ fn pascal_case(snake_case: &str) -> String {
     name
 }
 
-/// The same value for TOML; none for null.
+/// The value as TOML; `None` for null.
 fn toml_value(json: &Json) -> Option<Value> {
     match json {
         Json::Null => None,
@@ -192,7 +192,7 @@ fn read(section: Table) -> Result<S3Settings> {
     }
 }
 
-/// Leaves out every member without which the settings are the same.
+/// Removes every member that does not change the settings.
 fn without_defaults(mut section: Table, settings: &S3Settings) -> Table {
     let names: Vec<_> = section.keys().cloned().collect();
     for name in names {
@@ -276,7 +276,7 @@ mod tests {
         let target = r#"{ "EndpointIdentifier": "a", "S3Settings": {} }"#;
         let cases = [
             ("{".to_owned(), "not valid JSON"),
-            ("[]".to_owned(), "no JSON object"),
+            ("[]".to_owned(), "not a JSON object"),
             (r#"{ "Endpoints": [] }"#.to_owned(), "no S3 target endpoint"),
             (format!(r#"{{ "Endpoints": [{target}, {target}] }}"#), "(a, a)"),
             (r#"{ "EngineName": "mysql" }"#.to_owned(), "not an S3 endpoint"),

@@ -1,4 +1,4 @@
-//! Reads a TOML table key by key and remembers everything that is wrong with it.
+//! Reads a TOML table key by key and collects everything that is wrong with it.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,35 +9,35 @@ use toml::{Table, Value};
 use crate::error::{Error, ErrorKind};
 use crate::nearest::{is_near, nearest_first};
 
-/// What stands before the list of what is allowed, in every sentence.
+/// Precedes the list of what is allowed, in every sentence.
 const ALLOWED: &str = "allowed: ";
-/// A list that is longer is said once.
+/// A longer list is given only once.
 const LONG: usize = 80;
 
-/// Everything found wrong so far: fields, and a sentence for each.
+/// All violations so far: fields, with a sentence for each.
 #[derive(Debug, Default)]
 pub(super) struct Violations(RefCell<Vec<(String, String)>>);
 
 impl Violations {
-    /// Takes note of what is wrong with a field.
+    /// Adds a violation of a field.
     pub(super) fn add(&self, field: impl Into<String>, sentence: impl Display) {
         self.0.borrow_mut().push((field.into(), sentence.to_string()));
     }
 
-    /// Whether something is wrong with that very field.
+    /// Whether there is a violation of exactly this field.
     pub(super) fn has(&self, field: &str) -> bool {
         self.0.borrow().iter().any(|(found, _)| found == field)
     }
 
-    /// One `Config` error with a line for each violation, in the order found; none if nothing
-    /// is wrong. A long list of what is allowed is said with the first of those that it is for.
+    /// One `Config` error with a line for each violation, in the order found; `None` if there are
+    /// none. A long list of what is allowed is given only with the first violation it applies to.
     pub(super) fn into_error(self) -> Option<Error> {
         let mut said: BTreeMap<String, String> = BTreeMap::new();
         let mut lines = Vec::new();
         for (field, sentence) in self.0.into_inner() {
             let sentence = match sentence.split_once(ALLOWED) {
                 Some((what, list)) if list.len() > LONG && said.contains_key(list) => {
-                    format!("{what}{ALLOWED}as at {}", said[list])
+                    format!("{what}{ALLOWED}the same as for {}", said[list])
                 }
                 Some((_, list)) => {
                     said.insert(list.to_owned(), field.clone());
@@ -51,11 +51,11 @@ impl Violations {
     }
 }
 
-/// Where a table of the text stands, for the names of its fields.
+/// The place of a table in the file, for the names of its fields.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Place {
     path: String,
-    /// The source table that this is about, once it is known.
+    /// The source table that it configures, once that is known.
     about: Option<String>,
 }
 
@@ -71,12 +71,12 @@ impl Place {
         Self { path: format!("{}{dot}{name}", self.path), about: self.about.clone() }
     }
 
-    /// The same place, known to be about a source table.
+    /// The same place, which configures a source table.
     pub(super) fn about(self, table: impl Display) -> Self {
         Self { about: Some(table.to_string()), ..self }
     }
 
-    /// How a violation names a key below this place.
+    /// The name of a key below this place in violations.
     pub(super) fn field(&self, name: &str) -> String {
         let path = self.below(name).path;
         match &self.about {
@@ -86,7 +86,7 @@ impl Place {
     }
 }
 
-/// A table of the text. Keys are taken one by one; [`Fields::finish`] finds what is left.
+/// A table of the file. Keys are taken one by one; [`Fields::finish`] refuses the rest.
 pub(super) struct Fields<'a> {
     place: Place,
     rest: Table,
@@ -107,17 +107,17 @@ impl<'a> Fields<'a> {
         self.violations
     }
 
-    /// From here on, violations name the source table too.
+    /// From now on, violations name the source table too.
     pub(super) fn about(&mut self, table: impl Display) {
         self.place = std::mem::take(&mut self.place).about(table);
     }
 
-    /// Takes note of what is wrong with a key of this table.
+    /// Adds a violation of a key of this table.
     pub(super) fn refuse(&self, name: &str, sentence: impl Display) {
         self.violations.add(self.place.field(name), sentence);
     }
 
-    /// Whether a key is there that was not taken yet; it may be, so it is offered.
+    /// Whether a key is present and not taken yet. The key counts as known.
     pub(super) fn has(&mut self, name: &'static str) -> bool {
         self.known.push(name);
         self.rest.contains_key(name)
@@ -129,14 +129,14 @@ impl<'a> Fields<'a> {
         self.rest.remove(name)
     }
 
-    /// Refuses a key that another place knows, and does not offer it here.
+    /// Refuses a key that belongs to another place, without offering it here.
     pub(super) fn belongs_elsewhere(&mut self, name: &'static str, sentence: &str) {
         if self.rest.remove(name).is_some() {
             self.refuse(name, sentence);
         }
     }
 
-    /// Takes a key whose value `read` understands; `allowed` says which values those are.
+    /// Takes a key and reads its value with `read`; `allowed` describes the values that it accepts.
     pub(super) fn read<T>(
         &mut self,
         name: &'static str,
@@ -151,7 +151,7 @@ impl<'a> Fields<'a> {
         found
     }
 
-    /// Takes a key that must be there.
+    /// Takes a required key.
     pub(super) fn required<T>(
         &mut self,
         name: &'static str,
@@ -169,9 +169,9 @@ impl<'a> Fields<'a> {
         self.read(name, "true, false", Value::as_bool)
     }
 
-    /// Takes a list of texts, none of them empty; what is no such text is left out.
+    /// Takes a list of non-empty strings; anything else in it is refused and left out.
     pub(super) fn texts(&mut self, name: &'static str) -> Option<Vec<String>> {
-        let items = self.list(name, "a list of texts")?;
+        let items = self.list(name, "a list of strings")?;
         let mut texts = Vec::new();
         for (position, value) in items.iter().enumerate() {
             if let Some(text) = filled(value) {
@@ -184,9 +184,9 @@ impl<'a> Fields<'a> {
         Some(texts)
     }
 
-    /// Takes a table of texts, none of them empty; what is no such text is left out.
+    /// Takes a table of non-empty strings; anything else in it is refused and left out.
     pub(super) fn text_table(&mut self, name: &'static str) -> Option<Vec<(String, String)>> {
-        let allowed = "a table of texts such as { \"unit price\" = \"unit_price\" }";
+        let allowed = "a table of strings such as { \"unit price\" = \"unit_price\" }";
         let table = self.read(name, allowed, |value| value.as_table().cloned())?;
         let mut texts = Vec::new();
         for (key, value) in table {
@@ -200,7 +200,8 @@ impl<'a> Fields<'a> {
         Some(texts)
     }
 
-    /// Takes a list of tables, each to be finished by itself; what is no table is left out.
+    /// Takes a list of tables, each to be finished separately; anything else in it is refused and
+    /// left out.
     pub(super) fn tables(&mut self, name: &'static str) -> Option<Vec<Fields<'a>>> {
         let items = self.list(name, "a list of tables")?;
         let mut tables = Vec::new();
@@ -216,7 +217,7 @@ impl<'a> Fields<'a> {
         Some(tables)
     }
 
-    /// Takes a table, to be finished by itself; an empty one where there is none.
+    /// Takes a table, to be finished separately; an empty one if the key is missing.
     pub(super) fn table(&mut self, name: &'static str) -> Fields<'a> {
         let table = self.read(name, "a table", |value| value.as_table().cloned());
         Fields::new(self.place.below(name), table.unwrap_or_default(), self.violations)
@@ -224,14 +225,14 @@ impl<'a> Fields<'a> {
 
     fn list(&mut self, name: &'static str, allowed: &str) -> Option<Vec<Value>> {
         let value = self.take(name)?;
-        // Unreadable is not absent: the default must not take its place.
+        // An unreadable list is not a missing one: no default must replace it.
         Some(value.as_array().cloned().unwrap_or_else(|| {
             self.refuse(name, not_allowed(&value, allowed));
             Vec::new()
         }))
     }
 
-    /// Takes note of the keys that nobody took, and of all that stand here, the nearest first.
+    /// Refuses the keys that were not taken, and offers the known ones, the nearest first.
     pub(super) fn finish(self) {
         for name in self.rest.keys() {
             let known: BTreeSet<&str> = self.known.iter().copied().collect();
@@ -244,7 +245,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The sentence about a value that does not belong.
+/// The sentence for a value that is not allowed.
 pub(super) fn not_allowed(value: &Value, allowed: &str) -> String {
     let text = match value {
         Value::Array(_) => "a list".to_owned(),
@@ -254,7 +255,7 @@ pub(super) fn not_allowed(value: &Value, allowed: &str) -> String {
     format!("{text} is not allowed; allowed: {allowed}")
 }
 
-const FILLED: &str = "a text that is not empty";
+const FILLED: &str = "a non-empty string";
 
 fn filled(value: &Value) -> Option<String> {
     value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)

@@ -1,4 +1,4 @@
-//! From the text of `dmslake.toml` to [`Settings`].
+//! Reads [`Settings`] from the text of `dmslake.toml`.
 
 use toml::{Table, Value};
 
@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Reads a configuration.
 ///
 /// # Errors
-/// `Config`, naming field, value and what is allowed, for all violations at once, one a line.
+/// `Config`, with field, value and what is allowed, for all violations, one per line.
 pub fn parse(text: &str) -> Result<Settings> {
     let root: Table = text.parse().map_err(|error| not_toml(text, error))?;
     let violations = Violations::default();
@@ -30,13 +30,13 @@ fn not_toml(text: &str, error: toml::de::Error) -> Error {
         .because(error)
 }
 
-/// Reads the whole file; what is unreadable is a violation and gets a value that no other
-/// check minds.
+/// Reads the whole file. Anything unreadable is a violation and gets a value that violates no other
+/// check.
 fn read(mut fields: Fields<'_>) -> Settings {
     let staging = location(&mut fields, "staging");
     let lake = location(&mut fields, "lake");
     if !staging.is_empty() && staging.trim_end_matches('/') == lake.trim_end_matches('/') {
-        fields.refuse("lake", "names the same place as staging; tables need a place of their own");
+        fields.refuse("lake", "is the same place as staging; tables need a place of their own");
     }
     let dms = dms::read(fields.table("dms"));
     let tables = tables(&mut fields);
@@ -46,7 +46,7 @@ fn read(mut fields: Fields<'_>) -> Settings {
     validate::manifests(&tables, &lake, fields.violations());
     let memory_budget = fields.read(
         "memory_budget",
-        "bytes above 0, as a number or as a text such as \"512MB\" or \"1 GiB\"",
+        "bytes above 0, as a number or as a string such as \"512MB\" or \"1 GiB\"",
         bytes,
     );
     let look_back = look_back(fields.table("look_back"));
@@ -68,12 +68,12 @@ fn location(fields: &mut Fields<'_>, name: &'static str) -> String {
     found.unwrap_or_default()
 }
 
-/// The tables with the defaults filled in, and where each stands in the file.
+/// The tables with the defaults filled in, and the place of each in the file.
 fn tables(fields: &mut Fields<'_>) -> Vec<(Place, TableSpec)> {
     let defaults = table_fields::defaults(fields.table("defaults"));
     let sections = fields.tables("table");
     if sections.as_ref().is_none_or(Vec::is_empty) && !fields.violations().has("table") {
-        fields.refuse("table", "is missing; allowed: one [[table]] or more");
+        fields.refuse("table", "is missing; allowed: at least one [[table]]");
     }
     let sections = sections.unwrap_or_default();
     sections.into_iter().map(|section| table_fields::table(section, &defaults)).collect()
@@ -105,7 +105,7 @@ fn catalog(mut fields: Fields<'_>) -> CatalogSettings {
     let is_plain = |text: &&str| {
         text.chars().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '_')
     };
-    let allowed = "small letters, digits and _, which every catalogue knows";
+    let allowed = "lower-case letters, digits and _, which every catalogue accepts";
     let glue = fields.flag("glue");
     let prefix = fields.read("database_prefix", allowed, |value| {
         value.as_str().filter(is_plain).map(str::to_owned)

@@ -1,6 +1,6 @@
-//! Settings: what a user writes into `dmslake.toml`, as values that have been checked.
+//! Settings: the content of `dmslake.toml`, checked.
 //!
-//! The whole file; what carries a default may be left out:
+//! This is the whole file; keys with a default may be left out:
 //!
 //! ```
 //! # let settings = dmslake::config::load::parse(r##"
@@ -8,11 +8,11 @@
 //! lake = "s3://shop-lake/tables"         # a table's root is <lake>/<schema>/<table>
 //! memory_budget = "512MB"  # decoded rows at once, KB to GB or KiB to GiB; default: by machine
 //!
-//! [look_back]      # single objects that are remembered below a table's watermark
+//! [look_back]      # which applied objects are remembered one by one, below a table's watermark
 //! objects = 64     # 1 to 64; default 64
 //! minutes = 1440   # 1 to 525600; default a day
 //!
-//! [maintain]       # what `dmslake maintain` and a sweep do beside applying
+//! [maintain]       # what `dmslake maintain` and a sweep may do
 //! delete = true    # delete expired files and log entries; default true
 //!
 //! [catalog]        # names for readers, and AWS Glue
@@ -20,34 +20,34 @@
 //! database_prefix = ""     # a table's database is this and its schema, in lower case; default ""
 //!
 //! [dms]            # the endpoint's S3Settings as Terraform spells them, with DMS's defaults
-//! csv_delimiter = ","             # \n, \t, \x01 and the like may be spelled
-//! csv_row_delimiter = "\n"        # unless stated, rows that all end in \r\n too may be refused
+//! csv_delimiter = ","             # escapes such as \n, \t, \x01 are understood
+//! csv_row_delimiter = "\n"        # if not set, rows that all end in \r\n may be refused
 //! csv_null_value = "NULL"
 //! use_csv_no_sup_value = true     # default false: csv_no_sup_value has no effect
 //! csv_no_sup_value = "?"          # default: none
 //! rfc_4180 = true
-//! add_column_name = false         # a header in CSV; unless stated, a first row of names is refused
-//! include_op_for_full_load = true # default: not known, each object shows whether it has `Op`
+//! add_column_name = false         # a header in CSV; if not set, a first row of names is refused
+//! include_op_for_full_load = true # default: unknown, each object shows whether it has `Op`
 //! timestamp_column_name = "dms_ts"  # default: none
 //! cdc_inserts_only = false
 //! cdc_inserts_and_updates = false
 //! date_partition_enabled = false
 //! add_trailing_padding_character = false
 //! preserve_transactions = false   # true is refused for every table
-//! change_seq_column = "cdc_seq"   # ours: the column of an AR_H_CHANGE_SEQ rule; default: none
-//! before_image_prefix = "BI_"     # ours: "" turns before images off
+//! change_seq_column = "cdc_seq"   # not DMS's: the column of an AR_H_CHANGE_SEQ rule; default: none
+//! before_image_prefix = "BI_"     # not DMS's: "" turns before images off
 //!
-//! [defaults]       # any key of a table but source and name; a table's own key replaces it whole
+//! [defaults]       # any key of a table except source and name; a table's own key replaces it
 //! on_bad_row = "stop"             # "stop" or "quarantine"; default "stop"
 //! max_bad_rows = { count = 1000, share = 0.5 }  # of an object; default: half, from 10 on
-//! on_foreign_commit = "report"    # or "hold": where others changed rows; default "report"
+//! on_foreign_commit = "report"    # or "hold": if other writers changed rows; default "report"
 //! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
-//! cdc_only = false                # true: the task loads nothing, tables begin with their changes
+//! cdc_only = false                # true: the task loads nothing, tables start from their changes
 //!
 //! [[table]]
 //! source = "shop.orders"          # or { schema = "my.shop", table = "orders" }
 //! keys = ["id"]                   # names at the source; required unless append_only
-//! name = "orders"                 # in catalogues: "table" or "database.table"; default: the source's
+//! name = "orders"                 # in catalogues: "table" or "database.table"; default: as source
 //! append_only = false             # true: every insert is a new row, there are no keys
 //! columns = [                     # default: none, types come from Parquet
 //!   { name = "id", type = "bigint unsigned", nullable = false },  # default: nullable = true
@@ -59,7 +59,7 @@
 //! store = ["dms_ts"]              # control and before-image columns to keep; default: none
 //! redshift_manifest = false       # keep symlink manifests for Redshift Spectrum: copy-on-write only
 //!
-//! [[table.layout]]                # CSV without header: all columns from an object on
+//! [[table.layout]]                # CSV without a header: all columns from this object on
 //! from = "20221024-175902985"     # base name of the first object, or LOAD00000001
 //! columns = [
 //!   { name = "id", type = "bigint unsigned", nullable = false },
@@ -70,8 +70,8 @@
 //!
 //! [[table.layout]]                # a key column renamed at the source, in CSV or Parquet
 //! from = "20230118-093000000"
-//! keys = ["order_id"]             # the keys' names from that object on; columns as before if
-//! columns = [                     # they are left out, for objects that name them
+//! keys = ["order_id"]             # the keys' names from this object on
+//! columns = [                     # may be left out if objects name their columns
 //!   { name = "order_id", type = "bigint unsigned", nullable = false },
 //!   { name = "unit price", type = "decimal(12,2)" },
 //!   { name = "paid", type = "tinyint(1)", boolean = true },
@@ -83,12 +83,12 @@
 //! # Ok::<(), dmslake::error::Error>(())
 //! ```
 //!
-//! Members of `[dms]` that are not listed are accepted and change nothing: a reader of the
-//! objects sees their effect by itself. Other keys that are not listed are errors.
+//! Members of `[dms]` that are not listed are accepted and change nothing: their effect shows in the
+//! objects themselves. Other keys that are not listed are errors.
 //!
-//! A process may take eight times its `memory_budget`, and objects are held to it.
+//! A process may take eight times its `memory_budget`, and objects may not make it take more.
 //!
-//! The file is checked as a whole: an error names every field that is wrong, one a line.
+//! The file is checked as a whole: an error names every field that is wrong, one per line.
 
 mod catalog_name;
 mod catalog_names;
@@ -114,13 +114,13 @@ use std::collections::BTreeSet;
 
 use crate::dms::S3Settings;
 
-/// Folder of the lake where bad rows are set aside, beside the folders of schemas.
+/// The lake's folder for bad rows that are set aside, next to the folders of schemas.
 pub const QUARANTINE: &str = "_quarantine";
 
-/// Folder of the lake for what is known of tables beside their logs.
+/// The lake's folder for what is stored about tables outside their logs.
 pub const OWN: &str = "_dmslake";
 
-/// Folders of the lake's own, beside those of schemas.
+/// Folders of the lake that are not schemas.
 pub const LAKE_FOLDERS: [&str; 2] = [QUARANTINE, OWN];
 
 /// A whole, valid configuration.
@@ -128,25 +128,27 @@ pub const LAKE_FOLDERS: [&str; 2] = [QUARANTINE, OWN];
 pub struct Settings {
     /// URI or path of the DMS bucket folder.
     pub staging: String,
-    /// URI or path under which tables stand as `<schema>/<table>`; no name in it may hold `%` or `\`.
+    /// URI or path of the folder with the tables, `<schema>/<table>`; no name in it may contain `%`
+    /// or `\`.
     pub lake: String,
-    /// The DMS endpoint's settings that change bytes or names.
+    /// The DMS endpoint's settings that change the bytes or names of objects.
     pub dms: S3Settings,
-    /// The tables to keep, in file order.
+    /// The tables, in file order.
     pub tables: Vec<TableSpec>,
-    /// Bytes of decoded rows that may be in memory at once; none = a share of the machine's.
+    /// Bytes of decoded rows that may be in memory at once; `None` is a share of the machine's
+    /// memory.
     pub memory_budget: Option<u64>,
-    /// How far below the watermark single objects are remembered.
+    /// How far below the watermark objects are remembered one by one.
     pub look_back: LookBack,
     /// What maintenance may do.
     pub maintain: MaintainSettings,
-    /// Where tables are made known to readers.
+    /// Where tables are registered for readers.
     pub catalog: CatalogSettings,
 }
 
 impl Settings {
-    /// What these settings keep from a table that its readers may expect to find. A table that
-    /// takes inserts alone misses nothing.
+    /// The changes that these settings keep from a table although readers may expect them. An
+    /// append-only table misses nothing.
     #[must_use]
     pub fn warnings_of(&self, table: &TableSpec) -> Vec<String> {
         let missing = self.dms.what_never_arrives().filter(|_| !table.append_only);
@@ -161,17 +163,17 @@ impl Settings {
     }
 }
 
-/// Where tables are made known to readers.
+/// Where tables are registered for readers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CatalogSettings {
     /// Whether tables are registered in AWS Glue after commits that change their columns.
     pub glue: bool,
-    /// What stands before a schema's name in the name of its database.
+    /// The prefix of a schema's name in the name of its database.
     pub database_prefix: String,
 }
 
 impl CatalogSettings {
-    /// What a table is called in catalogues.
+    /// A table's name in catalogues.
     #[must_use]
     pub fn name_of(&self, table: &TableSpec) -> CatalogName {
         CatalogName::of(&table.source, table.name.as_ref(), &self.database_prefix)
@@ -181,8 +183,8 @@ impl CatalogSettings {
 /// What maintenance may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaintainSettings {
-    /// Delete files and log entries that no version within the retention needs: takes the
-    /// permission to delete from the lake, which nothing else does.
+    /// Whether to delete files and log entries that no version within the retention needs. Nothing
+    /// else needs the permission to delete from the lake.
     pub delete: bool,
 }
 
@@ -195,14 +197,14 @@ impl Default for MaintainSettings {
 /// The window below a table's watermark in which applied objects are remembered one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LookBack {
-    /// At most so many objects, 1 to 64: each takes room in every commit.
+    /// The most objects, 1 to 64: each takes room in every commit.
     pub objects: usize,
-    /// At most so many minutes of CDC stamps before the watermark's.
+    /// The most minutes between a CDC stamp and the watermark's.
     pub minutes: u32,
 }
 
 impl LookBack {
-    /// A tighter bound, which leaves room for objects to come.
+    /// A tighter bound that leaves room for new objects.
     #[must_use]
     pub fn with_room(self) -> Self {
         Self { objects: self.objects.div_ceil(4), ..self }

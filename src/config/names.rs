@@ -1,6 +1,6 @@
-//! Which names a column may have in the lake.
+//! Which names columns may have in the lake.
 
-/// What Spark refuses in a column name of a Delta table without column mapping.
+/// What Spark refuses in the column names of a Delta table without column mapping.
 const REFUSED: &[(char, &str)] = &[
     (' ', "a space"),
     (',', "a comma"),
@@ -14,7 +14,7 @@ const REFUSED: &[(char, &str)] = &[
     ('=', "an equals sign"),
 ];
 
-/// Why a column cannot have that name in the lake, with the remedy; none if it can.
+/// Why a column cannot have a name in the lake, with the remedy; `None` if it can.
 ///
 /// ```
 /// use dmslake::config::refused_column_name;
@@ -28,10 +28,10 @@ pub fn refused_column_name(name: &str) -> Option<String> {
     refused_beside(name, |_| false)
 }
 
-/// The same beside other columns: the name that the remedy gives is none of those taken.
+/// [`refused_column_name`] for a column among others: the remedy proposes a name that is not taken.
 pub(super) fn refused_beside(name: &str, is_taken: impl Fn(&str) -> bool) -> Option<String> {
     if name.is_empty() {
-        return Some("a column without a name cannot stand in the lake".to_owned());
+        return Some("a column of the lake needs a name".to_owned());
     }
     let (_, refused) = REFUSED.iter().find(|(character, _)| name.contains(*character))?;
     let is_refused = |character| REFUSED.iter().any(|(refused, _)| *refused == character);
@@ -42,7 +42,7 @@ pub(super) fn refused_beside(name: &str, is_taken: impl Fn(&str) -> bool) -> Opt
     }
     // Rust and TOML escape a tab, a newline and a quote alike.
     Some(format!(
-        "{name:?} holds {refused}, which Spark refuses in a column of the lake; give it another \
-         name there: rename = {{ {name:?} = {proposed:?} }}"
+        "{name:?} contains {refused}, which Spark refuses in column names; give the column another \
+         name in the lake: rename = {{ {name:?} = {proposed:?} }}"
     ))
 }

@@ -21,18 +21,18 @@ impl fmt::Display for TableName {
     }
 }
 
-/// What a table is called in catalogues, where its configuration says so.
+/// A table's configured name in catalogues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChosenName {
-    /// The database; none is the one that follows from the source.
+    /// The database; `None` is the one derived from the source.
     pub database: Option<String>,
     /// The table.
     pub table: String,
 }
 
 impl ChosenName {
-    /// Reads `table` or `database.table`, each of small letters, digits and `_`; none if it is
-    /// something else.
+    /// Reads `table` or `database.table`, each of lower-case letters, digits and `_`; `None` for
+    /// anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_plain = |name: &str| {
@@ -55,35 +55,34 @@ pub enum OnBadRow {
     /// The table is held at the last good commit.
     #[default]
     Stop,
-    /// The row is set aside, the table goes on.
+    /// The row is set aside and the table goes on.
     Quarantine,
 }
 
-/// How many bad rows of one object may be set aside before the object counts as misread. Where an
-/// object is too large for one commit, each commit's part of it counts by itself.
+/// How many bad rows of one object may be set aside before the object counts as misread. If an
+/// object is too large for one commit, each commit's part of it counts separately.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MaxBadRows {
-    /// At most so many.
+    /// The most bad rows.
     pub count: u64,
-    /// At most so large a part of its rows, 0 to 1; asked where there are at least
-    /// [`Self::FEW`].
+    /// The largest share of bad rows, 0 to 1; checked from [`Self::FEW`] bad rows on.
     pub share: f64,
 }
 
 impl MaxBadRows {
-    /// So few bad rows say nothing of the rest of their object: it may be as small as they are.
+    /// Fewer bad rows than this say nothing about their object, which may be just as small.
     pub const FEW: u64 = 10;
 
-    /// Whether so many of so many rows are more than a healthy object has.
+    /// Whether `bad` of `rows` rows are too many.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "shares of rows are no exact numbers")]
+    #[expect(clippy::cast_precision_loss, reason = "shares of rows need not be exact")]
     pub fn are_exceeded_by(self, bad: u64, rows: u64) -> bool {
         bad > self.count || (bad >= Self::FEW && bad as f64 > self.share * rows as f64)
     }
 }
 
 impl Default for MaxBadRows {
-    /// Any number of them, but not half of an object: then it is another than it is taken for.
+    /// Any number, but at most half of an object: an object with more is probably misread.
     fn default() -> Self {
         Self { count: u64::MAX, share: 0.5 }
     }
@@ -92,35 +91,36 @@ impl Default for MaxBadRows {
 /// What happens to a table whose rows another writer has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnForeignCommit {
-    /// The commits are named in report and log, the table goes on.
+    /// The commits are named in the report and the log, and the table goes on.
     #[default]
     Report,
     /// The table is held.
     Hold,
 }
 
-/// How a merge takes rows out of data files.
+/// How a merge removes rows from data files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MergeMode {
-    /// Every file that holds a changed row is replaced: protocol reader 1 / writer 2, which
-    /// every reader knows.
+    /// Every file that holds a changed row is replaced: protocol reader 1 / writer 2, which every
+    /// reader supports.
     #[default]
     CopyOnWrite,
-    /// Changed rows are masked, and their new images written beside: protocol reader 3 /
-    /// writer 7. A file of which more than half is masked is replaced.
+    /// Changed rows are masked, and their new images written to new files: protocol reader 3 /
+    /// writer 7. A file with more than half of its rows masked is replaced.
     DeletionVectors,
-    /// Either, file by file, by what it costs to write and later to read; protocol as above.
+    /// One or the other for each file, by the cost of writing and of later reading; protocol as
+    /// for deletion vectors.
     Auto,
 }
 
-/// A source column as configured.
+/// A configured source column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnSpec {
     /// Its name at the source.
     pub name: String,
     /// Its MySQL type.
     pub mysql_type: MySqlType,
-    /// Whether NULL may stand in it.
+    /// Whether it may hold NULL.
     pub nullable: bool,
     /// Only for `tinyint`: read as boolean (`boolean = true`).
     pub boolean: bool,
@@ -136,14 +136,14 @@ impl ColumnSpec {
     }
 }
 
-/// What holds from an object on: the CSV columns, the names of the keys, or both.
+/// What applies from an object on: the CSV columns, the names of the keys, or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The first object of this layout, in order of application.
     pub from: Phase,
-    /// All columns in file order, control columns that rules add included; empty = as before.
+    /// All columns in file order, including control columns that rules add; empty: as before.
     pub columns: Vec<ColumnSpec>,
-    /// Names of the key columns at the source from here on; none = as before.
+    /// The names of the key columns at the source from here on; `None`: as before.
     pub keys: Option<Vec<String>>,
 }
 
@@ -152,21 +152,21 @@ pub struct Layout {
 pub struct TableSpec {
     /// DMS's schema and table folders.
     pub source: TableName,
-    /// What catalogues call it; none is what follows from the source.
+    /// Its name in catalogues; `None` is the one derived from the source.
     pub name: Option<ChosenName>,
-    /// Names of the key columns at the source, until a layout names others; empty only if
+    /// The names of the key columns at the source, until a layout gives others; empty only if
     /// `append_only`.
     pub keys: Vec<String>,
     /// Every insert is a new row; there is no key.
     pub append_only: bool,
-    /// The task loads nothing: the table begins with its changes, whichever come first.
+    /// The task loads nothing: the table starts from its first changes.
     pub cdc_only: bool,
-    /// The columns whose MySQL type is known; for CSV without header the whole layout.
+    /// The columns whose MySQL type is known; for CSV without a header all columns.
     pub columns: Vec<ColumnSpec>,
-    /// Later layouts, by rising `from`.
+    /// Later layouts, by ascending `from`.
     pub layouts: Vec<Layout>,
-    /// Source column → column in the lake. A column renamed at the source goes on as one column
-    /// if its old name is mapped to the new one.
+    /// Source column → column in the lake. A column that was renamed at the source remains one
+    /// column if both names map to the same column of the lake.
     pub rename: BTreeMap<String, String>,
     /// Control and before-image columns that are stored like data.
     pub store: Vec<String>,
@@ -174,11 +174,11 @@ pub struct TableSpec {
     pub on_bad_row: OnBadRow,
     /// How many rows of an object may be set aside.
     pub max_bad_rows: MaxBadRows,
-    /// What happens where another writer has changed rows.
+    /// What happens if another writer has changed rows.
     pub on_foreign_commit: OnForeignCommit,
     /// How changes are merged.
     pub merge: MergeMode,
-    /// Whether symlink manifests of the newest version are kept beside the log.
+    /// Whether symlink manifests of the newest version are kept next to the log.
     pub redshift_manifest: bool,
 }
 
@@ -195,8 +195,8 @@ impl TableSpec {
         self.keys.iter().map(|key| self.lake_name(key).to_owned()).collect()
     }
 
-    /// The columns of that object, if names do not travel with it: those of the last layout
-    /// with columns that does not begin after it.
+    /// The columns of an object that does not name them: those of the last layout with columns that
+    /// starts at or before it.
     #[must_use]
     pub fn layout_for(&self, object: &ObjectName) -> &[ColumnSpec] {
         let mut begun = self.layouts_until(&object.phase);
@@ -205,7 +205,7 @@ impl TableSpec {
             .map_or(&self.columns, |found| &found.columns)
     }
 
-    /// The key columns' names at the source in that object.
+    /// The key columns' names at the source in an object.
     #[must_use]
     pub fn keys_for(&self, object: &ObjectName) -> &[String] {
         self.keys_from(&object.phase)
@@ -216,12 +216,12 @@ impl TableSpec {
         self.layouts_until(phase).find_map(|layout| layout.keys.as_deref()).unwrap_or(&self.keys)
     }
 
-    /// The layouts that do not begin after an object, the latest first.
+    /// The layouts that start at or before an object, the latest first.
     fn layouts_until(&self, phase: &Phase) -> impl Iterator<Item = &Layout> {
         self.layouts.iter().rev().filter(move |layout| layout.from <= *phase)
     }
 
-    /// The configured column of that source name, whatever layout names it.
+    /// The configured column with a source name, from any layout.
     #[must_use]
     pub fn column(&self, source_column: &str) -> Option<&ColumnSpec> {
         let later = self.layouts.iter().rev().flat_map(|layout| &layout.columns);

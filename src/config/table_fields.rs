@@ -1,4 +1,4 @@
-//! Reads `[[table]]` and `[defaults]`, and lays a table's own keys over the defaults.
+//! Reads `[[table]]` and `[defaults]`, and overrides the defaults with a table's own keys.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,12 @@ use crate::config::{
 use crate::dms::{MySqlType, Phase};
 
 const SOURCE: &str = "\"schema.table\", or { schema = \"…\", table = \"…\" } where the schema's \
-                      name holds a dot";
-const NAME: &str = "\"table\" or \"database.table\", of small letters, digits and _";
+                      name contains a dot";
+const NAME: &str = "\"table\" or \"database.table\", of lower-case letters, digits and _";
 const MERGE: &str = "\"copy-on-write\", \"deletion-vectors\", \"auto\"";
 const FROM: &str = "an object's base name such as \"LOAD00000001\" or \"20221024-175902985\"";
 
-/// What one section says; none where it is silent.
+/// The keys of one section; `None` if a key is not set.
 #[derive(Debug, Default)]
 pub(super) struct Section {
     keys: Option<Vec<String>>,
@@ -41,7 +41,7 @@ pub(super) fn defaults(mut fields: Fields<'_>) -> Section {
     section(fields)
 }
 
-/// Reads a `[[table]]`; what it does not say is taken from the defaults, key by key.
+/// Reads a `[[table]]`; keys that are not set are taken from the defaults.
 pub(super) fn table(mut fields: Fields<'_>, defaults: &Section) -> (Place, TableSpec) {
     let source = source(&mut fields);
     if let Some(name) = &source {
@@ -56,8 +56,8 @@ pub(super) fn table(mut fields: Fields<'_>, defaults: &Section) -> (Place, Table
 }
 
 fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
-    // Keys and append_only are two answers to one question: one's own answer to it is not
-    // contradicted by the other answer of the defaults.
+    // `keys` and `append_only` answer the same question: a table's own answer overrides both of
+    // the defaults.
     let (keys, append_only) = match (own.keys, own.append_only) {
         (None, Some(true)) => (Vec::new(), true),
         (Some(keys), None) if !keys.is_empty() => (keys, false),
@@ -183,7 +183,7 @@ fn column(mut fields: Fields<'_>) -> Option<ColumnSpec> {
         }
     }
     fields.finish();
-    // A column whose type is refused stays, so that checks of names see it.
+    // A column whose type is refused is kept for the checks of names.
     let mysql_type = mysql_type.unwrap_or(MySqlType::Text);
     Some(ColumnSpec { name: name?, mysql_type, nullable, boolean, hex })
 }

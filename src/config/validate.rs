@@ -1,4 +1,4 @@
-//! Checks over whole tables: every violation is reported, not the first.
+//! Checks of whole tables. All violations are reported, not only the first.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,7 @@ pub(super) fn tables(tables: &[(Place, TableSpec)], dms: &S3Settings, violations
         // A source that could not be read has a violation of its own and no name.
         if !spec.source.schema.is_empty() {
             if let Some(first) = seen.get(&spec.source) {
-                violations
-                    .add(&field, format!("stands at {first} already; each table stands once"));
+                violations.add(&field, format!("is the same as {first}; list each table once"));
             }
             seen.entry(&spec.source).or_insert(field);
         }
@@ -31,7 +30,7 @@ pub(super) fn tables(tables: &[(Place, TableSpec)], dms: &S3Settings, violations
     }
 }
 
-/// Checks the names of tables in a catalogue that dmslake writes to by itself.
+/// Checks the names of tables in a catalogue that dmslake writes to.
 pub(super) fn names_in_catalogs(
     tables: &[(Place, TableSpec)],
     catalog: &CatalogSettings,
@@ -48,13 +47,13 @@ pub(super) fn names_in_catalogs(
     }
 }
 
-/// Checks that manifests are kept only where they can be right: masked rows would come back in
-/// them, and only objects of S3 are what Redshift reads.
+/// Checks that manifests are kept only where they can be right: masked rows would reappear in them,
+/// and Redshift reads objects on S3 only.
 pub(super) fn manifests(tables: &[(Place, TableSpec)], lake: &str, violations: &Violations) {
     for (place, spec) in tables.iter().filter(|(_, spec)| spec.redshift_manifest) {
         let why = if spec.merge != MergeMode::CopyOnWrite {
-            "true contradicts merge: a manifest names whole files, so that rows which deletion \
-             vectors mask would come back; allowed: true only with merge = \"copy-on-write\""
+            "true contradicts merge: a manifest names whole files, so rows masked by deletion \
+             vectors would reappear; allowed: true only with merge = \"copy-on-write\""
         } else if !is_on_s3(lake) {
             "true is not allowed; allowed: true only for a lake on S3, from which Redshift reads"
         } else {
@@ -90,15 +89,15 @@ impl Check<'_> {
         self.violations.add(self.place.field(name), sentence);
     }
 
-    /// Folders that mean something else in the lake.
+    /// Refuses schemas and tables whose folders mean something else in the lake.
     fn source(&self) {
         let TableName { schema, table } = &self.spec.source;
         if LAKE_FOLDERS.contains(&schema.as_str()) {
             self.refuse(
                 "source",
                 format!(
-                    "{schema} is no schema but a folder of the lake's own; let a rule of the task \
-                     rename the schema"
+                    "{schema} is a folder of the lake itself, not a schema; rename the schema with \
+                     a rule of the task"
                 ),
             );
         }
@@ -106,8 +105,8 @@ impl Check<'_> {
             self.refuse(
                 "source",
                 format!(
-                    "a folder {LOG_FOLDER} makes the one above it a Delta table to every reader; \
-                     let a rule of the task rename it"
+                    "readers take a folder with {LOG_FOLDER} in it for a Delta table; rename it \
+                     with a rule of the task"
                 ),
             );
         }
@@ -117,7 +116,8 @@ impl Check<'_> {
         let keys = &self.spec.keys;
         if keys.is_empty() && !self.spec.append_only {
             if !self.violations.has(&self.place.field("keys")) {
-                let allowed = "the key columns' names, or append_only = true for a table without";
+                let allowed =
+                    "the key columns' names, or append_only = true for a table without a key";
                 self.refuse("keys", format!("is missing; allowed: {allowed}"));
             }
             return;
@@ -147,15 +147,15 @@ impl Check<'_> {
                 self.refuse(
                     &field,
                     format!(
-                        "would be {names} in the lake, where the keys are {expected}; give each \
-                         key one name there: rename = {{ new = \"old\" }}"
+                        "would be {names} in the lake, but the keys there are {expected}; map each \
+                         new name to the old one: rename = {{ new = \"old\" }}"
                     ),
                 );
             }
         }
     }
 
-    /// The columns in force at a layout.
+    /// The columns that apply at a layout.
     fn columns_at(&self, position: usize) -> &[ColumnSpec] {
         let mut until = self.spec.layouts[..=position].iter().rev();
         let latest = until.find(|layout| !layout.columns.is_empty());
@@ -172,7 +172,7 @@ impl Check<'_> {
         [self.spec.columns.as_slice()].into_iter().chain(columns).collect()
     }
 
-    /// One list of keys, and the lists of columns that hold with it.
+    /// Checks one list of keys against the lists of columns that apply with it.
     fn key_list(&self, list: &str, keys: &[String], columns: &[&[ColumnSpec]]) {
         for (position, key) in keys.iter().enumerate() {
             let field = format!("{list}[{position}]");
@@ -180,7 +180,7 @@ impl Check<'_> {
             let mut earlier = keys[..position].iter();
             if earlier.any(|other| same(other, key) || same(self.spec.lake_name(other), lake_name))
             {
-                self.refuse(&field, format!("\"{key}\" stands in keys already"));
+                self.refuse(&field, format!("\"{key}\" is already in keys"));
             } else if self.is_control(key) {
                 self.refuse(
                     &field,
@@ -192,8 +192,8 @@ impl Check<'_> {
         }
     }
 
-    /// A key spells its column as the columns do. A layout has every key; other columns need
-    /// not be all of the table's.
+    /// Checks that a key is spelled as in the columns, and that every layout has it. Without
+    /// layouts, the columns need not be complete.
     fn key_column(&self, field: &str, key: &str, lists: &[&[ColumnSpec]]) {
         let has_layouts = self.spec.layouts.iter().any(|layout| !layout.columns.is_empty());
         for columns in lists.iter().rev() {
@@ -210,7 +210,7 @@ impl Check<'_> {
                 return;
             }
             if has_layouts && !columns.is_empty() {
-                self.refuse(field, format!("\"{key}\" is missing in columns or in a layout"));
+                self.refuse(field, format!("\"{key}\" is missing from columns or from a layout"));
                 return;
             }
         }
@@ -220,13 +220,13 @@ impl Check<'_> {
         }
     }
 
-    /// Names of one list of columns: each once, at the source and in the lake.
+    /// Checks that names in one list of columns are unique, at the source and in the lake.
     fn columns(&self, list: &str, columns: &[ColumnSpec]) {
         for (position, column) in columns.iter().enumerate() {
             let field = format!("{list}[{position}].name");
             let name = &column.name;
             if columns[..position].iter().any(|earlier| earlier.name == *name) {
-                self.refuse(&field, format!("\"{name}\" stands in {list} already"));
+                self.refuse(&field, format!("\"{name}\" is already in {list}"));
                 continue;
             }
             if !self.is_stored(name, columns) {
@@ -241,7 +241,7 @@ impl Check<'_> {
                         &field,
                         format!(
                             "\"{name}\" and \"{other}\" would both be \"{lake_name}\" in the lake; \
-                             give one another name there: rename = {{ {name:?} = \"{lake_name}_2\" }}"
+                             give one another name: rename = {{ {name:?} = \"{lake_name}_2\" }}"
                         ),
                     );
                 }
@@ -257,12 +257,15 @@ impl Check<'_> {
         for ((_, earlier), (position, later)) in layouts.clone().zip(layouts.skip(1)) {
             if later.from <= earlier.from {
                 let field = format!("layout[{position}].from");
-                self.refuse(&field, "does not come after the layout before; layouts rise by from");
+                self.refuse(
+                    &field,
+                    "is not after that of the previous layout; sort layouts by from",
+                );
             }
         }
     }
 
-    /// Two layouts must not spell one column of the lake in two ways: readers see one.
+    /// Checks that layouts do not spell one column of the lake in two ways: to readers it is one.
     fn letter_case(&self) {
         let layouts = self.spec.layouts.iter().map(|layout| layout.columns.as_slice());
         let mut spelled: BTreeMap<String, &str> = BTreeMap::new();
@@ -283,8 +286,8 @@ impl Check<'_> {
         }
     }
 
-    /// Several columns may go on as one, if no object has two of them: a column that was renamed at
-    /// the source more than once, or is spelled in several ways.
+    /// Checks the new names. Several columns may be renamed to one if no object has two of them: a
+    /// column that was renamed more than once at the source, or is spelled in several ways.
     fn rename(&self) {
         let mut taken: BTreeMap<String, (&str, &str)> = BTreeMap::new();
         for (source, lake_name) in &self.spec.rename {
@@ -306,14 +309,14 @@ impl Check<'_> {
         }
     }
 
-    /// Only what would not be stored by itself can be named there.
+    /// Checks that `store` names only columns that are not stored anyway.
     fn store(&self) {
         let prefix = self.dms.before_image_prefix.as_deref();
         for (position, name) in self.spec.store.iter().enumerate() {
             let field = format!("store[{position}]");
             let is_before_image = prefix.is_some_and(|prefix| name.starts_with(prefix));
             if self.spec.store[..position].contains(name) {
-                self.refuse(&field, format!("\"{name}\" stands in store already"));
+                self.refuse(&field, format!("\"{name}\" is already in store"));
             } else if name != "Op" && !self.is_control(name) && !is_before_image {
                 let columns = [&self.dms.timestamp_column_name, &self.dms.change_seq_column];
                 let mut allowed = vec!["Op".to_owned()];
@@ -327,13 +330,13 @@ impl Check<'_> {
         }
     }
 
-    /// Whether it is the timestamp or the change-sequence column.
+    /// Whether a column is the timestamp or the change-sequence column.
     fn is_control(&self, name: &str) -> bool {
         let columns = [&self.dms.timestamp_column_name, &self.dms.change_seq_column];
         columns.into_iter().flatten().any(|column| column == name)
     }
 
-    /// Whether a column of such a list reaches the lake.
+    /// Whether a column in a list of columns is stored in the lake.
     fn is_stored(&self, name: &str, columns: &[ColumnSpec]) -> bool {
         let prefix = self.dms.before_image_prefix.as_deref();
         let described = prefix.and_then(|prefix| name.strip_prefix(prefix));
@@ -343,7 +346,7 @@ impl Check<'_> {
         !is_set_apart || self.spec.store.iter().any(|stored| stored == name)
     }
 
-    /// Why a column cannot be stored under its own name; a new name is checked where it stands.
+    /// Why a column cannot be stored under its own name. New names are checked in `rename`.
     fn refused_lake_name(&self, source_column: &str) -> Option<String> {
         if self.spec.rename.contains_key(source_column) {
             return None;
@@ -358,7 +361,7 @@ impl Check<'_> {
     }
 }
 
-/// Readers of the lake take names that differ in letter case only for one.
+/// Whether readers of the lake take two names for one: letter case does not matter to them.
 fn same(left: &str, right: &str) -> bool {
     left.to_lowercase() == right.to_lowercase()
 }

@@ -1,5 +1,5 @@
-//! What an object may change about a table's columns: it may add some, and it may bring values
-//! of a narrower type. Anything else is refused.
+//! How an object may differ from a table's columns: it may add columns, and it may hold values of a
+//! narrower type. Anything else is refused.
 
 use std::collections::HashSet;
 
@@ -7,12 +7,11 @@ use arrow::datatypes::DataType;
 
 use crate::schema::{Column, ColumnType, TableSchema};
 
-/// The column type of the lake that an object's own type asks for where nothing is configured;
-/// none for types that DMS never writes.
+/// The column type in the lake for an object's own type if nothing is configured; `None` for types
+/// that DMS never writes.
 ///
-/// Unsigned integers take the next wider signed type, times of day are text because MySQL's
-/// `time` reaches beyond a day, and a decimal beyond Delta's 38 digits is text, up to the 76 that
-/// Arrow holds.
+/// Unsigned integers get the next wider signed type. Times of day are text because MySQL's `time`
+/// exceeds a day. Decimals beyond Delta's 38 digits are text, up to Arrow's 76.
 #[must_use]
 pub fn natural(arrow: &DataType) -> Option<ColumnType> {
     Some(match arrow {
@@ -40,7 +39,7 @@ pub fn natural(arrow: &DataType) -> Option<ColumnType> {
     })
 }
 
-/// Whether every value of type `from` can stand unchanged in a column of type `to`.
+/// Whether a column of type `to` can hold every value of type `from` unchanged.
 #[must_use]
 pub fn fits(from: ColumnType, to: ColumnType) -> bool {
     use ColumnType as T;
@@ -63,10 +62,10 @@ pub fn fits(from: ColumnType, to: ColumnType) -> bool {
     }
 }
 
-/// The table's columns with those that an object brings in addition, nullable, at the end;
-/// none if it brings no new one.
+/// The table's columns, followed by the new ones of an object, as nullable; `None` if it has no new
+/// ones.
 ///
-/// The names must have been checked against the table's before, which decoding does.
+/// The names must have been checked against the table's, as decoding does.
 #[must_use]
 pub fn extended(lake: &TableSchema, brought: &[Column]) -> Option<TableSchema> {
     let known: HashSet<&str> = lake.columns().iter().map(|column| column.name.as_str()).collect();
@@ -81,7 +80,7 @@ pub fn extended(lake: &TableSchema, brought: &[Column]) -> Option<TableSchema> {
     Some(TableSchema::new(lake.columns().iter().cloned().chain(new).collect()))
 }
 
-/// The most decimal digits that a value of an integer type has.
+/// The most decimal digits of an integer type.
 fn integer_digits(integer: ColumnType) -> u8 {
     match integer {
         ColumnType::Byte => 3,

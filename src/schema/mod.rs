@@ -1,4 +1,4 @@
-//! The columns of a table in the lake: their types, and what an object may change about them.
+//! The columns of a table in the lake: their types, and how they may evolve.
 
 pub mod evolve;
 
@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-/// A column type of the lake: the Delta types that every reader of protocol reader 1 /
-/// writer 2 knows.
+/// A column type in the lake: one of the Delta types that every reader of protocol reader 1 /
+/// writer 2 supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ColumnType {
     /// 8-bit signed integer.
@@ -64,7 +64,7 @@ impl ColumnType {
 }
 
 impl fmt::Display for ColumnType {
-    /// Delta's own spelling: `long`, `decimal(20,0)`, …
+    /// Delta's spelling: `long`, `decimal(20,0)`, …
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Byte => f.write_str("byte"),
@@ -89,7 +89,7 @@ pub struct Column {
     pub name: String,
     /// Its type in the lake.
     pub column_type: ColumnType,
-    /// Whether NULL may stand in it. Only columns of the first commit can be required.
+    /// Whether it may hold NULL. Only columns of the first commit can be required.
     pub nullable: bool,
 }
 
@@ -112,13 +112,13 @@ impl TableSchema {
         &self.columns
     }
 
-    /// The column of that name, letter case as stored.
+    /// The column with a name, whose letter case must match.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// The same columns for Arrow.
+    /// The columns as an Arrow schema.
     #[must_use]
     pub fn arrow(&self) -> SchemaRef {
         let fields = self

@@ -59,7 +59,7 @@ fn one_name_is_refused_before_anything_is_said_and_what_is_proposed_is_accepted(
 
         let text = shop(home.path(), sources, true, "");
         let refused = load::parse(&text).expect_err("it would be written by itself");
-        assert!(refused.message().contains("in catalogues, as"), "{refused}");
+        assert!(refused.message().contains("in catalogues, like"), "{refused}");
         load::parse(&shop(home.path(), sources, true, &name)).expect("the name is another one");
     }
 }

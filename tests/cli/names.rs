@@ -84,10 +84,10 @@ fn apply_names_and_applies_tables_with_unusual_names() {
 #[test]
 fn schemas_with_a_reserved_meaning_in_the_lake_are_refused() {
     for (source, told) in [
-        ("_quarantine.orders", "_quarantine is no schema"),
-        ("_dmslake.orders", "_dmslake is no schema"),
-        ("shop._delta_log", "a folder _delta_log makes"),
-        ("_delta_log.orders", "a folder _delta_log makes"),
+        ("_quarantine.orders", "_quarantine is a folder of the lake itself"),
+        ("_dmslake.orders", "_dmslake is a folder of the lake itself"),
+        ("shop._delta_log", "readers take a folder with _delta_log"),
+        ("_delta_log.orders", "readers take a folder with _delta_log"),
     ] {
         let text = format!(
             "staging = \"a\"\nlake = \"b\"\n[[table]]\nsource = \"{source}\"\nkeys = [\"id\"]"

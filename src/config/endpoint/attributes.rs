@@ -1,5 +1,5 @@
-//! The endpoint's extra connection attributes, `csvDelimiter=|;addColumnName=true`: what its
-//! S3Settings say, in one text.
+//! The endpoint's extra connection attributes, `csvDelimiter=|;addColumnName=true`: another form of
+//! its S3Settings.
 
 use toml::{Table, Value};
 
@@ -10,13 +10,13 @@ use crate::config::dms;
 pub(super) struct Attributes {
     /// Settings under Terraform's names.
     pub(super) known: Table,
-    /// The others, as they are spelled.
+    /// The names of the others, as written.
     pub(super) unknown: Vec<String>,
-    /// What a person should look at.
+    /// What a person should check.
     pub(super) doubts: Vec<String>,
 }
 
-/// Reads them; letter case and underscores in names do not count.
+/// Reads the attributes. Letter case and underscores in names do not matter.
 pub(super) fn read(text: &str) -> Attributes {
     let mut attributes = Attributes::default();
     for attribute in text.split(';').map(str::trim).filter(|attribute| !attribute.is_empty()) {
@@ -24,10 +24,10 @@ pub(super) fn read(text: &str) -> Attributes {
         let name = name.trim();
         match dms::member_names().find(|known| plain(known) == plain(name)) {
             None => attributes.unknown.push(name.to_owned()),
-            // A semicolon, which ends every value, cannot be one.
+            // A value that is a semicolon looks empty, as a semicolon ends every value.
             Some(_) if value.is_empty() => attributes
                 .doubts
-                .push(format!("the attribute {name} has no value that can be read")),
+                .push(format!("the attribute {name} has no value; if it is a semicolon, set it")),
             Some(known) => {
                 attributes.known.insert(known.to_owned(), typed(value));
             }
