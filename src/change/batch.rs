@@ -1,5 +1,5 @@
-//! One decoded batch taken apart: its operations, its image under all columns of the table,
-//! and what it says about unset values and key changes.
+//! Parses one decoded batch: its operations, its image with all columns of the table, its unset
+//! values and its before images.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) struct ChangeBatch {
     /// [`Operation::code`] of each change.
     pub(super) operation: UInt8Array,
-    /// The image: all columns of the table. Of a delete only the key columns count.
+    /// The image: all columns of the table. For a delete only the key columns matter.
     pub(super) image: RecordBatch,
-    /// By column of the table: where the change keeps the value, if it does anywhere.
+    /// For each column of the table: which changes keep the value, if any do.
     pub(super) unset: Vec<Option<BooleanArray>>,
-    /// Where a change is the second half of a key change, if any is: the change before it, in
+    /// Which changes are the second half of a key change, if any are. The change before each, in
     /// this batch, deletes the old key.
     pub(super) moved: Option<BooleanArray>,
 }
 
 impl ChangeBatch {
-    /// The batch, and its before images by key column. `table` is the table's columns, `keys`
-    /// the places of its key columns among them.
+    /// The batch, and its before images by key column. `table` has the table's columns; `keys` are
+    /// the positions of its key columns among them.
     pub(super) fn parse(
         decoded: &RecordBatch,
         table: &SchemaRef,
@@ -72,7 +72,7 @@ impl ChangeBatch {
             .map(|(place, column)| column.unwrap_or_else(|| absent(place)))
             .collect();
         if keys.is_empty() {
-            // Without a key there is no row whose value could be kept.
+            // Without keys there is no row whose value could be kept.
             for (column, flags) in columns.iter_mut().zip(&mut unset) {
                 if let Some(flags) = flags.take() {
                     *column = nullif(column, &flags)?;
@@ -92,7 +92,7 @@ impl ChangeBatch {
         self.operation.len()
     }
 
-    /// Whether a change takes it for granted that its key is in the table.
+    /// Whether a change assumes that its key is in the table.
     pub(super) fn presumes(&self, row: usize) -> bool {
         let is_insert = self.operation.value(row) == Operation::Insert.code();
         !is_insert && !flag(self.moved.as_ref(), row)
@@ -103,7 +103,7 @@ impl ChangeBatch {
     }
 }
 
-/// Whether a flag is up; an absent column and NULL are down.
+/// Whether a flag is set. A missing column and NULL count as not set.
 pub(super) fn flag(flags: Option<&BooleanArray>, row: usize) -> bool {
     flags.is_some_and(|flags| flags.is_valid(row) && flags.value(row))
 }

@@ -1,4 +1,4 @@
-//! The changes of a slice, in order and under one set of columns.
+//! The changes of a slice, in order and with one set of columns.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use crate::decode::OPERATION;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableSchema;
 
-/// Name of the `UInt64` column with a change's place in its slice, from 0 without gaps.
+/// Name of the `UInt64` column with a change's position in its slice, from 0 without gaps.
 pub const POSITION: &str = "change position";
 
-/// The changes of one slice in order. Every change is an upsert or a delete of one key: a key
-/// change stands as two, the delete of the old key first. All batches have all columns of the
-/// table; NULL stands where an object lacks one.
+/// The changes of one slice in order. Every change is an upsert or a delete of one key. A key
+/// change is two of them, the delete of the old key first. All batches have all columns of the
+/// table; columns that an object lacks are NULL.
 #[derive(Clone, Debug)]
 pub struct Changes {
     table: SchemaRef,
@@ -27,15 +27,15 @@ pub struct Changes {
     batches: Vec<ChangeBatch>,
     len: u32,
     watches_origins: bool,
-    /// Of a full load: the columns in which two rows of one key must not differ.
+    /// For a full load: the columns in which two rows of one key must not differ.
     compared: Option<Vec<String>>,
 }
 
 impl Changes {
     /// Takes in the decoded batches of a slice, in order: [`crate::decode::DecodedBatch`]'s
-    /// `changes`. `schema` is the table's after it took in the slice's new columns; `keys` are
-    /// the key columns' names in the lake, none for a table that only takes inserts. Copies
-    /// rows only of batches in which a key changes.
+    /// `changes`. `schema` is the table's schema including the slice's new columns. `keys` are the
+    /// key columns' names in the lake; empty for an append-only table. Copies rows only of batches
+    /// in which a key changes.
     ///
     /// # Errors
     /// `Internal` if a batch is not what decoding promises: a column or type that the table
@@ -71,21 +71,21 @@ impl Changes {
         Ok(Self { table, keys, batches, len, watches_origins: false, compared: None })
     }
 
-    /// The same slice, of which it is to be told which keys it takes for granted.
+    /// Asks [`super::net_changes`] to report which keys the slice assumes to be in the table.
     #[must_use]
     pub fn watching_origins(self) -> Self {
         Self { watches_origins: true, ..self }
     }
 
-    /// The same slice, known to be of one full load: a key stands in it once, or in rows that are
-    /// the same but for the columns `apart`.
+    /// Marks the slice as part of one full load: each key must be in one row, or in rows that differ
+    /// only in the columns `apart`.
     #[must_use]
     pub fn of_load(self, apart: &[String]) -> Self {
         let names = self.table.fields().iter().map(|field| field.name().clone());
         Self { compared: Some(names.filter(|name| !apart.contains(name)).collect()), ..self }
     }
 
-    /// Changes in the slice, a key change counted as two.
+    /// The number of changes in the slice; a key change counts as two.
     #[must_use]
     pub fn len(&self) -> u64 {
         u64::from(self.len)
@@ -166,8 +166,9 @@ impl Changes {
     }
 }
 
-/// Whatever the table requires, an image may lack a value: a column that came late, a zero
-/// date. Rows that must not lack one were refused when they were decoded.
+/// All columns are nullable here, even those that the table requires: a value may be missing
+/// because its column was added later, or because it is a zero date. Decoding refuses rows that
+/// lack a required value.
 fn all_nullable(schema: &Schema) -> SchemaRef {
     let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))

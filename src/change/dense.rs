@@ -1,5 +1,5 @@
-//! The last changes where the key is one integer and the keys lie close together, as they do
-//! where MySQL counts them up: one bit a key does, and no plan is needed.
+//! The last change of each key if the key is one integer and the keys are close together, as with
+//! MySQL's `AUTO_INCREMENT`: one bit per key is enough, and no plan is needed.
 
 use arrow::array::AsArray;
 use arrow::buffer::{BooleanBuffer, MutableBuffer};
@@ -8,10 +8,10 @@ use arrow::util::bit_util::{ceil, get_bit, set_bit};
 
 use super::changes::Changes;
 
-/// Bits that may be spent on a change, as much as a hash table's entry of the key alone.
+/// How many bits may be spent per change, as many as a hash table needs for the key alone.
 const BITS_PER_CHANGE: u64 = 64;
 
-/// By position whether a change is the last of its key; none if the keys are no integers or lie
+/// By position, whether a change is the last of its key; `None` if the keys are not integers or are
 /// too far apart.
 pub(super) fn last_changes(changes: &Changes) -> Option<BooleanBuffer> {
     let [key] = changes.keys() else { return None };

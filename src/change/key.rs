@@ -1,4 +1,4 @@
-//! Keys of rows: changes of them, their order, their uniqueness.
+//! Keys of rows: key changes, order, and uniqueness.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,8 +15,8 @@ use super::batch::ChangeBatch;
 use crate::dms::Operation;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Splits each key change into the delete of the old key and the upsert of the new one. A
-/// batch in which no key changes stays as it is.
+/// Splits each key change into the delete of the old key and the upsert of the new one. A batch
+/// without key changes is returned as it is.
 pub(super) fn expand(
     batch: ChangeBatch,
     before: &[Option<ArrayRef>],
@@ -26,7 +26,8 @@ pub(super) fn expand(
     let row_count = batch.len() + changed.true_count();
     let mut operation = Vec::with_capacity(row_count);
     let mut moved = Vec::with_capacity(row_count);
-    // Row of the image, none for the delete; and (after or before, row) of the key.
+    // For each result row: the row of its image (none for a delete), and of its key, as (0, row)
+    // in the after image or (1, row) in the before image.
     let mut image_row = Vec::with_capacity(row_count);
     let mut key_row = Vec::with_capacity(row_count);
     for (row, index) in (0..batch.len()).zip(0_u32..) {
@@ -73,8 +74,7 @@ pub(super) fn expand(
     })
 }
 
-/// Where an update gives a before image of its key that differs from the after image, if
-/// anywhere.
+/// Which updates have a before image of the key that differs from the after image, if any do.
 fn key_changes(
     batch: &ChangeBatch,
     before: &[Option<ArrayRef>],
@@ -101,8 +101,8 @@ fn key_changes(
     Ok(Some(changed).filter(BooleanArray::has_true))
 }
 
-/// Whether each key is greater than the one before it, over all batches: then no key occurs
-/// twice. Text and bytes compare by bytes. Stops at the first batch where it does not hold.
+/// Whether each key is greater than the previous one, over all batches, so that no key occurs
+/// twice. Text and bytes compare by bytes. Stops at the first batch that is not ascending.
 pub(super) fn strictly_ascending<'a>(
     batches: impl IntoIterator<Item = &'a [ArrayRef]>,
 ) -> Result<bool> {
@@ -130,7 +130,8 @@ fn sliced(columns: &[ArrayRef], offset: usize, length: usize) -> Vec<ArrayRef> {
     columns.iter().map(|column| column.slice(offset, length)).collect()
 }
 
-/// Whether each left key is less than the right one beside it, first column first.
+/// Whether each left key is less than the right key at the same position. The first column
+/// compares first.
 fn all_less(left: &[ArrayRef], right: &[ArrayRef]) -> Result<bool> {
     let mut less: Option<BooleanArray> = None;
     for (left, right) in left.iter().zip(right).rev() {
@@ -143,7 +144,7 @@ fn all_less(left: &[ArrayRef], right: &[ArrayRef]) -> Result<bool> {
     Ok(less.is_none_or(|less| !less.has_false()))
 }
 
-/// A converter of keys of these types into comparable rows.
+/// A converter from keys of these types into comparable rows.
 pub(super) fn row_converter<'a>(
     types: impl IntoIterator<Item = &'a DataType>,
 ) -> Result<RowConverter> {
@@ -151,7 +152,10 @@ pub(super) fn row_converter<'a>(
     Ok(RowConverter::new(fields.collect())?)
 }
 
-/// `Internal` if a key is NULL or stands in two rows.
+/// Checks that no key is NULL or in two rows.
+///
+/// # Errors
+/// `Internal` if one is.
 pub(super) fn check_unique<'a>(
     batches: impl IntoIterator<Item = &'a RecordBatch>,
     keys: &[String],

@@ -1,10 +1,9 @@
-//! From decoded changes to net changes: one last change per key of a slice.
+//! Reduces decoded changes to net changes: the last change of each key in a slice.
 //!
-//! A slice is read in order: its batches get one set of columns and key changes become a
-//! delete and an upsert ([`Changes`]); for rows that do not carry all their values it is
-//! traced where those values stand; a bitmap or a DataFusion plan finds the last change of each
-//! key; and only what survives is completed and copied. Values of rows that a later change overrides are
-//! never looked up.
+//! A slice is read in order. Its batches get one set of columns, and key changes become a delete and
+//! an upsert ([`Changes`]). For rows that do not carry all their values, the place of the missing
+//! values is traced. A bitmap or a DataFusion plan finds the last change of each key. Only the
+//! surviving rows are completed and copied; values of superseded rows are never looked up.
 
 mod batch;
 mod changes;
@@ -27,67 +26,68 @@ use crate::error::Result;
 use partial::Origins;
 use survivors::Survivors;
 
-/// What a slice does to its table: each key stands in one row of one of the two at most.
+/// What a slice does to its table. Each key is in at most one row of `upserts` and `deletes`
+/// together.
 #[derive(Clone, Debug, Default)]
 pub struct NetChanges {
-    /// Full images under the table's columns, in the order of the changes; all columns may be
-    /// NULL except the keys. No batch is empty.
+    /// Full images with the table's columns, in the order of the changes. All columns except the
+    /// keys may be NULL. No batch is empty.
     pub upserts: Vec<RecordBatch>,
     /// The key columns, in key order, of rows to remove, in the order of the changes. No batch
     /// is empty.
     pub deletes: Vec<RecordBatch>,
-    /// Changes taken in, a key change counted as two: `upserts` + `deletes` + `superseded`.
+    /// The changes taken in, where a key change counts as two: `upserts` + `deletes` +
+    /// `superseded`.
     pub changes: u64,
-    /// Changes that a later change of the same key overrode.
+    /// The changes that a later change of the same key superseded.
     pub superseded: u64,
-    /// One bit for each row of `upserts`, then of `deletes`: whether the slice takes it for granted
-    /// that the key is in the table, because its first change of it is no insert. None unless
+    /// One bit for each row of `upserts`, then of `deletes`: whether the slice assumes that the key
+    /// is in the table, because its first change of the key is not an insert. `None` unless
     /// [`Changes::watching_origins`] asked for it.
     pub presumed: Option<BooleanBuffer>,
 }
 
 impl NetChanges {
-    /// Whether the table stays as it is.
+    /// Whether the table does not change.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.upserts.is_empty() && self.deletes.is_empty()
     }
 
-    /// Proves what merging relies on: no key is NULL and none stands in two rows. Takes a hash
-    /// set of all keys unless they rise.
+    /// Proves what merging relies on: no key is NULL or in two rows. Builds a hash set of all keys
+    /// unless they ascend.
     ///
     /// # Errors
-    /// `Internal` if it does not hold.
+    /// `Internal` if that is not so.
     pub fn check_keys(&self, keys: &[String]) -> Result<()> {
         key::check_unique(self.upserts.iter().chain(&self.deletes), keys)
     }
 }
 
-/// The rows of the target table as they stand before the slice.
+/// The rows of the target table before the slice.
 #[async_trait]
 pub trait CurrentRows: Send + Sync {
-    /// The rows whose keys stand in `keys` (key columns in key order, no key twice), in any
-    /// order and any batches, with the key columns and `columns` at least, found by name and
-    /// typed as in the table's schema. A key that the table lacks has no row; a column that
-    /// the table does not have yet may be missing.
+    /// The rows with the given `keys` (key columns in key order, no key twice), in any order and any
+    /// batches. They have at least the key columns and `columns`, by name and with the types of the
+    /// table's schema. A key that the table lacks has no row; a column that the table does not have
+    /// yet may be missing.
     ///
     /// # Errors
-    /// Whatever reading the table brings.
+    /// Those of reading the table.
     async fn rows(&self, keys: RecordBatch, columns: &[String]) -> Result<Vec<RecordBatch>>;
 }
 
-/// Reduces a slice to its net changes. Nothing is asked of `current` unless the last change of
-/// some key leaves values as they were.
+/// Reduces a slice to its net changes. `current` is read only if the last change of some key keeps
+/// values as they were.
 ///
-/// Where a row keeps a value, it is that of the latest image of the row: earlier in the slice,
-/// else in `current`; for a key change, of the row under its old key, and if there is none, as
-/// where DMS resumes and repeats the change, under its new key. A row that does not exist has
-/// NULL.
+/// A kept value is that of the row's latest image: earlier in the slice, otherwise in `current`. For
+/// a key change that is the row under the old key or, if there is none because DMS resumed and
+/// repeated the change, under the new key. A row that does not exist gives NULL.
 ///
 /// # Errors
 /// `TableCorrupt` if the table holds a key twice; `TableRefused` if a load does, in rows that
-/// differ ([`Changes::of_load`]); `Internal` if the reduction does not fit
-/// the session's memory pool; whatever `current` gives.
+/// differ ([`Changes::of_load`]); `Internal` if the reduction does not fit into the session's memory
+/// pool; errors of `current`.
 pub async fn net_changes(
     changes: Changes,
     session: &SessionContext,

@@ -1,4 +1,4 @@
-//! The last changes as upserts and deletes.
+//! Splits the last changes into upserts and deletes.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use super::survivors::Survivors;
 use crate::dms::Operation;
 use crate::error::Result;
 
-/// Splits the survivors into upserts and deletes, and completes the upserts' images. Batches
-/// are copied on all cores and let go one by one.
+/// Splits the survivors into upserts and deletes, and completes the images of upserts. Batches are
+/// copied on all cores and dropped one by one.
 pub(super) async fn split(
     changes: Changes,
     survivors: &Survivors,
@@ -61,10 +61,10 @@ pub(super) async fn split(
     Ok(net)
 }
 
-/// What survives of one batch.
+/// The survivors of one batch.
 struct Part {
     upserts: Option<RecordBatch>,
-    /// Of the upserts.
+    /// Positions of the upserts.
     positions: Vec<usize>,
     deletes: Option<RecordBatch>,
     /// Positions of the deletes.
@@ -72,7 +72,7 @@ struct Part {
 }
 
 impl Part {
-    /// Of the batch whose first change stands at `start`.
+    /// The survivors of the batch whose first change has the position `start`.
     fn of(
         start: usize,
         batch: &ChangeBatch,

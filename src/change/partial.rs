@@ -18,46 +18,46 @@ use super::survivors::Survivors;
 use crate::dms::Operation;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Bytes of kept text and bytes that one completed batch may hold: far below what 32-bit
-/// offsets can address. Kept values are not part of a decoded batch's size, so that no batch
-/// size chosen at decoding bounds them.
+/// The most bytes of kept text and binary values in one completed batch: far below what 32-bit
+/// offsets can address. Kept values are not part of a decoded batch's size, so batch sizes chosen
+/// when decoding do not bound them.
 const KEPT_BYTES: usize = 256 << 20;
 
-/// Where a value stands.
+/// Where a value is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     /// In the change at this position.
     Change(u32),
-    /// In the table's row of this number among [`Origins::needed`].
+    /// In the table's row with this index in [`Origins::needed`].
     Table(u32),
-    /// In that row of the table if it exists, else at this place among
+    /// In that row of the table if it exists, otherwise at this index in
     /// [`PartialColumn::alternatives`].
     TableElse(u32, u32),
     /// Nowhere: the row did not exist, and the value is NULL.
     Nowhere,
 }
 
-/// Where the values of changes stand, for the columns in which some change keeps its value.
+/// Where the values of changes are found, for the columns in which some change keeps its value.
 #[derive(Debug)]
 pub(super) struct Origins {
     converter: RowConverter,
-    /// The keys whose rows may be needed from the table, none twice.
+    /// The keys whose rows may be needed from the table, each once.
     needed: Vec<OwnedRow>,
     columns: Vec<PartialColumn>,
 }
 
 #[derive(Debug)]
 struct PartialColumn {
-    /// Its place in the table.
+    /// Its position in the table.
     place: usize,
-    /// By position; never another change that keeps the value in its turn.
+    /// Origins by position; never a change that itself keeps the value.
     origins: Vec<Origin>,
-    /// Where values stand whose row may be missing in the table.
+    /// Where values are found if their row is missing in the table.
     alternatives: Vec<Origin>,
 }
 
 impl PartialColumn {
-    /// Where the value of an image stands, which may be that of another change.
+    /// Where the value of an image is found, which may be in another change.
     fn of_image(&self, image: Origin) -> Origin {
         match image {
             Origin::Change(position) => self.origins[position as usize],
@@ -65,7 +65,7 @@ impl PartialColumn {
         }
     }
 
-    /// Marks the rows of the table that an origin may ask for.
+    /// Marks the rows of the table that an origin may need.
     fn want(&self, origin: Origin, wanted: &mut [bool]) {
         match origin {
             Origin::Table(number) => wanted[number as usize] = true,
@@ -77,7 +77,7 @@ impl PartialColumn {
         }
     }
 
-    /// Decides which alternatives hold, now that it is known which rows exist.
+    /// Chooses the alternatives, now that it is known which rows exist.
     fn settle(&mut self, exists: impl Fn(u32) -> bool) {
         for origin in &mut self.origins {
             while let Origin::TableElse(number, alternative) = *origin {
@@ -92,8 +92,8 @@ impl PartialColumn {
 }
 
 impl Origins {
-    /// Replays the slice, keeping for each key where its latest image stands. None if no
-    /// change keeps a value.
+    /// Replays the slice and tracks for each key where its latest image is. `None` if no change
+    /// keeps a value.
     pub(super) fn trace(changes: &Changes) -> Result<Option<Self>> {
         let is_partial =
             |place: &usize| changes.batches().iter().any(|batch| batch.unset[*place].is_some());
@@ -115,7 +115,7 @@ impl Origins {
         let mut images: HashMap<Row<'_>, Origin> = HashMap::new();
         let mut needed = Vec::new();
         for ((start, batch), keys) in changes.placed().zip(&rows_of_batches) {
-            // The key deleted last and the image it had.
+            // The key deleted last, and its image.
             let mut removed: Option<(Row<'_>, Option<Origin>)> = None;
             for row in 0..batch.len() {
                 let key = keys.row(row);
@@ -128,11 +128,11 @@ impl Origins {
                         needed.push(key.owned());
                         Origin::Table(index(needed.len() - 1))
                     };
-                    // A resume of DMS repeats key changes: then the old row is gone, and the row
-                    // that the first time made stands under the new key.
+                    // When DMS resumes, it repeats key changes: then the old row is gone, and the
+                    // row is already under the new key.
                     let (image, otherwise) = if flag(batch.moved.as_ref(), row) {
                         let (old_key, image) =
-                            removed.take().expect("the old key's delete stands before its upsert");
+                            removed.take().expect("the old key's delete precedes its upsert");
                         let under_new = images.get(&key).copied();
                         match image {
                             Some(Origin::Nowhere) => {
@@ -167,7 +167,7 @@ impl Origins {
         Ok(Some(Self { converter, needed, columns }))
     }
 
-    /// Reads from the table what the survivors keep of it.
+    /// Reads the values that the survivors keep from the table.
     pub(super) async fn resolve(
         self,
         changes: &Changes,
@@ -202,7 +202,7 @@ impl Origins {
                     if found[number].replace((batch_number, row)).is_some() {
                         return Err(Error::new(
                             ErrorKind::TableCorrupt,
-                            "the table holds more than one row of a key",
+                            "the table holds more than one row with the same key",
                         ));
                     }
                 }
@@ -265,12 +265,12 @@ fn unreadable(column: &str) -> Error {
         .with("column", column)
 }
 
-/// The values that changes keep, ready to be put into their images.
+/// The values that changes keep, ready to be inserted into their images.
 #[derive(Debug)]
 pub(super) struct Images {
-    /// Position of the first change of each batch of the slice.
+    /// The position of the first change of each batch in the slice.
     starts: Vec<usize>,
-    /// (batch, row) in the rows read from the table, by number of [`Origin::Table`].
+    /// (batch, row) in the rows read from the table, by index of [`Origin::Table`].
     found: Vec<Option<(usize, usize)>>,
     columns: Vec<ImageColumn>,
 }
@@ -284,8 +284,8 @@ struct ImageColumn {
 }
 
 impl Images {
-    /// Puts the kept values into rows that stand at these positions. Cuts the batch where
-    /// they would make it too large.
+    /// Inserts the kept values into the rows with these positions. Splits the batch if they would
+    /// make it too large.
     pub(super) fn complete(
         &self,
         rows: &RecordBatch,
@@ -318,7 +318,7 @@ impl Images {
         Ok(completed)
     }
 
-    /// (array, row) of the value of the change at that position.
+    /// (array, row) of the value of the change at a position.
     fn source(&self, column: &ImageColumn, position: usize) -> (usize, usize) {
         let found = match column.origins[position] {
             Origin::Change(position) => {
@@ -347,7 +347,7 @@ fn value_bytes(array: &ArrayRef, row: usize) -> usize {
     usize::try_from(length).unwrap_or(0)
 }
 
-/// Consecutive parts that cover all rows, each within the limit unless one row alone is not.
+/// Consecutive parts that cover all rows, each within the limit unless a single row exceeds it.
 fn parts(row_bytes: &[usize], limit: usize) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let mut start = 0;

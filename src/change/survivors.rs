@@ -1,4 +1,4 @@
-//! Which change of each key is the last.
+//! Finds the last change of each key.
 
 use arrow::array::AsArray;
 use arrow::buffer::{BooleanBuffer, MutableBuffer};
@@ -22,20 +22,20 @@ const SUPERSEDED: &str = "superseded changes";
 /// The last change of each key of a slice.
 #[derive(Clone, Debug)]
 pub(super) struct Survivors {
-    /// By position.
+    /// By position, whether the change is the last of its key.
     pub(super) mask: BooleanBuffer,
-    /// The other changes.
+    /// How many changes are not.
     pub(super) superseded: u64,
-    /// By position, where that is asked for: whether the first change of the key is no insert.
+    /// By position, if asked for: whether the first change of the key is not an insert.
     pub(super) presumed: Option<BooleanBuffer>,
 }
 
 impl Survivors {
-    /// Finds them by a plan that aggregates positions by key: only keys and positions pass
-    /// through it, and the rows are then taken by position. Joining the rows with the
-    /// aggregate instead needs over 1.6 times as long and loses their order. Without keys,
-    /// or where keys rise throughout, as in a full load in key order, every change survives
-    /// and there is no plan; nor is there one where a bitmap of the keys does.
+    /// Finds them with a plan that aggregates positions by key: only keys and positions pass through
+    /// it, and the rows are then taken by position. Joining the rows with the aggregate instead
+    /// takes over 1.6 times as long and loses their order. Without keys, or if keys ascend
+    /// throughout, as in a full load in key order, every change survives without a plan. If a bitmap
+    /// of the keys is enough, there is no plan either.
     pub(super) async fn of(changes: &Changes, session: &SessionContext) -> Result<Self> {
         let change_count = usize::try_from(changes.len()).expect("a slice is in memory");
         if changes.keys().is_empty() || in_key_order(changes)? {
@@ -63,7 +63,7 @@ impl Survivors {
     }
 }
 
-/// What the plan finds, one bit a position.
+/// The result of the plan, one bit per position.
 struct Found {
     last: MutableBuffer,
     superseded: i64,
@@ -113,7 +113,7 @@ impl Found {
     }
 }
 
-/// By position: whether the change takes it for granted that its key is in the table.
+/// By position: whether the change assumes that its key is in the table.
 fn presuming(changes: &Changes) -> BooleanBuffer {
     let rows = changes
         .batches()

@@ -1,4 +1,4 @@
-//! Keys that one full load holds twice: then they are no keys.
+//! Refuses keys that are not unique within one full load.
 
 use std::collections::HashMap;
 
@@ -11,11 +11,11 @@ use super::key::row_converter;
 use super::survivors::Survivors;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Refuses a slice of a full load in which rows of one key differ. DMS may copy a row twice; rows
-/// that differ are two rows of the source, of which only one would be left.
+/// Refuses a slice of a full load in which rows with the same key differ. DMS may copy a row twice,
+/// but rows that differ are two rows of the source, of which only one would be kept.
 ///
 /// # Errors
-/// As [`refuse_differing`].
+/// Those of [`refuse_differing`].
 pub(super) fn refuse(changes: &Changes, survivors: &Survivors) -> Result<()> {
     let Some(compared) = changes.compared().filter(|_| survivors.superseded > 0) else {
         return Ok(());
@@ -28,12 +28,12 @@ pub(super) fn refuse(changes: &Changes, survivors: &Survivors) -> Result<()> {
     refuse_differing(table, &images, &keys, compared)
 }
 
-/// Refuses rows of a full load that have one key and differ in the columns `compared`. A batch
-/// that lacks one of them has NULL there; `table` has all of them.
+/// Refuses rows of a full load that have the same key and differ in the columns `compared`. A
+/// column that a batch lacks is NULL; `table` has all of them.
 ///
 /// # Errors
-/// `TableRefused`, with the names of the keys and how many rows would be lost; `Internal` if
-/// `table` lacks a column.
+/// `TableRefused`, with the names of the keys and the number of rows that would be lost; `Internal`
+/// if `table` lacks a column.
 pub(crate) fn refuse_differing(
     table: &Schema,
     rows: &[RecordBatch],
@@ -68,14 +68,14 @@ pub(crate) fn refuse_differing(
     }
     Err(Error::new(
         ErrorKind::TableRefused,
-        "the full load holds rows that have one key and differ: the columns in keys do not tell \
-         the rows of the source apart",
+        "the full load holds different rows with the same key: `keys` does not identify the rows \
+         of the source",
     )
     .with("keys", keys.join(", "))
     .with("rows that would be lost", lost)
     .with_remedy(
-        "name all columns of a unique key of the source in keys, or set append_only = true \
-         instead of keys if there is none; move the table's folder away if there is one, and \
+        "name all columns of a unique key of the source in `keys`, or set append_only = true \
+         instead of `keys` if there is none; move the table's folder away if there is one, and \
          apply again",
     ))
 }

@@ -12,13 +12,18 @@ async fn a_load_that_holds_a_key_in_rows_that_differ_is_held() {
         site.stage("LOAD00000001.csv", &["1,same", "2,other", "2,other"]).await;
         if is_met_at_once {
             site.stage("LOAD00000002.csv", &["3,same"]).await;
-            site.expect_held(&["one key and differ", "keys: v", "rows that would be lost: 1"])
-                .await;
+            site.expect_held(&[
+                "different rows with the same key",
+                "keys: v",
+                "rows that would be lost: 1",
+            ])
+            .await;
         } else {
             // A later commit of the same load meets it in the table.
             site.expect_ok(&["1=same", "2=other"]).await;
             site.stage("LOAD00000002.csv", &["3,same", "4,new"]).await;
-            site.expect_held(&["one key and differ", "rows that would be lost: 1"]).await;
+            site.expect_held(&["different rows with the same key", "rows that would be lost: 1"])
+                .await;
         }
         site.keys = "[\"id\"]".into();
         if is_met_at_once {
