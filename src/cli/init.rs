@@ -1,5 +1,5 @@
-//! `dmslake init`: a first configuration from what is staged, from the source if it may be asked,
-//! and from what AWS tells of endpoint and task.
+//! `dmslake init`: writes a first configuration from what is staged, from the source if it can be
+//! asked, and from AWS's description of endpoint and task.
 
 mod csv;
 mod mysql;
@@ -28,13 +28,13 @@ use propose::Task;
 use render::{Draft, LOAD_ONLY, render};
 use survey::survey;
 
-/// What is left to do of more tables than so many is said once.
+/// For more tables than this, a note is printed once.
 const MOST_NAMED: usize = 3;
 
-/// Writes the configuration and says on standard error what is left to fill in.
+/// Writes the configuration and prints to standard error what is left to fill in.
 ///
 /// # Errors
-/// `Config` for places, URLs or files that cannot be used, `Unavailable` if staging or the source
+/// `Config` for locations, URLs or files that cannot be used; `Unavailable` if staging or the source
 /// does not answer.
 pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Exit> {
     let is_printed = arguments.output.as_os_str() == "-";
@@ -107,8 +107,8 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
 fn tell_what_is_left(screen: &Screen, proposals: &[Proposal], output: &Path) {
     if proposals.is_empty() {
         screen.note(
-            "no table is staged there yet; run init again once DMS has written, or name a source \
-             with --mysql that has tables which the task takes",
+            "no table is staged there yet; run init again once DMS has written, or give a source \
+             with --mysql that has tables which the task includes",
         );
         return;
     }
@@ -135,11 +135,11 @@ fn tell_what_is_left(screen: &Screen, proposals: &[Proposal], output: &Path) {
     if is_complete {
         screen.note(format_args!("next: dmslake apply --config {}", output.display()));
     } else {
-        screen.note("it is not a valid configuration until that is filled in");
+        screen.note("the configuration is not valid until that is filled in");
     }
 }
 
-/// The tables one by one, or many of them at once.
+/// The tables one by one, or one summary of many.
 fn named(tables: &[String]) -> Vec<String> {
     if tables.len() <= MOST_NAMED {
         return tables.to_vec();
@@ -148,7 +148,7 @@ fn named(tables: &[String]) -> Vec<String> {
     vec![format!("{count} ({}, …)", tables[..MOST_NAMED].join(", "))]
 }
 
-/// What the endpoint and the rules of the task say about objects, as far as they are known.
+/// The settings for reading objects, from the endpoint and the rules of the task if they are known.
 fn settings(endpoint: Option<&EndpointSettings>, mappings: Option<&TableMappings>) -> S3Settings {
     let mut settings = endpoint.map_or_else(S3Settings::default, |known| known.settings.clone());
     if let Some(mappings) = mappings {
@@ -160,7 +160,7 @@ fn settings(endpoint: Option<&EndpointSettings>, mappings: Option<&TableMappings
     settings
 }
 
-/// What stands in a file that AWS's command line wrote.
+/// Reads a file that AWS's command line wrote.
 fn parsed<T>(option: &'static str, file: &Path, parse: fn(&str) -> Result<T>) -> Result<T> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Error::new(ErrorKind::Config, "the file cannot be read")
@@ -175,8 +175,11 @@ fn refuse_existing(arguments: &InitArguments) -> Result<()> {
 }
 
 fn existing(arguments: &InitArguments) -> Error {
-    Error::new(ErrorKind::Config, "the file exists; --force replaces it, --output - prints")
-        .with("--output", arguments.output.display())
+    Error::new(
+        ErrorKind::Config,
+        "the file exists; --force replaces it, --output - prints to standard output",
+    )
+    .with("--output", arguments.output.display())
 }
 
 fn write(arguments: &InitArguments, text: &str) -> Result<()> {
@@ -185,7 +188,7 @@ fn write(arguments: &InitArguments, text: &str) -> Result<()> {
     if arguments.force {
         options.create(true).truncate(true);
     } else {
-        // Also if somebody made it while staging was being looked at.
+        // Fails too if somebody created the file while staging was being read.
         options.create_new(true);
     }
     let written =

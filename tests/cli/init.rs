@@ -60,7 +60,7 @@ fn parquet_brings_columns_but_no_keys() {
         text.contains("# shop.orders: Parquet, 1 full-load object and 2 CDC objects"),
         "{text}"
     );
-    for control in ["Op (the ", "dms_ts (the ", "BI_id (a ", "# keys = [\"id\"]"] {
+    for control in ["Op (the ", "dms_ts (probably the ", "BI_id (a ", "# keys = [\"id\"]"] {
         assert!(text.contains(control), "{control} in {text}");
     }
     load::parse(&text).expect_err("keys are to be filled in");
@@ -103,9 +103,9 @@ fn csv_gets_places_to_fill_in() {
     assert_eq!(done.code, Some(0), "{done:?}");
     for told in [
         "to fill in: shop.customers: columns",
-        "1 object bear",
+        "1 object with a name that DMS does not give",
         "1 transaction-ordered object",
-        "not a valid configuration",
+        "the configuration is not valid",
     ] {
         assert!(done.err.contains(told), "{told} in {done:?}");
     }

@@ -50,7 +50,10 @@ fn staged_tables_only(server: &MariaDb) {
     let url = server.url("dms:se%3Acr%2Fet", "");
     let done = run(home.path(), &[&INIT[..], &["--mysql", &url]].concat());
     assert_eq!(done.code, Some(0), "{done:?}");
-    assert!(done.err.contains("10 fields beside those of DMS, the source 8 columns"), "{done:?}");
+    assert!(
+        done.err.contains("10 fields in addition to those of DMS, but the source has 8 columns"),
+        "{done:?}"
+    );
     assert!(!done.err.contains("to fill in"), "{done:?}");
 
     let settings = load::parse(&done.out).expect(&done.out);
@@ -65,7 +68,7 @@ fn staged_tables_only(server: &MariaDb) {
         "{ name = \"id\", type = \"bigint(20) unsigned\", nullable = false },",
         "{ name = \"kind\", type = \"enum('a','b''c')\" },",
         "type = \"decimal(13,2)\" },  # computed by the source",
-        "{ name = \"other\", type = \"text\" },  # declared otherwise:",
+        "{ name = \"other\", type = \"text\" },  # the source declares another type:",
     ] {
         assert!(done.out.contains(line), "{line} in {}", done.out);
     }

@@ -86,7 +86,7 @@ fn what_is_not_known_of_a_rule_is_to_be_checked() {
     for told in [
         "shop.orders: rule 3 names before images BI_…_old",
         "shop.orders: rule 7 changes columns",
-        "shop.orders: rule 7 may be about cdc_seq too",
+        "shop.orders: rule 7 may apply to cdc_seq too",
         "shop.orders: rule 8 (data-masking-hash-mask)",
         "other.orders: the task's rules do not select it",
     ] {

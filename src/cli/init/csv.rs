@@ -1,4 +1,4 @@
-//! The first records of a CSV object: how many fields there are, and their names if it has a
+//! Reads the first records of a CSV object: the number of fields, and their names if it has a
 //! header.
 
 use object_store::ObjectStoreExt;
@@ -9,14 +9,13 @@ use crate::dms::S3Settings;
 use crate::error::Result;
 use crate::storage::Location;
 
-/// So much of an object holds its first records.
+/// How much of an object is read for its first records.
 const HEAD_BYTES: u64 = 256 << 10;
 
-/// So many records tell a header from rows.
+/// How many records are needed to tell a header from rows.
 const RECORDS: usize = 2;
 
-/// The fields of an object's first records, as text: the first one and the one behind it, as far
-/// as they are whole.
+/// The fields of an object's first two records, as text, if they are complete.
 ///
 /// # Errors
 /// `Unavailable` if the object cannot be read.

@@ -1,4 +1,4 @@
-//! Keys and column types as the source itself declares them, from `information_schema`.
+//! Reads the keys and column types that the source declares from `information_schema`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use crate::config::TableName;
 use crate::error::{Error, ErrorKind, Result};
 
 const SYSTEM_SCHEMAS: [&str; 4] = ["information_schema", "mysql", "performance_schema", "sys"];
-/// As MySQL's own clients take a password that is not on the command line.
+/// The variable from which MySQL's own clients take a password.
 const PASSWORD_VARIABLE: &str = "MYSQL_PWD";
 
 /// The declarations of tables, by name.
 pub(super) type Declarations = BTreeMap<TableName, Declaration>;
 
-/// What the source declares of a table.
+/// A table as declared by the source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Declaration {
     /// Columns in table order.
@@ -36,9 +36,9 @@ pub(super) struct DeclaredColumn {
     pub(super) is_generated: bool,
 }
 
-/// Reads the declarations of all tables of the staged schemas, or of every schema if `is_ruled`:
-/// rules of the task take tables of which nothing is staged, and may have renamed what is. If
-/// nothing is staged, of the URL's schema, or of every schema if the URL names none.
+/// Reads the declarations of all tables of the staged schemas. With `is_ruled` it reads every
+/// schema, as rules of the task may include tables that are not staged yet, and rename others. If
+/// nothing is staged, it reads the URL's schema, or every schema if the URL has none.
 ///
 /// # Errors
 /// `Config` if the URL cannot be used, `Unavailable` if the source refuses or does not answer.
@@ -49,12 +49,12 @@ pub(super) async fn read(
 ) -> Result<Declarations> {
     let options = options(url)?;
     let schemas = schemas(staged, options.db_name(), is_ruled);
-    // Both of rustls's cryptography providers are in this program, so it has none by default.
-    // Another part of the program may have chosen one meanwhile, which serves as well.
+    // Both of rustls's cryptography providers are linked, so there is no default. If another part
+    // of the program has chosen one already, that is fine.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let host = format!("{}:{}", options.ip_or_hostname(), options.tcp_port());
     let unavailable = |error: mysql_async::Error| {
-        Error::new(ErrorKind::Unavailable, "the MySQL source could not be asked")
+        Error::new(ErrorKind::Unavailable, "the MySQL source could not be queried")
             .with("--mysql", &host)
             .because(error)
     };
@@ -65,11 +65,11 @@ pub(super) async fn read(
 }
 
 fn options(url: &str) -> Result<Opts> {
-    // The URL holds a password: it is not repeated.
+    // The URL may contain a password, so it is not repeated.
     let unusable = |error: mysql_async::UrlError| {
         Error::new(
             ErrorKind::Config,
-            "--mysql is not understood; it is mysql://user:password@host:3306/schema",
+            "--mysql is not a URL of the form mysql://user:password@host:3306/schema",
         )
         .because(error)
     };
@@ -78,12 +78,12 @@ fn options(url: &str) -> Result<Opts> {
         Some(password) => Some(password.to_owned()),
         None => std::env::var(PASSWORD_VARIABLE).ok(),
     };
-    // A socket that the server offers would be taken instead of the TLS connection asked for.
+    // Otherwise a socket offered by the server would replace the TLS connection asked for.
     let prefers_socket = options.ssl_opts().is_none();
     Ok(OptsBuilder::from_opts(options).pass(password).prefer_socket(prefers_socket).into())
 }
 
-/// The schemas to ask for; none means every schema.
+/// The schemas to read; empty means every schema.
 fn schemas(staged: &[StagedTable], default: Option<&str>, is_ruled: bool) -> Vec<String> {
     if staged.is_empty() {
         return default.map(str::to_owned).into_iter().collect();

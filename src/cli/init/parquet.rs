@@ -1,4 +1,4 @@
-//! The columns of a Parquet object, as MySQL would have declared them.
+//! Reads the columns of a Parquet object and derives their MySQL types.
 
 use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as PhysicalType};
 use parquet::schema::types::{ColumnDescriptor, SchemaDescriptor};
@@ -14,18 +14,18 @@ use crate::storage::Location;
 pub(super) struct FoundColumn {
     /// Its name.
     pub(super) name: String,
-    /// The MySQL type that fits its annotation; several may.
+    /// A MySQL type that fits its annotation; there may be several.
     pub(super) mysql_type: String,
-    /// Whether it is text that cannot be null, as only DMS's own timestamp column is.
+    /// Whether it is text that cannot be null, like DMS's own timestamp column and no other.
     pub(super) is_required_text: bool,
-    /// What the annotation leaves open.
+    /// What the annotation does not tell.
     pub(super) remark: Option<&'static str>,
 }
 
 /// Reads the columns from the object's footer.
 ///
 /// # Errors
-/// As [`decode::parquet_schema`].
+/// Those of [`decode::parquet_schema`].
 pub(super) async fn columns(staging: &Location, sample: &Sample) -> Result<Vec<FoundColumn>> {
     let Sample { meta, name } = sample;
     let (folder, relative) =
@@ -61,7 +61,7 @@ fn is_text(column: &ColumnDescriptor) -> bool {
             || matches!(column.logical_type_ref(), Some(LogicalType::String)))
 }
 
-/// The converted types are what DMS writes; logical types of the same meaning carry them too.
+/// DMS writes converted types; equivalent logical types set them too.
 fn mysql_type(column: &ColumnDescriptor) -> String {
     let by_annotation = match column.converted_type() {
         ConvertedType::INT_8 => "tinyint",

@@ -1,48 +1,48 @@
-//! What is to be written about one table.
+//! The proposed configuration of one table.
 
 use crate::config::TableName;
 
-/// A `[[table]]` to be written.
+/// A `[[table]]` to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Proposal {
     /// Its source.
     pub(super) name: TableName,
-    /// What was found of it, in a sentence.
+    /// What was found about it, in one sentence.
     pub(super) about: String,
     /// Its keys.
     pub(super) keys: Keys,
     /// Its columns.
     pub(super) columns: Vec<Column>,
-    /// Whether the objects tell these columns and their types by themselves, so that nothing need
-    /// be written of one but what is to be looked at.
+    /// Whether the objects themselves give the columns and types, so that only columns with a remark
+    /// are written.
     pub(super) is_told_by_objects: bool,
-    /// Columns of the object that are DMS's own, with what they are.
+    /// Columns of the object that are DMS's own, each with its meaning.
     pub(super) control: Vec<String>,
-    /// A column that looks like DMS's timestamp column, where the endpoint's settings are unknown.
+    /// A column that looks like DMS's timestamp column, if the endpoint's settings are unknown.
     pub(super) timestamp: Option<String>,
-    /// Whether its CSV objects begin with the names of their columns.
+    /// Whether its CSV objects have a header.
     pub(super) header: Header,
-    /// What a person should look at.
+    /// What a person should check.
     pub(super) remarks: Vec<String>,
 }
 
-/// Whether CSV objects begin with the names of their columns.
+/// Whether CSV objects have a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Header {
-    /// No, as far as can be seen.
+    /// Apparently not.
     None,
-    /// Yes, as the endpoint's settings say.
+    /// Yes, according to the endpoint's settings.
     Configured,
-    /// Yes, as the first record shows, though no setting says so.
+    /// Yes, judging by the first record, although no setting says so.
     Found,
 }
 
-/// How sure the keys are.
+/// How certain the keys are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Keys {
     /// The source's primary key.
     Known(Vec<String>),
-    /// A guess, and what it is made from.
+    /// A guess, and its basis.
     Guess(Vec<String>, &'static str),
     /// Nothing is known.
     Unknown,
@@ -50,21 +50,21 @@ pub(super) enum Keys {
     None,
 }
 
-/// A column to be written.
+/// A column to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Column {
     /// Its name, or a placeholder.
     pub(super) name: String,
-    /// Its MySQL type; none is a placeholder.
+    /// Its MySQL type; `None` is a placeholder.
     pub(super) mysql_type: Option<String>,
-    /// What to say about it.
+    /// A comment about it.
     pub(super) remark: Option<String>,
-    /// Whether it is read and not stored: the change sequence or a before image.
+    /// Whether it is read but not stored: the change sequence or a before image.
     pub(super) is_set_apart: bool,
 }
 
 impl Proposal {
-    /// A table of which nothing more is known.
+    /// A table about which nothing else is known.
     pub(super) fn blank(name: TableName, about: String) -> Self {
         Self {
             name,
@@ -91,7 +91,7 @@ impl Proposal {
         match self.keys {
             Keys::Known(_) => {}
             Keys::Guess(..) => {
-                gaps.push("keys: those written are a guess, uncomment or correct them");
+                gaps.push("keys: the written ones are a guess; uncomment or correct them");
             }
             Keys::Unknown => gaps.push("keys: the columns that identify a row"),
             Keys::None => {

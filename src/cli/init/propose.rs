@@ -1,5 +1,5 @@
-//! What to write for each table: from the source's declarations if there are any and what the
-//! rules of the task make of them, else from what its newest object shows.
+//! Decides what to write for each table: from the source's declarations, if there are any, changed by
+//! the rules of the task; otherwise from the table's newest object.
 
 use std::collections::BTreeMap;
 
@@ -16,19 +16,19 @@ use crate::dms::{Format, MySqlType, S3Settings, TableMappings};
 use crate::error::Result;
 use crate::storage::Location;
 
-/// What AWS told of the task.
+/// What AWS says about the task.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Task<'a> {
     /// Its rules, if they are known.
     pub(super) mappings: Option<&'a TableMappings>,
-    /// What endpoint and rules say about objects, else DMS's defaults.
+    /// The settings of endpoint and rules for reading objects, or DMS's defaults.
     pub(super) dms: &'a S3Settings,
     /// Whether the settings of the endpoint are known.
     pub(super) has_endpoint: bool,
 }
 
-/// A proposal for each staged table, and for each other one of the source that the task's rules
-/// take; without rules, for every one of the source if nothing is staged. By name.
+/// Proposals, sorted by name: for each staged table, and for each other table of the source that the
+/// task's rules include; without rules, for every table of the source if nothing is staged.
 ///
 /// # Errors
 /// `Unavailable` if an object cannot be read.
@@ -54,12 +54,14 @@ pub(super) async fn all(
         match at_source {
             AtSource::Is(_) => {}
             AtSource::Untold => proposal.remarks.push(
-                "rules rename schemas or tables, and do not tell which one of the source this is: \
-                 --mysql does"
+                "rules rename schemas or tables, and it is not clear which table of the source this \
+                 is: ask the source with --mysql"
                     .into(),
             ),
             AtSource::Nowhere => {
-                proposal.remarks.push("the task's rules do not select it: who stages it?".into());
+                proposal
+                    .remarks
+                    .push("the task's rules do not select it: find out what stages it".into());
             }
         }
         proposals.push(proposal);
@@ -89,13 +91,13 @@ struct Source<'a> {
     declaration: &'a Declaration,
 }
 
-/// Which table of the source a staged one is.
+/// The source table of a staged table.
 enum AtSource {
-    /// This one, as the source or the rules say, or for want of both by its name.
+    /// This table, according to the source or the rules, or without both by its name.
     Is(TableName),
     /// The rules do not tell.
     Untold,
-    /// None that the rules take.
+    /// None that the rules include.
     Nowhere,
 }
 
@@ -135,7 +137,7 @@ async fn staged_table(
     let mut proposal = Proposal::blank(table.name.clone(), about(table));
     if table.foreign > 0 {
         let objects = plural(table.foreign, "object");
-        proposal.remarks.push(format!("{objects} bear no name that dmslake applies"));
+        proposal.remarks.push(format!("{objects} with a name that DMS does not give"));
     }
     let is_shown = table.format() == Some(Format::Parquet);
     let added = ruled(&mut proposal, source, at_source, mappings, is_shown);
@@ -171,7 +173,7 @@ async fn staged_table(
     Ok(proposal)
 }
 
-/// Takes over what the source declares and what the rules make of it; returns what they add.
+/// Fills in what the source declares, changed by the rules; returns the columns that these add.
 fn ruled(
     proposal: &mut Proposal,
     source: Option<&Source<'_>>,
@@ -182,7 +184,7 @@ fn ruled(
     if let Some(source) = source {
         declared(proposal, source.declaration);
     }
-    // For want of a name at the source, what rules make of that name is looked at.
+    // If the name at the source is unknown, the rules are applied to the staged name.
     let name = match (at_source, source) {
         (AtSource::Is(name), _) => name.clone(),
         (_, Some(source)) => source.name.clone(),
@@ -225,7 +227,9 @@ fn declared(proposal: &mut Proposal, declaration: &Declaration) {
         let (mysql_type, refusal) = match MySqlType::parse(&column.mysql_type) {
             Ok(_) => (column.mysql_type.clone(), None),
             // Whatever DMS writes for it can be kept as text.
-            Err(reason) => ("text".to_owned(), Some(format!("declared otherwise: {reason}"))),
+            Err(reason) => {
+                ("text".to_owned(), Some(format!("the source declares another type: {reason}")))
+            }
         };
         let generated = "computed by the source: DMS does not capture its changes".to_owned();
         let remark = refusal.or_else(|| column.is_generated.then_some(generated));

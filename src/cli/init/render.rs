@@ -1,4 +1,4 @@
-//! The text of a commented `dmslake.toml`.
+//! Writes the text of a commented `dmslake.toml`.
 
 mod common;
 mod table;
@@ -12,7 +12,7 @@ use crate::dms::table_mappings::Migration;
 use common::Common;
 use table::table;
 
-/// All that goes into the file.
+/// Everything that goes into the file.
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
     /// `staging`
@@ -34,24 +34,24 @@ const HEAD: &str = "\
 
 const NOT_COMPLETE: &str = "\
 #
-# NOT COMPLETE: it is not accepted before what is marked FILL IN has been filled in.
+# NOT COMPLETE: it is not accepted until everything marked FILL IN has been filled in.
 ";
 
 const KEYS_TO_FILL_IN: &str = "\
-# keys: the columns that identify a row (the primary key). A source without one may have others that
-#   do; where rows are only ever inserted: append_only = true, without keys.
+# keys: the columns that identify a row (the primary key). Without a primary key, other columns may
+#   identify a row; if rows are only ever inserted, set append_only = true instead of keys.
 ";
 
 const COLUMNS_TO_FILL_IN: &str = "\
 # columns: those of the source in the order of the CSV fields with their MySQL types (as in SHOW
-#   CREATE TABLE), then those that rules add. `dmslake init` does it for you, with --mysql for the
-#   former and --table-mappings for the latter.
+#   CREATE TABLE), then those that rules add. `dmslake init` fills in the former with --mysql and
+#   the latter with --table-mappings.
 ";
 
 const TOLD_BY_OBJECTS: &str = "\
 #
-# Columns of Parquet objects are not listed where the object tells their types; columns = […] may
-# give another one, such as { name = \"paid\", type = \"tinyint(1)\", boolean = true }.
+# Columns of Parquet objects are not listed if the object gives their types; columns = […] can
+# override a type, such as { name = \"paid\", type = \"tinyint(1)\", boolean = true }.
 ";
 
 const HEADER_FOUND: &str = "\
@@ -60,15 +60,15 @@ add_column_name = true
 ";
 
 const DMS_UNKNOWN: &str = "
-# The S3Settings of the DMS endpoint, as Terraform's aws_dms_s3_endpoint spells them. Only what
-# differs from DMS's own defaults must stand here; `dmslake init --endpoint-settings FILE` fills it
-# in from `aws dms describe-endpoints`.
+# The S3Settings of the DMS endpoint, spelled as in Terraform's aws_dms_s3_endpoint. Only what
+# differs from DMS's own defaults is needed; `dmslake init --endpoint-settings FILE` fills it in from
+# `aws dms describe-endpoints`.
 [dms]
 # csv_delimiter = \",\"
 ";
 
 const NO_TIMESTAMP: &str = "\
-# timestamp_column_name = \"\"       # the column that DMS adds with the time of commit
+# timestamp_column_name = \"\"       # the column that DMS adds with the commit timestamp
 ";
 
 const DMS_KNOWN: &str = "
@@ -77,7 +77,7 @@ const DMS_KNOWN: &str = "
 ";
 
 const RULES_UNKNOWN: &str = "\
-# What rules of the task add; `dmslake init --table-mappings FILE` fills it in from
+# Columns that rules of the task add; `dmslake init --table-mappings FILE` fills them in from
 # `aws dms describe-replication-tasks`.
 ";
 
@@ -90,21 +90,21 @@ const NO_BEFORE_IMAGES: &str = "\
 ";
 
 const DEFAULTS: &str = "
-# Any key of a table may stand here for all of them.
+# Any key of a table may be set here for all tables.
 [defaults]
 # on_bad_row = \"stop\"              # or \"quarantine\": set the row aside and go on
 # merge = \"copy-on-write\"          # or \"deletion-vectors\" or \"auto\": readers must know them
 ";
 
 const CHANGES_ONLY: &str = "\
-cdc_only = true                    # the task loads nothing: tables begin with their changes
+cdc_only = true                    # the task loads nothing: tables start from their changes
 ";
 
-/// What is to be known of a task that writes no changes.
+/// The note about a task that writes no changes.
 pub(super) const LOAD_ONLY: &str =
     "the task only loads (full-load): no changes will come, and tables stay as they were loaded";
 
-/// Writes the draft out.
+/// The text of the file.
 pub(super) fn render(draft: &Draft<'_>) -> String {
     let common = Common::of(draft.proposals);
     let mut text = String::from(HEAD);
@@ -181,7 +181,7 @@ fn unknown_endpoint(text: &mut String, proposals: &[Proposal]) {
         Some(name) => add(
             text,
             format_args!(
-                "# CHECK: it stands in front, as DMS's own timestamp column does.\n\
+                "# CHECK: it comes before the source's columns, like DMS's own timestamp column.\n\
                  timestamp_column_name = {}\n",
                 quoted(name)
             ),
@@ -205,10 +205,10 @@ fn rules(text: &mut String, mappings: Option<&TableMappings>) {
 }
 
 fn add(text: &mut String, part: std::fmt::Arguments<'_>) {
-    text.write_fmt(part).expect("a String takes all");
+    text.write_fmt(part).expect("writing to a String cannot fail");
 }
 
-/// A comment ends with its line, and names may hold anything.
+/// The text on one line: a comment ends with its line, and names may contain line breaks.
 fn one_line(text: &str) -> String {
     text.replace(char::is_control, " ")
 }

@@ -1,5 +1,5 @@
-//! What the rules of the DMS task make of a table: its own columns under other names and types,
-//! and the columns that stand behind them.
+//! Applies the rules of the DMS task to a table: other names and types for its own columns, and
+//! further columns after them.
 
 mod add;
 
@@ -8,12 +8,12 @@ use crate::config::TableName;
 use crate::dms::TableMappings;
 use crate::dms::table_mappings::{Action, Level, Rule};
 
-/// What a rule adds behind a table's own columns.
+/// What a rule adds after a table's own columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Added {
     /// A column.
     Column(Column),
-    /// Before images of columns that nobody has told, so not known how many.
+    /// Before images of unknown columns, and so of unknown number.
     BeforeImages,
 }
 
@@ -35,19 +35,19 @@ impl Added {
     }
 }
 
-/// Who tells the columns of a table, beside the rules.
+/// What is known about a table's columns, in addition to the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Sight {
-    /// The source: they are those of the proposal.
+    /// Whether the source declares them: then the proposal has them.
     pub(super) is_declared: bool,
     /// Whether it is known which table of the source it is.
     pub(super) is_named: bool,
-    /// A staged object, as they are after the rules.
+    /// Whether a staged object shows them, as they are after the rules.
     pub(super) is_shown: bool,
 }
 
-/// Makes of the source's columns in a proposal what the rules make of them, and returns what they
-/// add, in their order. What cannot be told becomes a remark that names the rule.
+/// Applies the rules to the source's columns in a proposal, and returns the columns that they add,
+/// in their order. Anything unclear becomes a remark that names the rule.
 pub(super) fn apply(
     proposal: &mut Proposal,
     source: &TableName,
@@ -78,18 +78,18 @@ pub(super) fn apply(
     table.added
 }
 
-/// Names of before images that only key columns have.
+/// How before images are named by a rule that adds those of key columns only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyImages {
     /// The rule's id.
     pub(super) id: String,
-    /// What stands before a column's name.
+    /// The prefix of the column's name.
     pub(super) prefix: String,
-    /// What stands behind it.
+    /// The suffix of the column's name.
     pub(super) suffix: String,
 }
 
-/// The rule that adds before images of the key to a table, if none adds those of other columns.
+/// The rule that adds before images of the key to a table, if no rule adds those of other columns.
 pub(super) fn key_images(source: &TableName, mappings: &TableMappings) -> Option<KeyImages> {
     let mut found = None;
     for rule in mappings.of_table(&source.schema, &source.table) {
@@ -120,7 +120,7 @@ impl Own {
     }
 }
 
-/// A table under its rules.
+/// A table to which rules are applied.
 struct Ruled<'a> {
     own: Vec<Own>,
     added: Vec<Added>,
@@ -134,24 +134,21 @@ impl Ruled<'_> {
         self.remarks.push(format!("rule {} {sentence}", rule.id));
     }
 
-    /// What the rule changes of the table and of its own columns.
+    /// Applies what the rule changes about the table and its own columns.
     fn change(&mut self, rule: &Rule) {
         match &rule.action {
             Action::Include { is_filtered: true } => {
-                self.remark(
-                    rule,
-                    "has filters: the table will hold the rows that they let through",
-                );
+                self.remark(rule, "has filters: the table will hold only the rows that pass them");
             }
             Action::Other(what) => {
-                self.remark(rule, format!("({what}): compare with an object what it changes"));
+                self.remark(rule, format!("({what}): check against an object what it changes"));
             }
             Action::Rename { level: Level::Schema | Level::Table, .. } => {
                 if !self.sight.is_named {
                     self.remark(
                         rule,
-                        "changes names of folders: what rules make of a table is known by its \
-                         name at the source, which --mysql tells",
+                        "renames folders: rules apply to a table by its name at the source, which \
+                         --mysql finds out",
                     );
                 }
             }
@@ -161,7 +158,7 @@ impl Ruled<'_> {
                 if self.sight.is_declared {
                     self.change_columns(rule);
                 } else if !self.sight.is_shown {
-                    self.remark(rule, "changes columns: fill in what comes of them");
+                    self.remark(rule, "changes columns: fill in the changed ones");
                 }
             }
             Action::Include { is_filtered: false }
@@ -192,8 +189,8 @@ impl Ruled<'_> {
                     self.remark(
                         rule,
                         format_args!(
-                            "makes columns {name}, to which no MySQL type is known: give the one \
-                             that reads them"
+                            "changes columns to {name}, which corresponds to no known MySQL type: \
+                             give one that reads them"
                         ),
                     );
                     return;
@@ -208,7 +205,7 @@ impl Ruled<'_> {
         }
     }
 
-    /// Whether a rule about columns is also about those that rules add, DMS does not say.
+    /// Notes a rule about columns that may also apply to added ones: DMS does not document that.
     fn doubt(&mut self, rule: &Rule) {
         let is_changed = |name: &str| match &rule.action {
             Action::Rename { level: Level::Column, renaming } => renaming.apply(name) != name,
@@ -222,12 +219,14 @@ impl Ruled<'_> {
         if let Some(name) = name.map(|column| column.name.clone()) {
             self.remark(
                 rule,
-                format!("may be about {name} too, which another rule adds: compare with an object"),
+                format!(
+                    "may apply to {name} too, which another rule adds: check against an object"
+                ),
             );
         }
     }
 
-    /// The keys under their new names; not known if a rule has removed one.
+    /// The keys under their new names; unknown if a rule removed one.
     fn keys(&self, keys: &Keys) -> Keys {
         let Keys::Known(names) = keys else { return keys.clone() };
         let renamed = names.iter().map(|key| {
@@ -336,8 +335,8 @@ mod tests {
         for told in [
             "rule 2 names before images OLD_…",
             "rule 4 names the change sequence other, another rule seq",
-            "rule 5 gives total no type",
-            "rule 5 adds total, which is there already",
+            "rule 5 gives total no known type",
+            "rule 5 adds total, which exists already",
             "rule 6 removes a column of the primary key",
         ] {
             let is_told = proposal.remarks.iter().any(|remark| remark.starts_with(told));

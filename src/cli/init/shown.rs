@@ -1,4 +1,4 @@
-//! What the newest object of a table shows of its columns.
+//! Derives columns from the newest object of a table.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ const OPERATION_COLUMN: &str = "Op";
 const OPERATION: &str = "the operation";
 const BY_NAME: &str = "by the column's name";
 const BY_IMAGES: &str = "the columns that have before images";
-const TIMESTAMP_GUESS: &str = "the timestamp column, as it seems: required text in front";
-const HEADER_TIMESTAMP_GUESS: &str = "the timestamp column, as it seems: a time in front";
+const TIMESTAMP_GUESS: &str = "probably the timestamp column: required text before the columns";
+const HEADER_TIMESTAMP_GUESS: &str = "probably the timestamp column: a time before the columns";
 const HEADER_UNTOLD: &str = "its newest object has a header, as its first record begins with Op, \
-but the endpoint does not say so: set add_column_name = true under [dms]";
-const CSV_TIMESTAMP_GUESS: &str = "a time: if it is DMS's timestamp column, take this line out and \
-set timestamp_column_name under [dms]";
+but the endpoint's settings do not say so: set add_column_name = true in [dms]";
+const CSV_TIMESTAMP_GUESS: &str = "a time: if it is DMS's timestamp column, remove this column and \
+set timestamp_column_name in [dms]";
 
-/// What is known of a table's columns before one of its objects is looked into.
+/// What is known about a table's columns before one of its objects is read.
 pub(super) struct Known {
     /// Whether the source has declared the columns of the proposal.
     pub(super) is_declared: bool,
@@ -30,9 +30,9 @@ pub(super) struct Known {
     pub(super) has_endpoint: bool,
     /// Whether the rules of the task are known.
     pub(super) has_rules: bool,
-    /// What they add.
+    /// The columns that rules add.
     pub(super) added: Vec<Added>,
-    /// The rule that adds before images of the key and of nothing else, if one does.
+    /// The rule that adds before images of the key only, if there is one.
     pub(super) key_images: Option<KeyImages>,
 }
 
@@ -42,7 +42,7 @@ impl Known {
     }
 }
 
-/// Columns that travel with their names: Parquet.
+/// Columns of an object that names them: Parquet.
 pub(super) fn by_name(
     proposal: &mut Proposal,
     found: &[FoundColumn],
@@ -90,7 +90,7 @@ pub(super) fn by_name(
     }
 }
 
-/// What a column is to DMS, if its name tells.
+/// The role of a column for DMS, if its name tells.
 fn role(name: &str, names: &[&str], dms: &S3Settings) -> Option<&'static str> {
     if dms.timestamp_column_name.as_deref() == Some(name) {
         return Some("the timestamp column");
@@ -102,8 +102,8 @@ fn role(name: &str, names: &[&str], dms: &S3Settings) -> Option<&'static str> {
     names.contains(&imaged).then_some("a before image")
 }
 
-/// The key, as before images tell it: for certain where a rule adds those of the key alone, else
-/// as a guess where some columns have one and others have none.
+/// Derives the key from before images: for certain if a rule adds those of the key only, otherwise
+/// as a guess if some columns have one and others do not.
 fn keys(proposal: &mut Proposal, names: &[&str], dms: &S3Settings, known: &Known) {
     let imaged = |prefix: &str, suffix: &str| -> Vec<String> {
         let has_image = |name: &&&str| names.contains(&&*format!("{prefix}{name}{suffix}"));
@@ -114,7 +114,7 @@ fn keys(proposal: &mut Proposal, names: &[&str], dms: &S3Settings, known: &Known
         if !keys.is_empty() {
             let id = &rule.id;
             proposal.about =
-                format!("{}; its key is what rule {id} adds before images of", proposal.about);
+                format!("{}; its key has the before images of rule {id}", proposal.about);
             proposal.keys = Keys::Known(keys);
             return;
         }
@@ -131,15 +131,15 @@ fn keys(proposal: &mut Proposal, names: &[&str], dms: &S3Settings, known: &Known
     }
 }
 
-/// Rules name the column as they like; some names speak.
+/// A guess from the column's name; rules may choose any name.
 fn sequence_guess(column: &FoundColumn) -> Option<&'static str> {
     let name = column.name.to_ascii_lowercase();
     let speaks = name.contains("ar_h_") || name.contains("_seq");
     (speaks && column.mysql_type == "text")
-        .then_some("if an AR_H_CHANGE_SEQ rule adds it: name it as change_seq_column under [dms]")
+        .then_some("if an AR_H_CHANGE_SEQ rule adds it, set it as change_seq_column in [dms]")
 }
 
-/// The columns of CSV, from the first record and the one behind it.
+/// The columns of CSV, from the first two records.
 pub(super) fn by_records(
     proposal: &mut Proposal,
     first: &[String],
@@ -147,7 +147,7 @@ pub(super) fn by_records(
     dms: &S3Settings,
     known: Known,
 ) {
-    // No operation is spelled so.
+    // `Op` is not an operation, so it is a name.
     let is_header = first.first().is_some_and(|field| field == OPERATION_COLUMN);
     if dms.add_column_name {
         proposal.header = Header::Configured;
@@ -163,7 +163,7 @@ pub(super) fn by_records(
     by_header(proposal, first, second, dms, &known);
 }
 
-/// Columns whose names the header tells; their types it does not.
+/// Columns whose names, but not types, are in the header.
 fn by_header(
     proposal: &mut Proposal,
     header: &[String],
@@ -207,7 +207,7 @@ fn by_header(
     }
 }
 
-/// Columns that are known by their place: CSV without header.
+/// Columns that are known by their position: CSV without a header.
 fn by_position(proposal: &mut Proposal, fields: &[String], dms: &S3Settings, known: Known) {
     let mut rest = fields;
     let has_operation =
@@ -230,15 +230,15 @@ fn by_position(proposal: &mut Proposal, fields: &[String], dms: &S3Settings, kno
     let (found, columns) = (rest.len(), proposal.columns.len());
     if found != columns {
         let (whose, remedy) = if known.has_rules {
-            ("the source and the rules", "and compare the columns")
+            ("the source and the rules have", "and compare the columns")
         } else {
             let remedy = "and append the columns that rules add (before images, change sequence) \
-                          in their order, as --table-mappings does";
-            ("the source", remedy)
+                          in their order; --table-mappings does that";
+            ("the source has", remedy)
         };
         proposal.remarks.push(format!(
-            "its newest object has {found} fields beside those of DMS, {whose} {columns} columns: \
-             set timestamp_column_name if DMS writes one, {remedy}"
+            "its newest object has {found} fields in addition to those of DMS, but {whose} \
+             {columns} columns: set timestamp_column_name if DMS writes one, {remedy}"
         ));
     }
 }
@@ -251,7 +251,7 @@ fn placeholders(fields: &[String], added: &[Added]) -> Vec<Column> {
         Column { name, mysql_type: None, remark, is_set_apart: false }
     };
     let mut columns: Vec<Column> = fields.iter().enumerate().map(placeholder).collect();
-    // From behind, as far as the rules say how many columns they add.
+    // From the end, as long as the rules say how many columns they add.
     for (column, added) in columns.iter_mut().rev().zip(added.iter().rev()) {
         match added.column() {
             Some(added) => *column = added.clone(),
@@ -261,7 +261,7 @@ fn placeholders(fields: &[String], added: &[Added]) -> Vec<Column> {
     columns
 }
 
-/// Whether it is written as DMS writes times, `2026-03-01 08:06:06.295890`.
+/// Whether a field has the form of DMS's times, `2026-03-01 08:06:06.295890`.
 fn is_time(field: &str) -> bool {
     NaiveDateTime::parse_from_str(field, "%Y-%m-%d %H:%M:%S%.6f").is_ok()
 }

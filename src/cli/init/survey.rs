@@ -1,4 +1,4 @@
-//! What is staged: table folders, what stands in them, and one object to look into.
+//! Surveys what is staged: table folders, their objects, and one object of each to read.
 
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -19,36 +19,36 @@ pub(super) struct StagedTable {
     pub(super) loads: u64,
     /// CDC objects.
     pub(super) changes: u64,
-    /// Objects of no form that DMS gives.
+    /// Objects whose names fit no form of DMS.
     pub(super) foreign: u64,
-    /// The last object in order of application that is not empty: it has the newest columns.
+    /// The last non-empty object in order of application: it has the newest columns.
     pub(super) newest: Option<Sample>,
 }
 
-/// An object to look into.
+/// An object to read.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
-    /// Where it is.
+    /// Its metadata.
     pub(super) meta: ObjectMeta,
-    /// What its name says.
+    /// Its parsed name.
     pub(super) name: ObjectName,
 }
 
-/// All that is staged.
+/// Everything that is staged.
 #[derive(Clone, Debug)]
 pub(super) struct Staged {
     /// Tables with a folder that holds objects, by name.
     pub(super) tables: Vec<StagedTable>,
-    /// Transaction-ordered objects, which belong to no one table.
+    /// How many transaction-ordered objects there are, which belong to no single table.
     pub(super) transaction_ordered: u64,
 }
 
-/// Looks at staging. Control tables of DMS and hidden folders are not told.
+/// Surveys staging, without DMS's control tables and hidden folders.
 ///
 /// # Errors
 /// `Unavailable` if staging cannot be listed.
 pub(super) async fn survey(staging: &Location) -> Result<Staged> {
-    // As seen by a configuration that names no table.
+    // With a configuration without tables, every table counts as unconfigured.
     let found = staging::survey(staging, &[]).await?;
     let transaction_ordered = found.transaction_ordered.len() as u64;
     let mut staged = Staged { tables: Vec::new(), transaction_ordered };
@@ -89,7 +89,7 @@ impl StagedTable {
         }
     }
 
-    /// The format, as far as something is staged.
+    /// The format, if something is staged.
     pub(super) fn format(&self) -> Option<Format> {
         self.newest.as_ref().map(|sample| sample.name.format)
     }

@@ -1,13 +1,13 @@
-//! What many tables have in common: said once, before the first of them.
+//! Notes that many tables share: written once, before the first table.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cli::init::proposal::{Column, Proposal};
 
-/// What is said of more tables than so many is said once.
+/// A note about more tables than this is written once.
 const MANY: usize = 3;
 
-/// What is said once.
+/// The notes that are written once.
 #[derive(Debug, Default)]
 pub(super) struct Common<'a> {
     remarks: Vec<&'a str>,
@@ -28,22 +28,22 @@ impl<'a> Common<'a> {
         }
     }
 
-    /// The number of a remark that is said once, from 1.
+    /// The number, from 1, of a remark that is written once.
     pub(super) fn remark(&self, remark: &str) -> Option<usize> {
         self.remarks.iter().position(|common| *common == remark).map(|position| position + 1)
     }
 
-    /// Whether it is said once that a column is DMS's own.
+    /// Whether the note that a column is DMS's own is written once.
     pub(super) fn has_control(&self, control: &str) -> bool {
         self.control.contains(control)
     }
 
-    /// Whether what there is to say about a column is said once.
+    /// Whether the remark about a column is written once.
     pub(super) fn has_note_of(&self, column: &Column) -> bool {
         note(column).is_some_and(|note| self.notes.contains(&note))
     }
 
-    /// All of it.
+    /// All these notes, line by line.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if !self.remarks.is_empty() {
@@ -53,7 +53,7 @@ impl<'a> Common<'a> {
         }
         if !self.control.is_empty() {
             lines.push(
-                "Read of many tables, and not stored unless named in store = […]:".to_owned(),
+                "Read in many tables, but not stored unless named in store = […]:".to_owned(),
             );
             lines.extend(self.control.iter().map(|it| format!("  {it}")));
         }
@@ -65,12 +65,12 @@ impl<'a> Common<'a> {
     }
 }
 
-/// What there is to say about a column, with its name.
+/// The remark about a column, with its name.
 fn note(column: &Column) -> Option<String> {
     column.remark.as_ref().map(|remark| format!("{}: {remark}", column.name))
 }
 
-/// What stands there more than [`MANY`] times.
+/// The items that occur more than [`MANY`] times.
 fn many<T: Ord>(all: impl Iterator<Item = T>) -> BTreeSet<T> {
     let mut counts: BTreeMap<T, usize> = BTreeMap::new();
     for it in all {

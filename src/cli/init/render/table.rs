@@ -1,4 +1,4 @@
-//! The text of one `[[table]]`.
+//! Writes the text of one `[[table]]`.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,9 @@ use super::{add, one_line, quoted};
 use crate::cli::init::proposal::{Column, Keys, Proposal};
 use crate::config::{TableName, refused_column_name};
 
-/// Marks what must be filled in; no MySQL type is spelled so.
+/// Marks what must be filled in; not a MySQL type.
 const PLACEHOLDER: &str = "?";
-/// Columns stand side by side as far as a line is not longer.
+/// Several columns share a line up to this width.
 const WIDTH: usize = 120;
 const INDENT: &str = "    ";
 
@@ -45,7 +45,7 @@ fn remarks(text: &mut String, proposal: &Proposal, common: &Common<'_>) {
     }
 }
 
-/// `schema.table`, or both apart where a dot in the schema would be taken for the one between.
+/// `schema.table`, or both separately if the schema contains a dot.
 fn source(name: &TableName) -> String {
     if name.schema.contains('.') {
         let (schema, table) = (quoted(&name.schema), quoted(&name.table));
@@ -71,7 +71,7 @@ fn keys(text: &mut String, keys: &Keys) {
     }
 }
 
-/// Spark refuses some characters in names that MySQL allows.
+/// Writes `rename` for names with characters that MySQL allows but Spark refuses.
 fn renames(text: &mut String, columns: &[Column]) {
     let stored = || columns.iter().filter(|column| !column.is_set_apart);
     let mut taken: BTreeSet<String> = stored().map(|column| column.name.to_lowercase()).collect();
@@ -95,7 +95,7 @@ fn allowed(character: char) -> char {
     if refused_column_name(character.encode_utf8(&mut [0; 4])).is_some() { '_' } else { character }
 }
 
-/// Side by side, but each that there is something to say about on a line of its own.
+/// Writes the columns, several on a line; a column with a remark ends its line.
 fn columns(text: &mut String, proposal: &Proposal, common: &Common<'_>) {
     let is_untold = |column: &&Column| !proposal.is_told_by_objects || column.remark.is_some();
     let mut columns = proposal.columns.iter().filter(is_untold).peekable();

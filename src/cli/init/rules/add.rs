@@ -1,4 +1,4 @@
-//! Columns that rules add: the change sequence, before images, and any other.
+//! Columns that rules add: the change sequence, before images, and others.
 
 use super::{Added, Ruled};
 use crate::cli::init::proposal::Column;
@@ -6,11 +6,11 @@ use crate::dms::table_mappings::{
     Action, AddedColumn, BeforeImages, DataType, Rule, is_large_object,
 };
 
-/// What `AR_H_CHANGE_SEQ` fits into.
+/// The type of `AR_H_CHANGE_SEQ`.
 const SEQUENCE_TYPE: &str = "varchar(35)";
 
 impl Ruled<'_> {
-    /// The columns that the rule adds.
+    /// Adds the columns of a rule.
     pub(super) fn add(&mut self, rule: &Rule) {
         match &rule.action {
             Action::AddColumn(added) => self.add_column(rule, added),
@@ -38,11 +38,11 @@ impl Ruled<'_> {
             return;
         }
         if added.expression.contains("operation_indicator") {
-            self.remark(rule, "flags rows: do deletes still come as D?");
+            self.remark(rule, "flags rows: check that deletes still arrive as D");
         }
         let known = added.data_type.as_ref().and_then(DataType::mysql_type);
         if known.is_none() && !self.sight.is_shown {
-            self.remark(rule, format!("gives {name} no type that is known: text is assumed"));
+            self.remark(rule, format!("gives {name} no known type: text is assumed"));
         }
         let mysql_type = known.unwrap_or_else(|| "text".to_owned());
         let what = if added.expression.is_empty() { "empty" } else { &added.expression };
@@ -57,8 +57,8 @@ impl Ruled<'_> {
             self.remark(
                 rule,
                 format_args!(
-                    "names before images {prefix}…{suffix}, but dmslake knows them by one prefix \
-                     alone: they are stored like data, and an update of a key leaves the old row"
+                    "names before images {prefix}…{suffix}, but dmslake supports a single prefix: \
+                     they are stored like data, and an update of a key leaves the old row"
                 ),
             );
         }
@@ -67,8 +67,8 @@ impl Ruled<'_> {
                 self.remark(
                     rule,
                     format_args!(
-                        "adds before images: name them {prefix}<column>{suffix}, behind the \
-                         columns of the table"
+                        "adds before images: name them {prefix}<column>{suffix}, after the columns \
+                         of the table"
                     ),
                 );
             }
@@ -93,8 +93,8 @@ impl Ruled<'_> {
             self.remark(
                 rule,
                 format_args!(
-                    "adds a before image of {old}, which another rule renames: is it called by \
-                     the new name?"
+                    "adds a before image of {old}, which another rule renames: check that it has \
+                     the new name"
                 ),
             );
         }
@@ -109,7 +109,7 @@ impl Ruled<'_> {
         if others.any(|other| other.name == column.name) {
             self.remark(
                 rule,
-                format!("adds {}, which is there already: it stands here once", column.name),
+                format!("adds {}, which exists already: it is listed once", column.name),
             );
             return;
         }
