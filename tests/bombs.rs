@@ -1,6 +1,6 @@
-//! Objects that ask for more memory than there is: each is held, with the size and the bound in
-//! the message, by the real binary in the address space that the guide grants it; and the other
-//! tables of the run are applied.
+//! Objects that ask for more memory than there is. The real binary, in the address space that the
+//! guide grants it, holds each of them with the size and the bound in the message, and applies the
+//! other tables of the run.
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
 mod parquet_bytes;
@@ -14,7 +14,7 @@ use shop::{BUDGET, Shop, gzip};
 
 const LOAD_CSV: &str = "LOAD00000001.csv";
 const LOAD_PARQUET: &str = "LOAD00000001.parquet";
-/// Ten megabytes, of which gzip makes ten kilobytes.
+/// Ten megabytes, which gzip packs into ten kilobytes.
 const ZEROS: &[u8] = &[0; 10 << 20];
 
 #[test]
@@ -212,8 +212,8 @@ fn a_row_group_that_is_larger_than_the_budget() {
     shop.holds("a row group", &["104857600 bytes", "16777216", "row_group_length"]);
 }
 
-/// What is no lie but large as rows is applied, in bounded memory: one text of a dictionary stands
-/// in every row.
+/// An honest object that is large once unpacked is applied in bounded memory: one text of a
+/// dictionary is in every row.
 #[test]
 fn a_text_that_stands_in_every_row() {
     let rows = 400;

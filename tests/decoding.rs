@@ -73,7 +73,7 @@ async fn a_row_with_an_unknown_operation_is_bad() {
     let bad: Vec<_> = decoded.bad_rows.iter().map(|bad| (bad.row, bad.content.as_str())).collect();
     assert_eq!(bad, [(2, "X,2,b,6"), (3, ",3,c,7"), (4, "i,4,d,8")]);
     assert!(decoded.bad_rows.iter().all(|bad| bad.column.as_deref() == Some("Op")));
-    // The only row of an object of changes as well.
+    // Also if it is the only row of a change object.
     assert_eq!(staged.read(CDC_CSV, "X,2,b,6\n").await.unwrap().bad_rows.len(), 1);
 }
 
@@ -113,11 +113,11 @@ async fn the_timestamp_column_stands_after_the_operation_or_first() {
             assert_eq!(both.brought(), ["id integer", "name string", "qty integer"]);
         }
     }
-    // Standing in `columns` only describes it.
+    // Listing it in `columns` only describes it.
     staged.table.columns.insert(0, column("dms_ts", "datetime(6)"));
     let described = staged.read(CDC_CSV, format!("U,{stamp},1,a,5\n")).await.unwrap();
     assert_eq!(described.values("id"), ["1"]);
-    // Two more fields, but the second is no instant.
+    // Two more fields, but the second is not an instant.
     let sentence = refusal(&staged, CDC_CSV, "U,1,a,5,6\n").await;
     assert!(sentence.contains("5 fields"), "{sentence}");
 }
@@ -130,10 +130,10 @@ async fn another_count_of_fields_is_refused() {
         let sentence = refusal(&staged, name, text).await;
         assert!(sentence.contains("3 configured columns"), "{sentence}");
     }
-    // As many fields as columns: the operation is what is missing.
+    // As many fields as columns: the operation is missing.
     let sentence = refusal(&staged, CDC_CSV, "1,1,a\n").await;
     assert!(sentence.contains("without `Op`"), "{sentence}");
-    // The operation is there, and one of the columns is what is missing.
+    // The operation is there, but one of the columns is missing.
     let sentence = refusal(&staged, CDC_CSV, "I,1,a\n").await;
     assert!(sentence.contains("lacks one of the 3 configured columns"), "{sentence}");
     let object = staged.put(CDC_CSV, "I,1,a,5\nI,2,b\n").await;
@@ -197,7 +197,7 @@ async fn a_header_maps_by_name() {
         assert!(decoded.changes.is_none() && decoded.columns.is_empty(), "{empty:?}");
     }
     let sentence = refusal(&staged, LOAD_CSV, "id,colour,size\n1,red,5\n").await;
-    // The names may be values: nothing says that this is a header.
+    // The names may be values: it is not certain that this is a header.
     assert!(sentence.contains("fields 2, 3") && !sentence.contains("colour"), "{sentence}");
     // What the lake knows need not be configured.
     staged.in_lake(&[("id", ColumnType::Int), ("colour", ColumnType::String)]);
@@ -273,7 +273,7 @@ async fn before_images_of_keys() {
     let decoded = staged.read(CDC_CSV, text).await.unwrap();
     assert_eq!(decoded.brought(), ["id long", "v integer", "BI_id long", "old_v integer"]);
     assert_eq!(decoded.values("old_v"), ["∅", "1", "∅"]);
-    // Only a column that names another one of the object is a before image.
+    // A column is a before image only if the object has the column that it names.
     let staged = Staged::new(&[("id", "int"), ("BI_total", "int")]);
     let decoded = staged.read(CDC_CSV, "U,1,7\n").await.unwrap();
     assert_eq!(decoded.values("BI_total"), ["7"]);
@@ -442,7 +442,7 @@ async fn an_object_that_changed_is_a_conflict() {
     gone.location = object_store::path::Path::from("dms/shop/t/LOAD0000000A.csv");
     let error = staged.read_after(&gone, 0).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
-    // On a disk there is no ETag to go by.
+    // There are no ETags on a disk.
     let mut staged = orders();
     staged.kind = dmslake::storage::StoreKind::File;
     let mut listed = staged.put(LOAD_CSV, "1,a,5\n").await;

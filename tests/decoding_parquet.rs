@@ -13,7 +13,7 @@ use parquet::schema::types::ColumnPath;
 use crate::support::parquet_file::{Values, file, file_with, numbers, texts};
 use crate::support::staged::{CDC_PARQUET, LOAD_PARQUET, Staged, column};
 
-/// A table of which only the key is configured.
+/// A table with only its key configured.
 fn orders() -> Staged {
     Staged::new(&[("id", "bigint")])
 }

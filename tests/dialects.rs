@@ -1,6 +1,6 @@
-//! How a CSV object is read, and which columns are DMS's own, where more than one reading is
-//! possible: the configuration decides, then the only reading that can be; else the object is
-//! refused with both.
+//! How a CSV object is read, and which columns are DMS's own, if several readings are possible: the
+//! configuration decides, then the only reading that fits; otherwise the object is refused, and the
+//! error names both.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ fn names() -> Staged {
     Staged::new(&[("id", "int"), ("name", "varchar(20)")])
 }
 
-/// `code varchar(20), name varchar(20)`, of which `code` is the key.
+/// `code varchar(20), name varchar(20)` with the key `code`.
 fn codes() -> Staged {
     let mut staged = Staged::new(&[("code", "varchar(20)"), ("name", "varchar(20)")]);
     staged.table.keys = vec!["code".into()];
@@ -60,9 +60,9 @@ async fn a_carriage_return_belongs_to_the_value_where_rows_end_in_newlines() {
         chunked.store = Arc::new(HookedStore::new(inner, Chunks { size: 1 }));
         assert_eq!(values(&chunked, LOAD_CSV, text, "name").await, expected, "{text:?}");
     }
-    // The end of the object is no delimiter, in neither reading.
+    // The end of the object is not a delimiter in either reading.
     assert_eq!(values(&staged, LOAD_CSV, "1,a\r", "name").await, ["a\r"]);
-    // Behind a closing quote it belongs to nothing.
+    // After a closing quote it belongs to no value.
     let mixed = staged.read(LOAD_CSV, "1,a\n2,\"b\"\r\n").await.unwrap();
     assert_eq!((mixed.rows(), mixed.bad_rows[0].row), (vec![1], 2));
 }
@@ -78,7 +78,7 @@ async fn rows_that_all_end_in_a_carriage_return_are_refused_unless_something_set
         (LOAD_CSV, "1,a\r\n2,b"),
     ];
     let mut staged = names();
-    // That an object of the load had newlines tells nothing about one of changes.
+    // Newlines in a load object say nothing about change objects.
     assert_eq!(values(&staged, LOAD_CSV, "1,a\n", "name").await, ["a"]);
     for (name, text) in objects {
         is_refused(&staged, name, text, EITHER).await;
@@ -98,12 +98,12 @@ async fn what_the_last_column_cannot_hold_settles_where_rows_end() {
         let text = "a,1,NULL\r\nb,2,NULL\r\n";
         assert_eq!(values(&staged, LOAD_CSV, text, "v").await, ["∅", "∅"], "{last}");
         assert_eq!(values(&staged, CDC_CSV, "U,a,1,NULL\r\n", "v").await, ["∅"], "{last}");
-        // The configuration says otherwise: not even that is gone against in silence.
+        // If the configuration says otherwise, that is not silently ignored.
         let mut explicit = staged;
         explicit.dms.csv_row_delimiter_stated = true;
         is_refused(&explicit, LOAD_CSV, text, &["does not include it", "\"\\r\\n\""]).await;
     }
-    // A quoted value ends before it, a header's name never has one.
+    // A quoted value ends before it, and a name in a header never has one.
     let mut staged = names();
     let quoted = "1,a\r\n2,\"b\r\n\"\r\n3,\r\n4,d";
     assert_eq!(values(&staged, LOAD_CSV, quoted, "name").await, ["a", "b\r\n", "", "d"]);
@@ -132,7 +132,7 @@ async fn a_header_that_is_not_configured_is_never_data() {
         (CDC_CSV, "Op,id,name\nU,1,a\n".to_owned()),
         (CDC_CSV, format!("Op,dms_ts,id,name\nU,{stamp},1,a\n")),
         (LOAD_CSV, format!("dms_ts,id,name\n{stamp},1,a\n")),
-        // With a column that is new.
+        // With a new column.
         (CDC_CSV, "Op,id,name,colour\nU,1,a,red\n".to_owned()),
     ];
     for stated in [false, true] {
@@ -142,7 +142,7 @@ async fn a_header_that_is_not_configured_is_never_data() {
             is_refused(&staged, name, text, &words).await;
         }
     }
-    // Where every column could hold its name, it could be a row as well.
+    // If every column could hold its own name, the row could be data.
     let mut staged = codes();
     is_refused(&staged, LOAD_CSV, "Code,NAME\n", &["either a header or a row"]).await;
     assert_eq!(values(&staged, CDC_CSV, "I,code,name\n", "code").await, ["code"]);
@@ -150,7 +150,7 @@ async fn a_header_that_is_not_configured_is_never_data() {
     assert_eq!(values(&staged, LOAD_CSV, "code,name\n", "code").await, ["code"]);
     staged.dms.add_column_name = true;
     assert_eq!(values(&staged, LOAD_CSV, "name,code\na,b\n", "code").await, ["b"]);
-    // Values that happen to be a name.
+    // Values that happen to be names.
     let staged = names();
     assert_eq!(values(&staged, LOAD_CSV, "1,name\n", "name").await, ["name"]);
     assert_eq!(values(&staged, CDC_CSV, "D,1,name\nI,2,id\n", "id").await, ["1", "2"]);
@@ -165,7 +165,7 @@ async fn a_header_that_is_configured_must_be_one() {
         assert!(message.contains("is not a header") && !message.contains("secret"), "{message}");
         assert!(remedy.contains("add_column_name = false"), "{remedy}");
     }
-    // Names that one knows only from the lake, or from a rename, are names.
+    // Names known only from the lake or from `rename` count too.
     let mut staged = Staged::new(&[]);
     staged.dms.add_column_name = true;
     staged.table.append_only = true;
@@ -186,7 +186,7 @@ async fn a_dropped_column_shifts_nothing_into_the_key() {
     is_refused(&staged, LOAD_CSV, "I,A1\n", &["lacks one of the 2 configured columns"]).await;
     staged.dms.include_op_for_full_load = Some(false);
     assert_eq!(values(&staged, LOAD_CSV, "I,A1\nU,A2\n", "code").await, ["I", "U"]);
-    // One row that begins otherwise tells that the letters are values.
+    // One row that begins differently shows that the letters are values.
     staged.dms.include_op_for_full_load = None;
     assert_eq!(values(&staged, LOAD_CSV, "I,A1\nX,A2\n", "code").await, ["I", "X"]);
     for (inserts_only, letter) in [(true, "I"), (false, "U")] {
@@ -224,7 +224,7 @@ async fn a_dropped_column_shifts_no_timestamp_into_the_key() {
 #[tokio::test]
 async fn a_full_load_holds_inserts_only() {
     let staged = names();
-    // Letters that DMS does not write there are no operations: the layout lacks a column.
+    // DMS does not write these letters in a load, so they are not operations: the layout lacks a column.
     is_refused(&staged, LOAD_CSV, "D,1,a\nU,2,b\n", &["[[table.layout]]"]).await;
     let decoded = staged.read(LOAD_CSV, "I,1,a\nI,2,b\nI,3,c\nD,1,a\n").await.unwrap();
     assert_eq!((decoded.operations().as_str(), decoded.bad_rows[0].row), ("III", 4));
@@ -254,7 +254,7 @@ fn with_op(values: &[Option<&str>]) -> Vec<u8> {
     file(&[("binary Op (UTF8)", texts(values)), ("int64 id", numbers(values.len()))])
 }
 
-/// The same as CSV with a header.
+/// A CSV object with a header whose first column is `Op`, with these values.
 fn with_op_in_csv(values: &[Option<&str>]) -> String {
     let row =
         |(at, value): (usize, Option<&str>)| format!("{},{}\n", value.unwrap_or("NULL"), at + 1);
@@ -262,7 +262,7 @@ fn with_op_in_csv(values: &[Option<&str>]) -> String {
     format!("Op,id\n{rows}")
 }
 
-/// Reads the same object in both formats; its operations and values of `Op`, or the refusal.
+/// Reads an object in both formats and returns its operations and values of `Op`, or the refusal.
 async fn op_of(staged: &mut Staged, load: bool, seen: &[Option<&str>]) -> Result<String, String> {
     staged.dms.add_column_name = true;
     let (csv, parquet) = if load { (LOAD_CSV, LOAD_PARQUET) } else { (CDC_CSV, CDC_PARQUET) };
@@ -300,7 +300,7 @@ async fn whose_a_column_named_op_is_the_configuration_says() {
     stated.dms.include_op_for_full_load = Some(true);
     let refused = op_of(&mut stated, load, &[Some("I")]).await.unwrap_err();
     assert!(refused.contains("include_op_for_full_load = false"), "{refused}");
-    // Stored as DMS's own.
+    // Stored, but DMS's own.
     let mut stored = Staged::new(&[("id", "bigint")]);
     stored.table.store = vec!["Op".into()];
     assert_eq!(op_of(&mut stored, !load, &changes).await.unwrap(), "IUD IU∅");
@@ -322,7 +322,7 @@ async fn whose_a_column_named_op_is_its_values_say_where_the_configuration_is_si
         let has_data = decoded.brought().contains(&"Op string".to_owned());
         assert_eq!((decoded.operations().as_str(), has_data), ("I", !stated));
     }
-    // The load has none, and the table's own column holds what looks like it.
+    // The load has no operation, and the source's column holds values that look like one.
     let decoded = silent().read(LOAD_PARQUET, with_op(&[Some("D"), Some("U")])).await.unwrap();
     assert_eq!((decoded.operations().as_str(), decoded.values("Op").len()), ("II", 2));
     // The lake remembers a column of that name.

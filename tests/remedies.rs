@@ -1,4 +1,4 @@
-//! Each message says what to do, and what it says is carried out here, and works.
+//! Each message says what to do. These tests do it, and it works.
 
 mod configuration;
 mod decoding;

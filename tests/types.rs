@@ -1,4 +1,4 @@
-//! Every MySQL type in CSV and in Parquet: extremes, NULL, what is out of range, zero dates.
+//! Every MySQL type in CSV and in Parquet: extremes, NULL, values out of range, zero dates.
 
 mod physical;
 
@@ -8,14 +8,14 @@ use dmslake::schema::ColumnType;
 use crate::support::parquet_file::{Values, file, numbers, texts, unscaled};
 use crate::support::staged::{LOAD_CSV, LOAD_PARQUET, Staged};
 
-/// What becomes of a value.
+/// The expected result for a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
-    /// It stands in the lake and is shown like this.
+    /// The lake holds it, and shows it like this.
     Is(&'static str),
     /// NULL.
     Null,
-    /// The row is bad, and the reason holds this.
+    /// The row is bad, and the reason contains this.
     Bad(&'static str),
 }
 
@@ -417,7 +417,7 @@ async fn integers_in_parquet() {
     let values = i64s(&[-1, i64::MAX]);
     parquet(None, "int64 v (UINT_64)", "decimal(20,0)", values.clone(), &fates).await;
     parquet(Some("bigint unsigned"), "int64 v (UINT_64)", "decimal(20,0)", values, &fates).await;
-    // Without the annotation a negative value is not taken for a large one.
+    // Without the annotation a negative value is not read as a large one.
     let fates = [RANGE, Is("5"), Null];
     parquet(Some("bigint unsigned"), "int64 v", "decimal(20,0)", i64s(&[-1, 5]), &fates).await;
     let fates = [RANGE, Is("5"), Null];
@@ -425,7 +425,7 @@ async fn integers_in_parquet() {
     let values = i32s(&[0, 1901, 2155, 1900, 2156]);
     let fates = [Is("0"), Is("1901"), Is("2155"), RANGE, RANGE, Null];
     parquet(Some("year"), "int32 v (INT_16)", "short", values, &fates).await;
-    // Text where DMS was not certain of the type.
+    // Text because DMS was not certain of the type.
     let values = texts(&[Some("12"), Some("x"), Some("300"), None]);
     parquet(Some("tinyint"), "binary v (UTF8)", "byte", values, &[Is("12"), NO, RANGE, Null]).await;
 }
@@ -441,7 +441,7 @@ async fn decimals_in_parquet() {
     let values = fixed(&[999_999_999_999_999, -1], 7);
     parquet(None, declared, "decimal(15,2)", values.clone(), &fates).await;
     parquet(Some("decimal(15,2)"), declared, "decimal(15,2)", values.clone(), &fates).await;
-    // Another precision in the file than configured: exact, or a bad row.
+    // The file's precision differs from the configured one: exact, or a bad row.
     let fates = [Is("9999999999999.9900"), Is("-0.0100"), Null];
     parquet(Some("decimal(20,4)"), declared, "decimal(20,4)", values.clone(), &fates).await;
     let fates = [RANGE, Is("-0.01"), Null];
@@ -449,7 +449,7 @@ async fn decimals_in_parquet() {
     let values = fixed(&[1_230, 1_234, -1_235], 7);
     let fates = [Is("12.3"), Bad("more fraction"), Bad("more fraction"), Null];
     parquet(Some("decimal(10,1)"), declared, "decimal(10,1)", values, &fates).await;
-    // What is rounded up no longer fits into the type that it came in.
+    // A value that is rounded up no longer fits into its original type.
     let fates = [Bad("more fraction"), Is("123.45"), Null];
     let declared = "fixed_len_byte_array(5) v (DECIMAL(10,4))";
     let values = fixed(&[9_999_999_999, 1_234_500], 5);
@@ -493,7 +493,7 @@ async fn floating_point_and_booleans_in_parquet() {
     let values = texts(&[Some("true"), Some("f"), Some("maybe"), None]);
     let fates = [Is("true"), Is("false"), NO, Null];
     parquet(Some("bit(1)"), "binary v (UTF8)", "boolean", values.clone(), &fates).await;
-    // Text into a boolean column of the lake, nothing configured.
+    // Text for a boolean column of the lake, without configuration.
     let mut staged = Staged::new(&[("id", "bigint")]);
     staged.in_lake(&[("id", ColumnType::Long), ("v", ColumnType::Boolean)]);
     parquet_of(&staged, "binary v (UTF8)", "boolean", values, &fates).await;
@@ -626,7 +626,7 @@ async fn parquet_types_that_cannot_be_read_are_refused() {
         (None, ColumnType::Long, "binary v (UTF8)", texts(&[Some("1")])),
         (None, ColumnType::Int, "int64 v", Values::I64(vec![Some(1)])),
         (None, ColumnType::String, "boolean v", Values::Bool(vec![Some(true)])),
-        // Configured: the physical type is beyond what the configured one is read from.
+        // Configured: the configured type cannot be read from the physical one.
         (Some("int"), ColumnType::Int, "double v", Values::F64(vec![Some(1.0)])),
         (Some("date"), ColumnType::Date, "int32 v", Values::I32(vec![Some(1)])),
         (Some("varchar(5)"), ColumnType::String, "int64 v", Values::I64(vec![Some(1)])),

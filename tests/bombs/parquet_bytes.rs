@@ -1,4 +1,4 @@
-//! Parquet objects written byte by byte, with whatever lengths and counts a test wants declared.
+//! Parquet objects written byte by byte, with any declared lengths and counts.
 
 /// The thrift compact protocol's types.
 pub(super) const INTEGER: u8 = 5;
@@ -18,7 +18,7 @@ pub(super) const PLAIN: i64 = 0;
 pub(super) const RLE_DICTIONARY: i64 = 8;
 pub(super) const DELTA_BYTE_ARRAY: i64 = 7;
 
-/// Thrift, as it is written.
+/// Writes Thrift.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Thrift(pub(super) Vec<u8>);
 
@@ -52,7 +52,7 @@ impl Thrift {
         self.0.extend(value.as_bytes());
     }
 
-    /// The head of a list that declares so many elements.
+    /// The head of a list that declares this many elements.
     pub(super) fn list(&mut self, number: i16, of: u8, length: u64) {
         self.field(number, LIST);
         self.0.push(0xf0 | of);
@@ -91,7 +91,7 @@ impl Column {
     }
 }
 
-/// A page of the first version that declares so many values and unpacked bytes.
+/// A page of version 1 that declares this many values and unpacked bytes.
 pub(super) fn data_page(values: i64, encoding: i64, unpacked: i64, packed: &[u8]) -> Vec<u8> {
     let mut head = page_head(0, unpacked, packed.len());
     head.field(5, STRUCT);
@@ -103,7 +103,7 @@ pub(super) fn data_page(values: i64, encoding: i64, unpacked: i64, packed: &[u8]
     [&head.0, packed].concat()
 }
 
-/// The same of a dictionary.
+/// A dictionary page that declares this many values and unpacked bytes.
 pub(super) fn dictionary_page(values: i64, unpacked: i64, packed: &[u8]) -> Vec<u8> {
     let mut head = page_head(2, unpacked, packed.len());
     head.field(7, STRUCT);
@@ -122,7 +122,7 @@ fn page_head(page: i64, unpacked: i64, packed: usize) -> Thrift {
     head
 }
 
-/// A value as PLAIN pages have it.
+/// A value in the PLAIN encoding.
 pub(super) fn plain_text(value: &[u8]) -> Vec<u8> {
     [&(value.len() as u32).to_le_bytes()[..], value].concat()
 }

@@ -1,4 +1,5 @@
-//! A table that is staged a bomb, one that is not, and the real binary in a bounded address space.
+//! A table for which a bomb is staged, another table, and the real binary in a bounded address
+//! space.
 
 use std::fmt::Write as _;
 use std::fs::{File, create_dir_all};
@@ -79,7 +80,7 @@ impl Shop {
         }
     }
 
-    /// Applies both tables in the documented multiple of the budget; the line of each.
+    /// Applies both tables within the documented multiple of the budget; returns the line of each.
     pub(super) fn apply(&self) -> Reports {
         static PROGRAM: OnceLock<u64> = OnceLock::new();
         let program = *PROGRAM.get_or_init(program);
@@ -93,7 +94,7 @@ impl Shop {
         rest.lines().next().and_then(|number| number.parse().ok()).expect("a number")
     }
 
-    /// Applies, and has the bomb held with these in its message, the other table applied.
+    /// Applies; the bomb must be held with these words in its message, and the other table applied.
     pub(super) fn holds(&self, case: &str, parts: &[&str]) {
         let reports = self.apply();
         let bomb = reports.of("bomb", case);
@@ -108,7 +109,7 @@ impl Shop {
     }
 }
 
-/// What one run said.
+/// The output of one run.
 #[derive(Debug)]
 pub(super) struct Reports {
     pub(super) code: Option<i32>,
@@ -151,7 +152,7 @@ fn run(folder: &Path, address_space: u64) -> Reports {
     }
 }
 
-/// Gzip that holds `prefix` and then a piece so many times, which is packed but once.
+/// Gzip of `prefix` and then of a piece many times, which is compressed only once.
 pub(super) fn gzip(prefix: &[u8], piece: &[u8], times: usize) -> Vec<u8> {
     let member = |bytes: &[u8]| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());

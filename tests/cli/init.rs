@@ -41,7 +41,7 @@ fn stage_parquet(home: &Path) {
     let folder = home.join("staging/shop/orders");
     write(&folder.join("LOAD00000001.parquet"), parquet(load));
     write(&folder.join("2026/03/01/20260301-120000000.parquet"), parquet(change));
-    // Newer, but without columns; and what DMS keeps for itself.
+    // A newer object without columns, and one of DMS's control tables.
     write(&folder.join("2026/03/01/20260301-120001000.parquet"), "");
     write(&home.join("staging/shop/awsdms_status/LOAD00000001.csv"), "1");
 }

@@ -86,7 +86,7 @@ fn all_tables_of_a_schema(server: &MariaDb) {
     let tables = |rest: &str| {
         let url = server.url("dms", rest);
         let arguments = [&INIT[..], &["--mysql", &url]].concat();
-        // As MySQL's own clients do, where the URL has no password.
+        // As with MySQL's own clients if the URL has no password.
         let mut command = dmslake(home.path(), &arguments);
         let done = said(command.env("MYSQL_PWD", "se:cr/et").output().expect("it starts"));
         assert_eq!(done.code, Some(0), "{done:?}");
@@ -101,7 +101,7 @@ fn all_tables_of_a_schema(server: &MariaDb) {
     assert_eq!(all[0], "\"archive.orders\"");
 }
 
-/// One rule of each kind: of tables, of the columns that they have, of columns behind these.
+/// One rule of each kind: for tables, for their own columns, for columns added after these.
 const RULES: &str = r#"{"rules": [
   {"rule-type": "selection", "rule-id": "1", "rule-action": "include",
    "object-locator": {"schema-name": "sh%", "table-name": "%"}},
@@ -171,7 +171,7 @@ fn init_with_rules(home: &Path, server: &MariaDb) -> Said {
     done
 }
 
-/// What the table `shop.items` holds in its one text column.
+/// The values in the only text column of `shop.items`.
 fn labels(home: &Path) -> Vec<Value> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {

@@ -7,7 +7,7 @@ use dmslake::config::load;
 use super::init::{INIT, parquet};
 use super::{Said, run, write};
 
-/// A task that takes the schema `shop`, with these rules more.
+/// A task that includes the schema `shop`, with these additional rules.
 fn mappings(rules: &str) -> String {
     let everything = r#""object-locator": {"schema-name": "shop", "table-name": "%"}"#;
     let include = r#"{"rule-type": "selection", "rule-id": "1", "rule-action": "include","#;

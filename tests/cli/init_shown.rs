@@ -1,5 +1,5 @@
-//! What `dmslake init` sees in objects, endpoint and rules by itself: keys, headers, renamed
-//! tables, attributes.
+//! What `dmslake init` derives from objects, endpoint and rules: keys, headers, renamed tables,
+//! attributes.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const IMAGES: &str = "message dms { OPTIONAL BYTE_ARRAY Op (UTF8); OPTIONAL INT6
 const HEADER: &str = "Op,dms_ts,tenant,number,note,BI_tenant,BI_number\n\
     I,2026-03-01 12:00:00.000000,1,2,a,,\n";
 
-/// The rules of a task that takes the schema `shop`.
+/// The rules of a task that includes the schema `shop`.
 fn rules(filter: &str, more: &str) -> String {
     format!(
         r#"{{"rules": [{{"rule-type": "selection", "rule-id": "1", "rule-action": "include",
@@ -54,7 +54,7 @@ fn before_images_of_the_key_alone_tell_the_key() {
         let settings = load::parse(&text.replace("\"?\"", "\"text\"")).expect(&text);
         assert_eq!(settings.tables[0].keys, ["tenant", "number"], "{text}");
 
-        // Of a rule for all columns, and of none that is known, it is not certain.
+        // With a rule for all columns, or without known rules, the key is not certain.
         let all = rules("all", "");
         init(home.path(), &[("--table-mappings", "tasks.json", &all)]);
         let text = read(&home.path().join("dmslake.toml"));
@@ -79,13 +79,13 @@ fn a_header_that_can_be_seen_gives_the_names() {
     let names: Vec<&str> = settings.tables[0].columns.iter().map(|column| &*column.name).collect();
     assert_eq!(names, ["tenant", "number", "note"]);
 
-    // What it proposes is what reads the object.
+    // The proposed configuration reads the object.
     let filled = filled.replace("s3://shop-lake/tables", "lake") + "cdc_only = true\n";
     write(&home.path().join("dmslake.toml"), filled);
     let applied = run(home.path(), &["apply", "--json"]);
     assert!(applied.out.contains("\"inserted\":1"), "{applied:?}");
 
-    // An endpoint that does not say so is to be looked at.
+    // If the endpoint's settings do not say so, that must be checked.
     let endpoint = r#"{ "S3Settings": { "AddColumnName": false } }"#;
     let done = init(home.path(), &[("--endpoint-settings", "endpoint.json", endpoint)]);
     assert!(done.err.contains("to check: shop.orders: its newest object has a header"), "{done:?}");
@@ -107,7 +107,7 @@ fn a_table_of_a_renamed_schema_is_found_under_its_new_name() {
     let (_, lake) = text.split_once("source = \"lake.orders\"").expect("it is staged");
     assert!(lake.contains("keys = [\"tenant\", \"number\"]"), "by the rule for shop: {text}");
 
-    // By wildcards it cannot be told.
+    // With wildcards the table cannot be determined.
     let rename = rename.replace("\"schema-name\": \"shop\"", "\"schema-name\": \"%\"");
     let any = rules("pk-only", &rename).replace("\"shop\"", "\"s%\"");
     let done = init(home.path(), &[("--table-mappings", "tasks.json", &any)]);

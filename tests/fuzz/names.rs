@@ -1,4 +1,4 @@
-//! Object names: told apart once and for all, and in one order.
+//! Object names: classified consistently, and totally ordered.
 
 use std::cmp::Ordering;
 

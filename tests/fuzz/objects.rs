@@ -1,5 +1,5 @@
-//! Staged objects: read in whatever chunks they arrive, in batches of whatever size and from
-//! whatever row on, they are the same rows; and whatever they are, they keep to their bounds.
+//! Staged objects: chunks, batch sizes and the first row do not change the rows that are read, and
+//! any bytes stay within the memory bounds.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -23,7 +23,7 @@ use tokio::runtime::Runtime;
 use crate::hooked_store::{Chunks, HookedStore};
 use crate::memory::most_held;
 
-/// The least budget that bounds anything, and the multiple of it that the guide grants (src/guide/limits.md).
+/// The smallest effective budget, and the multiple of it that the guide grants (src/guide/limits.md).
 const BUDGET: usize = 16 << 20;
 const MULTIPLE: usize = 8;
 

@@ -6,7 +6,7 @@ use dmslake::event::{Invocation, parse};
 use dmslake::progress::CommitRecord;
 use serde_json::{Value, json};
 
-/// An event means the same by itself and in a queue's message.
+/// An event means the same alone and inside a queue's message.
 pub(crate) fn events(bytes: &[u8]) {
     let Ok(event) = serde_json::from_slice::<Value>(bytes) else { return };
     let Invocation::Direct(content) = parse(&event) else { return };
@@ -48,7 +48,7 @@ pub(crate) fn configuration(bytes: &[u8]) {
     }
 }
 
-/// What can be read of a log is written again as it was, and read again as the same.
+/// What can be read from a log is written as it was, and read back as the same.
 pub(crate) fn records(bytes: &[u8]) {
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return };
     match CommitRecord::from_json(&value) {

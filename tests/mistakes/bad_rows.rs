@@ -1,4 +1,4 @@
-//! Objects most of whose rows are bad.
+//! Objects in which most rows are bad.
 
 use dmslake::pipeline::Status;
 

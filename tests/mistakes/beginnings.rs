@@ -1,4 +1,4 @@
-//! From what a table may be begun.
+//! What a table may be started from.
 
 use dmslake::storage::StoreKind;
 
@@ -22,7 +22,7 @@ async fn a_table_whose_load_has_expired_is_not_begun_anew_from_the_next_change()
         site.expect_held(&["full load is not staged any more", "_dmslake/state/shop/t.json"]);
     assert_eq!(held.await.pending, 1);
 
-    // DMS loads the table anew: what was staged before is part of that load.
+    // DMS reloads the table: earlier changes are part of that load.
     site.stage(LOAD, &["1,a", "2,b", "3,c", "4,d"]).await;
     let report = site.expect_ok(&["1=a", "2=b", "3=c", "4=d"]).await;
     assert_eq!(report.before_load, 1, "{report:?}");
@@ -72,7 +72,7 @@ async fn changes_of_rows_that_were_never_inserted_mean_that_a_load_is_missing() 
     }
 }
 
-/// The load appears later: it comes first, and the change of before it is part of it.
+/// The load appears later: it is applied first, and includes the earlier change.
 #[tokio::test]
 async fn a_load_that_is_staged_after_the_first_changes_is_begun_with() {
     let site = Site::on(StoreKind::S3);
@@ -87,13 +87,13 @@ async fn a_load_that_is_staged_after_the_first_changes_is_begun_with() {
 
 #[tokio::test]
 async fn changes_of_before_a_reload_are_not_applied_onto_it() {
-    // Times of objects tell it on S3, the progress of the table before on a disk.
+    // On S3 the times of objects tell; on a disk, the table's progress does.
     for kind in [StoreKind::S3, StoreKind::File] {
         let site = Site::on(kind);
         site.stage(LOAD, &["1,a", "2,b"]).await;
         site.stage(&site.change(10), &["U,1,old", "I,3,c"]).await;
         site.expect_ok(&["1=old", "2=b", "3=c"]).await;
-        // At the source 2 is deleted and 1 is changed, which no change object tells of any more.
+        // At the source 2 is deleted and 1 is changed, which no remaining change object shows.
         site.stage(LOAD, &["1,new", "3,c"]).await;
         site.stage(&site.change(30), &["I,4,d"]).await;
         site.expect_held(&["reload", "move the table folder away"]).await;
@@ -105,7 +105,7 @@ async fn changes_of_before_a_reload_are_not_applied_onto_it() {
     }
 }
 
-/// Names tell of 2024, times of now: nothing was staged by DMS itself.
+/// Names are from 2024, times from now: DMS itself staged none of it.
 #[tokio::test]
 async fn changes_of_before_a_reload_are_known_in_a_copied_folder_too() {
     let site = Site::on(StoreKind::S3);

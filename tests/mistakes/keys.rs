@@ -1,4 +1,4 @@
-//! Keys that are no keys, and keys that change.
+//! Keys that are not unique, and keys that change.
 
 use dmslake::storage::StoreKind;
 
@@ -19,7 +19,7 @@ async fn a_load_that_holds_a_key_in_rows_that_differ_is_held() {
             ])
             .await;
         } else {
-            // A later commit of the same load meets it in the table.
+            // A later commit of the same load finds it in the table.
             site.expect_ok(&["1=same", "2=other"]).await;
             site.stage("LOAD00000002.csv", &["3,same", "4,new"]).await;
             site.expect_held(&["different rows with the same key", "rows that would be lost: 1"])
@@ -59,7 +59,7 @@ async fn keys_that_are_edited_hold_the_table_until_it_is_made_anew() {
     site.keys = "[\"v\", \"id\"]".into();
     site.expect_held(&["other keys"]).await;
     site.move_away().await;
-    // By these keys an update of `v` is another row.
+    // With these keys, an update of `v` makes another row.
     site.expect_ok(&["1=a", "1=c", "2=b"]).await;
     site.keys = "[\"id\", \"v\"]".into();
     site.expect_ok(&["1=a", "1=c", "2=b"]).await;

@@ -83,7 +83,7 @@ impl Life {
         }
     }
 
-    /// The one invariant.
+    /// The invariant.
     async fn judge(&self, report: &TableReport) {
         if report.status == Status::Ok && report.pending == 0 {
             assert_eq!(self.site.rows().await, self.expected(), "{report:?}");
@@ -108,7 +108,7 @@ async fn live(mut rng: StdRng) {
                 life.change(&mut rng).await;
                 unapplied = true;
             }
-            // Objects that nobody applied must not expire: nothing tells that they were there.
+            // Objects must not expire before they are applied: nothing would show that they existed.
             6 | 7 if !unapplied => life.expire_some(&mut rng).await,
             8 if has_table(&life.site).await => life.site.move_away().await,
             // On a disk a reload must have been preceded by a run: times tell nothing there.
@@ -127,7 +127,7 @@ async fn live(mut rng: StdRng) {
     }
     let report = life.site.apply().await;
     life.judge(&report).await;
-    // Whatever was done, a load of now makes the table right again.
+    // Whatever was done, a new load makes the table right again.
     for name in std::mem::take(&mut life.staged) {
         life.site.expire(&name).await;
     }
@@ -145,7 +145,7 @@ async fn has_table(site: &Site) -> bool {
     dmslake::table::load(&location).await.unwrap().is_some()
 }
 
-/// Somebody puts back the rows of an older version.
+/// Somebody restores the rows of an older version.
 async fn restore(rng: &mut StdRng, site: &Site) {
     let table = site.delta().await;
     let newest = table.version().unwrap_or_default();

@@ -16,7 +16,7 @@ use crate::support::world::{in_memory, settings};
 
 const STATE: &str = "_dmslake/state/shop/t.json";
 
-/// The places, and what a person configured.
+/// Staging, lake and the configuration.
 pub(super) struct Site {
     pub(super) staging: Location,
     pub(super) lake: Location,
@@ -51,7 +51,7 @@ impl Site {
         ))
     }
 
-    /// The name of the change object that DMS makes so many seconds after the beginning.
+    /// The name of the change object that DMS writes this many seconds after the start.
     pub(super) fn change(&self, seconds: i64) -> String {
         let made = self.begun + TimeDelta::seconds(seconds);
         format!("{}.csv", made.format("%Y%m%d-%H%M%S%3f"))
@@ -67,7 +67,7 @@ impl Site {
         let text: String = rows.iter().map(line).collect();
         let path = staged(name);
         self.staging.store().put(&path, PutPayload::from(text.into_bytes())).await.unwrap();
-        // Times of objects are told apart by the millisecond.
+        // Times of objects have milliseconds.
         tokio::time::sleep(std::time::Duration::from_millis(3)).await;
     }
 
@@ -89,7 +89,7 @@ impl Site {
         pipeline.apply(&spec, &Scope::Everything, &Limits::default(), &Silent).await
     }
 
-    /// Moves the table's folder away, as remedies say, but nothing beside it.
+    /// Moves the table's folder away, as remedies say, but nothing next to it.
     pub(super) async fn move_away(&self) {
         self.remove("shop/t").await;
     }
@@ -150,7 +150,7 @@ impl Site {
         report
     }
 
-    /// The table is held, and its message holds all of that.
+    /// The table must be held, with all of these words in its error.
     pub(super) async fn expect_held(&self, parts: &[&str]) -> TableReport {
         let report = self.apply().await;
         assert_eq!(report.status, Status::Held, "{report:?}");

@@ -26,7 +26,7 @@ async fn objects_of_two_tasks_that_take_turns_are_held_and_those_of_one_go_on() 
     }
     let held = site.expect_held(&["take turns", "two DMS tasks", "stop one of the tasks"]).await;
     assert!(held.objects < 20 && held.pending > 0, "{held:?}");
-    // What is not applied yet of the second task is moved away.
+    // The second task's objects that are not applied yet are moved away.
     let pending: Vec<String> = {
         let applied = usize::try_from(held.objects).unwrap().saturating_sub(1);
         second_task.into_iter().filter(|name| position(&site, name) >= applied).collect()
@@ -37,7 +37,7 @@ async fn objects_of_two_tasks_that_take_turns_are_held_and_those_of_one_go_on() 
     site.expect_ok(&["1=v"]).await;
 }
 
-/// The place of a change object among all of them.
+/// The position of a change object among all of them.
 fn position(site: &Site, name: &str) -> usize {
     let all = (0..10).flat_map(|minute| [site.change(60 * minute), site.change(60 * minute + 20)]);
     all.into_iter().position(|other| other == name).unwrap()

@@ -1,4 +1,4 @@
-//! Remedies of objects that cannot be read as configured.
+//! Remedies for objects that cannot be read as configured.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Site {
         std::fs::rename(table, self.folder.path().join("moved")).unwrap();
     }
 
-    /// Applies under a `[dms]` section and the settings of the table.
+    /// Applies with a `[dms]` section and the settings of the table.
     async fn apply(&self, dms: &str, table: &str) -> TableReport {
         let root = self.folder.path().display();
         let text = format!(
@@ -57,7 +57,7 @@ impl Site {
         pipeline.apply(&table, &Scope::Everything, &Limits::default(), &Silent).await
     }
 
-    /// The same, held with a message and a remedy that hold these words.
+    /// Applies; the table must be held with these words in message and remedy.
     async fn held(&self, dms: &str, table: &str, message: &str, remedy: &[&str]) {
         let report = self.apply(dms, table).await;
         assert_eq!(report.status, Status::Held, "{report:?}");
@@ -69,7 +69,7 @@ impl Site {
         }
     }
 
-    /// The same, and every row of the table as text.
+    /// Applies successfully and returns every row of the table as text.
     async fn rows(&self, dms: &str, table: &str) -> Vec<String> {
         let report = self.apply(dms, table).await;
         assert_eq!((report.status, report.pending), (Status::Ok, 0), "{report:?}");
@@ -130,7 +130,7 @@ async fn a_row_delimiter_is_stated() {
         site.held("", &table, "either both delimit rows", &remedy).await;
         assert_eq!(site.rows(dms, &table).await, ["1|a".to_owned(), format!("2|{last}")]);
     }
-    // What no value can hold contradicts a stated newline.
+    // A return that no value can hold contradicts an explicit newline.
     let site = Site::new();
     let table = keyed(&["name varchar(9)", "id int"]);
     site.stage("LOAD00000001.csv", "a,1\r\n");
@@ -181,7 +181,7 @@ async fn columns_of_one_name_get_another_one() {
     site.held(header, &table, "two columns of the object are named `v`", &remedy).await;
     site.stage("LOAD00000001.csv", "id,v,w\n1,a,b\n");
     assert_eq!(site.rows(header, &table).await, ["1|a|b"]);
-    // Or the first row is none of names.
+    // Or the first row is not a header.
     let site = Site::new();
     site.stage("LOAD00000001.csv", "id,x,x\n2,y,z\n");
     let table = keyed(&["id varchar(9)", "v varchar(9)", "w varchar(9)"]);
@@ -282,7 +282,7 @@ async fn a_dropped_column_has_its_layout() {
         rows.sort();
         assert_eq!(site.rows(dms, table).await, rows);
     }
-    // A column more.
+    // One more column.
     let site = Site::new();
     site.stage("LOAD00000001.csv", "A0,a\n");
     site.stage("20240101-000000001.csv", "I,A1,b,5\n");
@@ -307,7 +307,7 @@ async fn two_widths_in_one_object_are_cut_in_two() {
     let wider =
         format!("{table}{}", layout("20240101-0000000011", &format!("columns = {columns}")));
     assert_eq!(site.rows("", &wider).await, ["1|a|∅", "2|b|∅", "3|d|6"]);
-    // Or a reload: DMS takes the old objects away.
+    // Or a reload: DMS removes the old objects.
     let site = Site::new();
     site.stage("LOAD00000001.csv", "1,a\n");
     assert_eq!(site.rows("", &table).await, ["1|a"]);
@@ -338,7 +338,7 @@ async fn a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt() {
         if fault.starts_with("out of range") {
             site.held("", &old, fault, &["if the column was widened at the source"]).await;
         }
-        // The new type alone does not fit into the table.
+        // The new type alone is not enough: it does not fit into the table.
         site.held(
             "",
             &new,
@@ -350,7 +350,7 @@ async fn a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt() {
         let rows = site.rows("", &new).await;
         assert!(rows[0].starts_with("1|7") && rows[1] == format!("2|{shown}"), "{rows:?}");
     }
-    // In Parquet the object says so itself.
+    // In Parquet the object itself has the new type.
     let site = Site::new();
     let narrow = file(&[("int64 id", numbers(1)), ("int32 v", Values::I32(vec![Some(7)]))]);
     let wide = file(&[
@@ -364,7 +364,7 @@ async fn a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt() {
     site.held(dms, table, "long does not fit the column's type in the lake", &remedy).await;
     site.move_table_away();
     assert_eq!(site.rows(dms, &keyed(&["v bigint"])).await, ["1|7", "2|5000000000"]);
-    // Where the old objects are no values of the new type, they must be loaded again.
+    // If old values cannot be read as the new type, the table must be reloaded.
     let site = Site::new();
     let text = file(&[("int64 id", numbers(1)), ("binary v (UTF8)", texts(&[Some("seven")]))]);
     site.stage("LOAD00000001.parquet", &narrow);
@@ -412,7 +412,7 @@ async fn a_table_without_key_whose_rows_are_updated_gets_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn names_that_differ_by_letter_case() {
     let header = "add_column_name = true";
-    // The configuration spells a column otherwise than all objects do.
+    // The configuration spells a column differently from all objects.
     let site = Site::new();
     site.stage("LOAD00000001.csv", "id,Name\n1,a\n");
     let remedy = ["spell it \"Name\" in `columns`", "rename = { \"Name\" = \"name\" }"];
@@ -420,7 +420,7 @@ async fn names_that_differ_by_letter_case() {
     site.held(header, &table, "spells a column `Name`, but `columns` spells it `name`", &remedy)
         .await;
     assert_eq!(site.rows(header, &keyed(&["id int", "Name varchar(9)"])).await, ["1|a"]);
-    // Earlier objects spelled it so.
+    // Earlier objects used the configured spelling.
     let site = Site::new();
     site.stage("LOAD00000001.csv", "id,name\n1,a\n");
     site.stage("20240101-000000001.csv", "Op,id,Name\nU,1,b\n");
@@ -428,7 +428,7 @@ async fn names_that_differ_by_letter_case() {
         .await;
     let renamed = format!("{table}rename = {{ \"Name\" = \"name\" }}");
     assert_eq!(site.rows(header, &renamed).await, ["1|b"]);
-    // So do Parquet's; or it is another column.
+    // The same in Parquet; or it is another column.
     for (rename, rows) in [("name", ["1|x"]), ("Name_2", ["1|∅|x"])] {
         let site = Site::new();
         let load = file(&[("int64 id", numbers(1)), ("binary name (UTF8)", texts(&[Some("a")]))]);
@@ -460,7 +460,7 @@ async fn a_key_that_was_renamed_at_the_source_has_its_layout() {
         &format!("keys = [\"no\"]\ncolumns = {}", listed(&["no int", "v varchar(9)"])),
     );
     assert_eq!(site.rows("", &format!("{table}{rename}{renamed}")).await, ["1|d", "3|e"]);
-    // With header, and in Parquet: the object says that the key is gone.
+    // With a header, and in Parquet, the object shows that the key is missing.
     let keys = layout(SECOND, "keys = [\"no\"]");
     for (dms, is_csv) in [("add_column_name = true", true), ("", false)] {
         let site = Site::new();
@@ -487,7 +487,7 @@ async fn a_key_that_was_renamed_at_the_source_has_its_layout() {
             .await;
         assert_eq!(site.table().await, ["1|b"]);
         assert_eq!(site.rows(dms, &format!("{table}{rename}{keys}")).await, ["1|c"]);
-        // From the beginning too; and renamed once more.
+        // Also from the start; and renamed once more.
         site.move_table_away();
         assert_eq!(site.rows(dms, &format!("{table}{rename}{keys}")).await, ["1|c"]);
         staged("ID", "20240101-000000003", Some("U"), 1, "d");
@@ -530,7 +530,7 @@ async fn whose_a_column_named_op_is_is_said() {
     let op = |values: &[Option<&str>]| {
         file(&[("binary Op (UTF8)", texts(values)), ("int64 id", numbers(values.len()))])
     };
-    // All NULL in a load: a column of the source, or nothing that DMS wrote.
+    // Only NULL in a load: a column of the source, or an object that DMS did not write.
     let site = Site::new();
     site.stage("LOAD00000001.parquet", op(&[None]));
     let remedy = ["name it in `columns`", "reload the table in DMS"];
@@ -542,7 +542,7 @@ async fn whose_a_column_named_op_is_is_said() {
     site.held("", "keys = [\"id\"]", "the first column is `Op` and holds only NULL", &remedy).await;
     site.stage("LOAD00000001.parquet", op(&[Some("I")]));
     assert_eq!(site.rows("", "keys = [\"id\"]").await, ["1"]);
-    // One of two.
+    // One column where two are configured.
     let without = "keys = [\"id\"]\ncdc_only = true";
     for (dms, table, rows) in
         [("", without, vec![]), ("cdc_inserts_and_updates = true", named, vec!["D|1"])]
@@ -559,7 +559,7 @@ async fn whose_a_column_named_op_is_is_said() {
     let remedy = ["take `Op` out of `columns`", "include_op_for_full_load = false"];
     site.held(stated, named, "where two are configured", &remedy).await;
     assert_eq!(site.rows("include_op_for_full_load = false", named).await, ["I|1"]);
-    // In CSV without header by its place; and letters that no load has.
+    // In CSV without a header, by position; and letters that no load has.
     let table = keyed(&["Op varchar(3)", "id int"]);
     for (stated, row) in [("true", "1"), ("false", "I|1")] {
         let site = Site::new();

@@ -81,7 +81,7 @@ async fn a_damaged_object_is_staged_again() {
     }
 }
 
-/// Nested columns are none that DMS writes.
+/// DMS never writes nested columns.
 #[tokio::test]
 async fn a_nested_column_is_staged_again_as_dms_writes_it() {
     let message = "message schema { optional int64 id; optional group note { optional int64 n; } }";
@@ -106,7 +106,7 @@ async fn a_nested_column_is_staged_again_as_dms_writes_it() {
     assert_eq!((done.status, done.counts.inserted), (Status::Ok, ROWS as u64), "{done:?}");
 }
 
-/// A row that is too long for the budget is read once the budget is what the remedy says.
+/// A row that is too long for the budget is read with the budget that the remedy names.
 #[tokio::test]
 async fn a_larger_budget_takes_a_longer_row() {
     let shop = Shop::with("");

@@ -24,8 +24,8 @@ fn bytes(values: &[&[u8]]) -> Values {
     Values::Bytes(values.iter().map(|value| Some(value.to_vec())).chain([None]).collect())
 }
 
-/// One form: what is configured, if anything; how the column is declared; the lake's type; the
-/// values, to which a NULL is added; and what becomes of them.
+/// One form: the configured type, if any; the column's declaration; the lake's type; the values, to
+/// which a NULL is added; and their expected results.
 type Form = (Option<&'static str>, &'static str, &'static str, Values, Vec<Fate>);
 
 async fn check(forms: Vec<Form>) {
@@ -47,7 +47,7 @@ async fn integers() {
     let mut forms: Vec<Form> = Vec::new();
     for declared in ["int32 v (INT_8)", "int32 v (INTEGER(8,true))"] {
         forms.push((None, declared, "byte", ints(&[127, -128, 128, -129]), signed.clone()));
-        // A wider configured type does not make a value of what the annotation rules out.
+        // A value outside its annotation stays bad even if a wider type is configured.
         forms.push((
             Some("int"),
             declared,
@@ -122,7 +122,7 @@ async fn decimals() {
     let fates_of_bytes = vec![Is("0.05"), Is("-1.23"), Is("1.23"), RANGE, Bad("empty")];
     let decimal = "decimal(9,2)";
     check(vec![
-        // An annotated precision binds no writer, and casting takes it at its word.
+        // Writers may exceed the annotated precision, which casting does not check.
         (None, declared, "decimal(5,2)", values.clone(), fates.clone()),
         (Some("decimal(5,2)"), declared, "decimal(5,2)", values.clone(), fates),
         (Some("decimal(20,4)"), declared, "decimal(20,4)", values, wide_fates),
