@@ -15,7 +15,7 @@ use crate::staging::{
     Identify, Listing, StagedObject, list_everything, list_window, refused_order,
 };
 use crate::storage::Location;
-use crate::table::{self, LakeTable};
+use crate::table::{self, Freshness, LakeTable};
 
 /// What a table's log and its staged objects show.
 #[derive(Debug)]
@@ -135,7 +135,10 @@ impl Looker<'_> {
         };
         let begun = match self.begin(table.as_ref(), &listing).await {
             Ok(begun) => begun,
-            Err(cause) => return held(table, listing, cause),
+            Err(cause) => {
+                self.must_be_untouched(table.as_ref()).await?;
+                return held(table, listing, cause);
+            }
         };
         let before_load = begun.as_ref().map_or(0, |begun| begun.outdated);
         let beginning = begun.map(|begun| begun.ledger);
@@ -190,6 +193,22 @@ impl Looker<'_> {
         }
         let state = self.pipeline.state_object(&self.spec.source)?;
         beginning(&state, table.is_some(), listing, self.staging.kind()).await.map(Some)
+    }
+
+    /// To be asked before a table is held for how it would begin: another worker may have begun it
+    /// since it was opened.
+    ///
+    /// # Errors
+    /// `Conflict` if one has, `Unavailable` if the log cannot be read.
+    async fn must_be_untouched(&self, table: Option<&LakeTable>) -> Result<()> {
+        let has_begun = match table {
+            Some(table) => table.freshness().await? != Freshness::Newest,
+            None => table::log_store(self.location)?.is_delta_table_location().await?,
+        };
+        if has_begun {
+            return Err(Error::new(ErrorKind::Conflict, "the table was begun by another worker"));
+        }
+        Ok(())
     }
 
     /// What of a listing is to be applied. Staging is listed whole where more is pending than the

@@ -1,8 +1,15 @@
 //! What a table may be started from.
 
-use dmslake::storage::StoreKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::site::Site;
+use async_trait::async_trait;
+use dmslake::pipeline::{Pipeline, Status};
+use dmslake::storage::StoreKind;
+use object_store::path::Path;
+
+use super::site::{STATE, Site};
+use crate::support::hooked_store::{HookedStore, Hooks, Operation};
 
 const LOAD: &str = "LOAD00000001.csv";
 
@@ -159,5 +166,44 @@ async fn a_state_object_that_cannot_be_read_is_restored_or_removed() {
     site.move_away().await;
     site.set_state("{").await;
     site.remove_state().await;
+    site.expect_ok(&["1=a"]).await;
+}
+
+/// Another worker that begins the table just before this one asks for its state.
+#[derive(Debug)]
+struct Rival {
+    pipeline: Pipeline,
+    has_run: AtomicBool,
+}
+
+#[async_trait]
+impl Hooks for Rival {
+    type Ticket = ();
+
+    async fn before(&self, operation: Operation, path: &Path) -> object_store::Result<()> {
+        let is_asked = operation == Operation::Get && *path == Path::from(STATE);
+        if is_asked && !self.has_run.swap(true, Ordering::Relaxed) {
+            let report = Site::apply_to(&self.pipeline).await;
+            assert_eq!((report.status, report.objects), (Status::Ok, 1), "{report:?}");
+        }
+        Ok(())
+    }
+}
+
+/// What the other worker has begun is not a table that is gone.
+#[tokio::test]
+async fn two_workers_may_begin_a_table_at_once() {
+    let site = Site::with("cdc_only = true");
+    site.stage(&site.change(10), &["I,1,a"]).await;
+    let rival = Rival { pipeline: site.pipeline(), has_run: AtomicBool::new(false) };
+    let late = Site {
+        lake: site.lake.clone().map_store(|store| Arc::new(HookedStore::new(store, rival))),
+        extra: site.extra.clone(),
+        keys: site.keys.clone(),
+        staging: site.staging.clone(),
+        begun: site.begun,
+    };
+    let report = late.apply().await;
+    assert_eq!((report.status, report.objects), (Status::Ok, 0), "{report:?}");
     site.expect_ok(&["1=a"]).await;
 }

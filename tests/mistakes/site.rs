@@ -14,7 +14,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use crate::support::table::LakeTable;
 use crate::support::world::{in_memory, settings};
 
-const STATE: &str = "_dmslake/state/shop/t.json";
+pub(super) const STATE: &str = "_dmslake/state/shop/t.json";
 
 /// Staging, lake and the configuration.
 pub(super) struct Site {
@@ -85,6 +85,10 @@ impl Site {
     }
 
     pub(super) async fn apply_through(&self, pipeline: &Pipeline) -> TableReport {
+        Self::apply_to(pipeline).await
+    }
+
+    pub(super) async fn apply_to(pipeline: &Pipeline) -> TableReport {
         let spec = pipeline.settings().tables[0].clone();
         pipeline.apply(&spec, &Scope::Everything, &Limits::default(), &Silent).await
     }

@@ -143,7 +143,7 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "transaction_ordered_objects_are_moved_out_of_staging",
     ),
     ("staging/object_context.rs", "STAGE_AGAIN", "a_damaged_object_is_staged_again"),
-    ("storage.rs", "set staging to the folder", "a_staging_folder_that_is_not_there_is_not_made"),
+    ("storage.rs", "set staging to the folder", "a_missing_staging_folder_is_not_created"),
     (
         "storage.rs",
         "choose another folder for lake",
