@@ -9,7 +9,6 @@ mod components;
 mod look;
 mod maintain;
 mod ready;
-mod refusal;
 mod report;
 mod slice;
 mod slicer;
@@ -32,17 +31,23 @@ use crate::pipeline::look::Looker;
 use crate::pipeline::ready::Target;
 use crate::pipeline::slicer::Slicer;
 use crate::pipeline::tally::Tally;
-use crate::table::LakeTable;
+use crate::table::{LakeTable, LostCommit};
 
 impl Application<'_> {
     /// Looks at the table and applies what is pending, slice by slice, until nothing is, or
     /// somebody asks to stop, or no further slice fits the time left.
-    async fn pass(&self, pace: &mut Pace, tally: &mut Tally) -> Result<(), Setback> {
+    async fn pass(
+        &self,
+        lost: &mut Vec<LostCommit>,
+        pace: &mut Pace,
+        tally: &mut Tally,
+    ) -> Result<(), Setback> {
         // Look.
         let Self { pipeline, spec, scope, .. } = *self;
         let (staging, location) = (&self.staging, &self.location);
         let looker = Looker { pipeline, spec, scope, staging, location };
         let opened = looker.open(pipeline.take_warm(&spec.source)).await?;
+        self.settle(lost, opened.table.as_ref().map(LakeTable::version), tally).await?;
         tally.opened(opened.table.as_ref());
         // What an interrupted application left to be done for readers, also where this one is held.
         let followed = self.follow(opened.table.as_ref()).await;
@@ -82,7 +87,11 @@ impl Application<'_> {
                 SliceTime::ReadUntil(until) => Some(until),
                 SliceTime::TooShort => break,
             };
-            let Some(slice) = slicer.next(until).await? else { break };
+            let Some(slice) = slicer.next(until).await? else {
+                // Empty objects that nothing follows are as good as applied.
+                tally.passed_over(empty.len());
+                break;
+            };
             let slice = slice.after(std::mem::take(&mut empty));
             match Box::pin(apply_slice(&target, table.take(), slice, pace)).await? {
                 SliceOutcome::Committed(applied) => {
@@ -93,7 +102,6 @@ impl Application<'_> {
                 SliceOutcome::Empty(portions) => empty = portions,
             }
         }
-        tally.passed_over(empty.len());
         if let Some(table) = &table {
             checkpoint_after(base, table).await;
         }

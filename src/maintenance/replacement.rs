@@ -8,12 +8,13 @@ use deltalake::protocol::DeltaOperation;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
+use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::removal;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::policy::MOST_RACES;
 use crate::storage::Location;
-use crate::table::{self, CommitOutcome, LakeTable, Transaction};
+use crate::table::{self, CommitOutcome, LakeTable, Transaction, refuse_foreign};
 
 /// New files with the live rows of old ones.
 #[derive(Debug)]
@@ -31,11 +32,13 @@ pub(super) enum Replaced {
 }
 
 /// Commits a replacement. Where others commit first and leave its files alone it is tried
-/// again on top of theirs, since its rows are still the live rows of these files.
+/// again on top of theirs, since its rows are still the live rows of these files, unless what they
+/// did holds the table.
 ///
 /// # Errors
 /// `Conflict` if others are first every time, `TableCorrupt` if the table lost rows.
 pub(super) async fn replace(
+    spec: &TableSpec,
     location: &Location,
     mut table: LakeTable,
     replacement: &Replacement,
@@ -51,10 +54,13 @@ pub(super) async fn replace(
         let actions = actions(replacement, clock.as_ref());
         let transaction = Transaction::carrying_on(&table, clock);
         let metrics = Some(metrics(replacement));
-        last = Some(match transaction.commit(actions, operation.clone(), metrics).await? {
+        let outcome = transaction.commit(actions, operation.clone(), metrics).await?;
+        last = Some(match outcome.settled(&table, location).await? {
             CommitOutcome::Committed(table) => return Ok(Replaced::Committed(table)),
             CommitOutcome::Conflicted { newer, error } => {
-                if !are_unchanged(&newer, &replacement.removed)? {
+                // Nor does it hide what holds the table.
+                let is_held = refuse_foreign(spec, &newer).is_err();
+                if is_held || !are_unchanged(&newer, &replacement.removed)? {
                     return Ok(Replaced::Lost(newer));
                 }
                 table = *newer;
@@ -64,7 +70,7 @@ pub(super) async fn replace(
                 let successor = table::open(location, None).await?;
                 return successor.map(Box::new).map(Replaced::Lost).ok_or(error);
             }
-            // Should it come to be there after all, the next attempt finds its files gone.
+            // If it lands after all, the next attempt sees that its files were already replaced.
             CommitOutcome::Unknown { error, .. } => error,
         });
     }

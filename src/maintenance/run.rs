@@ -15,7 +15,7 @@ use crate::maintenance::replacement::{Replaced, Replacement, replace};
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
 use crate::maintenance::{checkpoint, lower, rewrite, vacuum};
 use crate::storage::{Location, with_whole_paths};
-use crate::table::{self, CommitOutcome, LakeTable, Transaction};
+use crate::table::{self, CommitOutcome, LakeTable, Transaction, refuse_foreign};
 
 /// One table, and what its maintenance may use.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +102,14 @@ impl Maintenance<'_> {
             let layout = Arc::new(FileLayout::of(&table.files(), &keys, self.clock)?);
             let Some(due) = self.due(files, &layout, &mut too_large) else { break };
             let (action, reason) = (due.action(), due.reason().to_owned());
+            if let Some(held) = self.held(&table) {
+                report.add(ActionReport::new(
+                    action,
+                    Outcome::Skipped,
+                    format!("{reason}; {held}"),
+                ));
+                return Ok(table);
+            }
             let rewritten = match due {
                 Rewrite::Compact(compaction) => {
                     rewrite::compacted(&table, &layout, compaction, self.memory_budget).await
@@ -112,7 +120,8 @@ impl Maintenance<'_> {
                 Ok(replacement) => replacement,
                 Err(error) => return Err(table.judge(error).await),
             };
-            table = match replace(self.location, table, &replacement, self.clock).await? {
+            table = match replace(self.spec, self.location, table, &replacement, self.clock).await?
+            {
                 Replaced::Committed(newer) => {
                     report.add(replaced(action, reason, &replacement, newer.version()));
                     *newer
@@ -160,6 +169,11 @@ impl Maintenance<'_> {
     async fn lower(&self, table: LakeTable, report: &mut MaintenanceReport) -> Result<LakeTable> {
         let files = LiveFile::all(&table, &[])?;
         let Some(due) = lower::choose(&table, &files, self.spec.merge)? else { return Ok(table) };
+        if let Some(held) = self.held(&table) {
+            let reason = format!("{}; {held}", due.reason);
+            report.add(ActionReport::new(Action::Lower, Outcome::Skipped, reason));
+            return Ok(table);
+        }
         // Else the protocol would be younger than a checkpoint that tells of vectors. Trino 476 then
         // takes the checkpoint's files without them, misses what removed them, and shows their rows.
         self.checkpoint_now(&table, LOWERED, report).await?;
@@ -221,6 +235,13 @@ impl Maintenance<'_> {
         done.files_removed = vacuum::delete(table, due).await?;
         report.add(done);
         Ok(())
+    }
+
+    /// Why nothing may be committed: what others did to the rows holds the table, and would be told
+    /// no longer once a commit of ours is on top of theirs.
+    fn held(&self, table: &LakeTable) -> Option<String> {
+        let refused = refuse_foreign(self.spec, table).err()?;
+        Some(format!("the table is held: {}", refused.chain()))
     }
 
     /// The keys of which the table has the columns already.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use deltalake::kernel::Version;
+
 use crate::config::TableSpec;
 use crate::disposition::{Action, disposition};
 use crate::error::Result;
@@ -69,16 +71,16 @@ impl Application<'_> {
     async fn until_caught_up(&self, tally: &mut Tally) -> Result<()> {
         let mut pace = Pace::new(self.limits);
         let mut setbacks = 0;
-        let mut lost = None;
+        let mut lost = Vec::new();
         loop {
             let commits_before = tally.commits();
             let Setback { error, lost: newly_lost } =
-                match Box::pin(self.settled_pass(&mut lost, &mut pace, tally)).await {
+                match Box::pin(self.pass(&mut lost, &mut pace, tally)).await {
                     Ok(()) => return Ok(()),
                     Err(setback) => setback,
                 };
             let error = with_whole_paths(error, &self.staging, &self.location);
-            lost = newly_lost.or(lost);
+            lost.extend(newly_lost);
             if tally.commits() > commits_before {
                 setbacks = 0;
             }
@@ -97,22 +99,28 @@ impl Application<'_> {
         }
     }
 
-    /// Finds out whether a commit whose answer was lost is in the table, then makes a pass.
-    async fn settled_pass(
+    /// Finds out which commits whose answers were lost are in the log of a table that has just been
+    /// opened. What may still come to be there is asked for again the next time.
+    pub(super) async fn settle(
         &self,
-        lost: &mut Option<LostCommit>,
-        pace: &mut Pace,
+        lost: &mut Vec<LostCommit>,
+        newest: Option<Version>,
         tally: &mut Tally,
-    ) -> Result<(), Setback> {
-        if let Some(commit) = *lost {
+    ) -> Result<()> {
+        let mut at = 0;
+        while let Some(commit) = lost.get(at).copied() {
             if let Some((version, record)) = commit.find(&self.location).await? {
                 let objects = record.objects.iter().filter(|object| object.done).count() as u64;
                 let counts = record.books.counts;
                 tally.committed(&AppliedSlice { version, counts, objects, replayed: 0 });
+                lost.remove(at);
+            } else if commit.is_passed(newest) {
+                lost.remove(at);
+            } else {
+                at += 1;
             }
-            *lost = None;
         }
-        self.pass(pace, tally).await
+        Ok(())
     }
 
     fn wait(&self, setbacks: u32) -> Duration {

@@ -15,14 +15,15 @@ use crate::merge;
 use crate::pipeline::Pipeline;
 use crate::pipeline::budget::Pace;
 use crate::pipeline::ready::{Target, ready_table};
-use crate::pipeline::refusal::refuse_foreign;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::suspicion::Suspicion;
 use crate::pipeline::tally::AppliedSlice;
 use crate::progress::{Books, CommitRecord, CommittedObject, Counts, Ledger, Mark, Turns};
 use crate::quarantine::{self, SetAside};
 use crate::session::session;
-use crate::table::{CommitOutcome, ForeignCommit, LakeTable, LostCommit, Transaction};
+use crate::table::{
+    CommitOutcome, ForeignCommit, LakeTable, LostCommit, Transaction, refuse_foreign,
+};
 
 /// How often a slice is planned again because others have committed, before the next look.
 const MOST_REPLANS: u32 = 3;
@@ -217,7 +218,7 @@ fn ledger_after(before: &Ledger, slice: &Slice, bound: Option<LookBack>) -> Resu
 fn two_tasks(object: &str) -> Error {
     Error::new(
         ErrorKind::TableRefused,
-        "the change sequences of its objects take turns, as where two DMS tasks write one table",
+        "the change sequences of its objects interleave, as they do when two DMS tasks write one table",
     )
     .with("object", object)
     .with_remedy(

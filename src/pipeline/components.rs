@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
 use crate::error::{Error, Result};
 use crate::pipeline::look::Looker;
-use crate::pipeline::{Limits, Look, Observer, Scope, TableReport, application};
+use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
 use crate::readers::Followers;
 use crate::staging::{Survey, survey};
 use crate::storage::{Location, RequestCounter, encode_segment, probe, with_whole_paths};
@@ -113,8 +113,16 @@ impl Pipeline {
             (self.staging_folder(&table.source)?, self.lake_folder(&table.source)?);
         let looker =
             Looker { pipeline: self, spec: table, scope, staging: &staging, location: &location };
-        let opened = looker.open(self.warm(&table.source)).await?;
-        looker.look(opened).await
+        let look = async {
+            let opened = looker.open(self.warm(&table.source)).await?;
+            looker.look(opened).await
+        };
+        let named = |error| with_whole_paths(error, &staging, &location);
+        let mut look = look.await.map_err(named)?;
+        if let Standing::Held(hold) = look.standing {
+            look.standing = Standing::Held(Hold { cause: named(hold.cause), ..hold });
+        }
+        Ok(look)
     }
 
     /// Brings manifest and catalogue entry of a table in line with it.
@@ -129,7 +137,7 @@ impl Pipeline {
         self.followers.bring_in_line(spec, &self.settings.catalog, location, table, time_left).await
     }
 
-    /// Begins an application's care for readers: a sweep looks at everything again.
+    /// Resets what is remembered about readers at the start of a run: a sweep looks at all again.
     pub(super) fn begin_to_follow(&self, table: &TableName, scope: &Scope) {
         match scope {
             Scope::Everything => self.followers.look_again(table),

@@ -1,5 +1,5 @@
-//! A look at a table: what its log and staging show, and what follows. It has no effect on table,
-//! staging, readers or report, so that applying and only asking go by the same.
+//! A look at a table: what its log and staging show, and what follows. A look changes nothing, so
+//! `apply` and read-only callers share the same decision.
 
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
@@ -8,14 +8,13 @@ use crate::config::{LookBack, TableSpec};
 use crate::disposition::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::beginning::{Beginning, beginning, oldest};
-use crate::pipeline::refusal::refuse_table;
 use crate::pipeline::{Pipeline, Scope};
 use crate::progress::{Ledger, Pending, pending};
 use crate::staging::{
     Identify, Listing, StagedObject, list_everything, list_window, refused_order,
 };
 use crate::storage::Location;
-use crate::table::{self, Freshness, LakeTable};
+use crate::table::{self, Freshness, LakeTable, refuse_table};
 
 /// What a table's log and its staged objects show.
 #[derive(Debug)]
@@ -129,15 +128,23 @@ impl Looker<'_> {
     pub(super) async fn look(&self, opened: Opened) -> Result<Look> {
         let nothing = Ledger::default();
         let Opened { table, listing } = opened;
-        let mut listing = match listing {
-            Some(listing) => listing,
-            None => self.list(table.as_ref().map_or(&nothing, LakeTable::ledger)).await?,
+        let refused = table.as_ref().and_then(|table| refuse_table(self.spec, table).err());
+        let listed = match listing {
+            Some(listing) => Ok(listing),
+            None => self.list(table.as_ref().map_or(&nothing, LakeTable::ledger)).await,
+        };
+        let mut listing = match (listed, refused.is_some()) {
+            (Ok(listing), _) => listing,
+            (Err(error), false) => return Err(error),
+            // The table itself says enough.
+            (Err(_), true) => Listing::default(),
         };
         let begun = match self.begin(table.as_ref(), &listing).await {
             Ok(begun) => begun,
             Err(cause) => {
                 self.must_be_untouched(table.as_ref()).await?;
-                return held(table, listing, cause);
+                let hold = Hold::of_all(refused.unwrap_or(cause), &listing);
+                return held(table, listing, hold);
             }
         };
         let before_load = begun.as_ref().map_or(0, |begun| begun.outdated);
@@ -150,10 +157,12 @@ impl Looker<'_> {
         let ledger = table.as_ref().map_or(&beginning, LakeTable::ledger);
         let (found, bound) = match self.compare(ledger, &mut listing).await {
             Ok(found) => found,
-            Err(cause) => return held(table, listing, cause),
+            Err(cause) => {
+                let hold = Hold { cause, late: Vec::new(), waiting: Vec::new(), since: None };
+                return held(table, listing, hold);
+            }
         };
-        let refusal = self.refusal(table.as_ref(), &listing);
-        let standing = match refusal.or(found.hold) {
+        let standing = match refused.or_else(|| self.refusal(&listing)).or(found.hold) {
             Some(cause) => Standing::Held(Hold {
                 cause,
                 late: found.late,
@@ -166,13 +175,8 @@ impl Looker<'_> {
         Ok(Look { table, listing, before_load, standing })
     }
 
-    /// Why nothing may be applied, whatever is staged.
-    fn refusal(&self, table: Option<&LakeTable>, listing: &Listing) -> Option<Error> {
-        if let Some(table) = table
-            && let Err(refused) = refuse_table(self.spec, table)
-        {
-            return Some(refused);
-        }
+    /// Why nothing that DMS stages in this way may be applied.
+    fn refusal(&self, listing: &Listing) -> Option<Error> {
         if self.pipeline.settings().dms.preserve_transactions {
             return Some(Error::new(
                 ErrorKind::SchemaRefused,
@@ -253,11 +257,10 @@ impl Looker<'_> {
     }
 }
 
-/// The look that an error ends which holds the table; other errors leave open what follows.
-fn held(table: Option<LakeTable>, listing: Listing, cause: Error) -> Result<Look> {
-    if Status::after(cause.kind()) != Status::Held {
-        return Err(cause);
+/// The look that ends with this hold. Errors that do not hold a table leave open what follows.
+fn held(table: Option<LakeTable>, listing: Listing, hold: Hold) -> Result<Look> {
+    if Status::after(hold.cause.kind()) != Status::Held {
+        return Err(hold.cause);
     }
-    let standing = Standing::Held(Hold::of_all(cause, &listing));
-    Ok(Look { table, listing, before_load: 0, standing })
+    Ok(Look { table, listing, before_load: 0, standing: Standing::Held(hold) })
 }

@@ -86,13 +86,19 @@ impl TableReport {
                 warnings.push(warning);
             }
         }
+        let mut foreign_commits = self.foreign_commits;
+        for commit in next.foreign_commits {
+            if !foreign_commits.contains(&commit) {
+                foreign_commits.push(commit);
+            }
+        }
         Self {
             warnings,
             objects: self.objects + next.objects,
             counts: self.counts + next.counts,
             replayed: self.replayed + next.replayed,
             before_load: self.before_load.max(next.before_load),
-            foreign_commits: [self.foreign_commits, next.foreign_commits].concat(),
+            foreign_commits,
             version: next.version.or(self.version),
             seconds: self.seconds + next.seconds,
             requests: self.requests.plus(next.requests),

@@ -29,7 +29,7 @@ pub(super) struct Tally {
     commits: u64,
     /// When each object was staged that the last look found pending, in order of application.
     waiting: Vec<DateTime<Utc>>,
-    /// The same of the oldest object that holds the table.
+    /// When the oldest object that causes the hold was staged.
     held_since: Option<DateTime<Utc>>,
 }
 
@@ -108,7 +108,7 @@ impl Tally {
 
     /// Takes in that so many objects hold nothing that could be committed: as good as applied.
     pub(super) fn passed_over(&mut self, objects: usize) {
-        self.report.pending -= objects as u64;
+        self.report.pending = self.report.pending.saturating_sub(objects as u64);
     }
 
     /// The report of an application that this error ended, if one did.

@@ -155,6 +155,14 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(
             return objects.ok_or_else(|| serde::de::Error::custom("an object has no identity"));
         }
     };
+    let count = columns.key.len();
+    let whole = [columns.size.len(), columns.modified.len(), columns.rows.len()];
+    let optional = [columns.etag.len(), columns.hash.len(), columns.from.len(), columns.done.len()];
+    if whole.iter().any(|length| *length != count)
+        || optional.iter().any(|length| ![0, count].contains(length))
+    {
+        return Err(serde::de::Error::custom("the columns of the objects do not agree"));
+    }
     let object = |at: usize| {
         let given = |column: &[String]| {
             column.get(at).filter(|text| !text.is_empty()).map(ToOwned::to_owned)

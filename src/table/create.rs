@@ -70,7 +70,7 @@ async fn make(
     location: &Location,
     metadata: Metadata,
 ) -> Result<CommitOutcome> {
-    // The commit call would take a version that is free, and see nothing of others.
+    // The commit call only sees that version 0 is free, not a table whose first commits are gone.
     if log_store(location)?.is_delta_table_location().await? {
         return Err(Error::new(ErrorKind::Conflict, "there is a table already"));
     }

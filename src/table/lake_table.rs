@@ -111,8 +111,8 @@ impl LakeTable {
         Ok(Self { delta, schema, ledger, rows, newest, foreign: Vec::new(), footers })
     }
 
-    /// The table on whose newest commit of ours others have committed since. What they did to the
-    /// rows is theirs to answer for.
+    /// A table to which others have committed since our newest commit. Its rows are not checked
+    /// against the ledger, because others may have changed them.
     ///
     /// # Errors
     /// `TableCorrupt` if the log does not count its rows.
@@ -268,7 +268,7 @@ impl LakeTable {
         CommitRecord::without_objects(clock.attempt_id(), self.ledger.clone(), self.rows)
     }
 
-    /// What an error is that was met while files of this snapshot were read. Where the log no
+    /// Classifies an error that was met while files of this snapshot were read. Where the log no
     /// longer ends with it, somebody may have removed them with every right (a vacuum, a folder
     /// that is moved away): then the table is to be looked at again.
     pub(crate) async fn judge(&self, error: Error) -> Error {

@@ -12,6 +12,7 @@ mod lake_table;
 mod log;
 mod open;
 mod read_once;
+mod refusal;
 mod schema;
 mod state;
 mod transaction;
@@ -24,6 +25,7 @@ pub use history::{Commit, ForeignCommit, OperationMetrics, OurCommit, commit, hi
 pub use lake_table::{LakeTable, OwnCommit};
 pub use log::{Newest, find_attempt, newest_commit};
 pub use open::{load, log_store, open};
+pub(crate) use refusal::{refuse_foreign, refuse_table};
 pub use schema::to_delta;
 pub use state::{StateObject, TableState};
 pub use transaction::{CommitOutcome, LostCommit, Transaction};

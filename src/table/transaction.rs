@@ -24,15 +24,15 @@ use crate::table::log::find_attempt;
 use crate::table::open::{log_store, open};
 use crate::table::{LakeTable, OwnCommit};
 
-/// How long it holds that the log ends with a snapshot. After longer writing it is asked again
-/// before the commit, which would make a log of its own where the table was moved away.
+/// How long a check of freshness is valid. After longer writing it is made again: a commit into a
+/// folder whose table was moved away would begin a new log there.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// What became of a commit.
 #[derive(Debug)]
 #[must_use]
 pub enum CommitOutcome {
-    /// It is in the log, also where the answer was lost: the table with it.
+    /// It is the newest commit of the log, also where the answer was lost: the table with it.
     Committed(Box<LakeTable>),
     /// It is not in the log and never will be, because others have the version.
     Conflicted {
@@ -53,6 +53,23 @@ pub enum CommitOutcome {
 }
 
 impl CommitOutcome {
+    /// Asks the log again about a commit of which nothing was known: it may be there, below others.
+    ///
+    /// # Errors
+    /// `Unavailable` if the log cannot be read.
+    pub(crate) async fn settled(self, table: &LakeTable, location: &Location) -> Result<Self> {
+        match self {
+            Self::Unknown { lost: Some(lost), error } => match lost.find(location).await? {
+                Some(_) => {
+                    let newest = table.clone().at_newest(location).await?;
+                    Ok(Self::Committed(Box::new(newest)))
+                }
+                None => Ok(Self::Unknown { lost: Some(lost), error }),
+            },
+            told => Ok(told),
+        }
+    }
+
     /// The table with the commit, for callers that begin again where it is not in the log.
     ///
     /// # Errors
@@ -75,6 +92,12 @@ pub struct LostCommit {
 }
 
 impl LostCommit {
+    /// Whether it can no longer come to be in the log, because others have its version: to be asked
+    /// where it is not found in a log that ends at `newest`.
+    pub(crate) fn is_passed(self, newest: Option<Version>) -> bool {
+        newest > self.base
+    }
+
     /// Its version and its record, if the log holds it.
     ///
     /// # Errors
@@ -153,15 +176,15 @@ impl<'a> Transaction<'a> {
     /// `Unavailable` if the log cannot be read.
     pub(crate) async fn look(&mut self) -> Result<()> {
         let Base::Table(table) = self.base else { return Ok(()) };
-        let freshness = table.freshness().await?;
-        self.seen = Some((freshness, self.clock.instant()));
+        let asked = self.clock.instant();
+        self.seen = Some((table.freshness().await?, asked));
         Ok(())
     }
 
     /// Commits these actions. `metrics` are the operation's, if it has any.
     ///
     /// # Errors
-    /// `StoreRefused` if the store refuses the commit, which then has no effect; `Unavailable` if
+    /// `StoreRefused` if the store refuses the commit and it is not in the log; `Unavailable` if
     /// the log cannot be read before it; `TableCorrupt` if the log counts other rows than the
     /// record.
     pub async fn commit(
@@ -187,12 +210,18 @@ impl<'a> Transaction<'a> {
             properties,
             time: self.clock.now(),
         };
-        match call.make(actions, operation).await {
-            Ok(delta) => self.succeeded(delta).map(Box::new).map(CommitOutcome::Committed),
-            Err(error) => match refusal(&error) {
-                Some(refused) => Err(refused),
-                None => self.resolve(failed(error)).await,
-            },
+        let error = match call.make(actions, operation).await {
+            Ok(delta) => return self.succeeded(delta).map(Box::new).map(CommitOutcome::Committed),
+            Err(error) => error,
+        };
+        let Some(refused) = refusal(&error) else { return self.resolve(failed(error)).await };
+        // A request that was repeated may be refused after it had its effect.
+        match self.resolve(failed(error)).await {
+            Ok(CommitOutcome::Committed(table)) => Ok(CommitOutcome::Committed(table)),
+            Ok(CommitOutcome::Unknown { lost, .. }) => {
+                Ok(CommitOutcome::Unknown { lost, error: refused })
+            }
+            _ => Err(refused),
         }
     }
 
@@ -237,7 +266,9 @@ impl<'a> Transaction<'a> {
         };
         let newest = newer.newest();
         if newest.is_some_and(|newest| newest.attempt == record.attempt) {
-            return Ok(CommitOutcome::Committed(newer));
+            // What others have committed above it may hold the table: that is for the next look.
+            let is_last = newest.map(|newest| newest.version) == Some(newer.version());
+            return if is_last { Ok(CommitOutcome::Committed(newer)) } else { unknown(error) };
         }
         if Some(newer.version()) == base {
             // Until somebody has the version, the commit may still come to have it.

@@ -1,11 +1,18 @@
 //! What other writers do to the rows of a table.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use deltalake::protocol::SaveMode;
 use dmslake::storage::StoreKind;
 
+use async_trait::async_trait;
+use dmslake::maintenance::{Action, Outcome};
+use dmslake::pipeline::{Limits, Status};
+use object_store::path::Path;
+
 use super::site::Site;
+use crate::support::hooked_store::{HookedStore, Hooks, Operation};
 
 async fn loaded(extra: &str) -> Site {
     let site = Site { extra: extra.into(), ..Site::on(StoreKind::S3) };
@@ -100,4 +107,74 @@ fn overwrite() -> arrow::record_batch::RecordBatch {
     let ids: ArrayRef = Arc::new(Int32Array::from(vec![9]));
     let values: ArrayRef = Arc::new(StringArray::from(vec!["overwritten"]));
     arrow::record_batch::RecordBatch::try_from_iter([("id", ids), ("v", values)]).unwrap()
+}
+
+/// Loses the answer of the commit that takes in the load, and has another writer put back the
+/// empty table before the log is asked for it.
+#[derive(Debug)]
+struct RestoredAtOnce {
+    site: Site,
+    step: AtomicU8,
+}
+
+#[async_trait]
+impl Hooks for RestoredAtOnce {
+    /// Whether the answer is lost.
+    type Ticket = bool;
+
+    async fn before(&self, operation: Operation, path: &Path) -> object_store::Result<bool> {
+        let is_load = operation == Operation::Put && path.as_ref().ends_with("0001.json");
+        if is_load && self.step.swap(1, Ordering::SeqCst) == 0 {
+            return Ok(true);
+        }
+        if self.step.compare_exchange(1, 2, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            self.site.delta().await.restore().with_version_to_restore(0).await.unwrap();
+        }
+        Ok(false)
+    }
+
+    fn after(&self, is_lost: bool, _succeeded: bool) -> object_store::Result<()> {
+        if is_lost {
+            let source = "the answer is lost".into();
+            return Err(object_store::Error::Generic { store: "hooked", source });
+        }
+        Ok(())
+    }
+}
+
+/// The next slice is not applied onto what another writer did on top of a commit of ours, also
+/// where the answer of that commit was lost.
+#[tokio::test]
+async fn a_restore_behind_a_lost_answer_holds_before_the_next_slice() {
+    let site = Site::on(StoreKind::S3);
+    site.stage("LOAD00000001.csv", &["1,a", "2,b"]).await;
+    site.stage(&site.change(10), &["U,1,c"]).await;
+    let (staging, lake) = (site.staging.clone(), site.lake.clone());
+    let (keys, extra, begun) = (site.keys.clone(), site.extra.clone(), site.begun);
+    let hooks = RestoredAtOnce { site, step: AtomicU8::new(0) };
+    let lake = lake.map_store(|store| Arc::new(HookedStore::new(store, hooks)));
+    let hooked = Site { staging, lake, keys, extra, begun };
+    let held = hooked.expect_held(&["put back older rows", "restore version 1"]).await;
+    assert_eq!((held.objects, held.counts.inserted, held.version), (1, 2, Some(2)), "{held:?}");
+    hooked.delta().await.restore().with_version_to_restore(1).await.unwrap();
+    hooked.expect_ok(&["1=c", "2=b"]).await;
+}
+
+/// A commit of maintenance would hide what holds the table.
+#[tokio::test]
+async fn maintenance_commits_nothing_on_top_of_a_restore() {
+    let site = loaded("merge = \"deletion-vectors\"").await;
+    let ours = site.delta().await.version().unwrap();
+    let site = Site { extra: String::new(), ..site };
+    site.delta().await.restore().with_version_to_restore(ours - 1).await.unwrap();
+    let restored = site.delta().await.version().unwrap();
+    let pipeline = site.pipeline();
+    let report = pipeline.maintain(&pipeline.settings().tables[0], &Limits::default()).await;
+    assert_eq!((report.status, report.version), (Status::Ok, Some(restored)), "{report:?}");
+    let skipped = report.actions.iter().filter(|action| action.outcome == Outcome::Skipped);
+    let skipped: Vec<Action> = skipped.map(|action| action.action).collect();
+    assert!(skipped.contains(&Action::Lower), "{report:?}");
+    site.expect_held(&["put back older rows"]).await;
+    site.delta().await.restore().with_version_to_restore(ours).await.unwrap();
+    site.expect_ok(&["1=c", "2=b", "3=d"]).await;
 }

@@ -17,6 +17,7 @@ use crate::support::world::{in_memory, settings};
 pub(super) const STATE: &str = "_dmslake/state/shop/t.json";
 
 /// Staging, lake and the configuration.
+#[derive(Debug)]
 pub(super) struct Site {
     pub(super) staging: Location,
     pub(super) lake: Location,

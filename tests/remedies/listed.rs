@@ -51,17 +51,17 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "objects_of_two_tasks_that_take_turns_are_held_and_those_of_one_go_on",
     ),
     (
-        "pipeline/refusal.rs",
+        "table/refusal.rs",
         "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}), or",
         "a_restore_of_another_writer_holds_until_it_is_undone",
     ),
     (
-        "pipeline/refusal.rs",
+        "table/refusal.rs",
         "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}); or",
         "rows_that_others_change_hold_a_table_that_is_configured_so",
     ),
     (
-        "pipeline/refusal.rs",
+        "table/refusal.rs",
         "set keys back",
         "keys_that_are_edited_hold_the_table_until_it_is_made_anew",
     ),

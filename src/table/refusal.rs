@@ -12,17 +12,17 @@ use crate::table::{ForeignCommit, LakeTable};
 ///
 /// # Errors
 /// `TableRefused`.
-pub(super) fn refuse_table(spec: &TableSpec, table: &LakeTable) -> Result<()> {
+pub(crate) fn refuse_table(spec: &TableSpec, table: &LakeTable) -> Result<()> {
     refuse_keys(spec, table)?;
     refuse_foreign(spec, table)
 }
 
-/// Refuses a table to which others have put back older rows than its progress tells of, or whose
-/// rows they changed at all, where it is configured so.
+/// Refuses a table that another writer restored to a state older than its progress and, if so
+/// configured, one whose rows another writer changed.
 ///
 /// # Errors
 /// `TableRefused`.
-pub(super) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> {
+pub(crate) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> {
     let Some(newest) = table.newest() else { return Ok(()) };
     let ours = newest.version;
     let foreign = table.foreign();
@@ -49,9 +49,9 @@ pub(super) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> 
         )))
 }
 
-/// Which version's rows a version shows: of those up to our newest commit its own; above it those
-/// of our newest commit, or what the last restore below it has put back. None where a restore does
-/// not say what that is.
+/// The version whose rows are visible at `version`: itself, up to our newest commit; above that our
+/// newest commit, unless a restore has replaced its rows. None where a restore does not say which
+/// version it put back.
 fn rows_at(foreign: &[ForeignCommit], ours: Version, version: Version) -> Option<Version> {
     if version <= ours {
         return Some(version);
@@ -95,7 +95,7 @@ fn refuse_keys(spec: &TableSpec, table: &LakeTable) -> Result<()> {
         return Ok(());
     }
     let spelled = |keys: &[String]| if keys.is_empty() { "none".into() } else { keys.join(", ") };
-    Err(refused("the rows of the table were told apart by other keys than are configured")
+    Err(refused("the table was built with other key columns than those configured")
         .with("keys of the table", spelled(keys))
         .with("keys configured", spelled(&configured))
         .with_remedy(
@@ -105,7 +105,7 @@ fn refuse_keys(spec: &TableSpec, table: &LakeTable) -> Result<()> {
 }
 
 /// Commits as messages name them.
-pub(super) fn named(commits: &[ForeignCommit]) -> String {
+fn named(commits: &[ForeignCommit]) -> String {
     commits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
