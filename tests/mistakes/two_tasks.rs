@@ -24,7 +24,7 @@ async fn objects_of_two_tasks_that_take_turns_are_held_and_those_of_one_go_on() 
             }
         }
     }
-    let held = site.expect_held(&["take turns", "two DMS tasks", "stop one of the tasks"]).await;
+    let held = site.expect_held(&["interleave", "two DMS tasks", "stop one of the tasks"]).await;
     assert!(held.objects < 20 && held.pending > 0, "{held:?}");
     // The second task's objects that are not applied yet are moved away.
     let pending: Vec<String> = {
