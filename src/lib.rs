@@ -40,7 +40,7 @@
 //!     let (scope, limits) = (Scope::Everything, Limits::default());
 //!     let report = pipeline.apply(table, &scope, &limits, &Silent).await;
 //!     assert_eq!(report.status, Status::Ok);
-//!     assert_eq!((report.objects, report.rows, report.inserted), (1, 2, 2));
+//!     assert_eq!((report.objects, report.counts.rows, report.counts.inserted), (1, 2, 2));
 //!     // Again: nothing is pending, so nothing is committed.
 //!     let again = pipeline.apply(table, &scope, &limits, &Silent).await;
 //!     assert_eq!((again.objects, again.version), (0, report.version));
