@@ -87,11 +87,16 @@ class Operator:
         text = self.pipeline.config.read_text()
         tables = tomllib.loads(text)["table"]
         (table,) = (one for one in tables if one["source"] == report["table"])
-        added = f'    {{ name = "{ADDED}", type = "varchar(40)" }},'
+        added = f'{{ name = "{ADDED}", type = "varchar(40)" }},'
         at = text.index("\n]\n", text.index(f'source = "{report["table"]}"')) + len("\n]\n")
-        lines = text[:at].rpartition("columns = [\n")[2].splitlines()[:-1]
-        behind = len(lines) - sum(rules_add(column) for column in table["columns"])
-        layout = "\n".join([*lines[:behind], added, *lines[behind:], "]\n"])
+        columns = text[:at].rpartition("columns = [\n")[2]
+        # DMS writes an added column behind the table's, before those that rules add.
+        of_rules = [column["name"] for column in table["columns"] if rules_add(column)]
+        if of_rules:
+            first_of_rules = f'{{ name = "{of_rules[0]}"'
+            layout = columns.replace(first_of_rules, f"{added} {first_of_rules}", 1)
+        else:
+            layout = columns.removesuffix("]\n") + f"    {added}\n]\n"
         if self.pipeline.dms.has_header:
             text = text[:at].rpartition("columns = [\n")[0] + "columns = [\n" + layout + text[at:]
         else:
