@@ -54,9 +54,10 @@ pub(super) async fn replace(
         let actions = actions(replacement, clock.as_ref());
         let transaction = Transaction::carrying_on(&table, clock);
         let metrics = Some(metrics(replacement));
-        let outcome = transaction.commit(actions, operation.clone(), metrics).await?;
-        last = Some(match outcome.settled(&table, location).await? {
-            CommitOutcome::Committed(table) => return Ok(Replaced::Committed(table)),
+        last = Some(match transaction.commit(actions, operation.clone(), metrics).await? {
+            CommitOutcome::Committed(table) | CommitOutcome::BelowOthers { newer: table, .. } => {
+                return Ok(Replaced::Committed(table));
+            }
             CommitOutcome::Conflicted { newer, error } => {
                 // Nor does it hide what holds the table.
                 let is_held = refuse_foreign(spec, &newer).is_err();

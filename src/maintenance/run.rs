@@ -179,7 +179,9 @@ impl Maintenance<'_> {
         self.checkpoint_now(&table, LOWERED, report).await?;
         let transaction = Transaction::carrying_on(&table, self.clock);
         let (outcome, table) = match transaction.commit(due.actions, due.operation, None).await? {
-            CommitOutcome::Committed(table) => (Outcome::Done, table),
+            CommitOutcome::Committed(table) | CommitOutcome::BelowOthers { newer: table, .. } => {
+                (Outcome::Done, table)
+            }
             CommitOutcome::Conflicted { newer, .. } => (Outcome::Lost, newer),
             CommitOutcome::Gone(error) | CommitOutcome::Unknown { error, .. } => {
                 return Err(error);

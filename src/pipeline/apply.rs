@@ -139,6 +139,9 @@ pub(super) async fn apply_slice(
             }
             CommitOutcome::Conflicted { newer, error } => (newer, error),
             CommitOutcome::Gone(error) => return Err(error.into()),
+            CommitOutcome::BelowOthers { lost, error, .. } => {
+                return Err(Setback { error, lost: Some(lost) });
+            }
             CommitOutcome::Unknown { lost, error } => return Err(Setback { error, lost }),
         };
         let may_replan = replans < MOST_REPLANS

@@ -34,6 +34,16 @@ const FRESH: Duration = Duration::from_secs(1);
 pub enum CommitOutcome {
     /// It is the newest commit of the log, also where the answer was lost: the table with it.
     Committed(Box<LakeTable>),
+    /// It is in the log, below commits of others. They are to be looked at before the next one: what
+    /// they did may hold the table, or go further than its progress.
+    BelowOthers {
+        /// The table as it is now.
+        newer: Box<LakeTable>,
+        /// Where it is found.
+        lost: LostCommit,
+        /// What the commit met.
+        error: Error,
+    },
     /// It is not in the log and never will be, because others have the version.
     Conflicted {
         /// The table as it is now.
@@ -53,33 +63,17 @@ pub enum CommitOutcome {
 }
 
 impl CommitOutcome {
-    /// Asks the log again about a commit of which nothing was known: it may be there, below others.
-    ///
-    /// # Errors
-    /// `Unavailable` if the log cannot be read.
-    pub(crate) async fn settled(self, table: &LakeTable, location: &Location) -> Result<Self> {
-        match self {
-            Self::Unknown { lost: Some(lost), error } => match lost.find(location).await? {
-                Some(_) => {
-                    let newest = table.clone().at_newest(location).await?;
-                    Ok(Self::Committed(Box::new(newest)))
-                }
-                None => Ok(Self::Unknown { lost: Some(lost), error }),
-            },
-            told => Ok(told),
-        }
-    }
-
-    /// The table with the commit, for callers that begin again where it is not in the log.
+    /// The table with the commit, for callers that begin again where it is not the newest.
     ///
     /// # Errors
     /// What the commit met.
     pub fn committed(self) -> Result<LakeTable> {
         match self {
             Self::Committed(table) => Ok(*table),
-            Self::Conflicted { error, .. } | Self::Gone(error) | Self::Unknown { error, .. } => {
-                Err(error)
-            }
+            Self::BelowOthers { error, .. }
+            | Self::Conflicted { error, .. }
+            | Self::Gone(error)
+            | Self::Unknown { error, .. } => Err(error),
         }
     }
 }
@@ -217,11 +211,11 @@ impl<'a> Transaction<'a> {
         let Some(refused) = refusal(&error) else { return self.resolve(failed(error)).await };
         // A request that was repeated may be refused after it had its effect.
         match self.resolve(failed(error)).await {
-            Ok(CommitOutcome::Committed(table)) => Ok(CommitOutcome::Committed(table)),
             Ok(CommitOutcome::Unknown { lost, .. }) => {
                 Ok(CommitOutcome::Unknown { lost, error: refused })
             }
-            _ => Err(refused),
+            Ok(CommitOutcome::Conflicted { .. } | CommitOutcome::Gone(_)) | Err(_) => Err(refused),
+            there => there,
         }
     }
 
@@ -266,9 +260,12 @@ impl<'a> Transaction<'a> {
         };
         let newest = newer.newest();
         if newest.is_some_and(|newest| newest.attempt == record.attempt) {
-            // What others have committed above it may hold the table: that is for the next look.
             let is_last = newest.map(|newest| newest.version) == Some(newer.version());
-            return if is_last { Ok(CommitOutcome::Committed(newer)) } else { unknown(error) };
+            return Ok(if is_last {
+                CommitOutcome::Committed(newer)
+            } else {
+                CommitOutcome::BelowOthers { newer, lost, error }
+            });
         }
         if Some(newer.version()) == base {
             // Until somebody has the version, the commit may still come to have it.
@@ -277,8 +274,8 @@ impl<'a> Transaction<'a> {
         let of_others = newest.map(|newest| newest.version) <= base;
         match if of_others { Ok(None) } else { lost.find_in(&newer.delta().log_store()).await } {
             Ok(None) => Ok(CommitOutcome::Conflicted { newer, error }),
-            // It is there, below another one of ours: progress must be read again.
-            Ok(Some(_)) | Err(_) => unknown(error),
+            Ok(Some(_)) => Ok(CommitOutcome::BelowOthers { newer, lost, error }),
+            Err(_) => unknown(error),
         }
     }
 

@@ -1,6 +1,5 @@
 //! What a table may be started from.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -9,7 +8,7 @@ use dmslake::storage::StoreKind;
 use object_store::path::Path;
 
 use super::site::{STATE, Site};
-use crate::support::hooked_store::{HookedStore, Hooks, Operation};
+use crate::support::hooked_store::{Hooks, Operation};
 
 const LOAD: &str = "LOAD00000001.csv";
 
@@ -196,13 +195,7 @@ async fn two_workers_may_begin_a_table_at_once() {
     let site = Site::with("cdc_only = true");
     site.stage(&site.change(10), &["I,1,a"]).await;
     let rival = Rival { pipeline: site.pipeline(), has_run: AtomicBool::new(false) };
-    let late = Site {
-        lake: site.lake.clone().map_store(|store| Arc::new(HookedStore::new(store, rival))),
-        extra: site.extra.clone(),
-        keys: site.keys.clone(),
-        staging: site.staging.clone(),
-        begun: site.begun,
-    };
+    let late = site.through(rival);
     let report = late.apply().await;
     assert_eq!((report.status, report.objects), (Status::Ok, 0), "{report:?}");
     site.expect_ok(&["1=a"]).await;

@@ -12,7 +12,7 @@ use dmslake::pipeline::{Limits, Status};
 use object_store::path::Path;
 
 use super::site::Site;
-use crate::support::hooked_store::{HookedStore, Hooks, Operation};
+use crate::support::hooked_store::{Hooks, Operation};
 
 async fn loaded(extra: &str) -> Site {
     let site = Site { extra: extra.into(), ..Site::on(StoreKind::S3) };
@@ -109,26 +109,52 @@ fn overwrite() -> arrow::record_batch::RecordBatch {
     arrow::record_batch::RecordBatch::try_from_iter([("id", ids), ("v", values)]).unwrap()
 }
 
-/// Loses the answer of the commit that takes in the load, and has another writer put back the
-/// empty table before the log is asked for it.
+/// What another writer does.
 #[derive(Debug)]
-struct RestoredAtOnce {
+enum Rival {
+    /// Puts back this version.
+    Restores(u64),
+    /// Deletes a row.
+    Deletes,
+}
+
+/// Loses the answer of one commit, and has another writer commit before the log is asked for it.
+#[derive(Debug)]
+struct LostBelow {
     site: Site,
+    /// Whose answer is lost.
+    commit: u64,
+    rival: Rival,
     step: AtomicU8,
 }
 
+impl LostBelow {
+    fn new(site: &Site, commit: u64, rival: Rival) -> Self {
+        Self { site: site.clone(), commit, rival, step: AtomicU8::new(0) }
+    }
+}
+
 #[async_trait]
-impl Hooks for RestoredAtOnce {
+impl Hooks for LostBelow {
     /// Whether the answer is lost.
     type Ticket = bool;
 
     async fn before(&self, operation: Operation, path: &Path) -> object_store::Result<bool> {
-        let is_load = operation == Operation::Put && path.as_ref().ends_with("0001.json");
-        if is_load && self.step.swap(1, Ordering::SeqCst) == 0 {
+        let log = format!("_delta_log/{:020}.json", self.commit);
+        let is_commit = operation == Operation::Put && path.as_ref().ends_with(&log);
+        if is_commit && self.step.swap(1, Ordering::SeqCst) == 0 {
             return Ok(true);
         }
         if self.step.compare_exchange(1, 2, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            self.site.delta().await.restore().with_version_to_restore(0).await.unwrap();
+            let table = self.site.delta().await;
+            match self.rival {
+                Rival::Restores(version) => {
+                    table.restore().with_version_to_restore(version).await.unwrap();
+                }
+                Rival::Deletes => {
+                    table.delete().with_predicate("id = 2").await.unwrap();
+                }
+            }
         }
         Ok(false)
     }
@@ -149,11 +175,7 @@ async fn a_restore_behind_a_lost_answer_holds_before_the_next_slice() {
     let site = Site::on(StoreKind::S3);
     site.stage("LOAD00000001.csv", &["1,a", "2,b"]).await;
     site.stage(&site.change(10), &["U,1,c"]).await;
-    let (staging, lake) = (site.staging.clone(), site.lake.clone());
-    let (keys, extra, begun) = (site.keys.clone(), site.extra.clone(), site.begun);
-    let hooks = RestoredAtOnce { site, step: AtomicU8::new(0) };
-    let lake = lake.map_store(|store| Arc::new(HookedStore::new(store, hooks)));
-    let hooked = Site { staging, lake, keys, extra, begun };
+    let hooked = site.through(LostBelow::new(&site, 1, Rival::Restores(0)));
     let held = hooked.expect_held(&["put back older rows", "restore version 1"]).await;
     assert_eq!((held.objects, held.counts.inserted, held.version), (1, 2, Some(2)), "{held:?}");
     hooked.delta().await.restore().with_version_to_restore(1).await.unwrap();
@@ -177,4 +199,19 @@ async fn maintenance_commits_nothing_on_top_of_a_restore() {
     site.expect_held(&["put back older rows"]).await;
     site.delta().await.restore().with_version_to_restore(ours).await.unwrap();
     site.expect_ok(&["1=c", "2=b", "3=d"]).await;
+}
+
+/// What maintenance did is told, also where another writer came on top before its answer.
+#[tokio::test]
+async fn a_lowering_below_another_commit_is_done() {
+    let site = loaded("merge = \"deletion-vectors\"").await;
+    let ours = site.delta().await.version().unwrap();
+    let site = Site { extra: String::new(), ..site };
+    // Its files are purged of masked rows first.
+    let pipeline = site.through(LostBelow::new(&site, ours + 2, Rival::Deletes)).pipeline();
+    let report = pipeline.maintain(&pipeline.settings().tables[0], &Limits::default()).await;
+    assert_eq!((report.status, report.version), (Status::Ok, Some(ours + 3)), "{report:?}");
+    let lowered = report.actions.iter().find(|action| action.action == Action::Lower);
+    assert_eq!(lowered.map(|action| action.outcome), Some(Outcome::Done), "{report:?}");
+    site.expect_ok(&["1=c", "3=d"]).await;
 }

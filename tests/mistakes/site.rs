@@ -11,13 +11,14 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
+use crate::support::hooked_store::{HookedStore, Hooks};
 use crate::support::table::LakeTable;
 use crate::support::world::{in_memory, settings};
 
 pub(super) const STATE: &str = "_dmslake/state/shop/t.json";
 
 /// Staging, lake and the configuration.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Site {
     pub(super) staging: Location,
     pub(super) lake: Location,
@@ -40,6 +41,12 @@ impl Site {
 
     pub(super) fn with(extra: &str) -> Self {
         Self { extra: extra.into(), ..Self::on(StoreKind::S3) }
+    }
+
+    /// The same site for a worker whose requests to the lake meet these hooks.
+    pub(super) fn through<H: Hooks>(&self, hooks: H) -> Self {
+        let lake = self.lake.clone().map_store(|store| Arc::new(HookedStore::new(store, hooks)));
+        Self { lake, ..self.clone() }
     }
 
     fn settings(&self) -> Arc<Settings> {
