@@ -199,7 +199,7 @@ async fn files_end_near_the_target_size_and_row_groups_are_small() {
     let folder = TempDir::new().unwrap();
     let columns = vec![column("id", ColumnType::Long), column("text", ColumnType::String)];
     let (_, table) = new_table(&folder, columns).await;
-    let layout = FileLayout::of(&table.files(), &["id".to_owned()], &lake::clock())
+    let layout = FileLayout::of(table.files(), &["id".to_owned()], &lake::clock())
         .unwrap()
         .with_target_file_size(NonZeroU64::new(1 << 20).unwrap())
         .with_bloom_filters();
@@ -235,7 +235,7 @@ async fn a_row_group_has_a_dictionary_where_its_own_values_recur() {
     let folder = TempDir::new().unwrap();
     let columns = vec![column("id", ColumnType::Long), column("text", ColumnType::String)];
     let (_, table) = new_table(&folder, columns).await;
-    let layout = FileLayout::of(&table.files(), &["id".to_owned()], &lake::clock()).unwrap();
+    let layout = FileLayout::of(table.files(), &["id".to_owned()], &lake::clock()).unwrap();
     let mut writer = DataFileWriter::new(store(&table), Arc::new(layout), HashMap::new());
     let half = 128 << 10;
     writer.write(&numbered(&table, 0..half)).await.unwrap();
@@ -305,7 +305,7 @@ async fn wide_rows_end_a_row_group_by_their_bytes() {
     let columns = vec![column("id", ColumnType::Long), column("text", ColumnType::String)];
     let (_, table) = new_table(&folder, columns).await;
     let layout =
-        Arc::new(FileLayout::of(&table.files(), &["id".to_owned()], &lake::clock()).unwrap());
+        Arc::new(FileLayout::of(table.files(), &["id".to_owned()], &lake::clock()).unwrap());
     let mut writer = DataFileWriter::new(store(&table), layout, HashMap::new());
     let wide = "wide".repeat(1 << 18);
     for start in (0..160).step_by(40) {

@@ -27,6 +27,11 @@ impl SnapshotFiles {
         Self { delta, schema, footers }
     }
 
+    /// The snapshot, and the footers read so far.
+    pub(crate) fn into_parts(self) -> (DeltaTable, Arc<Footers>) {
+        (self.delta, self.footers)
+    }
+
     /// The snapshot.
     pub(crate) fn delta(&self) -> &DeltaTable {
         &self.delta

@@ -27,7 +27,7 @@ pub(super) async fn compacted(
     let partition_values =
         compaction.files.first().map(|file| file.add.partition_values.clone()).unwrap_or_default();
     let files: Vec<Add> = compaction.files.iter().map(|file| file.add.clone()).collect();
-    let mut rows = sorted_rows(&table.files(), files, layout.keys(), memory_budget).await?;
+    let mut rows = sorted_rows(table.files(), files, layout.keys(), memory_budget).await?;
     let mut writer = DataFileWriter::new(store, Arc::clone(layout), partition_values);
     while let Some(batch) = rows.try_next().await? {
         writer.write(&batch).await?;

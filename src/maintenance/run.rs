@@ -99,7 +99,7 @@ impl Maintenance<'_> {
             }
             let keys = self.keys(&table);
             let files = LiveFile::all(&table, &keys)?;
-            let layout = Arc::new(FileLayout::of(&table.files(), &keys, self.clock)?);
+            let layout = Arc::new(FileLayout::of(table.files(), &keys, self.clock)?);
             let Some(due) = self.due(files, &layout, &mut too_large) else { break };
             let (action, reason) = (due.action(), due.reason().to_owned());
             if let Some(held) = self.held(&table) {

@@ -99,7 +99,7 @@ async fn write(
     if !plan.changes_rows() {
         return Ok((Vec::new(), plan.written));
     }
-    let layout = Arc::new(FileLayout::of(&table.files(), &plan.keys, clock)?);
+    let layout = Arc::new(FileLayout::of(table.files(), &plan.keys, clock)?);
     let mode = if table.may_mask() { plan.mode } else { MergeMode::CopyOnWrite };
     // An update may move its row to another partition.
     let is_partitioned = !layout.partition_columns().is_empty();

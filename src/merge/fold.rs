@@ -65,7 +65,7 @@ pub(super) async fn take_in(
     new: &[RecordBatch],
 ) -> Result<Vec<Folded>> {
     let chosen = choose(table, layout, touched, upsert_count, new)?;
-    read(&table.files(), chosen).await
+    read(table.files(), chosen).await
 }
 
 /// A file to fold.

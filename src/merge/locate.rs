@@ -54,7 +54,8 @@ pub(super) async fn find(
     let sorted = SortedKeys::of(&keys)?;
     let views = table.delta().snapshot()?.log_data().iter().collect();
     let candidates = prune::files(views, &keys, &sorted)?;
-    let scan = Arc::new(Scan { store: table.files().store(), files: table.files(), keys, sorted });
+    let files = table.files().clone();
+    let scan = Arc::new(Scan { store: files.store(), files, keys, sorted });
     let scans = candidates.into_iter().map(|view| {
         let scan = Arc::clone(&scan);
         #[allow(deprecated, reason = "the only way to an entry that can be committed again")]

@@ -35,7 +35,8 @@ pub struct OwnCommit {
 /// A table of the lake at one version.
 #[derive(Clone, Debug)]
 pub struct LakeTable {
-    delta: DeltaTable,
+    /// Its snapshot, and what was read of its data files.
+    files: SnapshotFiles,
     schema: TableSchema,
     ledger: Ledger,
     rows: u64,
@@ -43,17 +44,25 @@ pub struct LakeTable {
     newest: Option<OwnCommit>,
     /// What others did to its rows since.
     foreign: Vec<ForeignCommit>,
-    /// The footers of its data files that were read.
-    footers: Arc<Footers>,
 }
 
 impl LakeTable {
-    /// The table that its creating commit made.
+    /// A table with this progress: that of our newest commit, if it keeps any. What others have
+    /// committed since is not in it, so its rows are not checked.
     ///
     /// # Errors
-    /// As [`Self::counted`].
-    pub(super) fn made(delta: DeltaTable, record: CommitRecord, transaction: i64) -> Result<Self> {
-        Self::counted(delta, record, transaction, Arc::default())
+    /// `TableCorrupt` if the log does not count its rows.
+    pub(super) fn new(
+        delta: DeltaTable,
+        footers: Arc<Footers>,
+        ledger: Ledger,
+        newest: Option<OwnCommit>,
+        foreign: Vec<ForeignCommit>,
+    ) -> Result<Self> {
+        let rows = count_rows(&delta)?;
+        let schema = from_delta(&delta.snapshot()?.schema())?;
+        let files = SnapshotFiles::new(delta, schema.arrow(), footers);
+        Ok(Self { files, schema, ledger, rows, newest, foreign })
     }
 
     /// A table that keeps no progress: nothing that commits to it says what it has taken in.
@@ -63,24 +72,7 @@ impl LakeTable {
     /// what dmslake does not do.
     pub fn without_progress(delta: DeltaTable) -> Result<Self> {
         refuse_unwritable(&delta)?;
-        let rows = count_rows(&delta)?;
-        let schema = from_delta(&delta.snapshot()?.schema())?;
-        let ledger = Ledger { rows, ..Ledger::default() };
-        let (foreign, footers) = (Vec::new(), Arc::default());
-        Ok(Self { delta, schema, ledger, rows, newest: None, foreign, footers })
-    }
-
-    /// The table after one more commit of ours, which wrote this record.
-    ///
-    /// # Errors
-    /// As [`Self::counted`].
-    pub(super) fn succeeded_by(
-        &self,
-        delta: DeltaTable,
-        record: CommitRecord,
-        transaction: i64,
-    ) -> Result<Self> {
-        Self::counted(delta, record, transaction, Arc::clone(&self.footers))
+        Self::new(delta, Arc::default(), Ledger::default(), None, Vec::new())
     }
 
     /// The table whose newest commit is ours and wrote this record.
@@ -94,38 +86,19 @@ impl LakeTable {
         footers: Arc<Footers>,
     ) -> Result<Self> {
         let version = delta.version().unwrap_or_default();
-        let CommitRecord { attempt, ledger, .. } = record;
-        let rows = count_rows(&delta)?;
-        if ledger.rows != rows {
+        let newest = OwnCommit { version, attempt: record.attempt, transaction };
+        let table = Self::new(delta, footers, record.ledger, Some(newest), Vec::new())?;
+        if table.ledger.rows != table.rows {
             return Err(Error::new(
                 ErrorKind::TableCorrupt,
                 "the table's rows differ from what its newest commit counted",
             )
-            .with("table", shown_url(delta.table_url()))
+            .with("table", shown_url(table.delta().table_url()))
             .with("version", version)
-            .with("counted", ledger.rows)
-            .with("found", rows));
+            .with("counted", table.ledger.rows)
+            .with("found", table.rows));
         }
-        let schema = from_delta(&delta.snapshot()?.schema())?;
-        let newest = Some(OwnCommit { version, attempt, transaction });
-        Ok(Self { delta, schema, ledger, rows, newest, foreign: Vec::new(), footers })
-    }
-
-    /// A table to which others have committed since our newest commit. Its rows are not checked
-    /// against the ledger, because others may have changed them.
-    ///
-    /// # Errors
-    /// `TableCorrupt` if the log does not count its rows.
-    pub(super) fn changed_by_others(
-        delta: DeltaTable,
-        newest: OwnCommit,
-        ledger: Ledger,
-        foreign: Vec<ForeignCommit>,
-        footers: Arc<Footers>,
-    ) -> Result<Self> {
-        let rows = count_rows(&delta)?;
-        let schema = from_delta(&delta.snapshot()?.schema())?;
-        Ok(Self { delta, schema, ledger, rows, newest: Some(newest), foreign, footers })
+        Ok(table)
     }
 
     /// The same table with the progress that it begins with, where it has none yet.
@@ -137,13 +110,13 @@ impl LakeTable {
     /// The snapshot.
     #[must_use]
     pub fn delta(&self) -> &DeltaTable {
-        &self.delta
+        self.files.delta()
     }
 
     /// Its version.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.delta.version().unwrap_or_default()
+        self.delta().version().unwrap_or_default()
     }
 
     /// Its columns.
@@ -167,7 +140,7 @@ impl LakeTable {
     /// Whether its protocol and properties let rows be masked by deletion vectors.
     #[must_use]
     pub fn may_mask(&self) -> bool {
-        self.delta
+        self.delta()
             .snapshot()
             .is_ok_and(|snapshot| snapshot.table_config().enable_deletion_vectors == Some(true))
     }
@@ -176,7 +149,7 @@ impl LakeTable {
     /// URL of a vector for its path, and misses it where the URL is encoded.
     #[must_use]
     pub fn can_read_vectors(&self) -> bool {
-        let url = self.delta.table_url();
+        let url = self.delta().table_url();
         url.scheme() == "file" || !url.path().contains('%')
     }
 
@@ -191,7 +164,7 @@ impl LakeTable {
     /// # Errors
     /// `Unavailable` if the log cannot be read.
     pub(crate) async fn freshness(&self) -> Result<Freshness> {
-        let log_store = self.delta.log_store();
+        let log_store = self.files.log_store();
         let above = goes_on_above(&log_store, self.version());
         let (is_there, is_behind) = futures::try_join!(self.is_in(&log_store), above)?;
         if !is_there {
@@ -223,17 +196,18 @@ impl LakeTable {
     }
 
     /// The same table at its newest version; none if the log no longer is the one that it knows.
-    pub(super) async fn refreshed(mut self) -> Result<Option<Self>> {
+    pub(super) async fn refreshed(self) -> Result<Option<Self>> {
         match self.freshness().await? {
             Freshness::Newest => Ok(Some(self)),
             Freshness::Behind => {
-                let reads = read_once(&self.delta.log_store())?;
+                let (mut delta, footers) = self.files.into_parts();
+                let reads = read_once(&delta.log_store())?;
                 let mut refreshing = DeltaTable::new(Arc::clone(&reads));
-                refreshing.state = self.delta.state.take();
+                refreshing.state = delta.state.take();
                 let refreshed = refreshing.update_state().await;
                 refreshed.map_err(|error| unread(error, reads.root_url()))?;
-                self.delta.state = refreshing.state.take();
-                read_progress(self.delta, &reads, self.footers).await.map(Some)
+                delta.state = refreshing.state.take();
+                read_progress(delta, &reads, footers).await.map(Some)
             }
             Freshness::Gone => Ok(None),
         }
@@ -256,9 +230,8 @@ impl LakeTable {
 
     /// Its data files.
     #[must_use]
-    pub fn files(&self) -> SnapshotFiles {
-        let footers = Arc::clone(&self.footers);
-        SnapshotFiles::new(self.delta.clone(), self.schema.arrow(), footers)
+    pub fn files(&self) -> &SnapshotFiles {
+        &self.files
     }
 
     /// The record of a next commit that takes in no object and leaves the rows as they are,

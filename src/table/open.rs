@@ -115,7 +115,7 @@ pub(super) async fn read_progress(
         return LakeTable::counted(delta, record, transaction, footers);
     }
     let newest = OwnCommit { version: found_at, attempt: record.attempt, transaction };
-    LakeTable::changed_by_others(delta, newest, record.ledger, foreign, footers)
+    LakeTable::new(delta, footers, record.ledger, Some(newest), foreign)
 }
 
 /// Live rows by the log: record counts less deletion vectors' cardinalities.

@@ -231,12 +231,11 @@ impl<'a> Transaction<'a> {
 
     fn succeeded(self, delta: DeltaTable) -> Result<LakeTable> {
         let transaction = self.transaction();
-        match (self.base, self.record) {
-            (Base::Table(table), Some(record)) => {
-                table.clone().succeeded_by(delta, record, transaction)
-            }
-            (Base::Nothing(_), Some(record)) => LakeTable::made(delta, record, transaction),
-            (_, None) => LakeTable::without_progress(delta),
+        let files = self.table().map(LakeTable::files);
+        let footers = files.map(|files| Arc::clone(files.footers())).unwrap_or_default();
+        match self.record {
+            Some(record) => LakeTable::counted(delta, record, transaction, footers),
+            None => LakeTable::without_progress(delta),
         }
     }
 

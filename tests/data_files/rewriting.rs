@@ -98,7 +98,7 @@ async fn touch(table: &LakeTable, bytes: Vec<u8>, matches: &[(u64, u32)]) -> Tou
 
 async fn rewritten(table: &LakeTable, touched: &TouchedFile, images: &[RecordBatch]) -> Rewritten {
     let layout =
-        Arc::new(FileLayout::of(&table.files(), &["id".to_owned()], &lake::clock()).unwrap());
+        Arc::new(FileLayout::of(table.files(), &["id".to_owned()], &lake::clock()).unwrap());
     on_any_thread(rewrite(&store(table), &layout, touched, images)).await.unwrap()
 }
 
@@ -322,7 +322,7 @@ async fn a_file_that_is_not_what_its_footer_says_is_told_from_one_that_does_not_
     let folder = TempDir::new().unwrap();
     let (_, table) = new_table(&folder, columns()).await;
     let layout =
-        Arc::new(FileLayout::of(&table.files(), &["id".to_owned()], &lake::clock()).unwrap());
+        Arc::new(FileLayout::of(table.files(), &["id".to_owned()], &lake::clock()).unwrap());
     let old: Vec<Row> = (0..1_000).map(|id| row(id, "old")).collect();
     let bytes = encoded(&batch(&table, &old), 10_000);
     let touched = touch(&table, bytes.clone(), &[(0, 0)]).await;

@@ -129,7 +129,7 @@ where
     F: Iterator<Item = RecordBatch>,
 {
     let table = lake::create(&location(folder).await, "bench", schema).await;
-    let layout = FileLayout::of(&table.files(), keys, &lake::clock()).expect("a layout");
+    let layout = FileLayout::of(table.files(), keys, &lake::clock()).expect("a layout");
     let layout = Arc::new(choose(layout).with_target_file_size(NO_LIMIT));
     let store = table.delta().log_store().object_store(None);
     let mut adds: Vec<Add> = Vec::new();
