@@ -43,9 +43,8 @@ impl Application<'_> {
         tally: &mut Tally,
     ) -> Result<(), Setback> {
         // Look.
-        let Self { pipeline, spec, scope, .. } = *self;
-        let (staging, location) = (&self.staging, &self.location);
-        let looker = Looker { pipeline, spec, scope, staging, location };
+        let looker = &self.looker;
+        let Looker { pipeline, spec, ref location, .. } = *looker;
         let opened = looker.open(pipeline.take_warm(&spec.source)).await?;
         self.settle(lost, opened.table.as_ref().map(LakeTable::version), tally).await?;
         tally.opened(opened.table.as_ref());

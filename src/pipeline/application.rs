@@ -9,12 +9,12 @@ use crate::disposition::{Action, disposition};
 use crate::error::Result;
 use crate::pipeline::apply::{Applied, Setback};
 use crate::pipeline::budget::{Pace, memory_budget};
+use crate::pipeline::look::Looker;
 use crate::pipeline::slicer::Cut;
 use crate::pipeline::tally::{AppliedSlice, Tally};
 use crate::pipeline::{Limits, Observer, Pipeline, Scope, Step, TableReport};
 use crate::progress::{info_with_counts, with_counts};
 use crate::staging::StagedObject;
-use crate::storage::{Location, with_whole_paths};
 use crate::table::{LakeTable, LostCommit};
 
 /// So many setbacks in a row, without a commit between them, end an application.
@@ -24,15 +24,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// One application of one table: what it was asked for.
 pub(super) struct Application<'a> {
-    pub(super) pipeline: &'a Pipeline,
-    pub(super) spec: &'a TableSpec,
-    pub(super) scope: &'a Scope,
+    /// Which table, and how much of what is staged for it.
+    pub(super) looker: Looker<'a>,
     pub(super) limits: &'a Limits,
     pub(super) observer: &'a dyn Observer,
-    /// Where the table's objects are staged.
-    pub(super) staging: Location,
-    /// Where the table is.
-    pub(super) location: Location,
 }
 
 /// Applies a table and reports; see [`Pipeline::apply`].
@@ -49,22 +44,14 @@ pub(super) async fn run(
     let requests_before = requests.so_far();
     let mut tally = Tally::of(spec, pipeline.settings().warnings_of(spec));
     pipeline.begin_to_follow(&spec.source, scope);
-    let outcome = match places(pipeline, spec) {
-        Ok((staging, location)) => {
-            let application =
-                Application { pipeline, spec, scope, limits, observer, staging, location };
-            application.until_caught_up(&mut tally).await
-        }
+    let outcome = match Looker::new(pipeline, spec, scope) {
+        Ok(looker) => Application { looker, limits, observer }.until_caught_up(&mut tally).await,
         Err(error) => Err(error),
     };
     let mut report = tally.into_report(outcome.err().as_ref(), clock);
     report.requests = requests.so_far().since(requests_before);
     report.seconds = (clock.instant() - begun).as_secs_f64();
     report
-}
-
-fn places(pipeline: &Pipeline, spec: &TableSpec) -> Result<(Location, Location)> {
-    Ok((pipeline.staging_folder(&spec.source)?, pipeline.lake_folder(&spec.source)?))
 }
 
 impl Application<'_> {
@@ -79,7 +66,7 @@ impl Application<'_> {
                     Ok(()) => return Ok(()),
                     Err(setback) => setback,
                 };
-            let error = with_whole_paths(error, &self.staging, &self.location);
+            let error = self.looker.with_whole_paths(error);
             lost.extend(newly_lost);
             if tally.commits() > commits_before {
                 setbacks = 0;
@@ -90,11 +77,11 @@ impl Application<'_> {
                 return Err(error);
             }
             let wait = self.wait(setbacks);
-            let now = self.pipeline.clock().instant();
+            let now = self.looker.pipeline.clock().instant();
             if self.limits.deadline.is_some_and(|end| now + wait >= end) {
                 return Err(error);
             }
-            tracing::warn!(table = %self.spec.source, setbacks, "trying again: {}", error.chain());
+            tracing::warn!(table = %self.looker.spec.source, setbacks, "trying again: {}", error.chain());
             tokio::time::sleep(wait).await;
         }
     }
@@ -109,7 +96,7 @@ impl Application<'_> {
     ) -> Result<()> {
         let mut at = 0;
         while let Some(commit) = lost.get(at).copied() {
-            if let Some((version, record)) = commit.find(&self.location).await? {
+            if let Some((version, record)) = commit.find(&self.looker.location).await? {
                 let objects = record.objects.iter().filter(|object| object.done).count() as u64;
                 let counts = record.books.counts;
                 tally.committed(&AppliedSlice { version, counts, objects, replayed: 0 });
@@ -125,17 +112,17 @@ impl Application<'_> {
 
     fn wait(&self, setbacks: u32) -> Duration {
         let longest = FIRST_WAIT.saturating_mul(1 << setbacks.min(16)).min(LONGEST_WAIT);
-        self.pipeline.clock().jitter(longest)
+        self.looker.pipeline.clock().jitter(longest)
     }
 
     /// What all slices of the application share.
     pub(super) fn cut(&self) -> Cut<'_> {
-        let settings = self.pipeline.settings();
+        let settings = self.looker.pipeline.settings();
         Cut {
-            table: self.spec,
+            table: self.looker.spec,
             dms: &settings.dms,
-            staging: &self.staging,
-            clock: self.pipeline.clock().as_ref(),
+            staging: &self.looker.staging,
+            clock: self.looker.pipeline.clock().as_ref(),
             observer: self.observer,
             memory_budget: memory_budget(settings),
         }
@@ -144,7 +131,10 @@ impl Application<'_> {
     /// Brings what readers need in line with the table.
     pub(super) async fn follow(&self, table: Option<&LakeTable>) -> Result<()> {
         let Some(table) = table else { return Ok(()) };
-        self.pipeline.follow(self.spec, &self.location, table, self.limits).await
+        self.looker
+            .pipeline
+            .follow(self.looker.spec, &self.looker.location, table, self.limits)
+            .await
     }
 
     pub(super) fn announce(&self, objects: &[StagedObject]) {
@@ -158,7 +148,7 @@ impl Application<'_> {
         tally.committed(&applied.slice);
         let AppliedSlice { version, counts, objects, .. } = applied.slice;
         let milliseconds = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
-        let table = &self.spec.source;
+        let table = &self.looker.spec.source;
         with_counts!(info_with_counts!(
             counts,
             { %table, version, objects, milliseconds, },

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::dms::Phase;
 use crate::error::{Error, ErrorKind, Result};
@@ -149,9 +149,4 @@ fn not_staged_any_more(state: &StateObject) -> Error {
 
 fn refused(message: &str) -> Error {
     Error::new(ErrorKind::TableRefused, message)
-}
-
-/// When the oldest of the staged objects was staged.
-pub(super) fn oldest(listing: &Listing) -> Option<DateTime<Utc>> {
-    listing.objects.iter().map(|object| object.last_modified).min()
 }

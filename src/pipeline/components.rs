@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
 use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::pipeline::look::Looker;
 use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
 use crate::readers::Followers;
 use crate::staging::{Survey, survey};
-use crate::storage::{Location, RequestCounter, encode_segment, probe, with_whole_paths};
+use crate::storage::{Location, RequestCounter, encode_segment, probe};
 use crate::table::{LakeTable, StateObject, TableState};
 
 /// The components that apply tables: where objects come from, where tables are, and time.
@@ -109,15 +109,12 @@ impl Pipeline {
     /// # Errors
     /// What keeps the table or its staged objects from being seen.
     pub async fn look(&self, table: &TableSpec, scope: &Scope) -> Result<Look> {
-        let (staging, location) =
-            (self.staging_folder(&table.source)?, self.lake_folder(&table.source)?);
-        let looker =
-            Looker { pipeline: self, spec: table, scope, staging: &staging, location: &location };
+        let looker = Looker::new(self, table, scope)?;
         let look = async {
             let opened = looker.open(self.warm(&table.source)).await?;
             looker.look(opened).await
         };
-        let named = |error| with_whole_paths(error, &staging, &location);
+        let named = |error| looker.with_whole_paths(error);
         let mut look = look.await.map_err(named)?;
         if let Standing::Held(hold) = look.standing {
             look.standing = Standing::Held(Hold { cause: named(hold.cause), ..hold });
@@ -187,14 +184,6 @@ impl Pipeline {
         let shown = folder.shown(&name);
         let path = folder.prefix().clone().join(name);
         Ok(StateObject::new(Arc::clone(folder.store()), path, shown))
-    }
-
-    /// An error about a table, in which objects and files are named by whole paths.
-    pub(super) fn with_whole_paths(&self, table: &TableName, error: Error) -> Error {
-        match (self.staging_folder(table), self.lake_folder(table)) {
-            (Ok(staging), Ok(lake)) => with_whole_paths(error, &staging, &lake),
-            _ => error,
-        }
     }
 
     /// A folder of a table, whose requests are counted as the table's.

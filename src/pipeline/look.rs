@@ -7,13 +7,13 @@ use object_store::path::Path;
 use crate::config::{LookBack, TableSpec};
 use crate::disposition::Status;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::beginning::{Beginning, beginning, oldest};
+use crate::pipeline::beginning::{Beginning, beginning};
 use crate::pipeline::{Pipeline, Scope};
 use crate::progress::{Ledger, Pending, pending};
 use crate::staging::{
     Identify, Listing, StagedObject, list_everything, list_window, refused_order,
 };
-use crate::storage::Location;
+use crate::storage::{Location, with_whole_paths};
 use crate::table::{self, Freshness, LakeTable, refuse_table};
 
 /// What a table's log and its staged objects show.
@@ -74,7 +74,8 @@ impl Hold {
 
     fn of_all(cause: Error, listing: &Listing) -> Self {
         let waiting = staged(&listing.objects);
-        Self { cause, late: Vec::new(), waiting, since: oldest(listing) }
+        let since = waiting.iter().min().copied();
+        Self { cause, late: Vec::new(), waiting, since }
     }
 }
 
@@ -87,9 +88,11 @@ pub(super) fn staged(objects: &[StagedObject]) -> Vec<DateTime<Utc>> {
 pub(super) struct Looker<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) spec: &'a TableSpec,
-    pub(super) scope: &'a Scope,
-    pub(super) staging: &'a Location,
-    pub(super) location: &'a Location,
+    scope: &'a Scope,
+    /// Where the table's objects are staged.
+    pub(super) staging: Location,
+    /// Where the table is.
+    pub(super) location: Location,
 }
 
 /// A table that is open; what is staged for it is to be looked at next.
@@ -99,7 +102,26 @@ pub(super) struct Opened {
     listing: Option<Listing>,
 }
 
-impl Looker<'_> {
+impl<'a> Looker<'a> {
+    /// Looks at a table, and at so much of what is staged for it.
+    ///
+    /// # Errors
+    /// `Config` if the table's name is not allowed in a path.
+    pub(super) fn new(
+        pipeline: &'a Pipeline,
+        spec: &'a TableSpec,
+        scope: &'a Scope,
+    ) -> Result<Self> {
+        let staging = pipeline.staging_folder(&spec.source)?;
+        let location = pipeline.lake_folder(&spec.source)?;
+        Ok(Self { pipeline, spec, scope, staging, location })
+    }
+
+    /// An error about the table, in which objects and files are named by whole paths.
+    pub(super) fn with_whole_paths(&self, error: Error) -> Error {
+        with_whole_paths(error, &self.staging, &self.location)
+    }
+
     /// Opens the table, from a warm snapshot of it if there is one. What its ledger asks for is
     /// then listed at once. That listing counts only if no commit of ours came in between: then it
     /// is as good as one made after the opening. Else it may lack objects that the new ledger
@@ -109,11 +131,11 @@ impl Looker<'_> {
     /// As [`table::open`]; `Unavailable` if staging cannot be listed.
     pub(super) async fn open(&self, warm: Option<LakeTable>) -> Result<Opened> {
         let Some(warm) = warm else {
-            return Ok(Opened { table: table::open(self.location, None).await?, listing: None });
+            return Ok(Opened { table: table::open(&self.location, None).await?, listing: None });
         };
         let ledger = warm.ledger().clone();
         let newest = warm.newest();
-        let opening = table::open(self.location, Some(warm));
+        let opening = table::open(&self.location, Some(warm));
         let (table, listing) = tokio::join!(opening, self.list(&ledger));
         let table = table?;
         let is_unchanged = table.as_ref().is_some_and(|table| table.newest() == newest);
@@ -207,7 +229,7 @@ impl Looker<'_> {
     async fn must_be_untouched(&self, table: Option<&LakeTable>) -> Result<()> {
         let has_begun = match table {
             Some(table) => table.freshness().await? != Freshness::Newest,
-            None => table::log_store(self.location)?.is_delta_table_location().await?,
+            None => table::log_store(&self.location)?.is_delta_table_location().await?,
         };
         if has_begun {
             return Err(Error::new(ErrorKind::Conflict, "the table was begun by another worker"));
@@ -222,7 +244,7 @@ impl Looker<'_> {
         ledger: &Ledger,
         listing: &mut Listing,
     ) -> Result<(Pending, Option<LookBack>)> {
-        let identify = Identify::at(self.staging);
+        let identify = Identify::at(&self.staging);
         let look_back = self.pipeline.settings().look_back;
         let found = pending(ledger, listing, &identify).await?;
         if listing.is_complete {
@@ -231,12 +253,12 @@ impl Looker<'_> {
         if ledger.cdc.has_room_for(found.objects.len(), look_back) {
             return Ok((found, None));
         }
-        *listing = list_everything(self.staging, ledger.load.open).await?;
+        *listing = list_everything(&self.staging, ledger.load.open).await?;
         Ok((pending(ledger, listing, &identify).await?, Some(look_back.with_room())))
     }
 
     async fn list(&self, ledger: &Ledger) -> Result<Listing> {
-        let staging = self.staging;
+        let staging = &self.staging;
         let Scope::Named(keys) = self.scope else {
             return list_everything(staging, ledger.load.open).await;
         };

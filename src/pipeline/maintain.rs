@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::maintenance::{Maintenance, MaintenanceReport, maintain};
 use crate::pipeline::budget::memory_budget;
 use crate::pipeline::{Limits, Pipeline};
+use crate::storage::{Location, with_whole_paths};
 use crate::table;
 
 impl Pipeline {
@@ -12,8 +13,15 @@ impl Pipeline {
     /// [`crate::maintenance`]. A failure is part of the report.
     pub async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport {
         let mut report = MaintenanceReport::of(&table.source);
-        if let Err(error) = self.maintain_into(&mut report, table, limits).await {
-            report.fail(&self.with_whole_paths(&table.source, error));
+        let outcome = match self.lake_folder(&table.source) {
+            Ok(location) => {
+                let outcome = self.maintain_into(&mut report, table, &location, limits).await;
+                outcome.map_err(|error| with_whole_paths(error, &location, &location))
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = outcome {
+            report.fail(&error);
         }
         report
     }
@@ -22,20 +30,20 @@ impl Pipeline {
         &self,
         report: &mut MaintenanceReport,
         spec: &TableSpec,
+        location: &Location,
         limits: &Limits,
     ) -> Result<()> {
-        let location = self.lake_folder(&spec.source)?;
         let mut warm = self.take_warm(&spec.source);
         if spec.redshift_manifest {
             // No manifest may name what is deleted.
-            warm = table::open(&location, warm).await?;
+            warm = table::open(location, warm).await?;
             if let Some(table) = &warm {
-                self.follow(spec, &location, table, limits).await?;
+                self.follow(spec, location, table, limits).await?;
             }
         }
         let job = Maintenance {
             spec,
-            location: &location,
+            location,
             clock: self.clock(),
             limits,
             memory_budget: memory_budget(self.settings()),
@@ -44,7 +52,7 @@ impl Pipeline {
         let (maintained, snapshot) = Box::pin(maintain(&job, warm)).await;
         *report = maintained;
         if let Some(table) = snapshot {
-            self.follow(spec, &location, &table, limits).await?;
+            self.follow(spec, location, &table, limits).await?;
             self.keep_warm(&spec.source, Some(table));
         }
         Ok(())
