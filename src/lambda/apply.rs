@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tracing::{error, info, warn};
+use tracing::warn;
 
 use super::Deadline;
 use super::turns::{TableWork, take_turns};
@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::maintenance::MaintenanceReport;
 use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
+use crate::progress::{event_with_counts, with_counts};
 use crate::staging::Survey;
 use crate::storage::Location;
 
@@ -135,31 +136,27 @@ impl TableWork for Applying<'_> {
 fn write_log(report: &TableReport) {
     macro_rules! write_line {
         ($level:ident, $message:literal $(, $name:ident = $value:expr)*) => {
-            $level!(
-                table = report.table,
-                objects = report.objects,
-                rows = report.counts.rows,
-                inserted = report.counts.inserted,
-                updated = report.counts.updated,
-                deleted = report.counts.deleted,
-                superseded = report.counts.superseded,
-                ignored = report.counts.ignored,
-                quarantined = report.counts.quarantined,
-                replayed = report.replayed,
-                version = report.version,
-                seconds = report.seconds,
-                gets = report.requests.get + report.requests.head,
-                lists = report.requests.list,
-                puts = report.requests.put,
-                deletes = report.requests.delete,
-                foreign = report.foreign.len(),
-                late = report.late.len(),
-                warnings = report.warnings.len(),
-                pending = report.pending,
-                oldest_pending_seconds = report.oldest_pending_seconds,
-                $($name = $value,)*
+            with_counts!(event_with_counts!(
+                $level,
+                report.counts,
+                { table = report.table, objects = report.objects, },
+                {
+                    replayed = report.replayed,
+                    version = report.version,
+                    seconds = report.seconds,
+                    gets = report.requests.get + report.requests.head,
+                    lists = report.requests.list,
+                    puts = report.requests.put,
+                    deletes = report.requests.delete,
+                    foreign = report.foreign.len(),
+                    late = report.late.len(),
+                    warnings = report.warnings.len(),
+                    pending = report.pending,
+                    oldest_pending_seconds = report.oldest_pending_seconds,
+                    $($name = $value,)*
+                },
                 $message
-            )
+            ))
         };
     }
     for name in &report.foreign {

@@ -13,7 +13,7 @@ use crate::pipeline::look::Looker;
 use crate::pipeline::slicer::Cut;
 use crate::pipeline::tally::{AppliedSlice, Tally};
 use crate::pipeline::{Limits, Observer, Pipeline, Scope, Step, TableReport};
-use crate::progress::{info_with_counts, with_counts};
+use crate::progress::{event_with_counts, with_counts};
 use crate::staging::StagedObject;
 use crate::table::{LakeTable, LostCommit};
 
@@ -149,9 +149,11 @@ impl Application<'_> {
         let AppliedSlice { version, counts, objects, .. } = applied.slice;
         let milliseconds = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
         let table = &self.looker.spec.source;
-        with_counts!(info_with_counts!(
+        with_counts!(event_with_counts!(
+            info,
             counts,
-            { %table, version, objects, milliseconds, },
+            { %table, version, objects, },
+            { milliseconds, },
             "committed"
         ));
         self.observer.step(Step::Committed { version, objects, rows: counts.rows });

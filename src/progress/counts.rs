@@ -15,13 +15,16 @@ macro_rules! with_counts {
 }
 pub(crate) use with_counts;
 
-/// Logs an event at `info` with all counts as fields.
-macro_rules! info_with_counts {
-    ([$($name:ident)*] $counts:expr, { $($field:tt)* }, $message:literal) => {
-        tracing::info!($($field)* $($name = $counts.$name,)* $message)
+/// Logs an event at a level, with all counts among its fields.
+macro_rules! event_with_counts {
+    (
+        [$($name:ident)*]
+        $level:ident, $counts:expr, { $($before:tt)* }, { $($behind:tt)* }, $message:literal
+    ) => {
+        tracing::$level!($($before)* $($name = $counts.$name,)* $($behind)* $message)
     };
 }
-pub(crate) use info_with_counts;
+pub(crate) use event_with_counts;
 
 /// What became of changes, each counted where it was decided.
 ///

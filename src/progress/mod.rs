@@ -23,7 +23,7 @@ mod turns;
 
 pub use cdc::{CdcProgress, CdcStanding, Position};
 pub use counts::Counts;
-pub(crate) use counts::{info_with_counts, with_counts};
+pub(crate) use counts::{event_with_counts, with_counts};
 pub use fingerprint::{Fingerprint, Mark};
 pub use load::{LoadProgress, LoadStanding, MarkedLoad};
 pub use objects::{CommittedObject, ListLength};
