@@ -5,27 +5,25 @@
 //! identity, container, instance), including `AWS_ENDPOINT_URL`.
 
 mod requests;
+mod s3;
 
 use std::fmt::{self, Write as _};
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_trait::async_trait;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use futures::StreamExt as _;
-use object_store::aws::{AmazonS3Builder, AwsCredential};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{BackoffConfig, CredentialProvider, ObjectStore, RetryConfig};
+use object_store::{ObjectStore, RetryConfig};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 pub(crate) use requests::RequestCounter;
 pub use requests::Requests;
+use s3::behind_s3;
+pub use s3::is_on_s3;
 
-use crate::error::{Error, ErrorKind, NoCredentials, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The kind of a store. It decides what identifies an object: the ETag on S3, the content on a
 /// disk.
@@ -69,7 +67,7 @@ impl Location {
     /// `Config` if the URI is not understood or the folder cannot be created.
     pub async fn open(uri: &str) -> Result<Self> {
         let opened = if is_on_s3(uri) {
-            Self::open_s3(uri, RetryConfig::default()).await?
+            s3::open(uri, RetryConfig::default()).await?
         } else {
             Self::open_folder(&folder_of(uri)?)?
         };
@@ -150,28 +148,6 @@ impl Location {
         };
         let url = Url::from_directory_path(&whole).map_err(|()| unusable(&shown))?;
         Self::with_store(&url, StoreKind::File, Arc::new(LocalFileSystem::new()))
-    }
-
-    async fn open_s3(uri: &str, retries: RetryConfig) -> Result<Self> {
-        let url = s3_url(uri).ok_or_else(|| unusable(uri))?;
-        let bucket = url.host_str().unwrap_or_default();
-        let chain = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(retries);
-        if let Some(region) = chain.region() {
-            builder = builder.with_region(region.as_ref());
-        }
-        if let Some(endpoint) = chain.endpoint_url() {
-            // A custom endpoint rarely resolves bucket host names. In tests it is plain HTTP.
-            builder = builder
-                .with_endpoint(endpoint)
-                .with_virtual_hosted_style_request(false)
-                .with_allow_http(endpoint.starts_with("http://"));
-        }
-        if let Some(provider) = chain.credentials_provider() {
-            builder = builder.with_credentials(Arc::new(AwsChain { provider }));
-        }
-        let store = builder.build().map_err(|error| unusable(uri).because(error))?;
-        Self::with_store(&url, StoreKind::S3, Arc::new(store))
     }
 
     /// The folder's URL; always ends with a slash.
@@ -280,33 +256,6 @@ fn absolute(path: &std::path::Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| unusable(&shown).because(error))
 }
 
-/// Whether a URI names a place on S3.
-#[must_use]
-pub fn is_on_s3(uri: &str) -> bool {
-    behind_s3(uri).is_some()
-}
-
-fn behind_s3(uri: &str) -> Option<&str> {
-    ["s3://", "s3a://"].iter().find_map(|scheme| uri.strip_prefix(scheme))
-}
-
-/// The URL of `s3://bucket/prefix`, in which a prefix is encoded.
-fn s3_url(uri: &str) -> Option<Url> {
-    let (bucket, prefix) = behind_s3(uri).map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
-    let mut url = Url::parse(&format!("s3://{bucket}/")).ok()?;
-    let is_bucket = url.host_str() == Some(bucket) && url.path() == "/" && url.port().is_none();
-    let mut segments: Vec<&str> = prefix.trim_end_matches('/').split('/').collect();
-    if prefix.is_empty() {
-        segments.clear();
-    }
-    // `Url` would silently drop such segments.
-    if !is_bucket || segments.iter().any(|segment| ["", ".", ".."].contains(segment)) {
-        return None;
-    }
-    url.path_segments_mut().ok()?.pop_if_empty().extend(segments);
-    Some(url)
-}
-
 /// Checks once whether a location can be used at all. Outages are ignored, because they may be over
 /// when the first table is read. Local folders are not checked, because opening created them.
 ///
@@ -316,23 +265,13 @@ pub async fn probe(uri: &str) -> Result<()> {
     if !is_on_s3(uri) {
         return Ok(());
     }
-    let place = Location::open_s3(uri, few_retries()).await?;
+    let place = s3::open(uri, s3::few_retries()).await?;
     let first = place.store.list(Some(&place.prefix)).next().await;
     match first.map(|listed| listed.map_err(Error::from)) {
         Some(Err(error)) if error.kind() == ErrorKind::StoreRefused => {
             Err(error.with("location", uri))
         }
         _ => Ok(()),
-    }
-}
-
-/// Retries for seconds only. Normal requests are retried for minutes.
-fn few_retries() -> RetryConfig {
-    let (init_backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(1));
-    RetryConfig {
-        backoff: BackoffConfig { init_backoff, max_backoff, base: 2. },
-        max_retries: 3,
-        retry_timeout: Duration::from_secs(5),
     }
 }
 
@@ -383,40 +322,4 @@ fn directory(mut url: Url) -> Url {
 fn unusable(uri: &str) -> Error {
     Error::new(ErrorKind::Config, "not an s3:// URI, a file:// URI or a usable folder")
         .with("location", uri)
-}
-
-/// Converts a failure of the credential chain: there are no credentials, or their provider did not
-/// answer, which may pass. The chain's own messages print whole structures.
-fn unprovided(error: CredentialsError) -> object_store::Error {
-    match error {
-        CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
-            let source = Box::new(NoCredentials);
-            object_store::Error::Unauthenticated { path: String::new(), source }
-        }
-        other => object_store::Error::Generic {
-            store: "credentials of AWS",
-            source: other.to_string().into(),
-        },
-    }
-}
-
-/// The AWS credential chain as a credential provider of `object_store`.
-#[derive(Debug)]
-struct AwsChain {
-    provider: SharedCredentialsProvider,
-}
-
-#[async_trait]
-impl CredentialProvider for AwsChain {
-    type Credential = AwsCredential;
-
-    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        // The chain caches and refreshes credentials itself.
-        let found = self.provider.provide_credentials().await.map_err(unprovided)?;
-        Ok(Arc::new(AwsCredential {
-            key_id: found.access_key_id().to_owned(),
-            secret_key: found.secret_access_key().to_owned(),
-            token: found.session_token().map(str::to_owned),
-        }))
-    }
 }
