@@ -69,19 +69,7 @@ impl Shop {
     async fn rows(&self) -> Vec<String> {
         let pipeline = self.pipeline().await;
         let folder = pipeline.lake_folder(&pipeline.settings().tables[0].source).unwrap();
-        let table = LakeTable::at(&folder, &[]);
-        let newest = table.log().await.last().unwrap().version;
-        let mut rows = Vec::new();
-        for batch in table.batches(newest).await {
-            let text = |name: &str| {
-                let column = arrow::compute::cast(&batch[name], &arrow::datatypes::DataType::Utf8);
-                arrow::array::AsArray::as_string::<i32>(&column.unwrap()).clone()
-            };
-            let (ids, notes) = (text("id"), text("note"));
-            rows.extend(ids.iter().zip(&notes).map(|(id, note)| format!("{id:?}={note:?}")));
-        }
-        rows.sort();
-        rows.into_iter().map(|row| row.replace("Some(\"", "").replace("\")", "")).collect()
+        LakeTable::at(&folder, &[]).pairs("id", "note").await
     }
 
     /// The record of a version.

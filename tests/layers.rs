@@ -3,19 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::support::folder::files_below;
 
 /// By module below `src`, the modules that it imports.
 type Imports = BTreeMap<String, BTreeSet<String>>;
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let mut found: Vec<PathBuf> =
-        files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "rs")).collect();
-    found.extend(folders.iter().flat_map(|folder| sources(folder)));
-    found
-}
 
 /// The code of a file without comments and unit tests.
 fn code(path: &Path) -> String {
@@ -48,7 +41,7 @@ fn imported(code: &str) -> BTreeSet<String> {
 fn imports() -> Imports {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut imports = Imports::new();
-    for path in sources(&root) {
+    for path in files_below(&root, "rs") {
         let below = path.strip_prefix(&root).unwrap();
         let module = below.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
         if ["lib", "bin", "build"].contains(&module) {

@@ -137,22 +137,7 @@ impl Site {
 
     /// `id=v` of every row, in order.
     pub(super) async fn rows(&self) -> Vec<String> {
-        let table = LakeTable::at(&self.lake, &["shop", "t"]);
-        let Some(newest) = table.log().await.last().map(|commit| commit.version) else {
-            return Vec::new();
-        };
-        let mut rows = Vec::new();
-        for batch in table.batches(newest).await {
-            let text = |name: &str| {
-                let column = arrow::compute::cast(&batch[name], &arrow::datatypes::DataType::Utf8);
-                arrow::array::AsArray::as_string::<i32>(&column.unwrap()).clone()
-            };
-            let (ids, values) = (text("id"), text("v"));
-            let pairs = ids.iter().zip(values.iter());
-            rows.extend(pairs.map(|(id, v)| format!("{}={}", id.unwrap(), v.unwrap_or("NULL"))));
-        }
-        rows.sort();
-        rows
+        LakeTable::at(&self.lake, &["shop", "t"]).pairs("id", "v").await
     }
 
     pub(super) async fn expect_ok(&self, rows: &[&str]) -> TableReport {

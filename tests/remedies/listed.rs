@@ -6,9 +6,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use dmslake::error::ErrorKind;
+
+use crate::support::folder::files_below;
 
 /// The source file, how the remedy begins (or the name of its variable), and the test.
 const REMEDIES: &[(&str, &str, &str)] = &[
@@ -227,7 +229,7 @@ type Site = (String, String);
 #[test]
 fn every_remedy_has_its_test() {
     let mut in_sources: Vec<Site> = Vec::new();
-    for file in rust_files(Path::new("src")) {
+    for file in files_below(Path::new("src"), "rs") {
         let name = file.strip_prefix("src").unwrap().display().to_string();
         let text = fs::read_to_string(&file).unwrap();
         let product = text.split("#[cfg(test)]").next().unwrap_or_default();
@@ -246,7 +248,7 @@ fn every_remedy_has_its_test() {
     }
     assert_eq!(in_sources.len(), REMEDIES.len(), "each has a row of its own");
 
-    let texts = rust_files(Path::new("tests")).into_iter().map(fs::read_to_string);
+    let texts = files_below(Path::new("tests"), "rs").into_iter().map(fs::read_to_string);
     let texts: Vec<String> = texts.map(Result::unwrap).collect();
     let of_kinds = KINDS.into_iter().filter_map(test_of);
     let named: BTreeSet<&str> = REMEDIES.iter().map(|row| row.2).chain(of_kinds).collect();
@@ -266,17 +268,4 @@ fn beginning(rest: &str) -> String {
             rest.chars().take_while(|sign| sign.is_alphanumeric() || "_:".contains(*sign)).collect()
         }
     }
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
 }

@@ -1,6 +1,6 @@
 //! Folders of tables.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Copies all files of a folder recursively into an existing one.
 pub(crate) fn copy_folder(from: &Path, to: &Path) {
@@ -14,4 +14,18 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// All files of a folder that end in `.{extension}`, those below it too.
+pub(crate) fn files_below(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            files.push(path);
+        }
+    }
+    files
 }

@@ -137,6 +137,29 @@ impl LakeTable {
         frame.collect().await.expect("the table can be read")
     }
 
+    /// Two columns of every row of the newest version as `1=one`, in order; none if there is no
+    /// table.
+    pub(crate) async fn pairs(&self, first: &str, second: &str) -> Vec<String> {
+        let log = self.log().await;
+        let Some(newest) = log.last().map(|commit| commit.version) else { return Vec::new() };
+        let mut pairs = Vec::new();
+        for batch in self.batches(newest).await {
+            let texts = |name: &str| {
+                let column = arrow::compute::cast(&batch[name], &DataType::Utf8).unwrap();
+                column.as_string::<i32>().clone()
+            };
+            let (firsts, seconds) = (texts(first), texts(second));
+            let rows = firsts.iter().zip(&seconds);
+            pairs.extend(
+                rows.map(|(first, second)| {
+                    format!("{}={}", first.unwrap(), second.unwrap_or("NULL"))
+                }),
+            );
+        }
+        pairs.sort();
+        pairs
+    }
+
     /// The rows as of a version, by key. Missing columns are NULL.
     ///
     /// # Panics
