@@ -54,9 +54,16 @@ pub fn disposition(kind: ErrorKind) -> Disposition {
         ErrorKind::LateObject => (
             Action::Hold,
             "if the table's full load is still staged, move the table folder away and apply again; \
-             otherwise move the late object out of staging, which loses its changes",
+             otherwise move the late object out of staging and dmslake resume TABLE --accept-loss, \
+             which loses its changes",
         ),
         ErrorKind::Reload => (Action::Hold, "move the table folder away and apply again"),
+        ErrorKind::VanishedObject => (
+            Action::Hold,
+            "stage the objects again; or, if their changes are to be lost, dmslake resume TABLE \
+             --accept-loss",
+        ),
+        ErrorKind::Paused => (Action::Hold, "dmslake resume TABLE"),
         ErrorKind::TableCorrupt => {
             (Action::Hold, "restore the table's log, or move the table folder away and apply again")
         }

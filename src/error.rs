@@ -36,6 +36,10 @@ pub enum ErrorKind {
     LateObject,
     /// A full-load object appeared or changed after its load generation was closed.
     Reload,
+    /// An object that was seen vanished from staging before it was applied.
+    VanishedObject,
+    /// An operator has paused the table.
+    Paused,
     /// The table's log or its ledger contradicts itself or is incomplete.
     TableCorrupt,
     /// The table is intact but cannot be continued: the configuration, another writer or the
@@ -63,6 +67,8 @@ impl ErrorKind {
             Self::SchemaRefused => "SchemaRefused",
             Self::LateObject => "LateObject",
             Self::Reload => "Reload",
+            Self::VanishedObject => "VanishedObject",
+            Self::Paused => "Paused",
             Self::TableCorrupt => "TableCorrupt",
             Self::TableRefused => "TableRefused",
             Self::StoreRefused => "StoreRefused",

@@ -108,11 +108,12 @@
 //! - **A crash or a lost answer at any write** leaves the table as it was or as it should be,
 //!   and the next application goes on from there.
 //! - **Nothing is guessed.** A late object, a reload, a refused schema or a bad row holds its
-//!   table at the last good commit and names the remedy; the other tables go on. A hold is
-//!   never stored: each run derives it again.
+//!   table at the last good commit and names the remedy; the other tables go on. Each
+//!   run derives the hold again. What was seen and not applied is remembered, so that nothing can
+//!   vanish unnoticed.
 //! - **`ok` means complete.** No table is begun from part of it, by wrong keys, or gone on with
-//!   where another writer has put its rows back: [`table::StateObject`] remembers what goes away
-//!   with a table's folder.
+//!   where another writer has put its rows back: [`table::TableState`] remembers what goes away
+//!   with a table's folder or with what is staged.
 //! - **The books balance.** `rows = inserted + updated + deleted + superseded + ignored +
 //!   quarantined` is checked before a commit; that the table grew by `inserted - deleted`, after
 //!   it, against the record counts of the log.

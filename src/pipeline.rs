@@ -8,6 +8,8 @@ mod budget;
 mod components;
 mod look;
 mod maintain;
+mod memory;
+mod operator;
 mod ready;
 mod report;
 mod slice;
@@ -17,6 +19,7 @@ mod tally;
 
 pub use components::Pipeline;
 pub use look::{Hold, Look, Standing, Work};
+pub use operator::{Losses, Resumed};
 pub use report::{Observer, Silent, Step, TableReport};
 
 pub use crate::disposition::Status;
@@ -64,9 +67,6 @@ impl Application<'_> {
                 return Ok(followed?);
             }
             Standing::Held(hold) => {
-                if hold.is_reload() {
-                    pipeline.note_reload(spec, table.as_ref()).await?;
-                }
                 pipeline.keep_warm(&spec.source, table);
                 return Err(hold.cause.into());
             }

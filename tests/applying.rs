@@ -10,7 +10,9 @@ use arrow::datatypes::{DataType, Int32Type};
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::{Settings, load};
 use dmslake::error::ErrorKind;
-use dmslake::pipeline::{Limits, Observer, Pipeline, Scope, Silent, Status, Step, TableReport};
+use dmslake::pipeline::{
+    Limits, Losses, Observer, Pipeline, Scope, Silent, Status, Step, TableReport,
+};
 use dmslake::storage::Location;
 use tempfile::TempDir;
 
@@ -77,6 +79,12 @@ impl Shop {
             + report.counts.quarantined;
         assert_eq!(report.counts.rows, fates, "{report:?}");
         report
+    }
+
+    async fn accept_loss(&self) {
+        let pipeline = self.pipeline().await;
+        let resumed = pipeline.resume(&pipeline.settings().tables[0], Losses::Accepted).await;
+        assert!(!resumed.unwrap().given_up.is_empty());
     }
 
     async fn rows(&self) -> Vec<(i32, Option<String>)> {
@@ -157,6 +165,9 @@ async fn an_object_below_the_watermark_holds_the_table_until_it_is_moved() {
     assert_eq!(shop.rows().await, [row(1, "a"), row(2, "b")]);
     std::fs::remove_file(shop.folder.path().join("staging/shop/items/20240101-000000003.csv"))
         .unwrap();
+    let missing = shop.apply().await;
+    assert_eq!(missing.error_kind, Some(ErrorKind::VanishedObject), "{missing:?}");
+    shop.accept_loss().await;
     let applied = shop.apply().await;
     assert_eq!((applied.status, applied.oldest_pending_seconds), (Status::Ok, 0));
     assert_eq!(shop.rows().await.len(), 3);

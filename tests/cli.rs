@@ -9,6 +9,7 @@ mod init_rules;
 mod init_shown;
 mod mariadb;
 mod names;
+mod pause;
 mod reports;
 mod usage;
 

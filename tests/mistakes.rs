@@ -6,6 +6,8 @@ mod beginnings;
 mod keys;
 mod newer;
 mod others;
+mod pauses;
 mod random;
 mod site;
 mod two_tasks;
+mod vanished;

@@ -195,6 +195,7 @@ fn purpose(request: &Request) -> &'static str {
         Method::List => "which objects are staged",
         Method::Get if path.ends_with("_last_checkpoint") => "where the newest checkpoint is",
         Method::Get if path.contains(".checkpoint.") => "a checkpoint",
+        Method::Get if path.contains("/_dmslake/state/") => "the state object",
         Method::Get if is_log => "a commit of the log",
         Method::Put if is_log => "the commit",
         Method::Get if path.starts_with("bucket/dms") => "the staged object",
@@ -269,7 +270,7 @@ async fn a_doorbell_for_nothing_takes_one_round_trip() {
     let (report, requests) = shop.apply(&rung_again).await;
     assert_eq!(report.objects, 0);
     let shown = shown("nothing is pending", &requests);
-    assert_eq!((in_sequence(&requests).len(), requests.len()), (1, 3), "{shown}");
+    assert_eq!((in_sequence(&requests).len(), requests.len()), (1, 4), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -41,6 +41,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Apply(ApplyArguments),
     Maintain(MaintainArguments),
+    Pause(PauseArguments),
+    Resume(ResumeArguments),
     Init(InitArguments),
     Demo(DemoArguments),
     Ddl(DdlArguments),
@@ -58,6 +60,25 @@ pub(super) struct ChosenArguments {
     /// Only this table, spelled as `source` in the configuration. May be repeated.
     #[arg(short, long = "table", value_name = "SCHEMA.TABLE")]
     pub(super) tables: Vec<String>,
+}
+
+// No doc comment, as above.
+#[derive(Args, Debug)]
+pub(super) struct NamedArguments {
+    /// The tables, spelled as `source` in the configuration.
+    #[arg(value_name = "SCHEMA.TABLE", required = true)]
+    tables: Vec<String>,
+
+    /// The configuration; paths without a scheme in it are relative to its folder.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    config: PathBuf,
+}
+
+impl NamedArguments {
+    /// The same as a choice of tables.
+    pub(super) fn chosen(&self) -> ChosenArguments {
+        ChosenArguments { config: self.config.clone(), tables: self.tables.clone() }
+    }
 }
 
 /// Apply everything that is staged, until every table is caught up.
@@ -97,6 +118,39 @@ pub(super) struct MaintainArguments {
     /// Print one line of JSON per table.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Let tables wait: nothing is applied to them until `resume`.
+///
+/// Holds for every worker, the function included. `apply` reports a paused table as held and
+/// says since when, and what is pending.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(super) struct PauseArguments {
+    #[command(flatten)]
+    pub(super) named: NamedArguments,
+
+    /// Why, for whoever finds the table paused.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+}
+
+/// Let paused tables go on, or give up changes that are lost.
+///
+/// Objects that vanish from staging before they are applied (a lifecycle rule, a TRUNCATE that
+/// DMS handles, somebody who deletes them) hold their table, because it can no longer equal the
+/// source. If they cannot be staged again and the table is not to be loaded again, --accept-loss
+/// goes on without them.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(super) struct ResumeArguments {
+    #[command(flatten)]
+    pub(super) named: NamedArguments,
+
+    /// Go on without the changes of objects that have vanished. They are named, and written down
+    /// in the table's state object.
+    #[arg(long)]
+    pub(super) accept_loss: bool,
 }
 
 /// Write a first configuration from what is staged.

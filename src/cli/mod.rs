@@ -19,6 +19,7 @@ mod init;
 mod logs;
 mod maintain;
 mod output;
+mod pause;
 mod progress_bar;
 mod register;
 mod run;

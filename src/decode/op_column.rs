@@ -51,7 +51,7 @@ pub(super) fn check_there(
         .with_remedy(
             "if the endpoint writes inserts only, set cdc_inserts_only = true in [dms]; if it \
              writes inserts and updates, set cdc_inserts_and_updates = true; otherwise DMS did not \
-             write the object: move it out of staging",
+             write the object: move it out of staging, then dmslake resume TABLE --accept-loss",
         ))
 }
 

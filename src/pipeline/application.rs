@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::pipeline::apply::{Applied, Setback};
 use crate::pipeline::budget::{Pace, memory_budget};
 use crate::pipeline::look::Looker;
+use crate::pipeline::memory::remember;
 use crate::pipeline::slicer::Cut;
 use crate::pipeline::tally::{AppliedSlice, Tally};
 use crate::pipeline::{Limits, Observer, Pipeline, Scope, Step, TableReport};
@@ -45,7 +46,11 @@ pub(super) async fn run(
     let mut tally = Tally::of(spec, pipeline.settings().warnings_of(spec));
     pipeline.begin_to_follow(&spec.source, scope);
     let outcome = match Looker::new(pipeline, spec, scope) {
-        Ok(looker) => Application { looker, limits, observer }.until_caught_up(&mut tally).await,
+        Ok(looker) => {
+            let application = Application { looker, limits, observer };
+            let outcome = application.until_caught_up(&mut tally).await;
+            application.remember(&mut tally, outcome).await
+        }
         Err(error) => Err(error),
     };
     let mut report = tally.into_report(outcome.err().as_ref(), clock);
@@ -108,6 +113,25 @@ impl Application<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Writes down how the run left the table. What cannot be written of a table that is held or
+    /// failed is told by the next run; one that is caught up must not be believed to be.
+    async fn remember(&self, tally: &mut Tally, outcome: Result<()>) -> Result<()> {
+        let now = self.looker.pipeline.clock().now();
+        let remembered = remember(&self.looker, tally, outcome.as_ref().err(), now).await;
+        match (outcome, remembered) {
+            (Ok(()), Err(error)) => Err(self.looker.with_whole_paths(error)),
+            (outcome, Err(error)) => {
+                let table = &self.looker.spec.source;
+                tracing::warn!(%table, "its state is not written down: {}", error.chain());
+                outcome
+            }
+            (outcome, Ok(held_since)) => {
+                tally.held_since(held_since);
+                outcome
+            }
+        }
     }
 
     fn wait(&self, setbacks: u32) -> Duration {

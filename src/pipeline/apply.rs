@@ -226,8 +226,8 @@ fn two_tasks(object: &str) -> Error {
     .with("object", object)
     .with_remedy(
         "stop one of the tasks and move its objects that are not applied yet out of staging (or \
-         give it a folder of its own), then apply again; have DMS reload the table if the two \
-         tasks did not write the same changes",
+         give it a folder of its own), then dmslake resume TABLE --accept-loss and apply again; \
+         have DMS reload the table if the two tasks did not write the same changes",
     )
 }
 

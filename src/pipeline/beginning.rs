@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Ledger, Position};
 use crate::staging::{Listing, StagedObject};
 use crate::storage::StoreKind;
-use crate::table::{StateObject, TableState};
+use crate::table::TableState;
 
 /// DMS names a change object after the time when it makes it, and uploads it soon after, whatever
 /// zone it names it in. Objects whose times are further apart were copied.
@@ -24,23 +24,30 @@ pub(super) struct Beginning {
     pub(super) outdated: u64,
 }
 
+/// What is known of a table beside its log.
+pub(super) struct Known<'a> {
+    /// None if there never was one.
+    pub(super) state: Option<&'a TableState>,
+    /// The state object as messages name it.
+    pub(super) shown: String,
+}
+
 /// Finds out how a table begins whose log holds no row of any object. `is_there` says whether it
 /// has a log at all; the listing is of everything that is staged for it.
 ///
 /// # Errors
-/// `TableRefused` if what is staged cannot be all of the table; what reading its state brings.
-pub(super) async fn beginning(
-    state: &StateObject,
+/// `TableRefused` if what is staged cannot be all of the table.
+pub(super) fn beginning(
+    known: &Known<'_>,
     is_there: bool,
     listing: &Listing,
     kind: StoreKind,
 ) -> Result<Beginning> {
     let is_load = |object: &&StagedObject| matches!(object.name.phase, Phase::FullLoad { .. });
     let (loads, changes): (Vec<_>, Vec<_>) = listing.objects.iter().partition(is_load);
-    let known = state.read().await?;
     if loads.is_empty() {
-        return match known {
-            Some(_) if !is_there => Err(not_staged_any_more(state)),
+        return match known.state {
+            Some(_) if !is_there => Err(not_staged_any_more(known)),
             _ => Ok(Beginning::default()),
         };
     }
@@ -48,16 +55,19 @@ pub(super) async fn beginning(
         return Ok(Beginning::default());
     }
     // The load is complete: DMS writes no change before.
-    if known.is_some() {
-        must_begin_at_one(&loads, state)?;
+    if known.state.is_some() {
+        must_begin_at_one(&loads, known)?;
     }
-    let outdated = match kind {
-        StoreKind::S3 if changes.iter().all(|change| has_time_of_its_own(change)) => {
-            staged_before(&loads, &changes)?
-        }
-        StoreKind::S3 | StoreKind::File => overtaken(known.as_ref(), &changes),
+    let times_tell =
+        kind == StoreKind::S3 && changes.iter().all(|change| has_time_of_its_own(change));
+    let (begins, outdated) = if times_tell {
+        let begins = loads.iter().map(|load| load.last_modified.timestamp_millis()).min();
+        (begins, staged_before(&loads, &changes)?)
+    } else {
+        (None, overtaken(known.state, &changes))
     };
-    Ok(Beginning { ledger: Ledger::without(&outdated), outdated: outdated.len() as u64 })
+    let ledger = Ledger::of_load(begins, &outdated);
+    Ok(Beginning { ledger, outdated: outdated.len() as u64 })
 }
 
 /// Change objects that were staged before the load began.
@@ -99,7 +109,7 @@ fn has_time_of_its_own(object: &StagedObject) -> bool {
 
 /// Every series of a full load counts from one. What is missing at the beginning of one from which
 /// a table was made before has expired.
-fn must_begin_at_one(loads: &[&StagedObject], state: &StateObject) -> Result<()> {
+fn must_begin_at_one(loads: &[&StagedObject], known: &Known<'_>) -> Result<()> {
     let mut first: BTreeMap<&str, (u64, &StagedObject)> = BTreeMap::new();
     for load in loads {
         let Phase::FullLoad { series, counter } = &load.name.phase else { continue };
@@ -114,7 +124,7 @@ fn must_begin_at_one(loads: &[&StagedObject], state: &StateObject) -> Result<()>
             "the full load is staged in part: the objects that it begins with are missing",
         )
         .with("first object", &load.relative)
-        .with("state object", state.shown())
+        .with("state object", &known.shown)
         .with_remedy(
             "stage the missing objects again, or have DMS reload the table; if none is missing \
              after all, remove the state object and apply again",
@@ -135,12 +145,12 @@ fn two_generations(loads: &[&StagedObject], change: &StagedObject) -> Error {
     .with_remedy("move the older load objects out of staging and apply again")
 }
 
-fn not_staged_any_more(state: &StateObject) -> Error {
+fn not_staged_any_more(known: &Known<'_>) -> Error {
     refused(
         "the table is gone, and its full load is not staged any more: what is staged is not all \
          of the table",
     )
-    .with("state object", state.shown())
+    .with("state object", &known.shown)
     .with_remedy(
         "move the table's folder back, or have DMS reload the table; if what is staged is \
          everything after all, remove the state object and apply again",

@@ -11,7 +11,7 @@ use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport
 use crate::readers::Followers;
 use crate::staging::{Survey, survey};
 use crate::storage::{Location, RequestCounter, encode_segment, probe};
-use crate::table::{LakeTable, StateObject, TableState};
+use crate::table::{LakeTable, StateObject};
 
 /// The components that apply tables: where objects come from, where tables are, and time.
 ///
@@ -211,17 +211,5 @@ impl Pipeline {
         if let Some(snapshot) = snapshot {
             warm.insert(table.clone(), snapshot);
         }
-    }
-
-    /// Writes down which changes a reload has overtaken: times of objects may tell nothing.
-    pub(super) async fn note_reload(
-        &self,
-        spec: &TableSpec,
-        table: Option<&LakeTable>,
-    ) -> Result<()> {
-        let watermark = table.and_then(|table| table.ledger().cdc.watermark.clone());
-        let note = |state: &mut TableState| state.reloaded_behind.clone_from(&watermark);
-        let new = || TableState::new(&spec.source, spec.lake_keys());
-        self.state_object(&spec.source)?.update(new, note).await
     }
 }

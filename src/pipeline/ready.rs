@@ -34,7 +34,10 @@ pub(super) async fn ready_table(
     };
     if table.ledger().is_untouched() {
         let new = || TableState::new(&spec.source, spec.lake_keys());
-        let begin = |state: &mut TableState| state.keys = spec.lake_keys();
+        let begin = |state: &mut TableState| {
+            state.begun = true;
+            state.keys = spec.lake_keys();
+        };
         pipeline.state_object(&spec.source)?.update(new, begin).await?;
     }
     if spec.merge == MergeMode::CopyOnWrite || table.may_mask() {

@@ -1,5 +1,6 @@
 //! What an application of one table did.
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::config::TableSpec;
@@ -37,8 +38,12 @@ pub struct TableReport {
     pub foreign: Vec<String>,
     /// Objects below the table's progress that were never applied.
     pub late: Vec<String>,
+    /// Objects that were seen before and have vanished without having been applied.
+    pub vanished: Vec<String>,
     /// Commits of other writers that changed rows of the table since our newest one.
     pub foreign_commits: Vec<ForeignCommit>,
+    /// When the table was first met as it is held now.
+    pub held_since: Option<DateTime<Utc>>,
     /// Objects not applied yet.
     pub pending: u64,
     /// Whether there is neither a table nor an object that is staged for it.

@@ -7,9 +7,12 @@ use crate::config::TableSpec;
 use crate::disposition::{Status, remedy_of};
 use crate::error::Error;
 use crate::pipeline::TableReport;
-use crate::pipeline::look::{Hold, Look, Standing, staged};
-use crate::progress::Counts;
-use crate::table::{ForeignCommit, LakeTable};
+use crate::pipeline::look::{Look, Standing};
+use crate::progress::{Counts, Position, SeenObject};
+use crate::table::{ForeignCommit, LakeTable, TableState};
+
+const STATE_LOST: &str = "the state object was missing and is made again: whether the table was \
+                          paused, and what had vanished by then, is forgotten";
 
 /// A commit of ours that took in objects.
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +30,22 @@ pub(super) struct AppliedSlice {
 pub(super) struct Tally {
     report: TableReport,
     commits: u64,
-    /// When each object was staged that the last look found pending, in order of application.
-    waiting: Vec<DateTime<Utc>>,
+    /// What the last look found pending, in order of application.
+    waiting: Vec<SeenObject>,
+    /// What it found below the table's progress, or no longer staged: not applied, nor pending.
+    astray: Vec<SeenObject>,
     /// When the oldest object that causes the hold was staged.
-    held_since: Option<DateTime<Utc>>,
+    oldest_held: Option<DateTime<Utc>>,
+    /// What the last look knew of the table.
+    known: Option<Known>,
+}
+
+/// What a look knows of a table.
+#[derive(Debug)]
+struct Known {
+    state: Option<TableState>,
+    /// The last change before a reload, where the look found one.
+    reloaded_behind: Option<Position>,
 }
 
 impl Tally {
@@ -38,7 +53,8 @@ impl Tally {
     pub(super) fn of(spec: &TableSpec, warnings: Vec<String>) -> Self {
         let table = spec.source.to_string();
         let report = TableReport { table, warnings, ..TableReport::default() };
-        Self { report, commits: 0, waiting: Vec::new(), held_since: None }
+        let (waiting, astray) = (Vec::new(), Vec::new());
+        Self { report, commits: 0, waiting, astray, oldest_held: None, known: None }
     }
 
     /// Commits so far.
@@ -81,17 +97,58 @@ impl Tally {
         report.absent = look.table.is_none() && look.listing.objects.is_empty();
         report.foreign.clone_from(&look.listing.foreign);
         report.late.clear();
-        self.held_since = None;
+        report.vanished.clear();
+        self.oldest_held = None;
+        self.astray.clear();
+        let mut reloaded_behind = None;
         match &look.standing {
             Standing::CaughtUp => self.waiting.clear(),
-            Standing::Apply(work) => self.waiting = staged(&work.objects),
-            Standing::Held(Hold { late, waiting, since, .. }) => {
-                report.late.clone_from(late);
-                self.waiting.clone_from(waiting);
-                self.held_since = *since;
+            Standing::Apply(work) => self.waiting.clone_from(&work.seen),
+            Standing::Held(hold) => {
+                let names = |objects: &[SeenObject]| {
+                    objects.iter().map(|seen| seen.object.clone()).collect::<Vec<_>>()
+                };
+                report.late = names(&hold.late);
+                report.vanished = names(&hold.vanished);
+                self.astray = [&*hold.vanished, &*hold.late].concat();
+                self.waiting.clone_from(&hold.waiting);
+                self.oldest_held = hold.since;
+                let ledger = look.table.as_ref().map(LakeTable::ledger);
+                let ledger = ledger.filter(|_| hold.is_reload());
+                reloaded_behind = ledger.and_then(|ledger| ledger.cdc.watermark.clone());
             }
         }
         report.pending = self.waiting.len() as u64;
+        let has_progress = |table: &LakeTable| !table.ledger().is_untouched();
+        if look.state.is_none() && look.table.as_ref().is_some_and(has_progress) {
+            report.warn(STATE_LOST);
+        }
+        self.known = Some(Known { state: look.state.clone(), reloaded_behind });
+    }
+
+    /// What was seen and is not applied: what has vanished, what is late, what waits.
+    pub(super) fn unapplied(&self) -> Vec<SeenObject> {
+        self.astray.iter().chain(self.left()).cloned().collect()
+    }
+
+    /// What the state object said when the table was last looked at; none if it was not.
+    pub(super) fn state(&self) -> Option<Option<&TableState>> {
+        self.known.as_ref().map(|known| known.state.as_ref())
+    }
+
+    /// Whether there is a table.
+    pub(super) fn has_table(&self) -> bool {
+        self.report.version.is_some()
+    }
+
+    /// The last change before a reload, where the last look found one.
+    pub(super) fn reloaded_behind(&self) -> Option<&Position> {
+        self.known.as_ref()?.reloaded_behind.as_ref()
+    }
+
+    /// Takes in since when the table is held.
+    pub(super) fn held_since(&mut self, since: Option<DateTime<Utc>>) {
+        self.report.held_since = since;
     }
 
     /// Takes in a commit of ours.
@@ -125,14 +182,26 @@ impl Tally {
 
     /// When the oldest object was staged that is not applied.
     fn oldest_waiting(&self) -> Option<DateTime<Utc>> {
+        let astray = self.astray.iter().map(SeenObject::staged_at);
+        let waiting = self.left().iter().map(SeenObject::staged_at);
+        astray.chain(waiting).chain(self.oldest_held).min()
+    }
+
+    /// What is pending still. They are applied in order, so it is the last ones.
+    fn left(&self) -> &[SeenObject] {
         let pending = usize::try_from(self.report.pending).unwrap_or(usize::MAX);
-        // They are applied in order, so it is the last ones that wait.
-        let left = self.waiting.iter().rev().take(pending).copied();
-        left.chain(self.held_since).min()
+        &self.waiting[self.waiting.len().saturating_sub(pending)..]
     }
 }
 
 impl TableReport {
+    fn warn(&mut self, warning: &str) {
+        if !self.warnings.iter().any(|known| known == warning) {
+            tracing::warn!(table = self.table, "{warning}");
+            self.warnings.push(warning.to_owned());
+        }
+    }
+
     /// Whoever asked for the application tells of the error, once.
     fn ended_by(&mut self, error: &Error) {
         self.status = Status::after(error.kind());

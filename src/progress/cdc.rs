@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::LookBack;
 use crate::dms::Phase;
-use crate::progress::Mark;
 use crate::progress::remembered::{self, Remembered};
+use crate::progress::{Fingerprint, Mark};
 use crate::staging::StagedObject;
 use crate::storage::StoreKind;
 
@@ -98,6 +98,25 @@ impl CdcProgress {
             // Copying a folder resets times, so they prove nothing here.
             (StoreKind::File, false) => CdcStanding::Applied,
         }
+    }
+
+    /// Whether an object that is no longer staged has been applied: it was at this position, and a
+    /// listing showed `listed` of it.
+    pub(super) fn has_applied(
+        &self,
+        position: &Position,
+        listed: Fingerprint,
+        modified: i64,
+        kind: StoreKind,
+    ) -> bool {
+        if self.watermark.as_ref().is_none_or(|watermark| position > watermark) {
+            return false;
+        }
+        let in_window = self.floor.as_ref().is_none_or(|floor| position.stamp > *floor);
+        if in_window {
+            return self.window.iter().any(|known| known.mark.is_listed_as(listed, kind));
+        }
+        kind == StoreKind::File || self.left.is_some_and(|left| modified <= left)
     }
 
     /// Whether the window contains an object with that identity.

@@ -117,12 +117,25 @@ impl Mark {
     /// Whether a listing alone shows that `object` is the marked one.
     #[must_use]
     pub fn is_listed(&self, object: &StagedObject, kind: StoreKind) -> bool {
-        match (kind, &object.e_tag) {
-            (StoreKind::S3, Some(tag)) => {
-                Self::of(object, &Identity::ETag(tag.clone())).identity == self.identity
+        Self::listed_as(object, kind).is_some_and(|listed| self.is_listed_as(listed, kind))
+    }
+
+    /// Whether this is the mark of an object of which a listing shows `listed`.
+    pub(super) fn is_listed_as(&self, listed: Fingerprint, kind: StoreKind) -> bool {
+        match kind {
+            StoreKind::S3 => self.identity == listed,
+            StoreKind::File => self.listing == Some(listed),
+        }
+    }
+
+    /// What a listing shows of an object: on S3 its identity, if it has an `ETag`.
+    pub(super) fn listed_as(object: &StagedObject, kind: StoreKind) -> Option<Fingerprint> {
+        match kind {
+            StoreKind::S3 => {
+                let tag = object.e_tag.clone()?;
+                Some(Self::of(object, &Identity::ETag(tag)).identity)
             }
-            (StoreKind::S3, None) => false,
-            (StoreKind::File, _) => self.listing == Some(Self::of_listing(object)),
+            StoreKind::File => Some(Self::of_listing(object)),
         }
     }
 }

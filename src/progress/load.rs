@@ -23,6 +23,10 @@ pub struct LoadProgress {
     pub count: u64,
     /// Sum of the fingerprints of the objects applied.
     pub digest: Fingerprint,
+    /// When the first object of this generation was staged, in milliseconds, where times of objects
+    /// tell: what was staged before it belongs to the time before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub begins: Option<i64>,
     /// Newest last-modified time of the objects applied, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub newest: Option<i64>,
@@ -36,6 +40,7 @@ impl Default for LoadProgress {
             open: true,
             count: 0,
             digest: Fingerprint::default(),
+            begins: None,
             newest: None,
             recent: Vec::new(),
         }
@@ -55,6 +60,11 @@ pub enum LoadStanding {
 pub type MarkedLoad<'a> = (&'a StagedObject, Mark);
 
 impl LoadProgress {
+    /// Of a generation whose first object was staged then.
+    pub(super) fn beginning_at(begins: Option<i64>) -> Self {
+        Self { begins, ..Self::default() }
+    }
+
     /// The mark of an object if the listing alone shows that it was applied and is remembered.
     #[must_use]
     pub fn remembered(&self, object: &StagedObject, kind: StoreKind) -> Option<Mark> {
@@ -62,9 +72,17 @@ impl LoadProgress {
         Some(known.mark)
     }
 
+    /// Whether an object is remembered of which a listing showed that.
+    pub(super) fn has_listed(&self, listed: Fingerprint, kind: StoreKind) -> bool {
+        self.recent.iter().any(|known| known.mark.is_listed_as(listed, kind))
+    }
+
     /// Records an object that was applied completely.
     pub fn record(&mut self, object: &StagedObject, mark: Mark) {
-        let modified = object.last_modified.timestamp_millis();
+        self.record_as(object.last_modified.timestamp_millis(), mark);
+    }
+
+    pub(super) fn record_as(&mut self, modified: i64, mark: Mark) {
         self.count += 1;
         self.digest = self.digest.plus(mark.identity);
         self.newest = self.newest.max(Some(modified));

@@ -20,6 +20,7 @@ mod pending;
 mod record;
 mod remembered;
 mod turns;
+mod unapplied;
 
 pub use cdc::{CdcProgress, CdcStanding, Position};
 pub use counts::Counts;
@@ -31,11 +32,12 @@ pub use pending::{Pending, pending};
 pub(crate) use record::newer;
 pub use record::{APP_ID, Books, CommitRecord, KEY};
 pub use turns::Turns;
+pub use unapplied::{SeenObject, Unapplied};
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::LookBack;
-use crate::dms::Phase;
+use crate::dms::{Classified, Phase, classify};
 use crate::staging::StagedObject;
 
 /// An object of which only the first rows are applied.
@@ -78,10 +80,15 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// The ledger of a new table that skips these change objects from before its full load.
+    /// The ledger of a new table whose full load begins then, and that skips these change objects
+    /// from before it.
     #[must_use]
-    pub fn without(outdated: &[&StagedObject]) -> Self {
-        Self { cdc: CdcProgress::behind(outdated), ..Self::default() }
+    pub fn of_load(begins: Option<i64>, outdated: &[&StagedObject]) -> Self {
+        Self {
+            load: LoadProgress::beginning_at(begins),
+            cdc: CdcProgress::behind(outdated),
+            ..Self::default()
+        }
     }
 
     /// Whether no row of any object has been applied.
@@ -110,6 +117,16 @@ impl Ledger {
             self.load.open = false;
         }
         self.partial = Some(Partial { object: object.relative.clone(), mark, rows });
+    }
+
+    /// Records the partially applied object as if all of its rows were applied: they are lost.
+    pub fn give_up_partial(&mut self) {
+        let Some(Partial { object, mark, .. }) = self.partial.take() else { return };
+        let Classified::Changes(name) = classify(&object) else { return };
+        match name.phase {
+            Phase::FullLoad { .. } => self.load.record_as(self.load.newest.unwrap_or(0), mark),
+            Phase::Cdc { stamp } => self.cdc.record(Position { stamp, object }, 0, mark, None),
+        }
     }
 
     /// Records the change sequences of an object or of a later part of one. True if they go back

@@ -15,7 +15,7 @@ pub struct Pending {
     /// [`Ledger::partial`]. None of them may be applied while there is a `hold`.
     pub objects: Vec<StagedObject>,
     /// Objects below the table's progress that were never applied.
-    pub late: Vec<String>,
+    pub late: Vec<StagedObject>,
     /// Why nothing may be applied until an operator has acted.
     pub hold: Option<Error>,
     /// When the oldest object that causes the hold was staged, if the objects still exist.
@@ -106,7 +106,7 @@ async fn pending_cdc(
         };
         if is_late {
             found.held_by(object);
-            found.late.push(object.relative.clone());
+            found.late.push(object.clone());
         }
     }
     if !found.late.is_empty() && found.hold.is_none() {
@@ -123,17 +123,17 @@ async fn resume(
 ) -> Result<Option<Error>> {
     let objects = &mut found.objects;
     let Some(index) = objects.iter().position(|object| object.relative == partial.object) else {
-        return Ok(Some(changed_in_part(partial, "disappeared")));
+        return Ok(Some(in_part(ErrorKind::VanishedObject, partial, "disappeared")));
     };
     let object = objects.remove(index);
     if Mark::of(&object, &identify.identity(&object).await?).identity != partial.mark.identity {
-        return Ok(Some(changed_in_part(partial, "changed")));
+        return Ok(Some(in_part(ErrorKind::LateObject, partial, "changed")));
     }
     if matches!(object.name.phase, Phase::Cdc { .. }) && index > 0 {
         // Rows of a later object are already applied, so these objects are late.
         for earlier in objects.drain(..index).collect::<Vec<_>>() {
             found.held_by(&earlier);
-            found.late.push(earlier.relative);
+            found.late.push(earlier);
         }
         return Ok(Some(late(&found.late)));
     }
@@ -141,15 +141,13 @@ async fn resume(
     Ok(None)
 }
 
-fn changed_in_part(partial: &Partial, what: &str) -> Error {
-    Error::new(
-        ErrorKind::LateObject,
-        format!("the object {what} after {} of its rows were applied", partial.rows),
-    )
-    .with("object", &partial.object)
+fn in_part(kind: ErrorKind, partial: &Partial, what: &str) -> Error {
+    Error::new(kind, format!("the object {what} after {} of its rows were applied", partial.rows))
+        .with("object", &partial.object)
 }
 
-fn late(names: &[String]) -> Error {
+fn late(objects: &[StagedObject]) -> Error {
+    let names: Vec<&str> = objects.iter().map(|object| object.relative.as_str()).collect();
     Error::new(ErrorKind::LateObject, "unapplied objects appeared below the table's progress")
         .with("objects", names.join(", "))
 }

@@ -15,6 +15,7 @@ mod read_once;
 mod refusal;
 mod schema;
 mod state;
+mod state_object;
 mod transaction;
 
 pub use alter::{add_columns, allow_vectors};
@@ -27,5 +28,6 @@ pub use log::{Newest, find_attempt, newest_commit};
 pub use open::{load, log_store, open};
 pub(crate) use refusal::{refuse_foreign, refuse_table};
 pub use schema::to_delta;
-pub use state::{StateObject, TableState};
+pub use state::{Held, Loss, Paused, TableState};
+pub use state_object::StateObject;
 pub use transaction::{CommitOutcome, LostCommit, Transaction};

@@ -1,156 +1,132 @@
-//! The state object of a table: what must not go away with the table's folder.
+//! What is known of a table beside its log: what must not go away with the table's folder, nor with
+//! what is staged.
 //!
-//! Progress is in the log, in the commits that it belongs to. That there was a table at all, and up
-//! to which change a reload has overtaken it, must be known even if the log is gone. It is in a small
-//! JSON object beside the tables, `<lake>/_dmslake/state/<schema>/<table>.json`, which a person can
-//! read. It never tells which rows were applied.
+//! Which rows are applied is in the log, in the commits that they belong to, and nowhere else. That
+//! there was a table at all, who paused it, why and since when it is held, and what was staged and
+//! not applied by then, must be known even if log or staging no longer tell.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use object_store::path::Path;
-use object_store::{
-    Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
-    UpdateVersion,
-};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::config::TableName;
-use crate::error::{Error, ErrorKind, Result};
-use crate::progress::{Position, newer};
+use crate::error::Error;
+use crate::progress::{Position, Unapplied};
 
-/// So often somebody else may write the object first.
-const MOST_ATTEMPTS: u32 = 5;
+/// So many losses are kept, the newest.
+const MOST_LOSSES: usize = 20;
 
 /// What is known of a table beside its log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableState {
-    /// Version of this layout: 1.
+    /// Version of this layout: 2. Number 1 has neither hold, pause, unapplied objects nor losses.
     format: u8,
     /// `schema.table` at the source.
     pub table: String,
-    /// The columns in the lake by which rows were told apart when the table was begun.
+    /// Whether there ever was a table. There was wherever number 1 of this layout stands.
+    #[serde(default = "was_begun")]
+    pub begun: bool,
+    /// The columns in the lake by which rows are told apart.
     pub keys: Vec<String>,
     /// Where a reload was noticed: the last change that had been applied by then. It and all before
     /// it are older than the load, which is to be known where times of objects tell nothing.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reloaded_behind: Option<Position>,
+    /// That an operator has paused it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub paused: Option<Paused>,
+    /// Why nothing was applied any more when it was last tried.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held: Option<Held>,
+    /// What was staged and not applied after the last run that left anything.
+    #[serde(skip_serializing_if = "Unapplied::is_empty", default)]
+    pub unapplied: Unapplied,
+    /// Changes that an operator has given up.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    losses: Vec<Loss>,
+}
+
+fn was_begun() -> bool {
+    true
+}
+
+/// A pause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why, in the operator's words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+}
+
+/// A hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// When a run first met it.
+    pub since: DateTime<Utc>,
+    /// The kind of the error.
+    pub kind: String,
+    /// What is wrong.
+    pub cause: String,
+}
+
+/// Changes that will not be in the table, with an operator's consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Loss {
+    /// When it was accepted.
+    pub at: DateTime<Utc>,
+    /// How many staged objects it is about.
+    pub objects: u64,
+    /// The first of them.
+    pub first: String,
 }
 
 impl TableState {
-    const FORMAT: u8 = 1;
+    /// The layout that this program writes, and the newest that it reads.
+    pub(super) const FORMAT: u8 = 2;
 
-    /// Of a table that begins.
+    /// Of a table that has not begun.
     #[must_use]
     pub fn new(table: &TableName, keys: Vec<String>) -> Self {
-        Self { format: Self::FORMAT, table: table.to_string(), keys, reloaded_behind: None }
-    }
-}
-
-/// What every format of the object has.
-#[derive(Deserialize)]
-struct Format {
-    format: u64,
-}
-
-/// Where the state of one table is.
-#[derive(Clone, Debug)]
-pub struct StateObject {
-    store: Arc<dyn ObjectStore>,
-    path: Path,
-    shown: String,
-}
-
-impl StateObject {
-    /// At that path of a store; `shown` is how messages name it.
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, path: Path, shown: String) -> Self {
-        Self { store, path, shown }
-    }
-
-    /// The object as messages name it.
-    pub(crate) fn shown(&self) -> &str {
-        &self.shown
-    }
-
-    /// The state; none if the table was never begun.
-    ///
-    /// # Errors
-    /// `Unavailable` if the store does not answer, `TableCorrupt` if the object cannot be
-    /// understood.
-    pub async fn read(&self) -> Result<Option<TableState>> {
-        Ok(self.found().await?.map(|(state, _)| state))
-    }
-
-    /// Changes the state by `change`, which begins with `new` where there is none. Nothing is
-    /// written where nothing changes.
-    ///
-    /// # Errors
-    /// As [`Self::read`]; `Conflict` if others wrote it first each time.
-    pub async fn update(
-        &self,
-        new: impl Fn() -> TableState,
-        change: impl Fn(&mut TableState),
-    ) -> Result<()> {
-        for _ in 0..MOST_ATTEMPTS {
-            let found = self.found().await?;
-            let (mut state, mode) = match &found {
-                Some((state, version)) => (state.clone(), PutMode::Update(version.clone())),
-                None => (new(), PutMode::Create),
-            };
-            change(&mut state);
-            if found.is_some_and(|(found, _)| found == state) {
-                return Ok(());
-            }
-            if self.write(&state, mode).await? {
-                return Ok(());
-            }
+        Self {
+            format: Self::FORMAT,
+            table: table.to_string(),
+            begun: false,
+            keys,
+            reloaded_behind: None,
+            paused: None,
+            held: None,
+            unapplied: Unapplied::default(),
+            losses: Vec::new(),
         }
-        Err(Error::new(ErrorKind::Conflict, "others wrote the state object first each time")
-            .with("state object", &self.shown))
     }
 
-    async fn found(&self) -> Result<Option<(TableState, UpdateVersion)>> {
-        let found = match self.store.get(&self.path).await {
-            Ok(found) => found,
-            Err(StoreError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let version =
-            UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };
-        let bytes = found.bytes().await?;
-        let format = serde_json::from_slice::<Format>(&bytes).map_or(0, |found| found.format);
-        if format > u64::from(TableState::FORMAT) {
-            return Err(newer("state object", format).with("object", &self.shown));
-        }
-        let state: TableState = serde_json::from_slice(&bytes).map_err(|error| {
-            self.unreadable("the state object of the table cannot be read").because(error)
-        })?;
-        Ok(Some((state, version)))
+    /// The same in the layout that this program writes.
+    pub(super) fn in_this_format(self) -> Self {
+        Self { format: Self::FORMAT, ..self }
     }
 
-    fn unreadable(&self, message: &str) -> Error {
-        Error::new(ErrorKind::TableCorrupt, message).with("state object", &self.shown).with_remedy(
-            "restore the object; or remove it, if what is staged is all that the table is to hold",
-        )
+    /// Takes in that this error holds the table. A hold of the same kind has begun when it was
+    /// first met.
+    pub fn held_by(&mut self, error: &Error, now: DateTime<Utc>) {
+        let kind = error.kind().as_str();
+        let before = self.held.take().filter(|held| held.kind == kind);
+        let since = before.map_or(now, |held| held.since);
+        self.held = Some(Held { since, kind: kind.to_owned(), cause: error.chain() });
     }
 
-    /// Whether it is written; not if somebody else was first.
-    async fn write(&self, state: &TableState, mode: PutMode) -> Result<bool> {
-        let json = serde_json::to_vec_pretty(state).map_err(|error| {
-            Error::new(ErrorKind::Internal, "the state of the table has no JSON form")
-                .because(error)
-        })?;
-        let payload = || PutPayload::from(Bytes::from(json.clone()));
-        let options = PutOptions { mode, ..PutOptions::default() };
-        match self.store.put_opts(&self.path, payload(), options).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(false),
-            // A disk replaces a file at once, but under no condition.
-            Err(StoreError::NotImplemented { .. }) => {
-                self.store.put(&self.path, payload()).await?;
-                Ok(true)
-            }
-            Err(error) => Err(error.into()),
-        }
+    /// Takes in that these objects are given up.
+    pub fn gave_up(&mut self, objects: &[String], at: DateTime<Utc>) {
+        let Some(first) = objects.first() else { return };
+        let first = first.clone();
+        self.losses.push(Loss { at, objects: objects.len() as u64, first });
+        let too_many = self.losses.len().saturating_sub(MOST_LOSSES);
+        self.losses.drain(..too_many);
+    }
+
+    /// What an operator has given up, the oldest first.
+    #[must_use]
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::Settings;
-use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
+use dmslake::pipeline::{Limits, Losses, Pipeline, Resumed, Scope, Silent, Status, TableReport};
 use dmslake::storage::{Location, StoreKind};
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -99,6 +99,16 @@ impl Site {
     pub(super) async fn apply_to(pipeline: &Pipeline) -> TableReport {
         let spec = pipeline.settings().tables[0].clone();
         pipeline.apply(&spec, &Scope::Everything, &Limits::default(), &Silent).await
+    }
+
+    pub(super) async fn pause(&self, reason: Option<&str>) -> bool {
+        let pipeline = self.pipeline();
+        pipeline.pause(&pipeline.settings().tables[0], reason).await.unwrap()
+    }
+
+    pub(super) async fn resume(&self, losses: Losses) -> Resumed {
+        let pipeline = self.pipeline();
+        pipeline.resume(&pipeline.settings().tables[0], losses).await.unwrap()
     }
 
     /// Moves the table's folder away, as remedies say, but nothing next to it.

@@ -1,5 +1,6 @@
 //! Two DMS tasks that write one table's folder.
 
+use dmslake::pipeline::Losses;
 use dmslake::storage::StoreKind;
 
 use super::site::Site;
@@ -34,6 +35,7 @@ async fn objects_of_two_tasks_that_take_turns_are_held_and_those_of_one_go_on() 
     for name in pending {
         site.expire(&name).await;
     }
+    site.resume(Losses::Accepted).await;
     site.expect_ok(&["1=v"]).await;
 }
 

@@ -177,8 +177,14 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "remedy",
         "what_is_not_done_holds_the_table_until_its_remedy_is_carried_out",
     ),
+    ("pipeline/look.rs", "dmslake resume", "a_paused_table_takes_in_nothing_until_it_is_resumed"),
     (
-        "table/state.rs",
+        "pipeline/look.rs",
+        "stage them again; or",
+        "what_is_given_up_is_written_down_and_the_table_goes_on",
+    ),
+    (
+        "table/state_object.rs",
         "restore the object",
         "a_state_object_that_cannot_be_read_is_restored_or_removed",
     ),
@@ -197,6 +203,8 @@ fn test_of(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::SchemaRefused => "a_dropped_column_has_its_layout",
         ErrorKind::LateObject => "an_object_below_the_watermark_holds_the_table_until_it_is_moved",
         ErrorKind::Reload => "changes_of_before_a_reload_are_not_applied_onto_it",
+        ErrorKind::VanishedObject => "what_is_given_up_is_written_down_and_the_table_goes_on",
+        ErrorKind::Paused => "a_paused_table_takes_in_nothing_until_it_is_resumed",
         ErrorKind::TableCorrupt => {
             "a_table_that_lacks_a_file_is_made_anew_where_its_folder_is_moved_away"
         }
@@ -208,7 +216,7 @@ fn test_of(kind: ErrorKind) -> Option<&'static str> {
     })
 }
 
-const KINDS: [ErrorKind; 12] = [
+const KINDS: [ErrorKind; 14] = [
     ErrorKind::Unavailable,
     ErrorKind::Conflict,
     ErrorKind::Deadline,
@@ -216,6 +224,8 @@ const KINDS: [ErrorKind; 12] = [
     ErrorKind::SchemaRefused,
     ErrorKind::LateObject,
     ErrorKind::Reload,
+    ErrorKind::VanishedObject,
+    ErrorKind::Paused,
     ErrorKind::TableCorrupt,
     ErrorKind::TableRefused,
     ErrorKind::StoreRefused,

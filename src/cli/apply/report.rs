@@ -124,6 +124,9 @@ fn status(status: Status) -> &'static str {
 /// What the columns do not show, most important first.
 fn remarks(report: &TableReport, warned: &[String]) -> Vec<String> {
     let mut remarks: Vec<String> = report.error.iter().cloned().collect();
+    if let Some(since) = report.held_since {
+        remarks.push(format!("held since {}", since.format("%Y-%m-%d %H:%M:%S UTC")));
+    }
     let warnings = report.warnings.iter().filter(|warning| !warned.contains(warning));
     remarks.extend(warnings.map(|warning| format!("warning: {warning}")));
     if report.pending > 0 {
@@ -154,6 +157,9 @@ fn remarks(report: &TableReport, warned: &[String]) -> Vec<String> {
     if !report.late.is_empty() {
         remarks.push(format!("late: {}", report.late.join(", ")));
     }
+    if !report.vanished.is_empty() {
+        remarks.push(format!("vanished: {}", report.vanished.join(", ")));
+    }
     remarks
 }
 
@@ -171,7 +177,7 @@ mod tests {
              \"inserted\":0,\"updated\":0,\"deleted\":0,\"superseded\":0,\"ignored\":0,\
              \"quarantined\":0,\"in_quarantine\":0,\"before_load\":0,\"replayed\":0,\"version\":null,\"seconds\":0.0,\
              \"requests\":{\"get\":0,\"head\":0,\"list\":0,\"put\":0,\"delete\":0},\
-             \"foreign\":[],\"late\":[],\"foreign_commits\":[],\"pending\":0,\
+             \"foreign\":[],\"late\":[],\"vanished\":[],\"foreign_commits\":[],\"held_since\":null,\"pending\":0,\
              \"absent\":false,\"oldest_pending_seconds\":0,\"warnings\":[],\"error\":null,\"kind\":null}"
         );
     }

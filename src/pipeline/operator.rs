@@ -1,0 +1,123 @@
+//! What an operator says of a table: that it is to wait, to go on, and what is given up.
+
+use deltalake::protocol::{DeltaOperation, SaveMode};
+
+use crate::config::TableSpec;
+use crate::error::Result;
+use crate::pipeline::{Look, Pipeline, Scope, Standing};
+use crate::progress::{CommitRecord, Unapplied};
+use crate::table::{LakeTable, Paused, TableState, Transaction};
+
+/// Whether changes that are no longer staged may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Losses {
+    /// They hold the table.
+    Refused,
+    /// They are given up.
+    Accepted,
+}
+
+/// What a [`Pipeline::resume`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resumed {
+    /// Whether the table was paused.
+    pub was_paused: bool,
+    /// The objects whose changes are given up.
+    pub given_up: Vec<String>,
+}
+
+impl Pipeline {
+    /// Pauses a table: nothing is applied to it until it is resumed, by whichever worker. True if
+    /// it was not paused before. A pause again changes nothing but the reason.
+    ///
+    /// # Errors
+    /// As [`crate::table::StateObject::update`].
+    pub async fn pause(&self, table: &TableSpec, reason: Option<&str>) -> Result<bool> {
+        let state = self.state_object(&table.source)?;
+        let was_paused = state.read().await?.is_some_and(|state| state.paused.is_some());
+        let now = self.clock().now();
+        let pause = |state: &mut TableState| {
+            let since = state.paused.as_ref().map_or(now, |paused| paused.since);
+            state.paused = Some(Paused { since, reason: reason.map(str::to_owned) });
+        };
+        state.update(|| new_state(table), pause).await?;
+        Ok(!was_paused)
+    }
+
+    /// Ends a pause. With [`Losses::Accepted`], changes of objects that have vanished without having
+    /// been applied no longer hold the table either; that is written down beside it.
+    ///
+    /// # Errors
+    /// As [`crate::table::StateObject::update`]; where losses are accepted, also as [`Self::look`],
+    /// and `Conflict` if another worker commits at the same time.
+    pub async fn resume(&self, table: &TableSpec, losses: Losses) -> Result<Resumed> {
+        let given_up = match losses {
+            Losses::Refused => Vec::new(),
+            Losses::Accepted => self.give_up(table).await?,
+        };
+        let state = self.state_object(&table.source)?;
+        let was_paused = state.read().await?.is_some_and(|state| state.paused.is_some());
+        if was_paused {
+            let resume = |state: &mut TableState| state.paused = None;
+            state.update(|| new_state(table), resume).await?;
+        }
+        Ok(Resumed { was_paused, given_up })
+    }
+
+    /// Gives up what has vanished from staging without having been applied, and names it.
+    async fn give_up(&self, spec: &TableSpec) -> Result<Vec<String>> {
+        let look = self.look(spec, &Scope::Everything).await?;
+        let mut names: Vec<String> = match &look.standing {
+            Standing::Held(hold) => hold.vanished.iter().map(|seen| seen.object.clone()).collect(),
+            Standing::CaughtUp | Standing::Apply(_) => Vec::new(),
+        };
+        if let Some((table, object)) = vanished_in_part(&look) {
+            self.give_up_rest(table).await?;
+            if !names.iter().any(|name| name == object) {
+                names.push(object.to_owned());
+            }
+        }
+        if names.is_empty() {
+            return Ok(names);
+        }
+        let now = self.clock().now();
+        let give_up = |state: &mut TableState| {
+            let seen = state.unapplied.objects().iter();
+            let left = seen.filter(|seen| !names.contains(&seen.object)).cloned();
+            state.unapplied = Unapplied::of(left.collect());
+            state.gave_up(&names, now);
+        };
+        self.state_object(&spec.source)?.update(|| new_state(spec), give_up).await?;
+        tracing::warn!(
+            table = %spec.source,
+            objects = names.len(),
+            "the changes of objects that vanished are given up"
+        );
+        Ok(names)
+    }
+
+    /// Gives up the rows of an object of which the first ones are applied: it counts as applied.
+    async fn give_up_rest(&self, table: &LakeTable) -> Result<()> {
+        let mut ledger = table.ledger().clone();
+        ledger.give_up_partial();
+        let attempt = self.clock().attempt_id();
+        let record = CommitRecord::without_objects(attempt, ledger, table.rows());
+        let transaction = Transaction::on(table, record, self.clock());
+        let operation =
+            DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+        transaction.commit(Vec::new(), operation, None).await?.committed()?;
+        Ok(())
+    }
+}
+
+/// The table, and the object that it has in part, if that is no longer staged.
+fn vanished_in_part(look: &Look) -> Option<(&LakeTable, &str)> {
+    let table = look.table.as_ref()?;
+    let partial = table.ledger().partial.as_ref()?;
+    let is_staged = look.listing.objects.iter().any(|object| object.relative == partial.object);
+    (look.listing.is_complete && !is_staged).then_some((table, &*partial.object))
+}
+
+fn new_state(table: &TableSpec) -> TableState {
+    TableState::new(&table.source, table.lake_keys())
+}
