@@ -17,6 +17,8 @@ pub enum Action {
     Quarantine,
     /// Apply nothing more to this table until an operator has acted. Nothing is lost.
     Hold,
+    /// Apply nothing more to this table until what is under way has ended. Nobody need act.
+    Wait,
     /// Report failure.
     Fail,
 }
@@ -53,23 +55,28 @@ pub fn disposition(kind: ErrorKind) -> Disposition {
         ),
         ErrorKind::LateObject => (
             Action::Hold,
-            "if the table's full load is still staged, move the table folder away and apply again; \
-             otherwise move the late object out of staging and dmslake resume TABLE --accept-loss, \
-             which loses its changes",
+            "dmslake rebuild TABLE, if everything since the load is still staged; otherwise move the \
+             late object out of staging and dmslake resume TABLE --accept-loss, which loses its \
+             changes",
         ),
-        ErrorKind::Reload => (Action::Hold, "move the table folder away and apply again"),
+        ErrorKind::Reload => (Action::Hold, "dmslake rebuild TABLE"),
+        ErrorKind::Reloading => {
+            (Action::Wait, "nothing; the new load is applied as soon as it is complete")
+        }
         ErrorKind::VanishedObject => (
             Action::Hold,
             "stage the objects again; or, if their changes are to be lost, dmslake resume TABLE \
              --accept-loss",
         ),
-        ErrorKind::Paused => (Action::Hold, "dmslake resume TABLE"),
-        ErrorKind::TableCorrupt => {
-            (Action::Hold, "restore the table's log, or move the table folder away and apply again")
-        }
+        ErrorKind::Paused => (Action::Wait, "dmslake resume TABLE"),
+        ErrorKind::TableCorrupt => (
+            Action::Hold,
+            "restore the table's log from older versions of its objects or from a backup",
+        ),
         ErrorKind::TableRefused => (
             Action::Hold,
-            "undo the change to the table, or move the table folder away and apply again",
+            "undo the change to the table, or dmslake rebuild TABLE while everything since the load \
+             is staged",
         ),
         ErrorKind::StoreRefused => {
             (Action::Fail, "fix the location, its permissions or the credentials, and run again")
@@ -86,6 +93,15 @@ pub fn disposition(kind: ErrorKind) -> Disposition {
 #[must_use]
 pub fn remedy_of(error: &Error) -> &str {
     error.own_remedy().unwrap_or(disposition(error.kind()).operator)
+}
+
+/// [`remedy_of`] for a table of that name: commands are told as they are typed.
+#[must_use]
+pub fn remedy_for(error: &Error, table: &str) -> String {
+    let commands = ["dmslake rebuild", "dmslake resume"];
+    commands.iter().fold(remedy_of(error).to_owned(), |remedy, command| {
+        remedy.replace(&format!("{command} TABLE"), &format!("{command} {table}"))
+    })
 }
 
 /// What is wrong, followed by the error's own remedy if it has one.
@@ -112,7 +128,7 @@ impl Status {
     /// The state of a table after an error of this kind.
     pub(crate) fn after(kind: ErrorKind) -> Self {
         match disposition(kind).action {
-            Action::Hold | Action::Quarantine => Self::Held,
+            Action::Hold | Action::Quarantine | Action::Wait => Self::Held,
             Action::Retry | Action::GiveBack | Action::Fail => Self::Failed,
         }
     }

@@ -36,6 +36,8 @@ pub enum ErrorKind {
     LateObject,
     /// A full-load object appeared or changed after its load generation was closed.
     Reload,
+    /// DMS is loading the table again, and the new load is not complete.
+    Reloading,
     /// An object that was seen vanished from staging before it was applied.
     VanishedObject,
     /// An operator has paused the table.
@@ -67,6 +69,7 @@ impl ErrorKind {
             Self::SchemaRefused => "SchemaRefused",
             Self::LateObject => "LateObject",
             Self::Reload => "Reload",
+            Self::Reloading => "Reloading",
             Self::VanishedObject => "VanishedObject",
             Self::Paused => "Paused",
             Self::TableCorrupt => "TableCorrupt",

@@ -6,11 +6,15 @@ mod apply;
 mod beginning;
 mod budget;
 mod components;
+mod holds;
 mod look;
+mod looker;
 mod maintain;
 mod memory;
 mod operator;
 mod ready;
+mod rebuild;
+mod rebuild_plan;
 mod report;
 mod slice;
 mod slicer;
@@ -18,8 +22,10 @@ mod suspicion;
 mod tally;
 
 pub use components::Pipeline;
-pub use look::{Hold, Look, Standing, Work};
+pub use look::{Hold, Look, Reload, Standing, Work};
 pub use operator::{Losses, Resumed};
+pub use rebuild::Rebuilding;
+pub use rebuild_plan::RebuildPlan;
 pub use report::{Observer, Silent, Step, TableReport};
 
 pub use crate::disposition::Status;
@@ -30,11 +36,22 @@ use crate::maintenance::checkpoint_after;
 use crate::pipeline::application::Application;
 use crate::pipeline::apply::{Setback, SliceOutcome, apply_slice};
 use crate::pipeline::budget::{Pace, SliceTime};
-use crate::pipeline::look::Looker;
+use crate::pipeline::looker::Looker;
+use crate::pipeline::memory::remember_waiting;
 use crate::pipeline::ready::Target;
+use crate::pipeline::rebuild::{Build, begin_reload, put_in_place, unfinished};
 use crate::pipeline::slicer::Slicer;
 use crate::pipeline::tally::Tally;
 use crate::table::{LakeTable, LostCommit};
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PassEnd {
+    /// What it found is done, as far as there was time for it.
+    Done,
+    /// There is more to see at once.
+    LookAgain,
+}
 
 impl Application<'_> {
     /// Looks at the table and applies what is pending, slice by slice, until nothing is, or
@@ -44,7 +61,7 @@ impl Application<'_> {
         lost: &mut Vec<LostCommit>,
         pace: &mut Pace,
         tally: &mut Tally,
-    ) -> Result<(), Setback> {
+    ) -> Result<PassEnd, Setback> {
         // Look.
         let looker = &self.looker;
         let Looker { pipeline, spec, ref location, .. } = *looker;
@@ -53,7 +70,7 @@ impl Application<'_> {
         tally.opened(opened.table.as_ref());
         // What an interrupted application left to be done for readers, also where this one is held.
         let followed = self.follow(opened.table.as_ref()).await;
-        let Look { table, standing, .. } = {
+        let Look { table, rebuilding, standing, .. } = {
             let look = looker.look(opened).await?;
             tally.looked(&look);
             look
@@ -64,24 +81,69 @@ impl Application<'_> {
             // Rows come first: the next commit is followed too, and fails then if it cannot be.
             Standing::CaughtUp => {
                 pipeline.keep_warm(&spec.source, table);
-                return Ok(followed?);
+                followed?;
+                return Ok(PassEnd::Done);
             }
             Standing::Held(hold) => {
                 pipeline.keep_warm(&spec.source, table);
                 return Err(hold.cause.into());
             }
+            Standing::Reload(reload) => {
+                begin_reload(pipeline, spec, &reload).await?;
+                pipeline.keep_warm(&spec.source, table);
+                return Ok(PassEnd::LookAgain);
+            }
+            Standing::Replace => {
+                put_in_place(pipeline, table.as_ref(), rebuilding.as_ref()).await?;
+                return Ok(PassEnd::LookAgain);
+            }
             Standing::Apply(work) => work,
         };
 
         // Read, change, merge, commit.
+        remember_waiting(looker, tally, &work, pipeline.clock().now()).await?;
         self.announce(&work.objects);
+        let accepts_loss = rebuilding.as_ref().is_some_and(|it| it.rebuild.accepts_loss);
+        let (built, table, location, columns) = match rebuilding {
+            None => (Build::InPlace, table, location.clone(), Vec::new()),
+            Some(Rebuilding { table: built, location, .. }) => {
+                let columns = table.as_ref().map(|table| table.schema().columns().to_vec());
+                pipeline.keep_warm(&spec.source, table);
+                (Build::InShadow, built, location, columns.unwrap_or_default())
+            }
+        };
+        let Work { objects, beginning, bound, .. } = *work;
+        let (location, beginning, columns) = (&location, &beginning, &*columns);
         let target =
-            Target { pipeline, spec, location, beginning: &work.beginning, bound: work.bound };
-        let mut slicer = Slicer::new(self.cut(), work.objects, table.as_ref());
+            Target { pipeline, spec, location, beginning, bound, built, accepts_loss, columns };
         let base = table.as_ref().map(LakeTable::version);
-        let (mut table, mut empty) = (table, Vec::new());
+        let slicer = Slicer::new(self.cut(), objects, table.as_ref());
+        let (table, is_all) = self.apply_slices(&target, slicer, table, pace, tally).await?;
+        if let Some(table) = &table {
+            checkpoint_after(base, table).await;
+        }
+        match (built, is_all) {
+            (Build::InPlace, _) => {
+                pipeline.keep_warm(&spec.source, table);
+                Ok(PassEnd::Done)
+            }
+            (Build::InShadow, true) => Ok(PassEnd::LookAgain),
+            (Build::InShadow, false) => Err(unfinished().into()),
+        }
+    }
+
+    /// Applies slice by slice; gives the table, and whether all of what was pending is applied.
+    async fn apply_slices(
+        &self,
+        target: &Target<'_>,
+        mut slicer: Slicer<'_>,
+        mut table: Option<LakeTable>,
+        pace: &mut Pace,
+        tally: &mut Tally,
+    ) -> Result<(Option<LakeTable>, bool), Setback> {
+        let mut empty = Vec::new();
         while !self.limits.stop.is_requested() {
-            let until = match pace.time_for_slice(pipeline.clock().as_ref()) {
+            let until = match pace.time_for_slice(target.pipeline.clock().as_ref()) {
                 SliceTime::Unbounded => None,
                 SliceTime::ReadUntil(until) => Some(until),
                 SliceTime::TooShort => break,
@@ -89,22 +151,20 @@ impl Application<'_> {
             let Some(slice) = slicer.next(until).await? else {
                 // Empty objects that nothing follows are as good as applied.
                 tally.passed_over(empty.len());
-                break;
+                return Ok((table, true));
             };
             let slice = slice.after(std::mem::take(&mut empty));
-            match Box::pin(apply_slice(&target, table.take(), slice, pace)).await? {
+            match Box::pin(apply_slice(target, table.take(), slice, pace)).await? {
                 SliceOutcome::Committed(applied) => {
-                    self.tell(&applied, tally);
-                    self.follow(Some(&applied.table)).await?;
+                    self.tell(&applied, target.built, tally);
+                    if target.built == Build::InPlace {
+                        self.follow(Some(&applied.table)).await?;
+                    }
                     table = Some(*applied.table);
                 }
                 SliceOutcome::Empty(portions) => empty = portions,
             }
         }
-        if let Some(table) = &table {
-            checkpoint_after(base, table).await;
-        }
-        pipeline.keep_warm(&spec.source, table);
-        Ok(())
+        Ok((table, false))
     }
 }

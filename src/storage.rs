@@ -4,6 +4,7 @@
 //! S3 credentials, region and endpoint come from the standard AWS chain (environment, profile, web
 //! identity, container, instance), including `AWS_ENDPOINT_URL`.
 
+mod redirect;
 mod requests;
 mod s3;
 
@@ -18,6 +19,7 @@ use object_store::{ObjectStore, RetryConfig};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+pub(crate) use redirect::Redirect;
 pub(crate) use requests::RequestCounter;
 pub use requests::Requests;
 use s3::behind_s3;

@@ -206,7 +206,7 @@ async fn a_load_object_after_the_first_change_means_a_reload_and_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rewritten_load_object_holds_in_an_open_and_in_a_closed_generation() {
+async fn a_rewritten_load_object_waits_in_an_open_and_in_a_closed_generation() {
     for is_closed in [false, true] {
         let shop = Shop::new();
         shop.stage("LOAD00000001.csv", "1,a\n");
@@ -214,9 +214,9 @@ async fn a_rewritten_load_object_holds_in_an_open_and_in_a_closed_generation() {
             shop.stage("20240101-000000001.csv", "I,3,c\n");
         }
         assert_eq!(shop.apply().await.status, Status::Ok);
-        shop.stage("LOAD00000001.csv", "1,b\n");
+        shop.stage("LOAD00000001.csv", "1,bcd\n");
         let held = shop.apply().await;
-        assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::Reload)));
+        assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::Reloading)));
     }
 }
 

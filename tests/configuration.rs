@@ -175,6 +175,8 @@ fn every_violation_is_named_at_once() {
         [look_back]
         objects = 65
         minutes = 0
+        [reload]
+        settle_minutes = 0
         [maintain]
         delete = "never"
         [dms]
@@ -188,6 +190,7 @@ fn every_violation_is_named_at_once() {
         source = "shop.orders"
         keys = ["id", 3]
         colums = []
+        on_reload = true
         columns = [ { name = "id", type = "vector(3)", nullable = "no" }, { type = "int" }, 7 ]
         [[table]]
         keys = "id"
@@ -216,7 +219,9 @@ fn every_violation_is_named_at_once() {
         "look_back.objects: 65 is not allowed; allowed: 1 to 64",
         "maintain.delete: \"never\" is not allowed; allowed: true, false",
         "look_back.minutes: 0 is not allowed; allowed: 1 to 525600",
-        "colour: no such setting; allowed: catalog, defaults, dms, lake, look_back, maintain, memory_budget, staging, table",
+        "reload.settle_minutes: 0 is not allowed; allowed: 1 to 1440",
+        "table[0].on_reload (shop.orders): true is not allowed; allowed: \"apply\", \"hold\"",
+        "colour: no such setting; allowed: catalog, defaults, dms, lake, look_back, maintain, memory_budget, reload, staging, table",
     ];
     for line in expected {
         assert!(found.iter().any(|found| found.starts_with(line)), "{line}\nin {found:#?}");
@@ -245,6 +250,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "name",
         "on_bad_row",
         "on_foreign_commit",
+        "on_reload",
         "redshift_manifest",
         "rename",
         "source",
@@ -278,6 +284,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "look_back",
         "maintain",
         "memory_budget",
+        "reload",
         "staging",
         "table",
     ];

@@ -238,7 +238,8 @@ fn next(kind: ErrorKind) -> Option<ErrorKind> {
         Kind::MalformedObject => Some(Kind::SchemaRefused),
         Kind::SchemaRefused => Some(Kind::LateObject),
         Kind::LateObject => Some(Kind::Reload),
-        Kind::Reload => Some(Kind::VanishedObject),
+        Kind::Reload => Some(Kind::Reloading),
+        Kind::Reloading => Some(Kind::VanishedObject),
         Kind::VanishedObject => Some(Kind::Paused),
         Kind::Paused => Some(Kind::TableCorrupt),
         Kind::TableCorrupt => Some(Kind::TableRefused),
@@ -264,6 +265,7 @@ fn the_error_table_is_that_of_the_dispositions() {
             Action::GiveBack => ("give back", "failed"),
             Action::Quarantine => ("quarantine", "held"),
             Action::Hold => ("hold", "held"),
+            Action::Wait => ("wait", "held"),
             Action::Fail => ("fail", "failed"),
         };
         let exit = if kind == ErrorKind::Config { 2 } else { 1 };

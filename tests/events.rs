@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dmslake::clock::SystemClock;
 use dmslake::config::{
     CatalogSettings, LookBack, MaintainSettings, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit,
-    Settings, TableName, TableSpec,
+    OnReload, ReloadSettings, Settings, TableName, TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -183,6 +183,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         cdc_only: false,
         max_bad_rows: MaxBadRows::default(),
         on_foreign_commit: OnForeignCommit::default(),
+        on_reload: OnReload::default(),
         columns: vec![],
         layouts: vec![],
         rename: [].into(),
@@ -198,6 +199,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         tables: tables.iter().map(table).collect(),
         memory_budget: None,
         look_back: LookBack::default(),
+        reload: ReloadSettings::default(),
         maintain: MaintainSettings::default(),
         catalog: CatalogSettings::default(),
     }

@@ -93,7 +93,10 @@ async fn a_lost_ledger_holds_the_table() {
     let held = apply(folder.path()).await;
     assert_eq!((held.status, held.error_kind), (Status::Held, Some(ErrorKind::TableCorrupt)));
     let error = held.error.unwrap();
-    assert!(error.contains("ledger is lost") && error.contains("apply again"), "{error}");
+    assert!(
+        error.contains("ledger is lost") && error.contains("restore the table's log"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

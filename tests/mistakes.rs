@@ -8,6 +8,8 @@ mod newer;
 mod others;
 mod pauses;
 mod random;
+mod rebuilds;
+mod reloaded;
 mod site;
 mod two_tasks;
 mod vanished;

@@ -30,7 +30,7 @@ struct Shop {
 impl Shop {
     async fn with_loads(loads: usize) -> Self {
         let text = "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\nlook_back = { objects = 4 }\n\
-                    [[table]]\nsource = \"shop.t\"\nkeys = [\"id\"]\n\
+                    [defaults]\non_reload = \"hold\"\n[[table]]\nsource = \"shop.t\"\nkeys = [\"id\"]\n\
                     columns = [{ name = \"id\", type = \"int\" }, { name = \"v\", type = \"text\" }]";
         let shop = Self {
             staging: in_memory("s3://staging/dms", StoreKind::S3),

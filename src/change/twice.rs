@@ -75,7 +75,7 @@ pub(crate) fn refuse_differing(
     .with("rows that would be lost", lost)
     .with_remedy(
         "name all columns of a unique key of the source in `keys`, or set append_only = true \
-         instead of `keys` if there is none; move the table's folder away if there is one, and \
-         apply again",
+         instead of `keys` if there is none; then apply again, or dmslake rebuild TABLE if it is \
+         there already",
     ))
 }

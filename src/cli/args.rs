@@ -43,6 +43,8 @@ pub(super) enum Command {
     Maintain(MaintainArguments),
     Pause(PauseArguments),
     Resume(ResumeArguments),
+    Rebuild(RebuildArguments),
+    Truncate(TruncateArguments),
     Init(InitArguments),
     Demo(DemoArguments),
     Ddl(DdlArguments),
@@ -151,6 +153,53 @@ pub(super) struct ResumeArguments {
     /// in the table's state object.
     #[arg(long)]
     pub(super) accept_loss: bool,
+}
+
+/// Build tables anew from what is staged, and put them in place in one commit each.
+///
+/// First proves that everything is staged from which the table was made, and shows what will be
+/// read. The new rows are built beside the table that readers see and replace it when they are
+/// complete: history, time travel, properties and catalogue entry stay. May be interrupted: the
+/// next `apply` or invocation of the function goes on with it.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct RebuildArguments {
+    #[command(flatten)]
+    pub(super) named: NamedArguments,
+
+    /// Only show what would be done.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Give up a rebuild that is under way: the table goes on as it is.
+    #[arg(long, conflicts_with_all = ["dry_run", "accept_loss"])]
+    pub(super) cancel: bool,
+
+    /// Do not ask.
+    #[arg(short, long)]
+    pub(super) yes: bool,
+
+    /// Rebuild from what is staged even if that is not all. What is lost is named, and written
+    /// down in the table's state object.
+    #[arg(long)]
+    pub(super) accept_loss: bool,
+}
+
+/// Remove all rows of tables, in one commit each.
+///
+/// For a table that was truncated at the source: no change object shows that. What is staged and
+/// not applied yet is applied onto the empty table, so apply first what was staged before the
+/// TRUNCATE. Older versions stay readable. If in doubt, have DMS reload the table instead.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(super) struct TruncateArguments {
+    #[command(flatten)]
+    pub(super) named: NamedArguments,
+
+    /// Do not ask.
+    #[arg(short, long)]
+    pub(super) yes: bool,
 }
 
 /// Write a first configuration from what is staged.

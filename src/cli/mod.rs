@@ -21,9 +21,11 @@ mod maintain;
 mod output;
 mod pause;
 mod progress_bar;
+mod rebuild;
 mod register;
 mod run;
 mod signals;
+mod truncate;
 
 pub use help::command;
 pub use run::main;

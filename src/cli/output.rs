@@ -5,7 +5,7 @@ mod grid;
 mod results;
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufRead as _, IsTerminal, Write};
 
 use indicatif::MultiProgress;
 
@@ -83,6 +83,22 @@ impl Screen {
             // If standard error is gone, there is nowhere left to report that.
             let _ = writeln!(io::stderr(), "{text}");
         });
+    }
+
+    /// Asks a question on the terminal. Without one nobody could answer: then it is no.
+    pub(super) fn is_confirmed(&self, question: impl Display) -> bool {
+        if !io::stdin().is_terminal() {
+            self.note(format_args!("{question} nobody can be asked: add --yes"));
+            return false;
+        }
+        let mut answer = String::new();
+        self.above_progress(|| {
+            let mut out = io::stderr().lock();
+            // If standard error is gone, the answer is read all the same.
+            let _ = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
+        });
+        let read = io::stdin().lock().read_line(&mut answer);
+        read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
     }
 
     /// Prints an error on standard error.

@@ -4,7 +4,7 @@ use super::args::{PauseArguments, ResumeArguments};
 use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
 use super::output::{Screen, plural};
-use crate::disposition::remedy_of;
+use crate::disposition::remedy_for;
 use crate::error::Result;
 use crate::pipeline::{Hold, Losses, Scope, Standing};
 
@@ -44,12 +44,14 @@ pub(super) async fn resume(arguments: &ResumeArguments, screen: &Screen) -> Resu
         let what = if resumed.was_paused { "resumed" } else { "not paused" };
         let (follows, end) = match chosen.pipeline.look(table, &Scope::Everything).await?.standing {
             Standing::CaughtUp => ("caught up".to_owned(), TableEnd::Done),
+            Standing::Reload(_) => ("to be rebuilt from a new load".to_owned(), TableEnd::Done),
+            Standing::Replace => ("being rebuilt".to_owned(), TableEnd::Done),
             Standing::Apply(work) => {
                 let objects = plural(work.objects.len() as u64, "object");
                 (format!("{objects} to be applied"), TableEnd::Done)
             }
             Standing::Held(Hold { cause, .. }) => {
-                let (chain, remedy) = (cause.chain(), remedy_of(&cause));
+                let (chain, remedy) = (cause.chain(), remedy_for(&cause, &source.to_string()));
                 (format!("held: {chain}; {remedy}"), TableEnd::Attention)
             }
         };

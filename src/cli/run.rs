@@ -7,7 +7,7 @@ use clap::Parser;
 use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
-use super::{apply, ddl, demo, help, init, logs, maintain, pause, register};
+use super::{apply, ddl, demo, help, init, logs, maintain, pause, rebuild, register, truncate};
 use crate::error::{Error, ErrorKind, Result};
 
 /// DataFusion plans recursively. Unoptimised builds need more than the default stack of a thread.
@@ -39,6 +39,8 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Maintain(arguments) => maintain::run(&arguments, screen).await,
             Command::Pause(arguments) => pause::pause(&arguments, screen).await,
             Command::Resume(arguments) => pause::resume(&arguments, screen).await,
+            Command::Rebuild(arguments) => rebuild::run(&arguments, screen).await,
+            Command::Truncate(arguments) => truncate::run(&arguments, screen).await,
             Command::Init(arguments) => init::run(&arguments, screen).await,
             Command::Demo(arguments) => demo::run(&arguments, screen).await,
             Command::Ddl(arguments) => ddl::run(&arguments, screen).await,

@@ -4,7 +4,8 @@ use toml::{Table, Value};
 
 use crate::config::fields::{Fields, Place, Violations};
 use crate::config::{
-    CatalogSettings, LookBack, MaintainSettings, Settings, TableSpec, dms, table_fields, validate,
+    CatalogSettings, LookBack, MaintainSettings, ReloadSettings, Settings, TableSpec, dms,
+    table_fields, validate,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -50,10 +51,11 @@ fn read(mut fields: Fields<'_>) -> Settings {
         bytes,
     );
     let look_back = look_back(fields.table("look_back"));
+    let reload = reload(fields.table("reload"));
     let maintain = maintain(fields.table("maintain"));
     fields.finish();
     let tables = tables.into_iter().map(|(_, table)| table).collect();
-    Settings { staging, lake, dms, tables, memory_budget, look_back, maintain, catalog }
+    Settings { staging, lake, dms, tables, memory_budget, look_back, reload, maintain, catalog }
 }
 
 /// A place in a store; empty if missing or refused.
@@ -92,6 +94,15 @@ fn look_back(mut fields: Fields<'_>) -> LookBack {
         objects: objects.unwrap_or(default.objects),
         minutes: minutes.unwrap_or(default.minutes),
     }
+}
+
+fn reload(mut fields: Fields<'_>) -> ReloadSettings {
+    let default = ReloadSettings::default();
+    let minutes = fields.read("settle_minutes", "1 to 1440, a day", |value| {
+        value.as_integer().and_then(|count| u32::try_from(count).ok()).filter(in_range(1, 1440))
+    });
+    fields.finish();
+    ReloadSettings { settle_minutes: minutes.unwrap_or(default.settle_minutes) }
 }
 
 fn maintain(mut fields: Fields<'_>) -> MaintainSettings {

@@ -12,6 +12,9 @@
 //! objects = 64     # 1 to 64; default 64
 //! minutes = 1440   # 1 to 525600; default a day
 //!
+//! [reload]         # a full load that DMS makes again, see on_reload
+//! settle_minutes = 15             # complete so long after its last object, or at the next change
+//!
 //! [maintain]       # what `dmslake maintain` and a sweep may do
 //! delete = true    # delete expired files and log entries; default true
 //!
@@ -41,6 +44,7 @@
 //! on_bad_row = "stop"             # "stop" or "quarantine"; default "stop"
 //! max_bad_rows = { count = 1000, share = 0.5 }  # of an object; default: half, from 10 on
 //! on_foreign_commit = "report"    # or "hold": if other writers changed rows; default "report"
+//! on_reload = "apply"             # or "hold": if DMS loads the table again; default "apply"
 //! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
 //! cdc_only = false                # true: the task loads nothing, tables start from their changes
 //!
@@ -106,8 +110,8 @@ pub use catalog_names::catalog_names;
 pub use endpoint::EndpointSettings;
 pub use names::refused_column_name;
 pub use table::{
-    ChosenName, ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, TableName,
-    TableSpec,
+    ChosenName, ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, OnReload,
+    TableName, TableSpec,
 };
 
 use std::collections::BTreeSet;
@@ -140,6 +144,8 @@ pub struct Settings {
     pub memory_budget: Option<u64>,
     /// How far below the watermark objects are remembered one by one.
     pub look_back: LookBack,
+    /// When a new load counts as complete.
+    pub reload: ReloadSettings,
     /// What maintenance may do.
     pub maintain: MaintainSettings,
     /// Where tables are registered for readers.
@@ -177,6 +183,19 @@ impl CatalogSettings {
     #[must_use]
     pub fn name_of(&self, table: &TableSpec) -> CatalogName {
         CatalogName::of(&table.source, table.name.as_ref(), &self.database_prefix)
+    }
+}
+
+/// When a full load that DMS makes of a table again counts as complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReloadSettings {
+    /// Minutes after its last object, if no change object shows before that it is.
+    pub settle_minutes: u32,
+}
+
+impl Default for ReloadSettings {
+    fn default() -> Self {
+        Self { settle_minutes: 15 }
     }
 }
 

@@ -98,6 +98,16 @@ pub enum OnForeignCommit {
     Hold,
 }
 
+/// What happens when DMS has loaded a table again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnReload {
+    /// The table is rebuilt from the new load as soon as that is complete.
+    #[default]
+    Apply,
+    /// The table is held.
+    Hold,
+}
+
 /// How a merge removes rows from data files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MergeMode {
@@ -176,6 +186,8 @@ pub struct TableSpec {
     pub max_bad_rows: MaxBadRows,
     /// What happens if another writer has changed rows.
     pub on_foreign_commit: OnForeignCommit,
+    /// What happens if DMS has loaded the table again.
+    pub on_reload: OnReload,
     /// How changes are merged.
     pub merge: MergeMode,
     /// Whether symlink manifests of the newest version are kept next to the log.

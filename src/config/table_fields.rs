@@ -6,8 +6,8 @@ use toml::Value;
 
 use crate::config::fields::{Fields, Place};
 use crate::config::{
-    ChosenName, ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, TableName,
-    TableSpec,
+    ChosenName, ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, OnReload,
+    TableName, TableSpec,
 };
 use crate::dms::{MySqlType, Phase};
 
@@ -30,6 +30,7 @@ pub(super) struct Section {
     on_bad_row: Option<OnBadRow>,
     max_bad_rows: Option<MaxBadRows>,
     on_foreign_commit: Option<OnForeignCommit>,
+    on_reload: Option<OnReload>,
     merge: Option<MergeMode>,
     redshift_manifest: Option<bool>,
 }
@@ -79,6 +80,7 @@ fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
         on_bad_row: own.on_bad_row.or(defaults.on_bad_row).unwrap_or_default(),
         max_bad_rows: own.max_bad_rows.or(defaults.max_bad_rows).unwrap_or_default(),
         on_foreign_commit: own.on_foreign_commit.or(defaults.on_foreign_commit).unwrap_or_default(),
+        on_reload: own.on_reload.or(defaults.on_reload).unwrap_or_default(),
         merge: own.merge.or(defaults.merge).unwrap_or_default(),
         redshift_manifest: own.redshift_manifest.or(defaults.redshift_manifest).unwrap_or_default(),
     }
@@ -109,6 +111,13 @@ fn section(mut fields: Fields<'_>) -> Section {
             match value.as_str()? {
                 "report" => Some(OnForeignCommit::Report),
                 "hold" => Some(OnForeignCommit::Hold),
+                _ => None,
+            }
+        }),
+        on_reload: fields.read("on_reload", "\"apply\", \"hold\"", |value| {
+            match value.as_str()? {
+                "apply" => Some(OnReload::Apply),
+                "hold" => Some(OnReload::Hold),
                 _ => None,
             }
         }),

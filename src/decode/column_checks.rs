@@ -36,9 +36,9 @@ pub(super) fn refused_duplicate(
 /// The error for a column whose values cannot be read as its type.
 pub(super) fn refused_type(context: &ObjectContext, column: &str, message: String) -> Error {
     context.refused(message).with("column", column).with_remedy(
-        "if the column's type changed at the source: give the new type in `columns`, move the \
-         table folder away and apply again while everything since the load is staged; if older \
-         objects cannot be read as that type, reload the table in DMS first",
+        "if the column's type changed at the source: give the new type in `columns`, and apply \
+         again; if that does not fit the table, dmslake rebuild TABLE while everything since the \
+         load is staged; if older objects cannot be read as that type, reload the table in DMS first",
     )
 }
 

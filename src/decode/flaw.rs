@@ -7,17 +7,17 @@ use crate::decode::values::text::Fault;
 const NULL_IN_KEY: &str = "NULL in a key column";
 const NULL_IN_REQUIRED: &str = "NULL in a column that is configured as not nullable";
 
-const NOT_BOOLEAN: &str = "remove boolean = true from the column in `columns`, move the table \
-    folder away if there is one, and apply again while everything since the load is staged";
+const NOT_BOOLEAN: &str = "remove boolean = true from the column in `columns`, and apply again; \
+    if that does not fit the table, dmslake rebuild TABLE while everything since the load is staged";
 
 const WIDENED: &str = "if the column was widened at the source (say from int to bigint), give its \
-    new type in `columns`, move the table folder away if there is one, and apply again while \
-    everything since the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row \
+    new type in `columns`, and apply again; if that does not fit the table, dmslake rebuild TABLE \
+    while everything since the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row \
     at the source and stage the object again";
 
 const RETYPED: &str = "if the column's type changed at the source, give its new type in \
-    `columns`, move the table folder away if there is one, and apply again while everything since \
-    the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row at the source and \
+    `columns`, and apply again; if that does not fit the table, dmslake rebuild TABLE while \
+    everything since the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row at the source and \
     stage the object again";
 
 const EMPTY: &str = "if the endpoint writes NULL as empty text, set csv_null_value = \"\" in [dms]; \
@@ -25,7 +25,7 @@ const EMPTY: &str = "if the endpoint writes NULL as empty text, set csv_null_val
     again";
 
 const KEYLESS: &str = "if the source allows NULL there, the column is no key: name the columns of its \
-    primary key in `keys`, move the table folder away if there is one, and apply again while \
+    primary key in `keys`, and apply again, or dmslake rebuild TABLE if it is there already, while \
     everything since the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row \
     at the source and stage the object again";
 

@@ -6,11 +6,11 @@ use crate::decode::flaw::Flaw;
 use crate::dms::{Operation, Phase};
 
 const KEYS_NEEDED: &str = "rows of the table are updated or deleted, so it needs keys: set `keys` \
-    instead of append_only, move the table folder away if there is one, and apply again while \
+    instead of append_only, and apply again, or dmslake rebuild TABLE if it is there already, while \
     everything since the load is staged";
 
-const OP_IS_DATA: &str = "if `Op` is a column of the source, name it in `columns`, move the table \
-    folder away if there is one, and apply again";
+const OP_IS_DATA: &str = "if `Op` is a column of the source, name it in `columns`, and apply again, \
+    or dmslake rebuild TABLE if it is there already";
 
 /// The operations that a table and a phase allow.
 #[derive(Clone, Copy, Debug)]

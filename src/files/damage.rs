@@ -4,7 +4,7 @@ use crate::error::{Error, ErrorKind};
 
 /// Nothing else restores rows that exist nowhere else.
 const PUT_BACK: &str = "restore the file from an older version of the object or from a backup, or \
-                        move the table folder away and apply again";
+                        dmslake rebuild TABLE while everything since the load is staged";
 
 /// The error for a file that is missing or does not match the log.
 pub(crate) fn damaged(message: &str) -> Error {

@@ -9,7 +9,7 @@ use super::Deadline;
 use super::turns::{TableWork, take_turns};
 use crate::clock::Clock;
 use crate::config::{Settings, TableSpec};
-use crate::disposition::disposition;
+use crate::disposition::{Action, disposition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::maintenance::MaintenanceReport;
@@ -168,6 +168,9 @@ fn write_log(report: &TableReport) {
     match report.status {
         Status::Ok if report.is_caught_up() => write_line!(info, "table is caught up"),
         Status::Ok => write_line!(info, "table needs more time"),
+        Status::Held if disposition(kind).action == Action::Wait => {
+            write_line!(warn, "table waits", kind = kind.as_str(), error = reason);
+        }
         Status::Held => {
             write_line!(
                 error,

@@ -30,6 +30,8 @@ pub(crate) struct Maintenance<'a> {
     pub(crate) memory_budget: usize,
     /// Whether anything may be deleted.
     pub(crate) deletes: bool,
+    /// What is being built in the table's folder to take its place.
+    pub(crate) shadow: Option<&'a LakeTable>,
 }
 
 /// Bytes of files that one rewrite may take in.
@@ -228,7 +230,10 @@ impl Maintenance<'_> {
     }
 
     async fn vacuum(&self, table: &LakeTable, report: &mut MaintenanceReport) -> Result<()> {
-        let files = LiveFile::all(table, &[])?;
+        let mut files = LiveFile::all(table, &[])?;
+        if let Some(shadow) = self.shadow {
+            files.extend(LiveFile::all(shadow, &[])?);
+        }
         let Some(due) = vacuum::choose(table, &files, self.clock.now()).await? else {
             return Ok(());
         };

@@ -6,20 +6,23 @@ use deltalake::kernel::Version;
 
 use crate::config::TableSpec;
 use crate::disposition::{Action, disposition};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::apply::{Applied, Setback};
 use crate::pipeline::budget::{Pace, memory_budget};
-use crate::pipeline::look::Looker;
+use crate::pipeline::looker::Looker;
 use crate::pipeline::memory::remember;
+use crate::pipeline::rebuild::Build;
 use crate::pipeline::slicer::Cut;
 use crate::pipeline::tally::{AppliedSlice, Tally};
-use crate::pipeline::{Limits, Observer, Pipeline, Scope, Step, TableReport};
+use crate::pipeline::{Limits, Observer, PassEnd, Pipeline, Scope, Step, TableReport};
 use crate::progress::{event_with_counts, with_counts};
 use crate::staging::StagedObject;
 use crate::table::{LakeTable, LostCommit};
 
 /// So many setbacks in a row, without a commit between them, end an application.
 const MOST_SETBACKS: u32 = 8;
+/// So many looks in a row that lead to no commit of rows.
+const MOST_LOOKS: u32 = 8;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
@@ -29,6 +32,10 @@ pub(super) struct Application<'a> {
     pub(super) looker: Looker<'a>,
     pub(super) limits: &'a Limits,
     pub(super) observer: &'a dyn Observer,
+}
+
+fn endless() -> Error {
+    Error::new(ErrorKind::Internal, "looking at the table leads nowhere")
 }
 
 /// Applies a table and reports; see [`Pipeline::apply`].
@@ -62,13 +69,20 @@ pub(super) async fn run(
 impl Application<'_> {
     async fn until_caught_up(&self, tally: &mut Tally) -> Result<()> {
         let mut pace = Pace::new(self.limits);
-        let mut setbacks = 0;
+        let (mut setbacks, mut looks) = (0, 0);
         let mut lost = Vec::new();
         loop {
             let commits_before = tally.commits();
             let Setback { error, lost: newly_lost } =
                 match Box::pin(self.pass(&mut lost, &mut pace, tally)).await {
-                    Ok(()) => return Ok(()),
+                    Ok(PassEnd::Done) => return Ok(()),
+                    // Each of them has written something; more in a row would be a defect.
+                    Ok(PassEnd::LookAgain) if looks < MOST_LOOKS => {
+                        looks = if tally.commits() > commits_before { 0 } else { looks + 1 };
+                        setbacks = 0;
+                        continue;
+                    }
+                    Ok(PassEnd::LookAgain) => return Err(endless()),
                     Err(setback) => setback,
                 };
             let error = self.looker.with_whole_paths(error);
@@ -167,17 +181,21 @@ impl Application<'_> {
     }
 
     /// Tells of a slice that is in the table.
-    pub(super) fn tell(&self, applied: &Applied, tally: &mut Tally) {
+    pub(super) fn tell(&self, applied: &Applied, built: Build, tally: &mut Tally) {
         tally.met(&applied.foreign);
-        tally.committed(&applied.slice);
+        match built {
+            Build::InPlace => tally.committed(&applied.slice),
+            Build::InShadow => tally.built(&applied.slice),
+        }
         let AppliedSlice { version, counts, objects, .. } = applied.slice;
         let milliseconds = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
         let table = &self.looker.spec.source;
+        let shadow = (built == Build::InShadow).then_some(true);
         with_counts!(event_with_counts!(
             info,
             counts,
             { %table, version, objects, },
-            { milliseconds, },
+            { milliseconds, shadow, },
             "committed"
         ));
         self.observer.step(Step::Committed { version, objects, rows: counts.rows });

@@ -77,7 +77,8 @@ pub(super) async fn apply_slice(
     let Target { pipeline, spec, .. } = *target;
     let clock = pipeline.clock();
     let taken_up = clock.instant();
-    if table.is_none() && slice.schema.columns().is_empty() {
+    let has_columns = !slice.schema.columns().is_empty() || !target.columns.is_empty();
+    if table.is_none() && !has_columns {
         return Ok(SliceOutcome::Empty(slice.portions));
     }
     let mut table = ready_table(target, table, &slice).await?;
@@ -88,7 +89,7 @@ pub(super) async fn apply_slice(
     ledger.quarantined += slice.bad_rows();
     let objects: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
     let (quarantined, finished) = (slice.bad_rows(), slice.finished_objects());
-    let suspicion = Suspicion::of(spec, table.ledger(), &slice);
+    let suspicion = Suspicion::of(spec, table.ledger(), &slice, target.accepts_loss);
     let batches = slice.take_batches();
     // Bad rows must be set aside before the commit; planning reads nothing of them.
     let planning = async {

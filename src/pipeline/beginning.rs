@@ -6,7 +6,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::dms::Phase;
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::{Ledger, Position};
+use crate::progress::{Ledger, Position, is_gapless};
 use crate::staging::{Listing, StagedObject};
 use crate::storage::StoreKind;
 use crate::table::TableState;
@@ -16,7 +16,7 @@ use crate::table::TableState;
 const SOON: TimeDelta = TimeDelta::hours(36);
 
 /// How a table begins.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Beginning {
     /// Its progress, in which change objects of before its full load count as applied.
     pub(super) ledger: Ledger,
@@ -24,10 +24,21 @@ pub(super) struct Beginning {
     pub(super) outdated: u64,
 }
 
+impl Beginning {
+    fn of(ledger: Ledger) -> Self {
+        Self { ledger, outdated: 0 }
+    }
+}
+
 /// What is known of a table beside its log.
 pub(super) struct Known<'a> {
     /// None if there never was one.
     pub(super) state: Option<&'a TableState>,
+    /// When its full load was staged, where that is known: full-load objects of before are left
+    /// over from an earlier one.
+    pub(super) load_begins: Option<i64>,
+    /// Whether an operator goes on without what is missing.
+    pub(super) accepts_loss: bool,
     /// The state object as messages name it.
     pub(super) shown: String,
 }
@@ -44,30 +55,56 @@ pub(super) fn beginning(
     kind: StoreKind,
 ) -> Result<Beginning> {
     let is_load = |object: &&StagedObject| matches!(object.name.phase, Phase::FullLoad { .. });
-    let (loads, changes): (Vec<_>, Vec<_>) = listing.objects.iter().partition(is_load);
+    let (mut loads, changes): (Vec<_>, Vec<_>) = listing.objects.iter().partition(is_load);
+    loads.retain(|load| known.load_begins.is_none_or(|begins| modified(load) >= begins));
     if loads.is_empty() {
         return match known.state {
             Some(_) if !is_there => Err(not_staged_any_more(known)),
-            _ => Ok(Beginning::default()),
+            _ => Ok(Beginning::of(Ledger::of_load(None, &[]))),
         };
     }
     if changes.is_empty() {
-        return Ok(Beginning::default());
+        return Ok(Beginning::of(Ledger::of_load(known.load_begins, &[])));
     }
     // The load is complete: DMS writes no change before.
-    if known.state.is_some() {
+    if known.state.is_some() && !known.accepts_loss {
         must_begin_at_one(&loads, known)?;
     }
-    let times_tell =
-        kind == StoreKind::S3 && changes.iter().all(|change| has_time_of_its_own(change));
-    let (begins, outdated) = if times_tell {
-        let begins = loads.iter().map(|load| load.last_modified.timestamp_millis()).min();
-        (begins, staged_before(&loads, &changes)?)
+    let (begins, outdated) = if known.load_begins.is_some() {
+        // Their times have told the new load from the one before.
+        loads = newest_load(loads, &changes);
+        if !known.accepts_loss {
+            must_be_gapless(&loads)?;
+        }
+        let begins = first_staged(&loads);
+        let is_outdated = |change: &&StagedObject| Some(modified(change)) < begins;
+        (begins, changes.iter().copied().filter(is_outdated).collect())
+    } else if kind == StoreKind::S3 && changes.iter().all(|change| has_time_of_its_own(change)) {
+        (first_staged(&loads), staged_before(&loads, &changes)?)
     } else {
         (None, overtaken(known.state, &changes))
     };
     let ledger = Ledger::of_load(begins, &outdated);
     Ok(Beginning { ledger, outdated: outdated.len() as u64 })
+}
+
+fn modified(object: &StagedObject) -> i64 {
+    object.last_modified.timestamp_millis()
+}
+
+fn first_staged(loads: &[&StagedObject]) -> Option<i64> {
+    loads.iter().map(|load| modified(load)).min()
+}
+
+/// The load that was staged last: DMS writes no change between the objects of one load.
+fn newest_load<'a>(
+    loads: Vec<&'a StagedObject>,
+    changes: &[&StagedObject],
+) -> Vec<&'a StagedObject> {
+    let newest = loads.iter().map(|load| load.last_modified).max();
+    let before = changes.iter().map(|change| change.last_modified);
+    let Some(last) = before.filter(|at| Some(*at) < newest).max() else { return loads };
+    loads.into_iter().filter(|load| load.last_modified > last).collect()
 }
 
 /// Change objects that were staged before the load began.
@@ -130,6 +167,20 @@ fn must_begin_at_one(loads: &[&StagedObject], known: &Known<'_>) -> Result<()> {
              after all, remove the state object and apply again",
         )),
     }
+}
+
+/// The objects of a load that DMS has made again are all there.
+fn must_be_gapless(loads: &[&StagedObject]) -> Result<()> {
+    if is_gapless(loads) {
+        return Ok(());
+    }
+    let first = loads.first().map_or("", |load| &load.relative);
+    Err(refused("objects of the full load are missing between those that are staged")
+        .with("first object", first)
+        .with_remedy(
+            "stage the missing objects again, or have DMS reload the table; or dmslake rebuild \
+             TABLE --accept-loss, which goes on from what is staged",
+        ))
 }
 
 fn two_generations(loads: &[&StagedObject], change: &StagedObject) -> Error {

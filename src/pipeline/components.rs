@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::clock::Clock;
 use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
 use crate::error::Result;
-use crate::pipeline::look::Looker;
+use crate::pipeline::looker::Looker;
 use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
 use crate::readers::Followers;
 use crate::staging::{Survey, survey};
@@ -165,12 +165,17 @@ impl Pipeline {
     /// `Config` if its name is not allowed in a path.
     pub fn lake_folder(&self, table: &TableName) -> Result<Location> {
         let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
-        Ok(self.counted(table, self.lake.folder(&[&schema, &name])?))
+        self.lake_folder_of(table, &[&schema, &name])
     }
 
     pub(super) fn quarantine_folder(&self, table: &TableName) -> Result<Location> {
         let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
-        Ok(self.counted(table, self.lake.folder(&[QUARANTINE, &schema, &name])?))
+        self.lake_folder_of(table, &[QUARANTINE, &schema, &name])
+    }
+
+    /// A folder of the lake that belongs to a table.
+    pub(super) fn lake_folder_of(&self, table: &TableName, segments: &[&str]) -> Result<Location> {
+        Ok(self.counted(table, self.lake.folder(segments)?))
     }
 
     /// What is known of a table beside its log.
@@ -180,7 +185,7 @@ impl Pipeline {
     pub fn state_object(&self, table: &TableName) -> Result<StateObject> {
         let schema = encode_segment(&table.schema);
         let name = format!("{}.json", encode_segment(&table.table));
-        let folder = self.counted(table, self.lake.folder(&[OWN, "state", &schema])?);
+        let folder = self.lake_folder_of(table, &[OWN, "state", &schema])?;
         let shown = folder.shown(&name);
         let path = folder.prefix().clone().join(name);
         Ok(StateObject::new(Arc::clone(folder.store()), path, shown))

@@ -41,6 +41,8 @@ impl Pipeline {
                 self.follow(spec, location, table, limits).await?;
             }
         }
+        // What a rebuild has written stands in the table's folder, and in another log.
+        let shadow = self.shadow_of(spec, location).await?;
         let job = Maintenance {
             spec,
             location,
@@ -48,6 +50,7 @@ impl Pipeline {
             limits,
             memory_budget: memory_budget(self.settings()),
             deletes: self.settings().maintain.delete,
+            shadow: shadow.as_ref(),
         };
         let (maintained, snapshot) = Box::pin(maintain(&job, warm)).await;
         *report = maintained;

@@ -1,13 +1,47 @@
 //! What a run leaves in the table's state object.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::disposition::Status;
 use crate::error::{Error, Result};
-use crate::pipeline::look::Looker;
+use crate::pipeline::Work;
+use crate::pipeline::looker::Looker;
 use crate::pipeline::tally::Tally;
-use crate::progress::Unapplied;
+use crate::progress::{SeenObject, Unapplied};
 use crate::table::TableState;
+
+/// So old must an object be to be remembered before it is tried.
+const OLD: TimeDelta = TimeDelta::minutes(10);
+
+/// Writes down what is to be applied, before it is tried, where it has waited for long: a process
+/// that it kills writes nothing at its end.
+///
+/// # Errors
+/// As [`crate::table::StateObject::update`].
+pub(super) async fn remember_waiting(
+    looker: &Looker<'_>,
+    tally: &mut Tally,
+    work: &Work,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some(known) = tally.known() else { return Ok(()) };
+    let remembered = known.state.as_ref().map_or(&[][..], |state| state.unapplied.objects());
+    let is_old = |seen: &&SeenObject| now - seen.staged_at() > OLD && !remembered.contains(seen);
+    if !work.seen.iter().take(1).any(|seen| is_old(&seen)) {
+        return Ok(());
+    }
+    let unapplied = Unapplied::of(work.seen.clone());
+    let rebuild = known.state.as_ref().and_then(|state| state.rebuild.clone());
+    let take_in = |state: &mut TableState| {
+        if state.rebuild == rebuild {
+            state.unapplied = unapplied.clone();
+        }
+    };
+    let new = || TableState::new(&looker.spec.source, looker.spec.lake_keys());
+    let state = looker.state_object()?.update(new, take_in).await?;
+    tally.knows(state);
+    Ok(())
+}
 
 /// Writes down how a run left the table, where that is not what its state says already: what
 /// holds it, and what was seen and not applied. Nothing is written for a table that is caught up
@@ -27,7 +61,7 @@ pub(super) async fn remember(
     let hold = error.filter(|error| Status::after(error.kind()) == Status::Held);
     let keys = looker.spec.lake_keys();
     let new = || TableState::new(&looker.spec.source, keys.clone());
-    let Some(known) = tally.state() else {
+    let Some(known) = tally.known() else {
         // It was not seen what is left.
         let Some(hold) = hold else { return Ok(None) };
         let take_in = |state: &mut TableState| state.held_by(hold, now);
@@ -36,23 +70,33 @@ pub(super) async fn remember(
     };
     let unapplied = Unapplied::of(tally.unapplied());
     let begun = tally.has_table();
+    let rebuild = known.state.as_ref().and_then(|state| state.rebuild.clone());
     let take_in = |state: &mut TableState| {
         state.begun |= begun;
-        state.unapplied = unapplied.clone();
+        // A rebuild that another worker began meanwhile has a list of its own.
+        if state.rebuild == rebuild {
+            state.unapplied = unapplied.clone();
+        }
         match hold {
             Some(hold) => state.held_by(hold, now),
             None => state.held = None,
         }
-        if let Some(watermark) = tally.reloaded_behind() {
-            state.reloaded_behind = Some(watermark.clone());
+        if state.rebuild.as_ref().is_some_and(|rebuild| Some(rebuild.id) == known.rebuilt) {
+            state.rebuild = None;
+        }
+        if known.has_progress {
+            state.reloaded_behind.clone_from(&known.reloaded_behind);
         }
     };
-    let before = known.cloned().unwrap_or_else(new);
+    let before = known.state.clone().unwrap_or_else(new);
     let mut after = before.clone();
     take_in(&mut after);
     // A table that never was, and of which nothing is left, needs no state.
     if after != before {
         after = looker.state_object()?.update(new, take_in).await?;
+        if let (Some(rebuild), None) = (&before.rebuild, &after.rebuild) {
+            looker.pipeline.forget_rebuild(looker.spec, rebuild).await;
+        }
     }
     Ok(after.held.map(|held| held.since))
 }

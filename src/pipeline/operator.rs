@@ -3,10 +3,10 @@
 use deltalake::protocol::{DeltaOperation, SaveMode};
 
 use crate::config::TableSpec;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Look, Pipeline, Scope, Standing};
-use crate::progress::{CommitRecord, Unapplied};
-use crate::table::{LakeTable, Paused, TableState, Transaction};
+use crate::progress::{CommitRecord, SeenObject, Unapplied};
+use crate::table::{self, LakeTable, Paused, TableState, Transaction, refuse_table};
 
 /// Whether changes that are no longer staged may be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,14 +64,45 @@ impl Pipeline {
         Ok(Resumed { was_paused, given_up })
     }
 
+    /// Removes all rows of a table in one commit, for the operator who knows that they are gone at
+    /// the source. Progress stays: what is staged and not applied yet is applied onto the empty
+    /// table. Returns the number of rows.
+    ///
+    /// # Errors
+    /// `TableRefused` if there is no table, or others have changed it in a way that holds it;
+    /// `Conflict` if another worker commits at the same time.
+    pub async fn truncate(&self, spec: &TableSpec) -> Result<u64> {
+        let location = self.lake_folder(&spec.source)?;
+        let table = table::open(&location, None).await?.ok_or_else(|| {
+            Error::new(ErrorKind::TableRefused, "there is no table that could be emptied")
+                .with_remedy(format!("dmslake apply --table {}", spec.source))
+        })?;
+        refuse_table(spec, &table)?;
+        let state = self.state_object(&spec.source)?.read().await?;
+        if state.and_then(|state| state.rebuild).is_some() {
+            return Err(Error::new(ErrorKind::TableRefused, "the table is being rebuilt")
+                .with_remedy(format!(
+                    "dmslake rebuild {} to its end, or with --cancel",
+                    spec.source
+                )));
+        }
+        let rows = table.rows();
+        table::empty(&table, self.clock()).await?.committed()?;
+        tracing::warn!(table = %spec.source, rows, "an operator has emptied the table");
+        Ok(rows)
+    }
+
     /// Gives up what has vanished from staging without having been applied, and names it.
     async fn give_up(&self, spec: &TableSpec) -> Result<Vec<String>> {
         let look = self.look(spec, &Scope::Everything).await?;
         let mut names: Vec<String> = match &look.standing {
             Standing::Held(hold) => hold.vanished.iter().map(|seen| seen.object.clone()).collect(),
-            Standing::CaughtUp | Standing::Apply(_) => Vec::new(),
+            Standing::CaughtUp | Standing::Apply(_) | Standing::Reload(_) | Standing::Replace => {
+                Vec::new()
+            }
         };
         if let Some((table, object)) = vanished_in_part(&look) {
+            refuse_table(spec, table)?;
             self.give_up_rest(table).await?;
             if !names.iter().any(|name| name == object) {
                 names.push(object.to_owned());
@@ -80,6 +111,11 @@ impl Pipeline {
         if names.is_empty() {
             return Ok(names);
         }
+        // Where all that are remembered one by one have vanished, so have those that are counted.
+        let known = look.state.as_ref().map(|state| &state.unapplied);
+        let is_left = |seen: &SeenObject| !names.contains(&seen.object);
+        let more = known.filter(|known| !known.objects().iter().any(is_left)).map(Unapplied::more);
+        names.extend(more.filter(|more| *more > 0).map(|more| format!("{more} more")));
         let now = self.clock().now();
         let give_up = |state: &mut TableState| {
             let seen = state.unapplied.objects().iter();

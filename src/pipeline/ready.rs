@@ -3,6 +3,7 @@
 use crate::config::{LookBack, MergeMode, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
+use crate::pipeline::rebuild::Build;
 use crate::pipeline::slice::Slice;
 use crate::progress::{CommitRecord, Ledger};
 use crate::schema::Column;
@@ -18,6 +19,13 @@ pub(super) struct Target<'a> {
     pub(super) beginning: &'a Ledger,
     /// What may leave the ledger's window.
     pub(super) bound: Option<LookBack>,
+    /// Where they go.
+    pub(super) built: Build,
+    /// Whether an operator goes on although objects are missing.
+    pub(super) accepts_loss: bool,
+    /// The columns with which the table is made if the objects tell none: those of the table whose
+    /// place it takes.
+    pub(super) columns: &'a [Column],
 }
 
 /// The table that takes in a slice; each step is a commit of its own, which takes in no object.
@@ -27,7 +35,7 @@ pub(super) async fn ready_table(
     table: Option<LakeTable>,
     slice: &Slice,
 ) -> Result<LakeTable> {
-    let Target { pipeline, spec, .. } = *target;
+    let Target { pipeline, spec, built, .. } = *target;
     let table = match table {
         Some(table) => widened(pipeline, spec, table, slice).await?,
         None => created(target, slice).await?,
@@ -37,6 +45,10 @@ pub(super) async fn ready_table(
         let begin = |state: &mut TableState| {
             state.begun = true;
             state.keys = spec.lake_keys();
+            // What was built for a table that is gone is not for this one.
+            if built == Build::InPlace {
+                state.rebuild = None;
+            }
         };
         pipeline.state_object(&spec.source)?.update(new, begin).await?;
     }
@@ -56,8 +68,9 @@ pub(super) async fn ready_table(
 }
 
 async fn created(target: &Target<'_>, slice: &Slice) -> Result<LakeTable> {
-    let Target { pipeline, spec, location, beginning, .. } = *target;
-    let columns = slice.schema.columns();
+    let Target { pipeline, spec, location, beginning, columns, .. } = *target;
+    let brought = slice.schema.columns();
+    let columns = if brought.is_empty() { columns } else { brought };
     require_keys(spec, columns)?;
     let attempt = pipeline.clock().attempt_id();
     let progress = Ledger { keys: Some(spec.lake_keys()), ..beginning.clone() };

@@ -27,8 +27,14 @@ pub(super) enum Suspicion {
 }
 
 impl Suspicion {
-    /// What there is to look for in a slice of a table with that progress.
-    pub(super) fn of(spec: &TableSpec, progress: &Ledger, slice: &Slice) -> Self {
+    /// What there is to look for in a slice of a table with that progress. An operator may accept
+    /// that its load is lost.
+    pub(super) fn of(
+        spec: &TableSpec,
+        progress: &Ledger,
+        slice: &Slice,
+        accepts_loss: bool,
+    ) -> Self {
         if spec.keys.is_empty() {
             return Self::None;
         }
@@ -41,7 +47,8 @@ impl Suspicion {
             let apart = spec.store.iter().map(|stored| spec.lake_name(stored).to_owned());
             return Self::KeysNotUnique { apart: apart.collect() };
         }
-        if progress.load.count == 0 && !spec.cdc_only { Self::LoadNotStaged } else { Self::None }
+        let needs_load = progress.load.count == 0 && !spec.cdc_only && !accepts_loss;
+        if needs_load { Self::LoadNotStaged } else { Self::None }
     }
 
     /// The changes, told what to watch for.

@@ -1,10 +1,11 @@
 //! What an application has done so far and what is left: its report in the making.
 
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::config::TableSpec;
-use crate::disposition::{Status, remedy_of};
+use crate::disposition::{Status, remedy_for};
 use crate::error::Error;
 use crate::pipeline::TableReport;
 use crate::pipeline::look::{Look, Standing};
@@ -42,10 +43,15 @@ pub(super) struct Tally {
 
 /// What a look knows of a table.
 #[derive(Debug)]
-struct Known {
-    state: Option<TableState>,
+pub(super) struct Known {
+    /// What its state object said.
+    pub(super) state: Option<TableState>,
+    /// Whether anything was applied to the table.
+    pub(super) has_progress: bool,
+    /// The last rebuild that took the table's place.
+    pub(super) rebuilt: Option<Uuid>,
     /// The last change before a reload, where the look found one.
-    reloaded_behind: Option<Position>,
+    pub(super) reloaded_behind: Option<Position>,
 }
 
 impl Tally {
@@ -102,7 +108,8 @@ impl Tally {
         self.astray.clear();
         let mut reloaded_behind = None;
         match &look.standing {
-            Standing::CaughtUp => self.waiting.clear(),
+            Standing::CaughtUp | Standing::Replace => self.waiting.clear(),
+            Standing::Reload(reload) => self.waiting.clone_from(&reload.objects),
             Standing::Apply(work) => self.waiting.clone_from(&work.seen),
             Standing::Held(hold) => {
                 let names = |objects: &[SeenObject]| {
@@ -120,10 +127,13 @@ impl Tally {
         }
         report.pending = self.waiting.len() as u64;
         let has_progress = |table: &LakeTable| !table.ledger().is_untouched();
-        if look.state.is_none() && look.table.as_ref().is_some_and(has_progress) {
+        let has_progress = look.table.as_ref().is_some_and(has_progress);
+        if look.state.is_none() && has_progress {
             report.warn(STATE_LOST);
         }
-        self.known = Some(Known { state: look.state.clone(), reloaded_behind });
+        let rebuilt = look.table.as_ref().and_then(|table| table.ledger().rebuilt);
+        self.known =
+            Some(Known { state: look.state.clone(), has_progress, rebuilt, reloaded_behind });
     }
 
     /// What was seen and is not applied: what has vanished, what is late, what waits.
@@ -131,9 +141,9 @@ impl Tally {
         self.astray.iter().chain(self.left()).cloned().collect()
     }
 
-    /// What the state object said when the table was last looked at; none if it was not.
-    pub(super) fn state(&self) -> Option<Option<&TableState>> {
-        self.known.as_ref().map(|known| known.state.as_ref())
+    /// What was known of the table when it was last looked at; none if it was not.
+    pub(super) fn known(&self) -> Option<&Known> {
+        self.known.as_ref()
     }
 
     /// Whether there is a table.
@@ -141,9 +151,11 @@ impl Tally {
         self.report.version.is_some()
     }
 
-    /// The last change before a reload, where the last look found one.
-    pub(super) fn reloaded_behind(&self) -> Option<&Position> {
-        self.known.as_ref()?.reloaded_behind.as_ref()
+    /// Takes in what the state object says by now.
+    pub(super) fn knows(&mut self, state: TableState) {
+        if let Some(known) = &mut self.known {
+            known.state = Some(state);
+        }
     }
 
     /// Takes in since when the table is held.
@@ -153,9 +165,14 @@ impl Tally {
 
     /// Takes in a commit of ours.
     pub(super) fn committed(&mut self, slice: &AppliedSlice) {
+        self.report.version = Some(slice.version);
+        self.built(slice);
+    }
+
+    /// Takes in a commit of ours to the table that is to take this one's place.
+    pub(super) fn built(&mut self, slice: &AppliedSlice) {
         self.commits += 1;
         let report = &mut self.report;
-        report.version = Some(slice.version);
         report.objects += slice.objects;
         report.pending = report.pending.saturating_sub(slice.objects);
         report.counts += slice.counts;
@@ -205,13 +222,11 @@ impl TableReport {
     /// Whoever asked for the application tells of the error, once.
     fn ended_by(&mut self, error: &Error) {
         self.status = Status::after(error.kind());
+        let remedy = remedy_for(error, &self.table);
         let has_remedy = self.status == Status::Held || error.own_remedy().is_some();
-        self.error = Some(if has_remedy {
-            format!("{}; {}", error.chain(), remedy_of(error))
-        } else {
-            error.chain()
-        });
+        self.error =
+            Some(if has_remedy { format!("{}; {remedy}", error.chain()) } else { error.chain() });
         self.error_kind = Some(error.kind());
-        self.remedy = Some(remedy_of(error).to_owned());
+        self.remedy = Some(remedy);
     }
 }

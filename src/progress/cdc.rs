@@ -43,6 +43,26 @@ pub struct CdcProgress {
     /// Newest last-modified time of the objects that have left the window, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     left: Option<i64>,
+    /// All objects applied since the table began; none if it began before that was recorded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub applied: Option<Applied>,
+}
+
+/// A set of objects by number and content.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Applied {
+    /// How many they are.
+    pub count: u64,
+    /// The sum of their fingerprints.
+    pub digest: Fingerprint,
+}
+
+impl Applied {
+    /// The set with one more object.
+    #[must_use]
+    pub fn with(self, mark: &Mark) -> Self {
+        Self { count: self.count + 1, digest: self.digest.plus(mark.identity) }
+    }
 }
 
 /// An object's state relative to the progress.
@@ -64,7 +84,12 @@ impl CdcProgress {
         let watermark = objects.iter().filter_map(|object| Position::of(object)).max();
         let left = objects.iter().map(|object| object.last_modified.timestamp_millis()).max();
         let floor = watermark.as_ref().map(|position| position.stamp.clone());
-        Self { watermark, window: Vec::new(), floor, left }
+        Self { watermark, window: Vec::new(), floor, left, applied: Some(Applied::default()) }
+    }
+
+    /// Those objects that are remembered one by one.
+    pub(super) fn remembered(&self) -> impl Iterator<Item = &Mark> {
+        self.window.iter().map(|known| &known.mark)
     }
 
     /// Whether no object has been applied.
@@ -141,6 +166,7 @@ impl CdcProgress {
         mark: Mark,
         bound: Option<LookBack>,
     ) {
+        self.applied = self.applied.map(|applied| applied.with(&mark));
         self.window.push(Remembered { stamp: position.stamp.clone(), modified, mark });
         self.window.sort_by(|a, b| a.stamp.cmp(&b.stamp));
         if self.watermark.as_ref().is_none_or(|watermark| position > *watermark) {

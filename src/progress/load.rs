@@ -1,10 +1,11 @@
 //! Progress of the full load: one generation, open until the first CDC object is applied.
 
+use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
 use crate::progress::remembered::{self, Remembered};
 use crate::progress::{Fingerprint, Mark};
-use crate::staging::StagedObject;
+use crate::staging::{Identity, StagedObject};
 use crate::storage::StoreKind;
 
 /// The number of objects of a generation that are remembered individually: the newest.
@@ -70,6 +71,30 @@ impl LoadProgress {
     pub fn remembered(&self, object: &StagedObject, kind: StoreKind) -> Option<Mark> {
         let known = self.recent.iter().find(|known| known.mark.is_listed(object, kind))?;
         Some(known.mark)
+    }
+
+    /// Whether an object was staged with this load or after it began, as far as times tell.
+    #[must_use]
+    pub fn is_of_generation(&self, object: &StagedObject) -> bool {
+        self.begins.is_none_or(|begins| object.last_modified.timestamp_millis() >= begins)
+    }
+
+    /// Whether objects are those of this load, but for the time when they were staged: each of
+    /// them, or as many as are remembered.
+    pub(super) fn has_content_of(&self, objects: &[&StagedObject]) -> bool {
+        let known = objects.iter().filter(|object| self.has_content(object)).count();
+        known > 0 && known >= objects.len().min(self.recent.len())
+    }
+
+    fn has_content(&self, object: &StagedObject) -> bool {
+        let Some(tag) = &object.e_tag else { return false };
+        self.recent.iter().any(|known| {
+            let Some(staged) = DateTime::from_timestamp_millis(known.modified) else {
+                return false;
+            };
+            let then = StagedObject { last_modified: staged, ..object.clone() };
+            Mark::of(&then, &Identity::ETag(tag.clone())).identity == known.mark.identity
+        })
     }
 
     /// Whether an object is remembered of which a listing showed that.

@@ -14,6 +14,7 @@ mod cdc;
 mod counts;
 mod fingerprint;
 mod load;
+mod new_load;
 mod objects;
 mod packed;
 mod pending;
@@ -21,20 +22,25 @@ mod record;
 mod remembered;
 mod turns;
 mod unapplied;
+mod whole;
 
-pub use cdc::{CdcProgress, CdcStanding, Position};
+pub use cdc::{Applied, CdcProgress, CdcStanding, Position};
 pub use counts::Counts;
 pub(crate) use counts::{event_with_counts, with_counts};
 pub use fingerprint::{Fingerprint, Mark};
 pub use load::{LoadProgress, LoadStanding, MarkedLoad};
+pub(crate) use new_load::is_gapless;
+pub use new_load::{Doubt, NewLoad};
 pub use objects::{CommittedObject, ListLength};
 pub use pending::{Pending, pending};
 pub(crate) use record::newer;
 pub use record::{APP_ID, Books, CommitRecord, KEY};
 pub use turns::Turns;
 pub use unapplied::{SeenObject, Unapplied};
+pub use whole::{Missing, missing};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::config::LookBack;
 use crate::dms::{Classified, Phase, classify};
@@ -72,6 +78,12 @@ pub struct Ledger {
     /// them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub keys: Option<Vec<String>>,
+    /// Whether an operator has removed all rows since the full load: what is staged does not tell.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub emptied: bool,
+    /// The last rebuild of the table, if there was one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rebuilt: Option<Uuid>,
     /// Rows in quarantine.
     #[serde(default)]
     pub quarantined: u64,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::dms::Phase;
 use crate::error::{Error, ErrorKind, Result};
-use crate::progress::{CdcStanding, Ledger, LoadStanding, Mark, Partial, Position};
+use crate::progress::{CdcStanding, Ledger, LoadStanding, Mark, NewLoad, Partial, Position};
 use crate::staging::{Identify, Listing, StagedObject};
 
 /// What a table has yet to apply.
@@ -16,6 +16,8 @@ pub struct Pending {
     pub objects: Vec<StagedObject>,
     /// Objects below the table's progress that were never applied.
     pub late: Vec<StagedObject>,
+    /// The new load, where DMS has loaded the table again.
+    pub reload: Option<NewLoad>,
     /// Why nothing may be applied until an operator has acted.
     pub hold: Option<Error>,
     /// When the oldest object that causes the hold was staged, if the objects still exist.
@@ -51,7 +53,10 @@ async fn pending_loads(
     identify: &Identify,
     found: &mut Pending,
 ) -> Result<()> {
-    let is_load = |object: &&StagedObject| matches!(object.name.phase, Phase::FullLoad { .. });
+    // What an earlier load has left behind is none of this one.
+    let is_load = |object: &&StagedObject| {
+        matches!(object.name.phase, Phase::FullLoad { .. }) && ledger.load.is_of_generation(object)
+    };
     let in_part = |object: &StagedObject| {
         ledger.partial.as_ref().is_some_and(|partial| partial.object == object.relative)
     };
@@ -75,6 +80,7 @@ async fn pending_loads(
             let names: Vec<&str> =
                 changed.iter().map(|&index| marked[index].0.relative.as_str()).collect();
             found.hold = Some(reload(&names));
+            found.reload = NewLoad::of(ledger, &marked, &changed, listing);
             for index in changed {
                 found.held_by(marked[index].0);
             }

@@ -48,7 +48,8 @@ impl Books {
 /// The value of the key `dmslake` in `commitInfo`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRecord {
-    /// The format of the record: 2. Number 1 lists objects one by one.
+    /// The format of the record: 3. Number 1 lists objects one by one; 1 and 2 know neither when a
+    /// full load began, nor how many change objects were applied, nor rebuilds.
     pub format: u8,
     /// The attempt that wrote the commit. After a lost answer it shows whose commit it is.
     pub attempt: Uuid,
@@ -63,7 +64,7 @@ pub struct CommitRecord {
 
 impl CommitRecord {
     /// The format that this program writes, and the newest that it reads.
-    pub const FORMAT: u8 = 2;
+    pub const FORMAT: u8 = 3;
 
     /// The record of a commit that takes in no object and does not change the table's rows.
     #[must_use]

@@ -75,6 +75,12 @@ impl Unapplied {
         Self { objects, more: beyond.len() as u64 }
     }
 
+    /// How many are only counted.
+    #[must_use]
+    pub fn more(&self) -> u64 {
+        self.more
+    }
+
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -33,8 +33,8 @@ pub(crate) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> 
         return Err(refused("another writer has put back older rows, which lack what is applied")
             .with("commit", restore)
             .with_remedy(format!(
-                "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}), or move the \
-                 table's folder away and apply again, for which its full load must be staged"
+                "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}), or dmslake \
+                 rebuild TABLE while everything since the load is staged"
             )));
     }
     let standing = standing(table.foreign(), ours);
@@ -99,8 +99,8 @@ fn refuse_keys(spec: &TableSpec, table: &LakeTable) -> Result<()> {
         .with("keys of the table", spelled(keys))
         .with("keys configured", spelled(&configured))
         .with_remedy(
-            "set keys back; or, if the new ones are right, move the table's folder away and \
-             apply again, for which its full load must be staged",
+            "set keys back; or, if the new ones are right, dmslake rebuild TABLE while everything \
+             since the load is staged",
         ))
 }
 

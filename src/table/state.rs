@@ -7,6 +7,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::config::TableName;
 use crate::error::Error;
@@ -40,6 +41,9 @@ pub struct TableState {
     /// What was staged and not applied after the last run that left anything.
     #[serde(skip_serializing_if = "Unapplied::is_empty", default)]
     pub unapplied: Unapplied,
+    /// The rebuild that is under way.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rebuild: Option<Rebuild>,
     /// Changes that an operator has given up.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     losses: Vec<Loss>,
@@ -70,6 +74,25 @@ pub struct Held {
     pub cause: String,
 }
 
+/// A rebuild of the table that is not in its place yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuild {
+    /// Its id: the ledger of the commit that puts it in place names it.
+    pub id: Uuid,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When the first object of its full load was staged, in milliseconds, where times of objects
+    /// tell: full-load objects of before are left over from an earlier load.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub load_begins: Option<i64>,
+    /// Whether it is made from a new load.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_reload: bool,
+    /// Whether an operator goes on without objects that have vanished.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub accepts_loss: bool,
+}
+
 /// Changes that will not be in the table, with an operator's consent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
@@ -97,6 +120,7 @@ impl TableState {
             paused: None,
             held: None,
             unapplied: Unapplied::default(),
+            rebuild: None,
             losses: Vec::new(),
         }
     }

@@ -94,7 +94,7 @@ pub(crate) fn answer(case: &Case) {
                 contestant::merge_here(*native, *key, table, batch).await
             }
             Case::UpdateWide { table, rows } => memory::update(table, *rows).await,
-            Case::Follow { course, csv } => batches::follow(course, csv).await,
+            Case::Follow { course, csv } => Box::pin(batches::follow(course, csv)).await,
         }
     });
     run.peak = machine::peak_memory();

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 27] = [
+    "held_since",
+    "vanished",
     "absent",
     "before_load",
     "foreign_commits",

@@ -40,10 +40,46 @@ fn a_table_waits_and_goes_on() {
 }
 
 #[test]
+fn a_table_is_rebuilt_and_emptied() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    write(&home.path().join("dmslake.toml"), configuration());
+    write(&home.path().join("staging/shop/items/LOAD00000001.csv"), "1\n2\n");
+    let missing = run(home.path(), &["rebuild", "shop.items", "--yes"]);
+    assert_eq!(missing.code, Some(1), "{missing:?}");
+    assert!(missing.err.contains("there is no table that could be rebuilt"), "{missing:?}");
+    assert_eq!(run(home.path(), &["apply"]).code, Some(0));
+
+    let planned = run(home.path(), &["rebuild", "shop.items", "--dry-run"]);
+    let plan = "shop.items: 2 rows are replaced by what 1 object of 4 bytes come to\n";
+    assert_eq!((planned.code, planned.out.as_str()), (Some(0), plan));
+    // Nobody can be asked.
+    let asked = run(home.path(), &["rebuild", "shop.items"]);
+    assert_eq!(asked.code, Some(1), "{asked:?}");
+    assert!(asked.err.contains("add --yes"), "{asked:?}");
+    let rebuilt = run(home.path(), &["rebuild", "shop.items", "--yes"]);
+    let done = "shop.items: rebuilt from 1 object, 2 rows read; in place as version 2\n";
+    assert_eq!((rebuilt.code, rebuilt.out.as_str()), (Some(0), &*format!("{plan}{done}")));
+
+    let asked = run(home.path(), &["truncate", "shop.items"]);
+    assert_eq!(asked.code, Some(1), "{asked:?}");
+    let emptied = run(home.path(), &["truncate", "shop.items", "--yes"]);
+    assert_eq!((emptied.code, emptied.out.as_str()), (Some(0), "shop.items: 2 rows removed\n"));
+    write(&home.path().join("staging/shop/items/20240101-000000001.csv"), "I,3\n");
+    let applied = run(home.path(), &["apply", "--json"]);
+    assert!(applied.out.contains("\"inserted\":1"), "{applied:?}");
+
+    std::fs::remove_file(home.path().join("staging/shop/items/LOAD00000001.csv")).expect("there");
+    let refused = run(home.path(), &["rebuild", "shop.items", "--yes"]);
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let reason = "1 of 1 objects of its full load are no longer staged";
+    assert!(refused.err.contains(reason) && refused.err.contains("--accept-loss"), "{refused:?}");
+}
+
+#[test]
 fn a_table_must_be_named() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write(&home.path().join("dmslake.toml"), configuration());
-    for command in ["pause", "resume"] {
+    for command in ["pause", "resume", "rebuild", "truncate"] {
         assert_eq!(run(home.path(), &[command]).code, Some(2), "{command}");
         assert_eq!(run(home.path(), &[command, "shop.other"]).code, Some(2), "{command}");
     }

@@ -119,6 +119,9 @@ class Pipeline:
         has_manifests = str(settings.has_manifests).lower()
         chosen = f'merge = "{settings.merge}"\nredshift_manifest = {has_manifests}'
         text = text.replace("# merge = ", f"{chosen}  # ", 1)
+        # Nothing may change any more behind the last reload.
+        text = text.replace("\n[defaults]", "\n[reload]\nsettle_minutes = 1\n\n[defaults]", 1)
+        assert "[reload]" in text, text
         self.config.write_text(text)
 
     def set_merge(self, merge: str):

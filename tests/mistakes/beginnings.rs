@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use dmslake::pipeline::{Pipeline, Status};
+use dmslake::pipeline::{Losses, Pipeline, Status};
 use dmslake::storage::StoreKind;
 use object_store::path::Path;
 
@@ -95,16 +95,16 @@ async fn a_load_that_is_staged_after_the_first_changes_is_begun_with() {
 async fn changes_of_before_a_reload_are_not_applied_onto_it() {
     // On S3 the times of objects tell; on a disk, the table's progress does.
     for kind in [StoreKind::S3, StoreKind::File] {
-        let site = Site::on(kind);
+        let site = Site { extra: "on_reload = \"hold\"".into(), ..Site::on(kind) };
         site.stage(LOAD, &["1,a", "2,b"]).await;
         site.stage(&site.change(10), &["U,1,old", "I,3,c"]).await;
         site.expect_ok(&["1=old", "2=b", "3=c"]).await;
         // At the source 2 is deleted and 1 is changed, which no remaining change object shows.
         site.stage(LOAD, &["1,new", "3,c"]).await;
         site.stage(&site.change(30), &["I,4,d"]).await;
-        site.expect_held(&["reload", "move the table folder away"]).await;
-        site.move_away().await;
-        let report = site.expect_ok(&["1=new", "3=c", "4=d"]).await;
+        site.expect_held(&["reload", "dmslake rebuild shop.t"]).await;
+        let report = site.rebuild(Losses::Refused).await.unwrap();
+        site.expect_ok(&["1=new", "3=c", "4=d"]).await;
         assert_eq!(report.before_load, 1, "{kind:?}: {report:?}");
         site.stage(&site.change(40), &["D,4,"]).await;
         site.expect_ok(&["1=new", "3=c"]).await;
@@ -114,15 +114,15 @@ async fn changes_of_before_a_reload_are_not_applied_onto_it() {
 /// Names are from 2024, times from now: DMS itself staged none of it.
 #[tokio::test]
 async fn changes_of_before_a_reload_are_known_in_a_copied_folder_too() {
-    let site = Site::on(StoreKind::S3);
+    let site = Site::with("on_reload = \"hold\"");
     site.stage(LOAD, &["1,a"]).await;
     site.stage("20240301-175902985.csv", &["U,1,old"]).await;
     site.expect_ok(&["1=old"]).await;
     site.stage(LOAD, &["1,new"]).await;
     site.stage("20240302-175902985.csv", &["I,2,b"]).await;
     site.expect_held(&["reload"]).await;
-    site.move_away().await;
-    let report = site.expect_ok(&["1=new", "2=b"]).await;
+    let report = site.rebuild(Losses::Refused).await.unwrap();
+    site.expect_ok(&["1=new", "2=b"]).await;
     assert_eq!(report.before_load, 1, "{report:?}");
 }
 

@@ -1,5 +1,6 @@
 //! Keys that are not unique, and keys that change.
 
+use dmslake::pipeline::Losses;
 use dmslake::storage::StoreKind;
 
 use super::site::Site;
@@ -30,7 +31,7 @@ async fn a_load_that_holds_a_key_in_rows_that_differ_is_held() {
             site.expect_ok(&["1=same", "2=other", "3=same"]).await;
         } else {
             site.expect_held(&["other key columns than those configured"]).await;
-            site.move_away().await;
+            site.rebuild(Losses::Refused).await.unwrap();
             site.expect_ok(&["1=same", "2=other", "3=same", "4=new"]).await;
         }
     }
@@ -58,7 +59,7 @@ async fn keys_that_are_edited_hold_the_table_until_it_is_made_anew() {
     site.expect_ok(&["1=c", "2=b"]).await;
     site.keys = "[\"v\", \"id\"]".into();
     site.expect_held(&["other key columns"]).await;
-    site.move_away().await;
+    site.rebuild(Losses::Refused).await.unwrap();
     // With these keys, an update of `v` makes another row.
     site.expect_ok(&["1=a", "1=c", "2=b"]).await;
     site.keys = "[\"id\", \"v\"]".into();

@@ -45,7 +45,7 @@ async fn a_commit_record_of_a_newer_format_holds_the_table() {
     let site = loaded().await;
     let version = site.delta().await.version().unwrap();
     let log = Path::from(format!("shop/t/_delta_log/{version:020}.json"));
-    let older = raise(&site, &log, "\"format\":2", "\"format\":3").await;
+    let older = raise(&site, &log, "\"format\":3", "\"format\":4").await;
     let before = lake(&site).await;
     site.expect_held(&["a newer version of dmslake wrote the commit record", "upgrade dmslake"])
         .await;

@@ -8,7 +8,7 @@ use dmslake::storage::StoreKind;
 
 use async_trait::async_trait;
 use dmslake::maintenance::{Action, Outcome};
-use dmslake::pipeline::{Limits, Status};
+use dmslake::pipeline::{Limits, Losses, Status};
 use object_store::path::Path;
 
 use super::site::Site;
@@ -60,8 +60,8 @@ async fn the_other_remedy_of_a_restore_is_the_table_anew() {
     let site = loaded("").await;
     let ours = site.delta().await.version().unwrap();
     site.delta().await.restore().with_version_to_restore(ours - 1).await.unwrap();
-    site.expect_held(&["move the table's folder away"]).await;
-    site.move_away().await;
+    site.expect_held(&["dmslake rebuild shop.t"]).await;
+    site.rebuild(Losses::Refused).await.unwrap();
     site.expect_ok(&["1=c", "2=b", "3=d"]).await;
 }
 

@@ -1,11 +1,15 @@
 //! One table, `shop.t (id int, v text)`, in memory: what is staged for it, and its folder.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::Settings;
-use dmslake::pipeline::{Limits, Losses, Pipeline, Resumed, Scope, Silent, Status, TableReport};
+use dmslake::error::Error;
+use dmslake::pipeline::{
+    Limits, Losses, Pipeline, RebuildPlan, Resumed, Scope, Silent, Status, TableReport,
+};
 use dmslake::storage::{Location, StoreKind};
 use futures::TryStreamExt;
 use object_store::path::Path;
@@ -25,6 +29,9 @@ pub(super) struct Site {
     /// Keys of the table, and other keys of `[[table]]`.
     pub(super) keys: String,
     pub(super) extra: String,
+    pub(super) id_type: String,
+    /// Whether slices hold little.
+    pub(super) small: bool,
     pub(super) begun: DateTime<Utc>,
 }
 
@@ -35,6 +42,8 @@ impl Site {
             lake: in_memory("s3://lake", StoreKind::S3),
             keys: "[\"id\"]".into(),
             extra: String::new(),
+            id_type: "int".into(),
+            small: false,
             begun: SystemClock.now(),
         }
     }
@@ -50,11 +59,12 @@ impl Site {
     }
 
     fn settings(&self) -> Arc<Settings> {
-        let Self { keys, extra, .. } = self;
+        let Self { keys, extra, id_type, .. } = self;
+        let budget = if self.small { "memory_budget = 65536\n" } else { "" };
         settings(&format!(
-            "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n\
+            "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n{budget}\
              [dms]\nchange_seq_column = \"seq\"\n[[table]]\nsource = \"shop.t\"\nkeys = {keys}\n\
-             {extra}\ncolumns = [{{ name = \"id\", type = \"int\" }}, \
+             {extra}\ncolumns = [{{ name = \"id\", type = \"{id_type}\" }}, \
              {{ name = \"v\", type = \"text\" }}, {{ name = \"seq\", type = \"varchar(35)\" }}]"
         ))
     }
@@ -109,6 +119,32 @@ impl Site {
     pub(super) async fn resume(&self, losses: Losses) -> Resumed {
         let pipeline = self.pipeline();
         pipeline.resume(&pipeline.settings().tables[0], losses).await.unwrap()
+    }
+
+    pub(super) async fn plan_rebuild(&self) -> RebuildPlan {
+        let pipeline = self.pipeline();
+        pipeline.plan_rebuild(&pipeline.settings().tables[0]).await.unwrap()
+    }
+
+    /// Begins a rebuild and goes on with it to its end.
+    pub(super) async fn rebuild(&self, losses: Losses) -> Result<TableReport, Error> {
+        let pipeline = self.pipeline();
+        let spec = pipeline.settings().tables[0].clone();
+        let plan = pipeline.plan_rebuild(&spec).await?;
+        pipeline.begin_rebuild(&spec, &plan, losses).await?;
+        Ok(Self::apply_to(&pipeline).await)
+    }
+
+    /// Deletes whatever may be deleted, however new it is.
+    pub(super) async fn vacuum(&self) {
+        let property = "delta.deletedFileRetentionDuration";
+        let properties = HashMap::from([(property.to_owned(), "interval 0 seconds".to_owned())]);
+        let table = self.delta().await;
+        table.set_tbl_properties().with_properties(properties).await.unwrap();
+        let pipeline = self.pipeline();
+        let spec = &pipeline.settings().tables[0];
+        let report = pipeline.maintain(spec, &Limits::default()).await;
+        assert_eq!(report.status, Status::Ok, "{report:?}");
     }
 
     /// Moves the table's folder away, as remedies say, but nothing next to it.

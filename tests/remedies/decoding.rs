@@ -39,11 +39,6 @@ impl Site {
         std::fs::remove_file(self.staged(name)).unwrap();
     }
 
-    fn move_table_away(&self) {
-        let table = self.folder.path().join("lake/shop/items");
-        std::fs::rename(table, self.folder.path().join("moved")).unwrap();
-    }
-
     /// Applies with a `[dms]` section and the settings of the table.
     async fn pipeline(&self, dms: &str, table: &str) -> Pipeline {
         let root = self.folder.path().display();
@@ -86,6 +81,14 @@ impl Site {
         let table = &pipeline.settings().tables[0];
         let resumed = pipeline.resume(table, Losses::Accepted).await.unwrap();
         assert!(!resumed.given_up.is_empty());
+    }
+
+    /// Rebuilds the table from what is staged.
+    async fn rebuild(&self, dms: &str, table: &str) {
+        let pipeline = self.pipeline(dms, table).await;
+        let table = &pipeline.settings().tables[0];
+        let plan = pipeline.plan_rebuild(table).await.unwrap();
+        pipeline.begin_rebuild(table, &plan, Losses::Refused).await.unwrap();
     }
 
     async fn table(&self) -> Vec<String> {
@@ -238,9 +241,9 @@ async fn a_column_with_nulls_is_neither_key_nor_required() {
     let table = |key: &str| format!("keys = [\"{key}\"]\ncolumns = {columns}");
     assert_eq!(site.rows("", &table("code")).await, ["5|1"]);
     site.stage("20240101-000000001.csv", "I,NULL,2\n");
-    let remedy = ["primary key in `keys`", "move the table folder away"];
+    let remedy = ["primary key in `keys`", "dmslake rebuild shop.items"];
     site.held("", &table("code"), "NULL in a key column", &remedy).await;
-    site.move_table_away();
+    site.rebuild("", &table("id")).await;
     assert_eq!(site.rows("", &table("id")).await, ["5|1", "∅|2"]);
 
     let site = Site::new();
@@ -327,15 +330,16 @@ async fn two_widths_in_one_object_are_cut_in_two() {
     site.held("", &table, "the row has 4 fields", &remedy).await;
     site.unstage("20240101-000000001.csv");
     site.stage("LOAD00000001.csv", "1,a,4\n2,b,4\n3,c,5\n");
-    site.move_table_away();
     let table = keyed(&["id int", "name varchar(9)", "n int"]);
-    site.accept_loss("", &table).await;
-    assert_eq!(site.rows("", &table).await, ["1|a|4", "2|b|4", "3|c|5"]);
+    site.rebuild("", &table).await;
+    site.held("", &table, "not complete yet", &["nothing: it is applied"]).await;
+    site.stage("20240101-000000002.csv", "D,3,c,5\n");
+    assert_eq!(site.rows("", &table).await, ["1|a|4", "2|b|4"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt() {
-    let moved = ["at the source", "give its new type in `columns`", "move the table folder away"];
+    let moved = ["at the source", "give its new type in `columns`", "dmslake rebuild shop.items"];
     for (old, new, value, fault, shown) in [
         ("int", "bigint", "5000000000", "out of range for int", "5000000000"),
         ("decimal(5,2)", "decimal(7,4)", "1.2345", "more fraction digits", "1.2345"),
@@ -356,10 +360,10 @@ async fn a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt() {
             "",
             &new,
             "does not fit the column's type in the lake",
-            &["move the table folder away"],
+            &["dmslake rebuild shop.items"],
         )
         .await;
-        site.move_table_away();
+        site.rebuild("", &new).await;
         let rows = site.rows("", &new).await;
         assert!(rows[0].starts_with("1|7") && rows[1] == format!("2|{shown}"), "{rows:?}");
     }
@@ -373,9 +377,10 @@ async fn a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt() {
     site.stage("LOAD00000001.parquet", &narrow);
     site.stage("20240101-000000001.parquet", &wide);
     let (dms, table) = ("cdc_inserts_only = true", "keys = [\"id\"]");
-    let remedy = ["give the new type in `columns`, move the table folder away", "reload the table"];
+    let remedy =
+        ["give the new type in `columns`", "dmslake rebuild shop.items", "reload the table"];
     site.held(dms, table, "long does not fit the column's type in the lake", &remedy).await;
-    site.move_table_away();
+    site.rebuild(dms, &keyed(&["v bigint"])).await;
     assert_eq!(site.rows(dms, &keyed(&["v bigint"])).await, ["1|7", "2|5000000000"]);
     // If old values cannot be read as the new type, the table must be reloaded.
     let site = Site::new();
@@ -385,9 +390,13 @@ async fn a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt() {
     site.held(dms, table, "string does not fit the column's type in the lake", &remedy).await;
     site.unstage("20240101-000000001.parquet");
     site.stage("LOAD00000001.parquet", &text);
-    site.move_table_away();
-    site.accept_loss(dms, &keyed(&["v varchar(9)"])).await;
-    assert_eq!(site.rows(dms, &keyed(&["v varchar(9)"])).await, ["1|seven"]);
+    site.rebuild(dms, &keyed(&["v varchar(9)"])).await;
+    let next = file(&[
+        ("int64 id", Values::I64(vec![Some(2)])),
+        ("binary v (UTF8)", texts(&[Some("two")])),
+    ]);
+    site.stage("20240101-000000002.parquet", &next);
+    assert_eq!(site.rows(dms, &keyed(&["v varchar(9)"])).await, ["1|seven", "2|two"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -396,7 +405,7 @@ async fn a_tinyint_that_is_no_boolean() {
     let boolean = "keys = [\"id\"]\ncolumns = [{ name = \"id\", type = \"int\" }, \
                    { name = \"v\", type = \"tinyint(1)\", boolean = true }]\n";
     let table = keyed(&["id int", "v tinyint(1)"]);
-    let remedy = ["remove boolean = true", "move the table folder away"];
+    let remedy = ["remove boolean = true", "dmslake rebuild shop.items"];
     site.stage("LOAD00000001.csv", "1,1\n2,2\n");
     site.held("", boolean, "boolean = true takes 0 and 1 only", &remedy).await;
     // There was no table yet.
@@ -406,7 +415,7 @@ async fn a_tinyint_that_is_no_boolean() {
     assert_eq!(site.rows("", boolean).await, ["1|true"]);
     site.stage("20240101-000000001.csv", "I,2,2\n");
     site.held("", boolean, "boolean = true takes 0 and 1 only", &remedy).await;
-    site.move_table_away();
+    site.rebuild("", &table).await;
     assert_eq!(site.rows("", &table).await, ["1|1", "2|2"]);
 }
 
@@ -417,9 +426,9 @@ async fn a_table_without_key_whose_rows_are_updated_gets_keys() {
     site.stage("LOAD00000001.csv", "1,a\n2,b\n");
     site.stage("20240101-000000001.csv", "U,1,c\nD,2,b\n");
     let keyless = format!("append_only = true\ncolumns = {columns}");
-    let remedy = ["`keys` instead of append_only", "move the table folder away"];
+    let remedy = ["`keys` instead of append_only", "dmslake rebuild shop.items"];
     site.held("", &keyless, "takes inserts only", &remedy).await;
-    site.move_table_away();
+    site.rebuild("", &keyed(&["id int", "v varchar(9)"])).await;
     assert_eq!(site.rows("", &keyed(&["id int", "v varchar(9)"])).await, ["1|c"]);
 }
 
@@ -502,7 +511,7 @@ async fn a_key_that_was_renamed_at_the_source_has_its_layout() {
         assert_eq!(site.table().await, ["1|b"]);
         assert_eq!(site.rows(dms, &format!("{table}{rename}{keys}")).await, ["1|c"]);
         // Also from the start; and renamed once more.
-        site.move_table_away();
+        site.rebuild(dms, &format!("{table}{rename}{keys}")).await;
         assert_eq!(site.rows(dms, &format!("{table}{rename}{keys}")).await, ["1|c"]);
         staged("ID", "20240101-000000003", Some("U"), 1, "d");
         let with_keys = format!("{table}{rename}{keys}");

@@ -177,11 +177,43 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "remedy",
         "what_is_not_done_holds_the_table_until_its_remedy_is_carried_out",
     ),
-    ("pipeline/look.rs", "dmslake resume", "a_paused_table_takes_in_nothing_until_it_is_resumed"),
+    ("pipeline/holds.rs", "dmslake resume", "a_paused_table_takes_in_nothing_until_it_is_resumed"),
     (
-        "pipeline/look.rs",
+        "pipeline/holds.rs",
         "stage them again; or",
         "what_is_given_up_is_written_down_and_the_table_goes_on",
+    ),
+    ("pipeline/holds.rs", "wait until all of its objects", "a_load_with_a_gap_is_waited_for"),
+    (
+        "pipeline/holds.rs",
+        "nothing: it is applied",
+        "a_reload_takes_the_place_of_the_rows_when_the_next_change_shows_that_it_is_complete",
+    ),
+    (
+        "pipeline/operator.rs",
+        "dmslake rebuild {} to its end",
+        "nothing_empties_a_table_that_is_being_rebuilt",
+    ),
+    (
+        "pipeline/beginning.rs",
+        "stage the missing objects again, or have DMS reload the table; or",
+        "a_reload_with_a_gap_is_not_applied_by_hand_either",
+    ),
+    ("pipeline/operator.rs", "dmslake apply --table", "a_table_that_is_not_there_is_not_rebuilt"),
+    (
+        "pipeline/rebuild_plan.rs",
+        "dmslake apply --table",
+        "a_table_that_is_not_there_is_not_rebuilt",
+    ),
+    (
+        "pipeline/rebuild_plan.rs",
+        "MIXED",
+        "loads_that_times_do_not_tell_apart_are_not_rebuilt_from",
+    ),
+    (
+        "pipeline/rebuild.rs",
+        "have DMS reload the table; or",
+        "what_is_not_staged_any_more_is_named_and_not_lost",
     ),
     (
         "table/state_object.rs",
@@ -203,6 +235,9 @@ fn test_of(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::SchemaRefused => "a_dropped_column_has_its_layout",
         ErrorKind::LateObject => "an_object_below_the_watermark_holds_the_table_until_it_is_moved",
         ErrorKind::Reload => "changes_of_before_a_reload_are_not_applied_onto_it",
+        ErrorKind::Reloading => {
+            "a_reload_takes_the_place_of_the_rows_when_the_next_change_shows_that_it_is_complete"
+        }
         ErrorKind::VanishedObject => "what_is_given_up_is_written_down_and_the_table_goes_on",
         ErrorKind::Paused => "a_paused_table_takes_in_nothing_until_it_is_resumed",
         ErrorKind::TableCorrupt => {
@@ -216,7 +251,7 @@ fn test_of(kind: ErrorKind) -> Option<&'static str> {
     })
 }
 
-const KINDS: [ErrorKind; 14] = [
+const KINDS: [ErrorKind; 15] = [
     ErrorKind::Unavailable,
     ErrorKind::Conflict,
     ErrorKind::Deadline,
@@ -224,6 +259,7 @@ const KINDS: [ErrorKind; 14] = [
     ErrorKind::SchemaRefused,
     ErrorKind::LateObject,
     ErrorKind::Reload,
+    ErrorKind::Reloading,
     ErrorKind::VanishedObject,
     ErrorKind::Paused,
     ErrorKind::TableCorrupt,

@@ -9,7 +9,9 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use chrono::DateTime;
-use dmslake::config::{ColumnSpec, MaxBadRows, OnBadRow, OnForeignCommit, TableName, TableSpec};
+use dmslake::config::{
+    ColumnSpec, MaxBadRows, OnBadRow, OnForeignCommit, OnReload, TableName, TableSpec,
+};
 use dmslake::decode::{BadRow, ChangeSequence, DecodeContext, OPERATION, ROW, open};
 use dmslake::dms::{Classified, MySqlType, S3Settings, classify};
 use dmslake::error::Result;
@@ -62,6 +64,7 @@ impl Staged {
             cdc_only: false,
             max_bad_rows: MaxBadRows::default(),
             on_foreign_commit: OnForeignCommit::default(),
+            on_reload: OnReload::default(),
             columns: columns.collect(),
             layouts: Vec::new(),
             rename: std::collections::BTreeMap::new(),

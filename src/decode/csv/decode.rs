@@ -22,8 +22,7 @@ use crate::staging::object_context::ObjectContext;
 const OTHER_WIDTH: &str = "if columns were added or dropped at the source within the object, cut it \
     before that row and stage the two parts: the second under the same name with one more digit \
     (20240101-000000001 and 20240101-0000000011) and, if objects have no header, with a \
-    [[table.layout]] from that name on; or reload the table in DMS, move the table folder away and \
-    apply again";
+    [[table.layout]] from that name on; or reload the table in DMS and dmslake rebuild TABLE";
 
 /// Initial capacity in rows: most change objects are small.
 const FIRST_ROWS: usize = 256;

@@ -1,0 +1,90 @@
+//! `dmslake rebuild`: builds tables anew from what is staged.
+
+use super::args::RebuildArguments;
+use super::chosen::{Chosen, Places, TableEnd};
+use super::exit::Exit;
+use super::output::{Screen, count, plural};
+use super::progress_bar::TableProgress;
+use crate::config::TableSpec;
+use crate::disposition::remedy_for;
+use crate::error::Result;
+use crate::pipeline::{Losses, RebuildPlan, Scope};
+
+/// Rebuilds the named tables, one after another.
+///
+/// # Errors
+/// `Config` for a configuration or a table name that cannot be used, `StoreRefused` if staging or
+/// the lake cannot be used, `Unavailable` if one of them does not answer.
+pub(super) async fn run(arguments: &RebuildArguments, screen: &Screen) -> Result<Exit> {
+    let chosen = Chosen::open(&arguments.named.chosen(), Places::LakeAndStaging, screen).await?;
+    let losses = if arguments.accept_loss { Losses::Accepted } else { Losses::Refused };
+    let rebuilt = chosen.each(async |table| {
+        if arguments.cancel {
+            let is_new = chosen.pipeline.cancel_rebuild(table).await?;
+            let what = if is_new { "the rebuild is given up" } else { "no rebuild is under way" };
+            screen.line(format_args!("{}: {what}", table.source))?;
+            return Ok(TableEnd::Done);
+        }
+        let plan = match chosen.pipeline.plan_rebuild(table).await {
+            Ok(plan) => plan,
+            Err(error) => return Ok(refused(screen, table, &error)),
+        };
+        show(screen, table, &plan)?;
+        let is_lossy = !plan.lost.is_empty() && losses == Losses::Refused;
+        if arguments.dry_run {
+            return Ok(if is_lossy { TableEnd::Attention } else { TableEnd::Done });
+        }
+        // What would lose rows is refused, not asked about.
+        let goes_on = is_lossy
+            || arguments.yes
+            || screen.is_confirmed(format_args!("{}: rebuild?", table.source));
+        if !goes_on {
+            screen.note(format_args!("{}: left as it is", table.source));
+            return Ok(TableEnd::Attention);
+        }
+        if let Err(error) = chosen.pipeline.begin_rebuild(table, &plan, losses).await {
+            return Ok(refused(screen, table, &error));
+        }
+        build(&chosen, table, screen).await
+    });
+    Ok(rebuilt.await?.exit())
+}
+
+async fn build(chosen: &Chosen<'_>, table: &TableSpec, screen: &Screen) -> Result<TableEnd> {
+    let source = &table.source;
+    let progress = TableProgress::begin(screen, &source.to_string(), chosen.name_width());
+    let report = chosen.pipeline.apply(table, &Scope::Everything, &chosen.limits, &progress).await;
+    drop(progress);
+    let version = report.version.unwrap_or_default();
+    match &report.error {
+        None => screen.line(format_args!(
+            "{source}: rebuilt from {}, {} read; in place as version {version}",
+            plural(report.objects, "object"),
+            plural(report.counts.rows, "row")
+        ))?,
+        Some(error) => screen.line(format_args!("{source}: not rebuilt yet: {error}"))?,
+    }
+    Ok(TableEnd::of(report.is_caught_up(), report.error_kind))
+}
+
+fn show(screen: &Screen, table: &TableSpec, plan: &RebuildPlan) -> Result<()> {
+    let source = &table.source;
+    let (objects, rows) = (plural(plan.objects, "object"), plural(plan.rows, "row"));
+    let bytes = count(plan.bytes);
+    screen.line(format_args!(
+        "{source}: {rows} are replaced by what {objects} of {bytes} bytes come to"
+    ))?;
+    if plan.is_under_way {
+        screen.line(format_args!("{source}: a rebuild is under way and goes on"))?;
+    }
+    for lost in &plan.lost {
+        screen.line(format_args!("{source}: lost: {lost}"))?;
+    }
+    Ok(())
+}
+
+fn refused(screen: &Screen, table: &TableSpec, error: &crate::error::Error) -> TableEnd {
+    let (chain, remedy) = (error.chain(), remedy_for(error, &table.source.to_string()));
+    screen.note(format_args!("{}: {chain}; {remedy}", table.source));
+    TableEnd::of(false, Some(error.kind()))
+}

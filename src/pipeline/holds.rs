@@ -1,0 +1,74 @@
+//! Why nothing may be applied to a table, where its progress alone does not tell.
+
+use crate::config::TableSpec;
+use crate::dms::S3Settings;
+use crate::error::{Error, ErrorKind};
+use crate::progress::{NewLoad, SeenObject};
+use crate::staging::{Listing, refused_order};
+use crate::table::TableState;
+
+/// So many objects are named in a message.
+const MOST_NAMED: usize = 20;
+
+/// An operator lets the table wait.
+pub(super) fn paused(spec: &TableSpec, state: Option<&TableState>) -> Option<Error> {
+    let paused = state?.paused.as_ref()?;
+    let error = Error::new(ErrorKind::Paused, "an operator has paused the table")
+        .with("since", paused.since.format("%Y-%m-%d %H:%M:%S UTC"))
+        .with_remedy(format!("dmslake resume {}", spec.source));
+    Some(match &paused.reason {
+        Some(reason) => error.with("reason", reason),
+        None => error,
+    })
+}
+
+/// Nothing that DMS stages in this way may be applied.
+pub(super) fn refuse_staging(dms: &S3Settings, listing: &Listing) -> Option<Error> {
+    if dms.preserve_transactions {
+        return Some(Error::new(
+            ErrorKind::SchemaRefused,
+            "preserve_transactions is not supported: turn it off at the endpoint",
+        ));
+    }
+    listing.transaction_ordered.first().map(|object| refused_order(object))
+}
+
+/// Changes are lost.
+pub(super) fn refuse_vanished(spec: &TableSpec, vanished: &[SeenObject]) -> Option<Error> {
+    if vanished.is_empty() {
+        return None;
+    }
+    let bytes: u64 = vanished.iter().map(|seen| seen.size).sum();
+    let names = vanished.iter().take(MOST_NAMED).map(|seen| seen.object.as_str());
+    let count = vanished.len();
+    let what = if count == 1 { "object" } else { "objects" };
+    Some(
+        Error::new(
+            ErrorKind::VanishedObject,
+            format!("{count} staged {what} vanished before they were applied"),
+        )
+        .with("objects", names.collect::<Vec<_>>().join(", "))
+        .with("bytes", bytes)
+        .with_remedy(format!(
+            "stage them again; or, if their changes are to be lost, dmslake resume {} \
+             --accept-loss",
+            spec.source
+        )),
+    )
+}
+
+/// A new load is not complete yet.
+pub(super) fn incomplete(load: &NewLoad) -> Error {
+    let error = Error::new(ErrorKind::Reloading, "DMS loads the table again: not complete yet")
+        .with("since", load.begins.format("%Y-%m-%d %H:%M:%S UTC"));
+    if load.has_gaps() {
+        return error.with_remedy(
+            "wait until all of its objects are staged; if DMS has ended the load, some of them have \
+             vanished: have it reload the table again",
+        );
+    }
+    error.with_remedy(
+        "nothing: it is applied when the next change object or [reload] settle_minutes show that \
+         it is complete",
+    )
+}

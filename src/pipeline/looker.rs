@@ -1,0 +1,397 @@
+//! Looking at a table: its log, its state and what is staged for it, and what follows from them.
+
+use chrono::TimeDelta;
+use object_store::path::Path;
+
+use crate::config::{LookBack, OnReload, TableSpec};
+use crate::disposition::Status;
+use crate::dms::Phase;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::beginning::{Beginning, Known, beginning};
+use crate::pipeline::holds::{incomplete, paused, refuse_staging, refuse_vanished};
+use crate::pipeline::look::{Hold, Look, Reload, Standing, Work};
+use crate::pipeline::rebuild::Rebuilding;
+use crate::pipeline::{Pipeline, Scope};
+use crate::progress::{Ledger, NewLoad, Pending, SeenObject, pending};
+use crate::staging::{Identify, Listing, StagedObject, list_everything, list_window};
+use crate::storage::{Location, with_whole_paths};
+use crate::table::{self, Freshness, LakeTable, Rebuild, StateObject, TableState, refuse_table};
+
+/// Somebody who looks at one table.
+pub(super) struct Looker<'a> {
+    pub(super) pipeline: &'a Pipeline,
+    pub(super) spec: &'a TableSpec,
+    scope: &'a Scope,
+    /// Where the table's objects are staged.
+    pub(super) staging: Location,
+    /// Where the table is.
+    pub(super) location: Location,
+}
+
+/// A table that is open; what is staged for it is to be looked at next.
+pub(super) struct Opened {
+    pub(super) table: Option<LakeTable>,
+    state: Option<TableState>,
+    rebuilding: Option<Rebuilding>,
+    /// What was listed beside the opening.
+    listing: Option<Listing>,
+}
+
+/// The table that a look is about.
+struct Subject<'a> {
+    table: Option<LakeTable>,
+    location: &'a Location,
+    /// Where it is to take another's place.
+    rebuild: Option<&'a Rebuild>,
+}
+
+impl<'a> Looker<'a> {
+    /// Looks at a table, and at so much of what is staged for it.
+    ///
+    /// # Errors
+    /// `Config` if the table's name is not allowed in a path.
+    pub(super) fn new(
+        pipeline: &'a Pipeline,
+        spec: &'a TableSpec,
+        scope: &'a Scope,
+    ) -> Result<Self> {
+        let staging = pipeline.staging_folder(&spec.source)?;
+        let location = pipeline.lake_folder(&spec.source)?;
+        Ok(Self { pipeline, spec, scope, staging, location })
+    }
+
+    /// An error about the table, in which objects and files are named by whole paths.
+    pub(super) fn with_whole_paths(&self, error: Error) -> Error {
+        with_whole_paths(error, &self.staging, &self.location)
+    }
+
+    /// Opens the table, from a warm snapshot of it if there is one, and reads its state. What its
+    /// ledger asks for is then listed at once. That listing counts only if no commit of ours came
+    /// in between: then it is as good as one made after the opening. Else it may lack objects that
+    /// the new ledger knows.
+    ///
+    /// # Errors
+    /// As [`table::open`] and [`StateObject::read`]; `Unavailable` if staging cannot be listed.
+    pub(super) async fn open(&self, warm: Option<LakeTable>) -> Result<Opened> {
+        let state_object = self.state_object()?;
+        let state = state_object.read();
+        let Some(warm) = warm else {
+            let (table, state) = tokio::try_join!(table::open(&self.location, None), state)?;
+            return self.opened(table, state, None).await;
+        };
+        let ledger = warm.ledger().clone();
+        let newest = warm.newest();
+        let opening = table::open(&self.location, Some(warm));
+        let (table, state, listing) = tokio::join!(opening, state, self.list(&ledger));
+        let (table, state) = (table?, state?);
+        let is_unchanged = table.as_ref().is_some_and(|table| table.newest() == newest);
+        let listing = if is_unchanged { Some(listing?) } else { None };
+        self.opened(table, state, listing).await
+    }
+
+    async fn opened(
+        &self,
+        table: Option<LakeTable>,
+        state: Option<TableState>,
+        listing: Option<Listing>,
+    ) -> Result<Opened> {
+        let rebuild = state.as_ref().and_then(|state| state.rebuild.as_ref());
+        let rebuild = rebuild.zip(table.as_ref());
+        let is_under_way =
+            |(rebuild, table): &(&Rebuild, &LakeTable)| table.ledger().rebuilt != Some(rebuild.id);
+        let rebuilding = match rebuild.filter(is_under_way) {
+            Some((rebuild, _)) => {
+                let Self { pipeline, spec, location, .. } = self;
+                Some(Rebuilding::open(pipeline, spec, location, rebuild).await?)
+            }
+            None => None,
+        };
+        Ok(Opened { table, state, rebuilding, listing })
+    }
+
+    /// Looks at what is staged for an open table, or for the one that is to take its place.
+    ///
+    /// # Errors
+    /// `Unavailable` if it cannot be seen, and whatever else leaves open what follows.
+    pub(super) async fn look(&self, opened: Opened) -> Result<Look> {
+        let Opened { table, state, rebuilding, listing } = opened;
+        let (Some(mut rebuilding), Some(replaced)) = (rebuilding, &table) else {
+            let subject = Subject { table, location: &self.location, rebuild: None };
+            return self.look_at(subject, state, listing).await;
+        };
+        let subject = Subject {
+            table: rebuilding.table.take(),
+            location: &rebuilding.location,
+            rebuild: Some(&rebuilding.rebuild),
+        };
+        let look = self.look_at(subject, state, None).await?;
+        rebuilding.table = look.table;
+        let standing = match look.standing {
+            Standing::CaughtUp => {
+                let refusal = rebuilding.refusal(replaced, &look.listing);
+                match refusal.or_else(|| self.waits_for_all_of(&rebuilding, &look.listing)) {
+                    Some(cause) => Standing::Held(Hold::new(cause)),
+                    None => Standing::Replace,
+                }
+            }
+            standing => standing,
+        };
+        Ok(Look { table, rebuilding: Some(rebuilding), standing, ..look })
+    }
+
+    /// Looks at what is staged for one table.
+    async fn look_at(
+        &self,
+        subject: Subject<'_>,
+        state: Option<TableState>,
+        listing: Option<Listing>,
+    ) -> Result<Look> {
+        let nothing = Ledger::default();
+        let Subject { table, location, rebuild } = subject;
+        let refused = table.as_ref().and_then(|table| refuse_table(self.spec, table).err());
+        // Whether what was seen has vanished only a listing of everything tells.
+        let asks_for_all = state.as_ref().is_some_and(|state| !state.unapplied.is_empty());
+        let ledger = table.as_ref().map_or(&nothing, LakeTable::ledger);
+        let listed = match listing {
+            Some(listing) if listing.is_complete || !asks_for_all => Ok(listing),
+            _ if asks_for_all => list_everything(&self.staging, ledger.load.open).await,
+            _ => self.list(ledger).await,
+        };
+        let mut listing = match (listed, refused.is_some()) {
+            (Ok(listing), _) => listing,
+            (Err(error), false) => return Err(error),
+            // The table itself says enough.
+            (Err(_), true) => Listing::default(),
+        };
+        let begun = match self.begin(table.as_ref(), rebuild, state.as_ref(), &listing) {
+            Ok(begun) => begun,
+            Err(cause) => {
+                self.must_be_untouched(table.as_ref(), location).await?;
+                let waiting = self.seen(&listing.objects);
+                let since = waiting.iter().map(SeenObject::staged_at).min();
+                let before = state.as_ref().map(|state| &state.unapplied);
+                let kind = self.staging.kind();
+                let vanished = before
+                    .filter(|_| listing.is_complete)
+                    .map_or_else(Vec::new, |seen| seen.vanished(&listing, &nothing, kind));
+                let cause =
+                    refused.or_else(|| refuse_vanished(self.spec, &vanished)).unwrap_or(cause);
+                let hold = Hold { waiting, vanished, since, ..Hold::new(cause) };
+                return self.held(table, state, listing, hold);
+            }
+        };
+        let before_load = begun.as_ref().map_or(0, |begun| begun.outdated);
+        let beginning = begun.map(|begun| begun.ledger);
+        let table = match (table, &beginning) {
+            (Some(table), Some(beginning)) => Some(table.beginning_with(beginning)),
+            (table, _) => table,
+        };
+        let beginning = beginning.unwrap_or_default();
+        let ledger = table.as_ref().map_or(&beginning, LakeTable::ledger);
+        let (found, bound) = match self.compare(ledger, &mut listing).await {
+            Ok(found) => found,
+            Err(cause) => {
+                let waiting = unapplied(state.as_ref()).to_vec();
+                return self.held(table, state, listing, Hold { waiting, ..Hold::new(cause) });
+            }
+        };
+        let mut waiting = self.seen(&found.objects);
+        let mut vanished = Vec::new();
+        if listing.is_complete {
+            let before = state.as_ref().map(|state| &state.unapplied);
+            let kind = self.staging.kind();
+            vanished = before.map_or(vanished, |seen| seen.vanished(&listing, ledger, kind));
+        } else if asks_for_all {
+            waiting = unapplied(state.as_ref()).to_vec();
+        }
+        // What was staged before a new load is no longer needed.
+        let new_load = found.reload.filter(|load| load.doubt.is_none());
+        if let Some(load) = &new_load {
+            vanished.retain(|seen| !load.is_after(seen));
+        }
+        let cause = paused(self.spec, state.as_ref())
+            .or(refused)
+            .or_else(|| refuse_staging(&self.pipeline.settings().dms, &listing))
+            .or_else(|| refuse_vanished(self.spec, &vanished));
+        // Where late objects appear too, everything may have been copied.
+        let may_reload = self.spec.on_reload == OnReload::Apply && found.late.is_empty();
+        let (cause, reload) = match (cause, new_load.filter(|_| may_reload)) {
+            (None, Some(load)) => match self.waits_for(&load) {
+                Some(waits) => (Some(waits), None),
+                None => (None, Some(load)),
+            },
+            (cause, _) => (cause.or(found.hold), None),
+        };
+        let standing = match (cause, reload) {
+            (Some(cause), _) => {
+                let gone = vanished.iter().map(SeenObject::staged_at).min();
+                Standing::Held(Hold {
+                    cause,
+                    late: self.seen(&found.late),
+                    waiting,
+                    vanished,
+                    since: found.held_since.into_iter().chain(gone).min(),
+                })
+            }
+            (None, Some(load)) => {
+                let objects = self.seen(&listing.objects).into_iter();
+                let objects = objects.filter(|seen| !load.is_after(seen)).collect();
+                Standing::Reload(Box::new(Reload { begins: load.begins, objects }))
+            }
+            (None, None) if found.objects.is_empty() => Standing::CaughtUp,
+            (None, None) => {
+                let (objects, seen) = (found.objects, waiting);
+                Standing::Apply(Box::new(Work { objects, seen, beginning, bound }))
+            }
+        };
+        Ok(Look { table, listing, state, rebuilding: None, before_load, standing })
+    }
+
+    /// Why a new load must not be applied yet.
+    fn waits_for(&self, load: &NewLoad) -> Option<Error> {
+        let settle = TimeDelta::minutes(self.pipeline.settings().reload.settle_minutes.into());
+        let is_complete = load.is_complete(settle, self.pipeline.clock().now());
+        (!is_complete).then(|| incomplete(load))
+    }
+
+    /// Why a table that is rebuilt from a new load must not be put in place yet.
+    fn waits_for_all_of(&self, rebuilding: &Rebuilding, listing: &Listing) -> Option<Error> {
+        let built = rebuilding.table.as_ref().filter(|_| rebuilding.rebuild.is_reload)?;
+        let ledger = built.ledger();
+        let is_load = |object: &&StagedObject| {
+            matches!(object.name.phase, Phase::FullLoad { .. })
+                && ledger.load.is_of_generation(object)
+        };
+        let loads: Vec<&StagedObject> = listing.objects.iter().filter(is_load).collect();
+        let load = NewLoad::made_of(&loads, ledger, listing)?;
+        // It is ended where changes are applied that came after it. Applied objects may expire.
+        let is_seen_whole = loads.len() as u64 == ledger.load.count;
+        if ledger.load.open {
+            return self.waits_for(&load);
+        }
+        (load.has_gaps() && is_seen_whole).then(|| incomplete(&load))
+    }
+
+    /// These objects as they are remembered.
+    pub(super) fn seen(&self, objects: &[StagedObject]) -> Vec<SeenObject> {
+        let kind = self.staging.kind();
+        objects.iter().map(|object| SeenObject::of(object, kind)).collect()
+    }
+
+    /// Where the table's state is.
+    pub(super) fn state_object(&self) -> Result<StateObject> {
+        self.pipeline.state_object(&self.spec.source)
+    }
+
+    /// How the table begins, if it has taken in nothing yet.
+    fn begin(
+        &self,
+        table: Option<&LakeTable>,
+        rebuild: Option<&Rebuild>,
+        state: Option<&TableState>,
+        listing: &Listing,
+    ) -> Result<Option<Beginning>> {
+        if table.is_some_and(|table| !table.ledger().is_untouched()) {
+            return Ok(None);
+        }
+        let state = state.filter(|state| state.begun);
+        let known = Known {
+            state,
+            load_begins: None,
+            accepts_loss: false,
+            shown: self.state_object()?.shown().to_owned(),
+        };
+        let is_there = table.is_some() || rebuild.is_some();
+        let known = Known {
+            load_begins: rebuild.and_then(|it| it.load_begins),
+            accepts_loss: rebuild.is_some_and(|it| it.accepts_loss),
+            ..known
+        };
+        beginning(&known, is_there, listing, self.staging.kind()).map(Some)
+    }
+
+    /// To be asked before a table is held for how it would begin: another worker may have begun it
+    /// since it was opened.
+    ///
+    /// # Errors
+    /// `Conflict` if one has, `Unavailable` if the log cannot be read.
+    async fn must_be_untouched(
+        &self,
+        table: Option<&LakeTable>,
+        location: &Location,
+    ) -> Result<()> {
+        let has_begun = match table {
+            Some(table) => table.freshness().await? != Freshness::Newest,
+            None => table::log_store(location)?.is_delta_table_location().await?,
+        };
+        if has_begun {
+            return Err(Error::new(ErrorKind::Conflict, "the table was begun by another worker"));
+        }
+        Ok(())
+    }
+
+    /// What of a listing is to be applied. Staging is listed whole where more is pending than the
+    /// ledger can remember without knowing what may leave its window.
+    async fn compare(
+        &self,
+        ledger: &Ledger,
+        listing: &mut Listing,
+    ) -> Result<(Pending, Option<LookBack>)> {
+        let identify = Identify::at(&self.staging);
+        let look_back = self.pipeline.settings().look_back;
+        let found = pending(ledger, listing, &identify).await?;
+        if listing.is_complete {
+            return Ok((found, Some(look_back)));
+        }
+        if ledger.cdc.has_room_for(found.objects.len(), look_back) {
+            return Ok((found, None));
+        }
+        *listing = list_everything(&self.staging, ledger.load.open).await?;
+        Ok((pending(ledger, listing, &identify).await?, Some(look_back.with_room())))
+    }
+
+    async fn list(&self, ledger: &Ledger) -> Result<Listing> {
+        let staging = &self.staging;
+        let Scope::Named(keys) = self.scope else {
+            return list_everything(staging, ledger.load.open).await;
+        };
+        let named: Vec<Path> = keys
+            .iter()
+            .map(|key| Path::parse(key).unwrap_or_else(|_| Path::from(key.as_str())))
+            .collect();
+        let is_flat = !self.pipeline.settings().dms.date_partition_enabled
+            && named.iter().all(|key| {
+                key.prefix_match(staging.prefix()).is_some_and(|below| below.count() == 1)
+            });
+        match &ledger.cdc.floor {
+            Some(floor) if is_flat && !ledger.load.open => {
+                list_window(staging, floor, &named).await
+            }
+            _ => list_everything(staging, ledger.load.open).await,
+        }
+    }
+
+    /// The look that ends with this hold. Errors that do not hold a table leave open what follows.
+    fn held(
+        &self,
+        table: Option<LakeTable>,
+        state: Option<TableState>,
+        listing: Listing,
+        hold: Hold,
+    ) -> Result<Look> {
+        if Status::after(hold.cause.kind()) != Status::Held {
+            return Err(hold.cause);
+        }
+        let hold = match paused(self.spec, state.as_ref()) {
+            Some(cause) => Hold { cause, ..hold },
+            None => hold,
+        };
+        let standing = Standing::Held(hold);
+        Ok(Look { table, listing, state, rebuilding: None, before_load: 0, standing })
+    }
+}
+
+/// What is remembered as seen and not applied.
+fn unapplied(state: Option<&TableState>) -> &[SeenObject] {
+    state.map_or(&[], |state| state.unapplied.objects())
+}

@@ -1,0 +1,212 @@
+//! A table is built anew beside the one that readers see, and takes its place in one commit.
+//!
+//! The new rows are written into the table's own folder under a log of their own, the *shadow
+//! log*: slice by slice, each with its ledger, as those of any table. So a rebuild may be
+//! interrupted anywhere and is gone on with by whoever applies the table next.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use crate::config::{OWN, TableSpec};
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::Pipeline;
+use crate::pipeline::Reload;
+use crate::progress::{Ledger, Position, Unapplied};
+use crate::staging::{Listing, StagedObject};
+use crate::storage::{Location, Redirect, encode_segment};
+use crate::table::{self, CommitOutcome, LakeTable, Rebuild, TableState};
+
+/// A rebuild that is under way.
+#[derive(Debug)]
+pub struct Rebuilding {
+    /// What the state object says of it.
+    pub rebuild: Rebuild,
+    /// Where the table is built: in the table's own folder, with another log.
+    pub(super) location: Location,
+    /// What is built so far.
+    pub table: Option<LakeTable>,
+}
+
+impl Rebuilding {
+    /// Opens what is built so far.
+    ///
+    /// # Errors
+    /// As [`table::open`].
+    pub(super) async fn open(
+        pipeline: &Pipeline,
+        spec: &TableSpec,
+        location: &Location,
+        rebuild: &Rebuild,
+    ) -> Result<Self> {
+        let log = shadow_log(pipeline, spec, rebuild)?;
+        let location = shadow(location, &log);
+        let table = table::open(&location, None).await?;
+        Ok(Self { rebuild: rebuild.clone(), location, table })
+    }
+
+    /// Why what is built must not take the table's place, although nothing more of what is staged is
+    /// to be applied to it.
+    pub(super) fn refusal(&self, replaced: &LakeTable, listing: &Listing) -> Option<Error> {
+        let Some(built) = &self.table else {
+            return Some(lost("nothing is staged from which the table could be rebuilt"));
+        };
+        if self.rebuild.accepts_loss || self.rebuild.is_reload {
+            return None;
+        }
+        let (before, after) = (replaced.ledger(), built.ledger());
+        if before.emptied {
+            return Some(lost("an operator has emptied the table while it was rebuilt"));
+        }
+        // What has come since is in both numbers of the one, and in none of the other.
+        let is_ahead = |object: &&StagedObject| {
+            Position::of(object).is_some_and(|at| Some(&at) > before.cdc.watermark.as_ref())
+        };
+        let ahead = listing.objects.iter().filter(is_ahead).count() as u64;
+        let count = |ledger: &Ledger| ledger.cdc.applied.map(|applied| applied.count);
+        let has_fewer_changes = match (count(before), count(after)) {
+            (Some(before), Some(after)) => before > after.saturating_sub(ahead),
+            _ => false,
+        };
+        if before.load.count > after.load.count || has_fewer_changes {
+            return Some(lost("staged objects vanished while the table was rebuilt from them"));
+        }
+        None
+    }
+}
+
+/// Where slices go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Build {
+    /// Into the table that readers see.
+    InPlace,
+    /// Into the one that is to take its place.
+    InShadow,
+}
+
+/// Puts what is built in the table's place.
+///
+/// # Errors
+/// What the commit met, where it may not be in the log; `Internal` if there is no rebuild.
+pub(super) async fn put_in_place(
+    pipeline: &Pipeline,
+    table: Option<&LakeTable>,
+    rebuilding: Option<&Rebuilding>,
+) -> Result<()> {
+    let built = rebuilding.and_then(|it| Some((&it.rebuild, it.table.as_ref()?)));
+    let (Some(replaced), Some((rebuild, built))) = (table, built) else {
+        return Err(Error::new(ErrorKind::Internal, "nothing is built to replace the table"));
+    };
+    let ledger = Ledger { rebuilt: Some(rebuild.id), ..built.ledger().clone() };
+    match table::replace(replaced, built, ledger, pipeline.clock()).await? {
+        CommitOutcome::Committed(table) => {
+            tracing::info!(
+                version = table.version(),
+                rows_before = replaced.rows(),
+                rows = table.rows(),
+                "the rebuilt table is in place"
+            );
+            Ok(())
+        }
+        // The next look tells whether it is in the log: the ledger names the rebuild.
+        CommitOutcome::Conflicted { error, .. }
+        | CommitOutcome::Gone(error)
+        | CommitOutcome::BelowOthers { error, .. }
+        | CommitOutcome::Unknown { error, .. } => Err(error),
+    }
+}
+
+/// Begins to rebuild a table from a new load, in the place of a rebuild that is under way.
+///
+/// # Errors
+/// As [`crate::table::StateObject::update`].
+pub(super) async fn begin_reload(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    reload: &Reload,
+) -> Result<()> {
+    let (id, now) = (pipeline.clock().attempt_id(), pipeline.clock().now());
+    let begins = reload.begins.timestamp_millis();
+    let begin = |state: &mut TableState| {
+        // Another worker may have begun the same.
+        if state.rebuild.as_ref().is_some_and(|it| it.is_reload && it.load_begins == Some(begins)) {
+            return;
+        }
+        let load_begins = Some(begins);
+        state.rebuild =
+            Some(Rebuild { id, since: now, load_begins, is_reload: true, accepts_loss: false });
+        state.unapplied = Unapplied::of(reload.objects.clone());
+    };
+    let new = || TableState::new(&spec.source, spec.lake_keys());
+    let state = pipeline.state_object(&spec.source)?.update(new, begin).await?;
+    tracing::info!(
+        table = %spec.source,
+        objects = reload.objects.len(),
+        rebuild = state.rebuild.map(|rebuild| rebuild.id.to_string()),
+        "DMS has loaded the table again: it is rebuilt"
+    );
+    Ok(())
+}
+
+/// What ends an application that has no time left for all of a rebuild: the next one goes on.
+pub(super) fn unfinished() -> Error {
+    Error::new(ErrorKind::Deadline, "the table is being rebuilt, which is not complete yet")
+}
+
+impl Pipeline {
+    /// What is built so far to take a table's place, if anything is.
+    ///
+    /// # Errors
+    /// As [`table::open`] and [`crate::table::StateObject::read`].
+    pub(super) async fn shadow_of(
+        &self,
+        spec: &TableSpec,
+        location: &Location,
+    ) -> Result<Option<LakeTable>> {
+        let state = self.state_object(&spec.source)?.read().await?;
+        match state.and_then(|state| state.rebuild) {
+            Some(rebuild) => Ok(Rebuilding::open(self, spec, location, &rebuild).await?.table),
+            None => Ok(None),
+        }
+    }
+
+    /// Removes the log of a rebuild that is over. What is left of it is harmless, so that a failure
+    /// is only logged.
+    pub(super) async fn forget_rebuild(&self, spec: &TableSpec, rebuild: &Rebuild) {
+        if !self.settings().maintain.delete {
+            return;
+        }
+        let outcome = async {
+            let logs = shadow_log(self, spec, rebuild)?;
+            let listed = logs.store().list(Some(logs.prefix()));
+            let paths = listed.map_ok(|meta| meta.location).boxed();
+            logs.store().delete_stream(paths).try_collect::<Vec<_>>().await?;
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = outcome.await {
+            tracing::warn!(table = %spec.source, "a shadow log is not removed: {}", error.chain());
+        }
+    }
+}
+
+/// Where the log of a rebuild is.
+fn shadow_log(pipeline: &Pipeline, spec: &TableSpec, rebuild: &Rebuild) -> Result<Location> {
+    let (schema, name) = (encode_segment(&spec.source.schema), encode_segment(&spec.source.table));
+    let segments = [OWN, "shadow", &schema, &name, &rebuild.id.to_string(), "_delta_log"];
+    pipeline.lake_folder_of(&spec.source, &segments)
+}
+
+/// The table's folder, with that log in the place of its own.
+fn shadow(location: &Location, log: &Location) -> Location {
+    let shown = location.prefix().clone().join("_delta_log");
+    let real = log.prefix().clone();
+    location.clone().map_store(|store| Arc::new(Redirect::new(store, shown, real)))
+}
+
+/// What keeps a table from being rebuilt.
+pub(super) fn lost(message: &str) -> Error {
+    Error::new(ErrorKind::VanishedObject, message).with_remedy(
+        "have DMS reload the table; or dmslake rebuild TABLE --accept-loss, which goes on from \
+         what is staged",
+    )
+}
