@@ -7,6 +7,7 @@ mod beginning;
 mod budget;
 mod components;
 mod holds;
+mod judgement;
 mod look;
 mod looker;
 mod maintain;

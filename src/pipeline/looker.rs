@@ -1,18 +1,17 @@
 //! Looking at a table: its log, its state and what is staged for it, and what follows from them.
 
-use chrono::TimeDelta;
 use object_store::path::Path;
 
-use crate::config::{LookBack, OnReload, TableSpec};
+use crate::config::{LookBack, TableSpec};
 use crate::disposition::Status;
-use crate::dms::Phase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::beginning::{Beginning, Known, beginning};
-use crate::pipeline::holds::{incomplete, paused, refuse_staging, refuse_vanished};
-use crate::pipeline::look::{Hold, Look, Reload, Standing, Work};
+use crate::pipeline::holds::{paused, refuse_vanished};
+use crate::pipeline::judgement::{Judge, Judgement, Sight, seen};
+use crate::pipeline::look::{Hold, Look, Standing, Work};
 use crate::pipeline::rebuild::Rebuilding;
 use crate::pipeline::{Pipeline, Scope};
-use crate::progress::{Ledger, NewLoad, Pending, SeenObject, pending};
+use crate::progress::{Ledger, Pending, SeenObject, pending};
 use crate::staging::{Identify, Listing, StagedObject, list_everything, list_window};
 use crate::storage::{Location, with_whole_paths};
 use crate::table::{self, Freshness, LakeTable, Rebuild, StateObject, TableState, refuse_table};
@@ -129,7 +128,8 @@ impl<'a> Looker<'a> {
         let standing = match look.standing {
             Standing::CaughtUp => {
                 let refusal = rebuilding.refusal(replaced, &look.listing);
-                match refusal.or_else(|| self.waits_for_all_of(&rebuilding, &look.listing)) {
+                match refusal.or_else(|| self.judge().waits_for_all_of(&rebuilding, &look.listing))
+                {
                     Some(cause) => Standing::Held(Hold::new(cause)),
                     None => Standing::Replace,
                 }
@@ -146,36 +146,28 @@ impl<'a> Looker<'a> {
         state: Option<TableState>,
         listing: Option<Listing>,
     ) -> Result<Look> {
-        let nothing = Ledger::default();
         let Subject { table, location, rebuild } = subject;
         let refused = table.as_ref().and_then(|table| refuse_table(self.spec, table).err());
-        // Whether what was seen has vanished only a listing of everything tells.
-        let asks_for_all = state.as_ref().is_some_and(|state| !state.unapplied.is_empty());
-        let ledger = table.as_ref().map_or(&nothing, LakeTable::ledger);
-        let listed = match listing {
-            Some(listing) if listing.is_complete || !asks_for_all => Ok(listing),
-            _ if asks_for_all => list_everything(&self.staging, ledger.load.open).await,
-            _ => self.list(ledger).await,
-        };
-        let mut listing = match (listed, refused.is_some()) {
+        // Whether what was seen has vanished, and whether a rebuild is complete, only a listing of
+        // everything tells.
+        let asks_for_all = rebuild.is_some() || !unapplied(state.as_ref()).is_empty();
+        let listing = listing.filter(|listing| listing.is_complete || !asks_for_all);
+        let mut listing = match (self.listed(table.as_ref(), listing, asks_for_all).await, &refused)
+        {
             (Ok(listing), _) => listing,
-            (Err(error), false) => return Err(error),
+            (Err(error), None) => return Err(error),
             // The table itself says enough.
-            (Err(_), true) => Listing::default(),
+            (Err(_), Some(_)) => Listing::default(),
         };
         let begun = match self.begin(table.as_ref(), rebuild, state.as_ref(), &listing) {
             Ok(begun) => begun,
             Err(cause) => {
                 self.must_be_untouched(table.as_ref(), location).await?;
+                let vanished = self.vanished(state.as_ref(), &listing, &Ledger::default());
+                let lost = refuse_vanished(self.spec, &vanished);
                 let waiting = self.seen(&listing.objects);
                 let since = waiting.iter().map(SeenObject::staged_at).min();
-                let before = state.as_ref().map(|state| &state.unapplied);
-                let kind = self.staging.kind();
-                let vanished = before
-                    .filter(|_| listing.is_complete)
-                    .map_or_else(Vec::new, |seen| seen.vanished(&listing, &nothing, kind));
-                let cause =
-                    refused.or_else(|| refuse_vanished(self.spec, &vanished)).unwrap_or(cause);
+                let cause = refused.or(lost).unwrap_or(cause);
                 let hold = Hold { waiting, vanished, since, ..Hold::new(cause) };
                 return self.held(table, state, listing, hold);
             }
@@ -195,87 +187,61 @@ impl<'a> Looker<'a> {
                 return self.held(table, state, listing, Hold { waiting, ..Hold::new(cause) });
             }
         };
-        let mut waiting = self.seen(&found.objects);
-        let mut vanished = Vec::new();
-        if listing.is_complete {
-            let before = state.as_ref().map(|state| &state.unapplied);
-            let kind = self.staging.kind();
-            vanished = before.map_or(vanished, |seen| seen.vanished(&listing, ledger, kind));
-        } else if asks_for_all {
-            waiting = unapplied(state.as_ref()).to_vec();
-        }
-        // What was staged before a new load is no longer needed.
-        let new_load = found.reload.filter(|load| load.doubt.is_none());
-        if let Some(load) = &new_load {
-            vanished.retain(|seen| !load.is_after(seen));
-        }
-        let cause = paused(self.spec, state.as_ref())
-            .or(refused)
-            .or_else(|| refuse_staging(&self.pipeline.settings().dms, &listing))
-            .or_else(|| refuse_vanished(self.spec, &vanished));
-        // Where late objects appear too, everything may have been copied.
-        let may_reload = self.spec.on_reload == OnReload::Apply && found.late.is_empty();
-        let (cause, reload) = match (cause, new_load.filter(|_| may_reload)) {
-            (None, Some(load)) => match self.waits_for(&load) {
-                Some(waits) => (Some(waits), None),
-                None => (None, Some(load)),
-            },
-            (cause, _) => (cause.or(found.hold), None),
+        let vanished = self.vanished(state.as_ref(), &listing, ledger);
+        let waiting = if listing.is_complete || !asks_for_all {
+            self.seen(&found.objects)
+        } else {
+            unapplied(state.as_ref()).to_vec()
         };
-        let standing = match (cause, reload) {
-            (Some(cause), _) => {
-                let gone = vanished.iter().map(SeenObject::staged_at).min();
-                Standing::Held(Hold {
-                    cause,
-                    late: self.seen(&found.late),
-                    waiting,
-                    vanished,
-                    since: found.held_since.into_iter().chain(gone).min(),
-                })
-            }
-            (None, Some(load)) => {
-                let objects = self.seen(&listing.objects).into_iter();
-                let objects = objects.filter(|seen| !load.is_after(seen)).collect();
-                Standing::Reload(Box::new(Reload { begins: load.begins, objects }))
-            }
-            (None, None) if found.objects.is_empty() => Standing::CaughtUp,
-            (None, None) => {
-                let (objects, seen) = (found.objects, waiting);
+        let sight = Sight { listing: &listing, found, waiting, vanished };
+        let standing = match self.judge().judge(sight, state.as_ref(), refused) {
+            Judgement::Hold(hold) => Standing::Held(*hold),
+            Judgement::Reload(reload) => Standing::Reload(reload),
+            Judgement::Apply(objects, _) if objects.is_empty() => Standing::CaughtUp,
+            Judgement::Apply(objects, seen) => {
                 Standing::Apply(Box::new(Work { objects, seen, beginning, bound }))
             }
         };
         Ok(Look { table, listing, state, rebuilding: None, before_load, standing })
     }
 
-    /// Why a new load must not be applied yet.
-    fn waits_for(&self, load: &NewLoad) -> Option<Error> {
-        let settle = TimeDelta::minutes(self.pipeline.settings().reload.settle_minutes.into());
-        let is_complete = load.is_complete(settle, self.pipeline.clock().now());
-        (!is_complete).then(|| incomplete(load))
-    }
-
-    /// Why a table that is rebuilt from a new load must not be put in place yet.
-    fn waits_for_all_of(&self, rebuilding: &Rebuilding, listing: &Listing) -> Option<Error> {
-        let built = rebuilding.table.as_ref().filter(|_| rebuilding.rebuild.is_reload)?;
-        let ledger = built.ledger();
-        let is_load = |object: &&StagedObject| {
-            matches!(object.name.phase, Phase::FullLoad { .. })
-                && ledger.load.is_of_generation(object)
-        };
-        let loads: Vec<&StagedObject> = listing.objects.iter().filter(is_load).collect();
-        let load = NewLoad::made_of(&loads, ledger, listing)?;
-        // It is ended where changes are applied that came after it. Applied objects may expire.
-        let is_seen_whole = loads.len() as u64 == ledger.load.count;
-        if ledger.load.open {
-            return self.waits_for(&load);
+    /// What is staged: that listing, else what the table's ledger asks for, or all of it.
+    async fn listed(
+        &self,
+        table: Option<&LakeTable>,
+        listing: Option<Listing>,
+        asks_for_all: bool,
+    ) -> Result<Listing> {
+        let nothing = Ledger::default();
+        let ledger = table.map_or(&nothing, LakeTable::ledger);
+        match listing {
+            Some(listing) => Ok(listing),
+            None if asks_for_all => list_everything(&self.staging, ledger.load.open).await,
+            None => self.list(ledger).await,
         }
-        (load.has_gaps() && is_seen_whole).then(|| incomplete(&load))
     }
 
-    /// These objects as they are remembered.
-    pub(super) fn seen(&self, objects: &[StagedObject]) -> Vec<SeenObject> {
-        let kind = self.staging.kind();
-        objects.iter().map(|object| SeenObject::of(object, kind)).collect()
+    /// What was seen before and has vanished without having been applied, if all was listed.
+    fn vanished(
+        &self,
+        state: Option<&TableState>,
+        listing: &Listing,
+        ledger: &Ledger,
+    ) -> Vec<SeenObject> {
+        match state.filter(|_| listing.is_complete) {
+            Some(state) => state.unapplied.vanished(listing, ledger, self.staging.kind()),
+            None => Vec::new(),
+        }
+    }
+
+    fn seen(&self, objects: &[StagedObject]) -> Vec<SeenObject> {
+        seen(objects, self.staging.kind())
+    }
+
+    fn judge(&self) -> Judge<'_> {
+        let Self { pipeline, spec, ref staging, .. } = *self;
+        let (settings, kind, now) = (pipeline.settings(), staging.kind(), pipeline.clock().now());
+        Judge { spec, settings, kind, now }
     }
 
     /// Where the table's state is.
