@@ -7,7 +7,7 @@ use arrow::record_batch::RecordBatch;
 use dmslake::error::ErrorKind;
 use dmslake::pipeline::{Limits, Losses, Pipeline, Scope, Silent, Status, Stop};
 use dmslake::storage::StoreKind;
-use futures::TryStreamExt;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
 use serde_json::Value;
 
@@ -149,11 +149,12 @@ async fn a_rebuild_is_gone_on_with_by_whoever_applies_next() {
 async fn a_crash_at_every_write_of_a_rebuild_heals() {
     let writes = crashed(None).await;
     assert!(writes > 10, "{writes} writes");
-    for write in 1..=writes {
-        for side in [Side::Before, Side::After] {
-            crashed(Some(Fault { write, side, died: true })).await;
-        }
-    }
+    let sides = [Side::Before, Side::After];
+    let faults = (1..=writes).flat_map(|write| {
+        sides.map(|side| Box::pin(crashed(Some(Fault { write, side, died: true }))))
+    });
+    // Most of the time they wait before they try again.
+    stream::iter(faults).buffer_unordered(16).collect::<Vec<_>>().await;
 }
 
 /// A rebuild of a table that another process goes on with after the fault.
