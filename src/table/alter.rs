@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use deltalake::kernel::{Action, MetadataExt as _, StructType};
+use deltalake::kernel::{Action, Metadata, MetadataExt as _, Protocol, StructType};
 use deltalake::protocol::DeltaOperation;
 use deltalake::{DeltaTableError, TableProperty};
 
@@ -14,6 +14,9 @@ use crate::table::LakeTable;
 use crate::table::features::with_feature;
 use crate::table::schema::to_delta;
 use crate::table::transaction::{CommitOutcome, Transaction};
+
+const VECTORS: TableProperty = TableProperty::EnableDeletionVectors;
+const ON: &str = "true";
 
 /// Adds nullable columns.
 ///
@@ -41,14 +44,23 @@ pub async fn add_columns(
 /// As [`Transaction::commit`].
 pub async fn allow_vectors(table: &LakeTable, clock: &Arc<dyn Clock>) -> Result<CommitOutcome> {
     let snapshot = table.delta().snapshot()?;
-    let property = TableProperty::EnableDeletionVectors.as_ref().to_owned();
-    let on = "true".to_owned();
-    let metadata = snapshot.metadata().clone().add_config_key(property.clone(), on.clone());
-    let metadata = metadata.map_err(DeltaTableError::from)?;
-    let protocol = with_feature(snapshot.protocol(), "deletionVectors")?;
+    let (metadata, protocol) = allowing_vectors(snapshot.metadata().clone(), snapshot.protocol())?;
     let actions = vec![Action::Metadata(metadata), Action::Protocol(protocol)];
     let transaction = Transaction::carrying_on(table, clock);
-    let operation =
-        DeltaOperation::SetTableProperties { properties: HashMap::from([(property, on)]) };
+    let properties = HashMap::from([(VECTORS.as_ref().to_owned(), ON.to_owned())]);
+    let operation = DeltaOperation::SetTableProperties { properties };
     transaction.commit(actions, operation, None).await
+}
+
+/// Metadata and protocol of a table as they are where its rows may be masked.
+///
+/// # Errors
+/// `TableCorrupt` if the protocol cannot be understood.
+pub(super) fn allowing_vectors(
+    metadata: Metadata,
+    protocol: &Protocol,
+) -> Result<(Metadata, Protocol)> {
+    let metadata = metadata.add_config_key(VECTORS.as_ref().to_owned(), ON.to_owned());
+    let protocol = with_feature(protocol, "deletionVectors")?;
+    Ok((metadata.map_err(DeltaTableError::from)?, protocol))
 }

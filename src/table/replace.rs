@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use deltalake::kernel::{Action, Add, MetadataExt as _, StructField, StructType};
+use deltalake::DeltaTableError;
+use deltalake::kernel::{Action, Add, LogicalFileView, MetadataExt as _, StructField, StructType};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaTableError, TableProperty};
 use serde_json::json;
 
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::files::removal;
 use crate::progress::{Books, CommitRecord, Counts, Ledger};
-use crate::table::features::with_feature;
+use crate::table::alter::allowing_vectors;
 use crate::table::{CommitOutcome, LakeTable, Transaction};
 
 /// Replaces all rows of a table by those of its shadow, whose files are in the same folder: only
@@ -29,28 +29,17 @@ pub async fn replace(
     ledger: Ledger,
     clock: &Arc<dyn Clock>,
 ) -> Result<CommitOutcome> {
-    let (before, after) = (table.rows(), shadow.rows());
-    let counts =
-        Counts { rows: before + after, inserted: after, deleted: before, ..Counts::default() };
-    let record = CommitRecord {
-        format: CommitRecord::FORMAT,
-        attempt: clock.attempt_id(),
-        objects: Vec::new(),
-        books: Books { counts, before, after },
-        ledger: Ledger { rows: after, ..ledger },
-    };
-    record.books.check()?;
+    let record = record(table, shadow.rows(), ledger, clock.as_ref())?;
     let mut actions = definition(table, shadow)?;
-    let removed = files(table)?;
+    let removals = removals(table, clock.as_ref())?;
     let added = files(shadow)?;
     let metrics = json!({
         "numFiles": added.len().to_string(),
-        "numOutputRows": after.to_string(),
-        "numRemovedFiles": removed.len().to_string(),
+        "numOutputRows": shadow.rows().to_string(),
+        "numRemovedFiles": removals.len().to_string(),
     });
-    let changed = |add: Add| Add { data_change: true, ..add };
-    actions.extend(removed.into_iter().map(|add| removal(changed(add), clock.now())));
-    actions.extend(added.into_iter().map(|add| Action::Add(changed(add))));
+    actions.extend(removals);
+    actions.extend(added.into_iter().map(Action::Add));
     let operation =
         DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };
     Transaction::on(table, record, clock).commit(actions, operation, Some(metrics)).await
@@ -61,27 +50,42 @@ pub async fn replace(
 /// # Errors
 /// As [`Transaction::commit`].
 pub async fn empty(table: &LakeTable, clock: &Arc<dyn Clock>) -> Result<CommitOutcome> {
+    let ledger = Ledger { emptied: true, ..table.ledger().clone() };
+    let record = record(table, 0, ledger, clock.as_ref())?;
+    let removals = removals(table, clock.as_ref())?;
+    let metrics = json!({
+        "numRemovedFiles": removals.len().to_string(),
+        "numDeletedRows": table.rows().to_string(),
+    });
+    let operation = DeltaOperation::Delete { predicate: None };
+    Transaction::on(table, record, clock).commit(removals, operation, Some(metrics)).await
+}
+
+/// The record of a commit that removes all rows and brings so many others.
+fn record(
+    table: &LakeTable,
+    after: u64,
+    ledger: Ledger,
+    clock: &dyn Clock,
+) -> Result<CommitRecord> {
     let before = table.rows();
-    let counts = Counts { rows: before, deleted: before, ..Counts::default() };
+    let counts =
+        Counts { rows: before + after, inserted: after, deleted: before, ..Counts::default() };
     let record = CommitRecord {
         format: CommitRecord::FORMAT,
         attempt: clock.attempt_id(),
         objects: Vec::new(),
-        books: Books { counts, before, after: 0 },
-        ledger: Ledger { rows: 0, emptied: true, ..table.ledger().clone() },
+        books: Books { counts, before, after },
+        ledger: Ledger { rows: after, ..ledger },
     };
     record.books.check()?;
-    let removed = files(table)?;
-    let metrics = json!({
-        "numRemovedFiles": removed.len().to_string(),
-        "numDeletedRows": before.to_string(),
-    });
-    let removals = removed.into_iter().map(|add| {
-        let add = Add { data_change: true, ..add };
-        removal(add, clock.now())
-    });
-    let operation = DeltaOperation::Delete { predicate: None };
-    Transaction::on(table, record, clock).commit(removals.collect(), operation, Some(metrics)).await
+    Ok(record)
+}
+
+/// The actions that remove all live files of a table.
+fn removals(table: &LakeTable, clock: &dyn Clock) -> Result<Vec<Action>> {
+    let now = clock.now();
+    Ok(files(table)?.into_iter().map(|add| removal(add, now)).collect())
 }
 
 /// What of columns, properties and protocol has to change, if anything.
@@ -96,10 +100,9 @@ fn definition(table: &LakeTable, shadow: &LakeTable) -> Result<Vec<Action>> {
     }
     let asks_for_vectors = shadow.may_mask() && !table.may_mask();
     if asks_for_vectors {
-        let property = TableProperty::EnableDeletionVectors.as_ref().to_owned();
-        let with = metadata.add_config_key(property, "true".to_owned());
-        metadata = with.map_err(DeltaTableError::from)?;
-        actions.push(Action::Protocol(with_feature(old.protocol(), "deletionVectors")?));
+        let (allowing, protocol) = allowing_vectors(metadata, old.protocol())?;
+        metadata = allowing;
+        actions.push(Action::Protocol(protocol));
     }
     if has_other_columns || asks_for_vectors {
         actions.push(Action::Metadata(metadata));
@@ -116,10 +119,10 @@ fn columns(old: &StructType, new: &StructType) -> Result<StructType> {
     Ok(StructType::try_new(fields)?)
 }
 
-/// The entries of all live files of a table.
+/// The entries of all live files of a table, as ones that change rows.
 fn files(table: &LakeTable) -> Result<Vec<Add>> {
     let snapshot = table.delta().snapshot()?;
     #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
-    let adds = snapshot.log_data().iter().map(|view| view.add_action()).collect();
-    Ok(adds)
+    let add = |view: LogicalFileView| Add { data_change: true, ..view.add_action() };
+    Ok(snapshot.log_data().iter().map(add).collect())
 }
