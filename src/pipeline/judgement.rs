@@ -3,7 +3,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::config::{OnReload, Settings, TableSpec};
-use crate::dms::Phase;
 use crate::error::Error;
 use crate::pipeline::holds::{incomplete, paused, refuse_staging, refuse_vanished};
 use crate::pipeline::look::{Hold, Reload};
@@ -93,11 +92,7 @@ impl Judge<'_> {
     ) -> Option<Error> {
         let built = rebuilding.table.as_ref().filter(|_| rebuilding.rebuild.is_reload)?;
         let ledger = built.ledger();
-        let is_load = |object: &&StagedObject| {
-            matches!(object.name.phase, Phase::FullLoad { .. })
-                && ledger.load.is_of_generation(object)
-        };
-        let loads: Vec<&StagedObject> = listing.objects.iter().filter(is_load).collect();
+        let loads: Vec<&StagedObject> = ledger.load.staged(listing).collect();
         let load = NewLoad::made_of(&loads, ledger, listing)?;
         // It is ended where changes are applied that came after it. Applied objects may expire.
         let is_seen_whole = loads.len() as u64 == ledger.load.count;

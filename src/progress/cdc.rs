@@ -97,6 +97,16 @@ impl CdcProgress {
         self.window.is_empty()
     }
 
+    /// Whether the watermark is below an object: a change object that is yet to be applied.
+    #[must_use]
+    pub fn is_behind(&self, object: &StagedObject) -> bool {
+        Position::of(object).is_some_and(|position| self.is_below(&position))
+    }
+
+    fn is_below(&self, position: &Position) -> bool {
+        self.watermark.as_ref().is_none_or(|watermark| position > watermark)
+    }
+
     /// The state of a listed object.
     #[must_use]
     pub fn standing(
@@ -105,7 +115,7 @@ impl CdcProgress {
         object: &StagedObject,
         kind: StoreKind,
     ) -> CdcStanding {
-        if self.watermark.as_ref().is_none_or(|watermark| position > watermark) {
+        if self.is_below(position) {
             return CdcStanding::Ahead;
         }
         if self.window.iter().any(|known| known.mark.is_listed(object, kind)) {
@@ -134,7 +144,7 @@ impl CdcProgress {
         modified: i64,
         kind: StoreKind,
     ) -> bool {
-        if self.watermark.as_ref().is_none_or(|watermark| position > watermark) {
+        if self.is_below(position) {
             return false;
         }
         let in_window = self.floor.as_ref().is_none_or(|floor| position.stamp > *floor);

@@ -5,8 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::dms::Phase;
+use crate::error::Result;
 use crate::progress::packed::{from_letters, letters};
-use crate::staging::{Identity, StagedObject};
+use crate::staging::{Identify, Identity, StagedObject};
 use crate::storage::StoreKind;
 
 /// The first 64 bits of a BLAKE3 hash of what identifies an object. Displayed as 16 hexadecimal
@@ -112,6 +113,11 @@ impl Mark {
     fn of_listing(object: &StagedObject) -> Fingerprint {
         let modified = object.last_modified.timestamp_nanos_opt().unwrap_or_default().to_le_bytes();
         Fingerprint::of(&[object.relative.as_bytes(), &object.size.to_le_bytes(), &modified])
+    }
+
+    /// The mark of an object that is identified for it.
+    pub(super) async fn identified(object: &StagedObject, identify: &Identify) -> Result<Self> {
+        Ok(Self::of(object, &identify.identity(object).await?))
     }
 
     /// Whether a listing alone shows that `object` is the marked one.

@@ -3,9 +3,11 @@
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
+use crate::dms::Phase;
+use crate::error::Result;
 use crate::progress::remembered::{self, Remembered};
 use crate::progress::{Fingerprint, Mark};
-use crate::staging::{Identity, StagedObject};
+use crate::staging::{Identify, Identity, Listing, StagedObject};
 use crate::storage::StoreKind;
 
 /// The number of objects of a generation that are remembered individually: the newest.
@@ -77,6 +79,21 @@ impl LoadProgress {
     #[must_use]
     pub fn is_of_generation(&self, object: &StagedObject) -> bool {
         self.begins.is_none_or(|begins| object.last_modified.timestamp_millis() >= begins)
+    }
+
+    /// The staged objects of this generation and of later ones, in load order.
+    pub fn staged<'a>(&self, listing: &'a Listing) -> impl Iterator<Item = &'a StagedObject> {
+        listing.objects.iter().filter(|object| {
+            matches!(object.name.phase, Phase::FullLoad { .. }) && self.is_of_generation(object)
+        })
+    }
+
+    /// The mark of a listed object, whose content is read only if it is not remembered.
+    pub(super) async fn mark(&self, object: &StagedObject, identify: &Identify) -> Result<Mark> {
+        match self.remembered(object, identify.kind()) {
+            Some(mark) => Ok(mark),
+            None => Mark::identified(object, identify).await,
+        }
     }
 
     /// Whether objects are those of this load, but for the time when they were staged: each of

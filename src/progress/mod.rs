@@ -44,7 +44,7 @@ use uuid::Uuid;
 
 use crate::config::LookBack;
 use crate::dms::{Classified, Phase, classify};
-use crate::staging::StagedObject;
+use crate::staging::{Listing, StagedObject};
 
 /// An object of which only the first rows are applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +129,14 @@ impl Ledger {
             self.load.open = false;
         }
         self.partial = Some(Partial { object: object.relative.clone(), mark, rows });
+    }
+
+    /// The partially applied object, if it is no longer staged; none unless all was listed.
+    #[must_use]
+    pub fn vanished_partial(&self, listing: &Listing) -> Option<&Partial> {
+        let partial = self.partial.as_ref().filter(|_| listing.is_complete)?;
+        let is_staged = listing.objects.iter().any(|object| object.relative == partial.object);
+        (!is_staged).then_some(partial)
     }
 
     /// Records the partially applied object as if all of its rows were applied: they are lost.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::dms::Phase;
-use crate::progress::{Ledger, MarkedLoad, Position, SeenObject};
+use crate::progress::{Ledger, MarkedLoad, SeenObject};
 use crate::staging::{Listing, StagedObject};
 
 /// What is staged of a new load, told from what the load before has left.
@@ -64,13 +64,11 @@ impl NewLoad {
         listing: &Listing,
     ) -> Option<Self> {
         let (begins, last) = span(objects)?;
-        let is_later = |object: &&StagedObject| object.last_modified > last;
         // Above the watermark too: what is below it was there before.
-        let is_ahead = |object: &&StagedObject| {
-            Position::of(object).is_some_and(|at| Some(&at) > ledger.cdc.watermark.as_ref())
-        };
-        let mut ahead = listing.objects.iter().filter(is_ahead);
-        let is_ended = ahead.any(|object| is_later(&object));
+        let is_ended = listing
+            .objects
+            .iter()
+            .any(|object| object.last_modified > last && ledger.cdc.is_behind(object));
         Some(Self { begins, last, is_gapless: is_gapless(objects), is_ended, doubt: None })
     }
 

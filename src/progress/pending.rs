@@ -53,24 +53,17 @@ async fn pending_loads(
     identify: &Identify,
     found: &mut Pending,
 ) -> Result<()> {
-    // What an earlier load has left behind is none of this one.
-    let is_load = |object: &&StagedObject| {
-        matches!(object.name.phase, Phase::FullLoad { .. }) && ledger.load.is_of_generation(object)
-    };
     let in_part = |object: &StagedObject| {
         ledger.partial.as_ref().is_some_and(|partial| partial.object == object.relative)
     };
     let mut marked = Vec::new();
-    for object in listing.objects.iter().filter(is_load) {
+    // What an earlier load has left behind is none of this one.
+    for object in ledger.load.staged(listing) {
         if in_part(object) {
             found.objects.push(object.clone());
             continue;
         }
-        let mark = match ledger.load.remembered(object, identify.kind()) {
-            Some(mark) => mark,
-            None => Mark::of(object, &identify.identity(object).await?),
-        };
-        marked.push((object, mark));
+        marked.push((object, ledger.load.mark(object, identify).await?));
     }
     match ledger.load.standing(&marked, identify.kind(), listing.is_complete) {
         LoadStanding::Pending(new) => {
@@ -106,7 +99,7 @@ async fn pending_cdc(
             CdcStanding::Applied => false,
             CdcStanding::Late => true,
             CdcStanding::AskContent => {
-                let mark = Mark::of(object, &identify.identity(object).await?);
+                let mark = Mark::identified(object, identify).await?;
                 !ledger.cdc.knows(&mark)
             }
         };
@@ -132,7 +125,7 @@ async fn resume(
         return Ok(Some(in_part(ErrorKind::VanishedObject, partial, "disappeared")));
     };
     let object = objects.remove(index);
-    if Mark::of(&object, &identify.identity(&object).await?).identity != partial.mark.identity {
+    if Mark::identified(&object, identify).await?.identity != partial.mark.identity {
         return Ok(Some(in_part(ErrorKind::LateObject, partial, "changed")));
     }
     if matches!(object.name.phase, Phase::Cdc { .. }) && index > 0 {

@@ -1,9 +1,8 @@
 //! Whether everything that a table was made from is still staged.
 
-use crate::dms::Phase;
 use crate::error::Result;
 use crate::progress::{Applied, CdcStanding, Ledger, LoadStanding, Mark, MarkedLoad, Position};
-use crate::staging::{Identify, Listing, StagedObject};
+use crate::staging::{Identify, Listing};
 
 /// What of a table's past is no longer staged, as far as its ledger knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,11 +46,8 @@ async fn missing_loads(ledger: &Ledger, listing: &Listing, identify: &Identify) 
         return Ok(Loads::Known(None));
     }
     let mut marked: Vec<MarkedLoad<'_>> = Vec::new();
-    for object in &listing.objects {
-        let is_load = matches!(object.name.phase, Phase::FullLoad { .. });
-        if is_load && ledger.load.is_of_generation(object) {
-            marked.push((object, mark(object, identify).await?));
-        }
+    for object in ledger.load.staged(listing) {
+        marked.push((object, ledger.load.mark(object, identify).await?));
     }
     let staged = match ledger.load.standing(&marked, identify.kind(), true) {
         // Without those that are not applied yet.
@@ -79,7 +75,7 @@ async fn missing_changes(
         if matches!(standing, CdcStanding::Ahead | CdcStanding::Late) {
             continue;
         }
-        let mark = mark(object, identify).await?;
+        let mark = Mark::identified(object, identify).await?;
         if standing == CdcStanding::AskContent && !ledger.cdc.knows(&mark) {
             continue;
         }
@@ -99,8 +95,4 @@ async fn missing_changes(
     let changes = applied.count.saturating_sub(staged.count);
     let are_others = changes == 0 && applied != staged;
     Ok(Missing { changes, are_others, ..Missing::default() })
-}
-
-async fn mark(object: &StagedObject, identify: &Identify) -> Result<Mark> {
-    Ok(Mark::of(object, &identify.identity(object).await?))
 }
