@@ -11,7 +11,7 @@ use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport
 use crate::readers::Followers;
 use crate::staging::{Survey, survey};
 use crate::storage::{Location, RequestCounter, encode_segment, probe};
-use crate::table::{LakeTable, StateObject};
+use crate::table::{LakeTable, StateObject, TableState};
 
 /// The components that apply tables: where objects come from, where tables are, and time.
 ///
@@ -164,18 +164,18 @@ impl Pipeline {
     /// # Errors
     /// `Config` if its name is not allowed in a path.
     pub fn lake_folder(&self, table: &TableName) -> Result<Location> {
-        let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
-        self.lake_folder_of(table, &[&schema, &name])
+        self.lake_folder_of(table, &[])
     }
 
     pub(super) fn quarantine_folder(&self, table: &TableName) -> Result<Location> {
-        let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
-        self.lake_folder_of(table, &[QUARANTINE, &schema, &name])
+        self.lake_folder_of(table, &[QUARANTINE])
     }
 
-    /// A folder of the lake that belongs to a table.
-    pub(super) fn lake_folder_of(&self, table: &TableName, segments: &[&str]) -> Result<Location> {
-        Ok(self.counted(table, self.lake.folder(segments)?))
+    /// The folder `<schema>/<table>` of a table below one of the lake.
+    pub(super) fn lake_folder_of(&self, table: &TableName, above: &[&str]) -> Result<Location> {
+        let (schema, name) = (encode_segment(&table.schema), encode_segment(&table.table));
+        let folder = self.lake.folder(&[above, &[&schema, &name]].concat())?;
+        Ok(self.counted(table, folder))
     }
 
     /// What is known of a table beside its log.
@@ -185,10 +185,20 @@ impl Pipeline {
     pub fn state_object(&self, table: &TableName) -> Result<StateObject> {
         let schema = encode_segment(&table.schema);
         let name = format!("{}.json", encode_segment(&table.table));
-        let folder = self.lake_folder_of(table, &[OWN, "state", &schema])?;
+        let folder = self.counted(table, self.lake.folder(&[OWN, "state", &schema])?);
         let shown = folder.shown(&name);
         let path = folder.prefix().clone().join(name);
         Ok(StateObject::new(Arc::clone(folder.store()), path, shown))
+    }
+
+    /// Changes what is known of a table beside its log; see [`StateObject::update`].
+    pub(super) async fn update_state(
+        &self,
+        spec: &TableSpec,
+        change: impl Fn(&mut TableState),
+    ) -> Result<TableState> {
+        let new = || TableState::new(&spec.source, spec.lake_keys());
+        self.state_object(&spec.source)?.update(new, change).await
     }
 
     /// A folder of a table, whose requests are counted as the table's.

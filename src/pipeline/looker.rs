@@ -94,12 +94,9 @@ impl<'a> Looker<'a> {
         state: Option<TableState>,
         listing: Option<Listing>,
     ) -> Result<Opened> {
-        let rebuild = state.as_ref().and_then(|state| state.rebuild.as_ref());
-        let rebuild = rebuild.zip(table.as_ref());
-        let is_under_way =
-            |(rebuild, table): &(&Rebuild, &LakeTable)| table.ledger().rebuilt != Some(rebuild.id);
-        let rebuilding = match rebuild.filter(is_under_way) {
-            Some((rebuild, _)) => {
+        let both = state.as_ref().zip(table.as_ref());
+        let rebuilding = match both.and_then(|(state, table)| state.rebuild_of(table.ledger())) {
+            Some(rebuild) => {
                 let Self { pipeline, spec, location, .. } = self;
                 Some(Rebuilding::open(pipeline, spec, location, rebuild).await?)
             }

@@ -26,19 +26,14 @@ pub(super) async fn remember_waiting(
 ) -> Result<()> {
     let Some(known) = tally.known() else { return Ok(()) };
     let remembered = known.state.as_ref().map_or(&[][..], |state| state.unapplied.objects());
-    let is_old = |seen: &&SeenObject| now - seen.staged_at() > OLD && !remembered.contains(seen);
-    if !work.seen.iter().take(1).any(|seen| is_old(&seen)) {
+    let is_old = |seen: &SeenObject| now - seen.staged_at() > OLD && !remembered.contains(seen);
+    if !work.seen.first().is_some_and(is_old) {
         return Ok(());
     }
     let unapplied = Unapplied::of(work.seen.clone());
-    let rebuild = known.state.as_ref().and_then(|state| state.rebuild.clone());
-    let take_in = |state: &mut TableState| {
-        if state.rebuild == rebuild {
-            state.unapplied = unapplied.clone();
-        }
-    };
-    let new = || TableState::new(&looker.spec.source, looker.spec.lake_keys());
-    let state = looker.state_object()?.update(new, take_in).await?;
+    let rebuild = known.state.as_ref().and_then(|state| state.rebuild.as_ref());
+    let take_in = |state: &mut TableState| state.left(&unapplied, rebuild);
+    let state = looker.pipeline.update_state(looker.spec, take_in).await?;
     tally.knows(state);
     Ok(())
 }
@@ -59,24 +54,20 @@ pub(super) async fn remember(
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>> {
     let hold = error.filter(|error| Status::after(error.kind()) == Status::Held);
-    let keys = looker.spec.lake_keys();
-    let new = || TableState::new(&looker.spec.source, keys.clone());
+    let Looker { pipeline, spec, .. } = *looker;
     let Some(known) = tally.known() else {
         // It was not seen what is left.
         let Some(hold) = hold else { return Ok(None) };
         let take_in = |state: &mut TableState| state.held_by(hold, now);
-        let state = looker.state_object()?.update(new, take_in).await?;
+        let state = pipeline.update_state(spec, take_in).await?;
         return Ok(state.held.map(|held| held.since));
     };
     let unapplied = Unapplied::of(tally.unapplied());
     let begun = tally.has_table();
-    let rebuild = known.state.as_ref().and_then(|state| state.rebuild.clone());
+    let rebuild = known.state.as_ref().and_then(|state| state.rebuild.as_ref());
     let take_in = |state: &mut TableState| {
         state.begun |= begun;
-        // A rebuild that another worker began meanwhile has a list of its own.
-        if state.rebuild == rebuild {
-            state.unapplied = unapplied.clone();
-        }
+        state.left(&unapplied, rebuild);
         match hold {
             Some(hold) => state.held_by(hold, now),
             None => state.held = None,
@@ -88,14 +79,15 @@ pub(super) async fn remember(
             state.reloaded_behind.clone_from(&known.reloaded_behind);
         }
     };
+    let new = || TableState::new(&spec.source, spec.lake_keys());
     let before = known.state.clone().unwrap_or_else(new);
     let mut after = before.clone();
     take_in(&mut after);
     // A table that never was, and of which nothing is left, needs no state.
     if after != before {
-        after = looker.state_object()?.update(new, take_in).await?;
+        after = pipeline.update_state(spec, take_in).await?;
         if let (Some(rebuild), None) = (&before.rebuild, &after.rebuild) {
-            looker.pipeline.forget_rebuild(looker.spec, rebuild).await;
+            pipeline.forget_rebuild(spec, rebuild).await;
         }
     }
     Ok(after.held.map(|held| held.since))

@@ -4,7 +4,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::{Look, Pipeline, Scope, Standing};
+use crate::pipeline::{Pipeline, Scope, Standing};
 use crate::progress::{CommitRecord, SeenObject, Unapplied};
 use crate::table::{self, LakeTable, Paused, TableState, Transaction, refuse_table};
 
@@ -33,14 +33,14 @@ impl Pipeline {
     /// # Errors
     /// As [`crate::table::StateObject::update`].
     pub async fn pause(&self, table: &TableSpec, reason: Option<&str>) -> Result<bool> {
-        let state = self.state_object(&table.source)?;
-        let was_paused = state.read().await?.is_some_and(|state| state.paused.is_some());
+        let state = self.state_object(&table.source)?.read().await?;
+        let was_paused = state.is_some_and(|state| state.paused.is_some());
         let now = self.clock().now();
         let pause = |state: &mut TableState| {
             let since = state.paused.as_ref().map_or(now, |paused| paused.since);
             state.paused = Some(Paused { since, reason: reason.map(str::to_owned) });
         };
-        state.update(|| new_state(table), pause).await?;
+        self.update_state(table, pause).await?;
         Ok(!was_paused)
     }
 
@@ -55,11 +55,11 @@ impl Pipeline {
             Losses::Refused => Vec::new(),
             Losses::Accepted => self.give_up(table).await?,
         };
-        let state = self.state_object(&table.source)?;
-        let was_paused = state.read().await?.is_some_and(|state| state.paused.is_some());
+        let state = self.state_object(&table.source)?.read().await?;
+        let was_paused = state.is_some_and(|state| state.paused.is_some());
         if was_paused {
             let resume = |state: &mut TableState| state.paused = None;
-            state.update(|| new_state(table), resume).await?;
+            self.update_state(table, resume).await?;
         }
         Ok(Resumed { was_paused, given_up })
     }
@@ -79,7 +79,7 @@ impl Pipeline {
         })?;
         refuse_table(spec, &table)?;
         let state = self.state_object(&spec.source)?.read().await?;
-        if state.and_then(|state| state.rebuild).is_some() {
+        if state.is_some_and(|state| state.rebuild_of(table.ledger()).is_some()) {
             return Err(Error::new(ErrorKind::TableRefused, "the table is being rebuilt")
                 .with_remedy(format!(
                     "dmslake rebuild {} to its end, or with --cancel",
@@ -101,11 +101,13 @@ impl Pipeline {
                 Vec::new()
             }
         };
-        if let Some((table, object)) = vanished_in_part(&look) {
+        if let Some(table) = &look.table
+            && let Some(partial) = table.ledger().vanished_partial(&look.listing)
+        {
             refuse_table(spec, table)?;
             self.give_up_rest(table).await?;
-            if !names.iter().any(|name| name == object) {
-                names.push(object.to_owned());
+            if !names.contains(&partial.object) {
+                names.push(partial.object.clone());
             }
         }
         if names.is_empty() {
@@ -123,7 +125,7 @@ impl Pipeline {
             state.unapplied = Unapplied::of(left.collect());
             state.gave_up(&names, now);
         };
-        self.state_object(&spec.source)?.update(|| new_state(spec), give_up).await?;
+        self.update_state(spec, give_up).await?;
         tracing::warn!(
             table = %spec.source,
             objects = names.len(),
@@ -144,16 +146,4 @@ impl Pipeline {
         transaction.commit(Vec::new(), operation, None).await?.committed()?;
         Ok(())
     }
-}
-
-/// The table, and the object that it has in part, if that is no longer staged.
-fn vanished_in_part(look: &Look) -> Option<(&LakeTable, &str)> {
-    let table = look.table.as_ref()?;
-    let partial = table.ledger().partial.as_ref()?;
-    let is_staged = look.listing.objects.iter().any(|object| object.relative == partial.object);
-    (look.listing.is_complete && !is_staged).then_some((table, &*partial.object))
-}
-
-fn new_state(table: &TableSpec) -> TableState {
-    TableState::new(&table.source, table.lake_keys())
 }

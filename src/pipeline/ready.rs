@@ -41,7 +41,6 @@ pub(super) async fn ready_table(
         None => created(target, slice).await?,
     };
     if table.ledger().is_untouched() {
-        let new = || TableState::new(&spec.source, spec.lake_keys());
         let begin = |state: &mut TableState| {
             state.begun = true;
             state.keys = spec.lake_keys();
@@ -50,7 +49,7 @@ pub(super) async fn ready_table(
                 state.rebuild = None;
             }
         };
-        pipeline.state_object(&spec.source)?.update(new, begin).await?;
+        pipeline.update_state(spec, begin).await?;
     }
     if spec.merge == MergeMode::CopyOnWrite || table.may_mask() {
         return Ok(table);

@@ -10,11 +10,10 @@ use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::config::{OWN, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::Pipeline;
-use crate::pipeline::Reload;
-use crate::progress::{Ledger, Position, Unapplied};
+use crate::pipeline::{Pipeline, Reload};
+use crate::progress::{Ledger, Unapplied};
 use crate::staging::{Listing, StagedObject};
-use crate::storage::{Location, Redirect, encode_segment};
+use crate::storage::{Location, Redirect};
 use crate::table::{self, CommitOutcome, LakeTable, Rebuild, TableState};
 
 /// A rebuild that is under way.
@@ -59,9 +58,7 @@ impl Rebuilding {
             return Some(lost("an operator has emptied the table while it was rebuilt"));
         }
         // What has come since is in both numbers of the one, and in none of the other.
-        let is_ahead = |object: &&StagedObject| {
-            Position::of(object).is_some_and(|at| Some(&at) > before.cdc.watermark.as_ref())
-        };
+        let is_ahead = |object: &&StagedObject| before.cdc.is_behind(object);
         let ahead = listing.objects.iter().filter(is_ahead).count() as u64;
         let count = |ledger: &Ledger| ledger.cdc.applied.map(|applied| applied.count);
         let has_fewer_changes = match (count(before), count(after)) {
@@ -137,8 +134,7 @@ pub(super) async fn begin_reload(
             Some(Rebuild { id, since: now, load_begins, is_reload: true, accepts_loss: false });
         state.unapplied = Unapplied::of(reload.objects.clone());
     };
-    let new = || TableState::new(&spec.source, spec.lake_keys());
-    let state = pipeline.state_object(&spec.source)?.update(new, begin).await?;
+    let state = pipeline.update_state(spec, begin).await?;
     tracing::info!(
         table = %spec.source,
         objects = reload.objects.len(),
@@ -191,9 +187,8 @@ impl Pipeline {
 
 /// Where the log of a rebuild is.
 fn shadow_log(pipeline: &Pipeline, spec: &TableSpec, rebuild: &Rebuild) -> Result<Location> {
-    let (schema, name) = (encode_segment(&spec.source.schema), encode_segment(&spec.source.table));
-    let segments = [OWN, "shadow", &schema, &name, &rebuild.id.to_string(), "_delta_log"];
-    pipeline.lake_folder_of(&spec.source, &segments)
+    let logs = pipeline.lake_folder_of(&spec.source, &[OWN, "shadow"])?;
+    logs.folder(&[&rebuild.id.to_string(), "_delta_log"])
 }
 
 /// The table's folder, with that log in the place of its own.

@@ -4,10 +4,8 @@ use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::rebuild::lost;
 use crate::pipeline::{Losses, Pipeline};
-use crate::progress::{
-    Doubt, Ledger, Missing, NewLoad, Partial, SeenObject, Unapplied, missing, pending,
-};
-use crate::staging::{Identify, Listing, list_everything};
+use crate::progress::{Doubt, Missing, NewLoad, Partial, SeenObject, Unapplied, missing, pending};
+use crate::staging::{Identify, list_everything};
 use crate::table::{self, Rebuild, TableState};
 
 const MIXED: &str = "objects of an earlier load are staged beside those of the new one, and their \
@@ -82,16 +80,17 @@ impl Pipeline {
                     lost.push("objects of the new load are missing between the others".to_owned());
                 }
             }
-            (None, _) => lost.extend(rest_lost(ledger, &listing)),
+            (None, _) => lost.extend(ledger.vanished_partial(&listing).map(|partial| {
+                let Partial { object, rows, .. } = partial;
+                format!("{object} vanished after {rows} of its rows were applied")
+            })),
         }
         if ledger.emptied && begins.is_none() {
             lost.push("rows that an operator has removed (truncate) would come back".to_owned());
         }
         let vanished: Vec<String> = vanished.into_iter().map(|seen| seen.object).collect();
         lost.extend(sentences(&missing, &vanished));
-        let is_under_way = state
-            .and_then(|state| state.rebuild)
-            .is_some_and(|rebuild| ledger.rebuilt != Some(rebuild.id));
+        let is_under_way = state.is_some_and(|state| state.rebuild_of(ledger).is_some());
         let seen = listing.objects.iter().map(|object| SeenObject::of(object, staging.kind()));
         Ok(RebuildPlan {
             rows: table.rows(),
@@ -110,8 +109,8 @@ impl Pipeline {
     /// # Errors
     /// As [`crate::table::StateObject::update`].
     pub async fn cancel_rebuild(&self, spec: &TableSpec) -> Result<bool> {
-        let state = self.state_object(&spec.source)?;
-        let Some(rebuild) = state.read().await?.and_then(|state| state.rebuild) else {
+        let state = self.state_object(&spec.source)?.read().await?;
+        let Some(rebuild) = state.and_then(|state| state.rebuild) else {
             return Ok(false);
         };
         let cancel = |state: &mut TableState| {
@@ -119,7 +118,7 @@ impl Pipeline {
                 state.rebuild = None;
             }
         };
-        state.update(|| TableState::new(&spec.source, spec.lake_keys()), cancel).await?;
+        self.update_state(spec, cancel).await?;
         self.forget_rebuild(spec, &rebuild).await;
         Ok(true)
     }
@@ -157,18 +156,9 @@ impl Pipeline {
                 state.gave_up(&plan.lost, now);
             }
         };
-        let new = || TableState::new(&spec.source, spec.lake_keys());
-        self.state_object(&spec.source)?.update(new, begin).await?;
+        self.update_state(spec, begin).await?;
         Ok(())
     }
-}
-
-/// That the rest of an object is lost of which the first rows are applied.
-fn rest_lost(ledger: &Ledger, listing: &Listing) -> Option<String> {
-    let partial = ledger.partial.as_ref()?;
-    let is_staged = listing.objects.iter().any(|object| object.relative == partial.object);
-    let Partial { object, rows, .. } = partial;
-    (!is_staged).then(|| format!("{object} vanished after {rows} of its rows were applied"))
 }
 
 fn sentences(missing: &Missing, vanished: &[String]) -> Vec<String> {

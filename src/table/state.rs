@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::config::TableName;
 use crate::error::Error;
-use crate::progress::{Position, Unapplied};
+use crate::progress::{Ledger, Position, Unapplied};
 
 /// So many losses are kept, the newest.
 const MOST_LOSSES: usize = 20;
@@ -128,6 +128,20 @@ impl TableState {
     /// The same in the layout that this program writes.
     pub(super) fn in_this_format(self) -> Self {
         Self { format: Self::FORMAT, ..self }
+    }
+
+    /// The rebuild that is under way: one that the table's ledger does not name as in place.
+    #[must_use]
+    pub fn rebuild_of(&self, ledger: &Ledger) -> Option<&Rebuild> {
+        self.rebuild.as_ref().filter(|rebuild| ledger.rebuilt != Some(rebuild.id))
+    }
+
+    /// Takes in what a run or a rebuild has yet to apply, if `rebuild` is still the one that is
+    /// under way: another one has a list of its own.
+    pub fn left(&mut self, unapplied: &Unapplied, rebuild: Option<&Rebuild>) {
+        if self.rebuild.as_ref() == rebuild {
+            self.unapplied.clone_from(unapplied);
+        }
     }
 
     /// Takes in that this error holds the table. A hold of the same kind has begun when it was
