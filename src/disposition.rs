@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::config::TableName;
 use crate::error::{Error, ErrorKind};
 
 /// What the program does about an error of a given kind.
@@ -102,6 +103,12 @@ pub fn remedy_for(error: &Error, table: &str) -> String {
     commands.iter().fold(remedy_of(error).to_owned(), |remedy, command| {
         remedy.replace(&format!("{command} TABLE"), &format!("{command} {table}"))
     })
+}
+
+/// What is wrong with a table of that name, followed by [`remedy_for`] it.
+#[must_use]
+pub fn told_of(error: &Error, table: &TableName) -> String {
+    format!("{}; {}", error.chain(), remedy_for(error, &table.to_string()))
 }
 
 /// What is wrong, followed by the error's own remedy if it has one.

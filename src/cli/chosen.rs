@@ -12,8 +12,8 @@ use super::exit::Exit;
 use super::output::{Screen, plural};
 use super::{configuration, signals};
 use crate::clock::SystemClock;
-use crate::config::{CatalogName, Settings, TableSpec, catalog_names};
-use crate::disposition::{Action, disposition, remedy_of};
+use crate::config::{CatalogName, Settings, TableName, TableSpec, catalog_names};
+use crate::disposition::{Action, disposition, told_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest_first;
 use crate::pipeline::{Limits, Pipeline};
@@ -49,6 +49,12 @@ pub(super) enum TableEnd {
 }
 
 impl TableEnd {
+    /// The end of a table for which the command could do nothing: says why.
+    pub(super) fn refused_by(error: &Error, table: &TableName, screen: &Screen) -> Self {
+        screen.note(format_args!("{table}: {}", told_of(error, table)));
+        Self::of(false, Some(error.kind()))
+    }
+
     /// The end of a table, from its report: whether everything is done, and the kind of its error.
     pub(super) fn of(is_done: bool, error_kind: Option<ErrorKind>) -> Self {
         match error_kind {
@@ -185,8 +191,8 @@ impl<'a> Chosen<'a> {
             }
             // A hold is a matter of this table alone.
             Err(error) if disposition(error.kind()).action == Action::Hold => {
-                let (chain, remedy) = (error.chain(), remedy_of(&error));
-                self.screen.note(format_args!("{}: held: {chain}; {remedy}", spec.source));
+                let (source, told) = (&spec.source, told_of(&error, &spec.source));
+                self.screen.note(format_args!("{source}: held: {told}"));
                 Ok(None)
             }
             Err(error) => Err(error),

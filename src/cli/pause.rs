@@ -4,7 +4,7 @@ use super::args::{PauseArguments, ResumeArguments};
 use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
 use super::output::{Screen, plural};
-use crate::disposition::remedy_for;
+use crate::disposition::told_of;
 use crate::error::Result;
 use crate::pipeline::{Hold, Losses, Scope, Standing};
 
@@ -51,8 +51,7 @@ pub(super) async fn resume(arguments: &ResumeArguments, screen: &Screen) -> Resu
                 (format!("{objects} to be applied"), TableEnd::Done)
             }
             Standing::Held(Hold { cause, .. }) => {
-                let (chain, remedy) = (cause.chain(), remedy_for(&cause, &source.to_string()));
-                (format!("held: {chain}; {remedy}"), TableEnd::Attention)
+                (format!("held: {}", told_of(&cause, source)), TableEnd::Attention)
             }
         };
         screen.line(format_args!("{source}: {what}; {follows}"))?;

@@ -6,7 +6,6 @@ use super::exit::Exit;
 use super::output::{Screen, count, plural};
 use super::progress_bar::TableProgress;
 use crate::config::TableSpec;
-use crate::disposition::remedy_for;
 use crate::error::Result;
 use crate::pipeline::{Losses, RebuildPlan, Scope};
 
@@ -27,7 +26,7 @@ pub(super) async fn run(arguments: &RebuildArguments, screen: &Screen) -> Result
         }
         let plan = match chosen.pipeline.plan_rebuild(table).await {
             Ok(plan) => plan,
-            Err(error) => return Ok(refused(screen, table, &error)),
+            Err(error) => return Ok(TableEnd::refused_by(&error, &table.source, screen)),
         };
         show(screen, table, &plan)?;
         let is_lossy = !plan.lost.is_empty() && losses == Losses::Refused;
@@ -43,7 +42,7 @@ pub(super) async fn run(arguments: &RebuildArguments, screen: &Screen) -> Result
             return Ok(TableEnd::Attention);
         }
         if let Err(error) = chosen.pipeline.begin_rebuild(table, &plan, losses).await {
-            return Ok(refused(screen, table, &error));
+            return Ok(TableEnd::refused_by(&error, &table.source, screen));
         }
         build(&chosen, table, screen).await
     });
@@ -81,10 +80,4 @@ fn show(screen: &Screen, table: &TableSpec, plan: &RebuildPlan) -> Result<()> {
         screen.line(format_args!("{source}: lost: {lost}"))?;
     }
     Ok(())
-}
-
-fn refused(screen: &Screen, table: &TableSpec, error: &crate::error::Error) -> TableEnd {
-    let (chain, remedy) = (error.chain(), remedy_for(error, &table.source.to_string()));
-    screen.note(format_args!("{}: {chain}; {remedy}", table.source));
-    TableEnd::of(false, Some(error.kind()))
 }

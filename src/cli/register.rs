@@ -4,7 +4,7 @@ use super::args::RegisterArguments;
 use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
 use super::output::Screen;
-use crate::disposition::remedy_of;
+use crate::disposition::told_of;
 use crate::error::Result;
 use crate::readers::glue::Glue;
 
@@ -27,8 +27,8 @@ pub(super) async fn run(arguments: &RegisterArguments, screen: &Screen) -> Resul
                 Ok(TableEnd::Done)
             }
             Err(error) => {
-                let (chain, remedy) = (error.chain(), remedy_of(&error));
-                screen.note(format_args!("{source}: not registered: {chain}; {remedy}"));
+                let told = told_of(&error, source);
+                screen.note(format_args!("{source}: not registered: {told}"));
                 Ok(TableEnd::Attention)
             }
         }

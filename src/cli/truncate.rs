@@ -4,7 +4,6 @@ use super::args::TruncateArguments;
 use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
 use super::output::{Screen, plural};
-use crate::disposition::remedy_for;
 use crate::error::Result;
 
 /// Empties the named tables.
@@ -25,11 +24,7 @@ pub(super) async fn run(arguments: &TruncateArguments, screen: &Screen) -> Resul
                 screen.line(format_args!("{source}: {} removed", plural(rows, "row")))?;
                 Ok(TableEnd::Done)
             }
-            Err(error) => {
-                let (chain, remedy) = (error.chain(), remedy_for(&error, &source.to_string()));
-                screen.note(format_args!("{source}: {chain}; {remedy}"));
-                Ok(TableEnd::of(false, Some(error.kind())))
-            }
+            Err(error) => Ok(TableEnd::refused_by(&error, source, screen)),
         }
     });
     Ok(emptied.await?.exit())
