@@ -106,10 +106,7 @@ async fn what_is_not_staged_any_more_is_named_and_not_lost() {
 #[tokio::test]
 async fn what_expires_while_the_table_is_rebuilt_holds_it() {
     let site = built(StoreKind::S3).await;
-    let pipeline = site.pipeline();
-    let spec = pipeline.settings().tables[0].clone();
-    let plan = pipeline.plan_rebuild(&spec).await.unwrap();
-    pipeline.begin_rebuild(&spec, &plan, Losses::Refused).await.unwrap();
+    site.begin_rebuild(Losses::Refused).await.unwrap();
     site.expire("LOAD00000001.csv").await;
     let report = site.expect_held(&["vanished", "LOAD00000001.csv"]).await;
     assert_eq!(report.error_kind, Some(ErrorKind::VanishedObject));
@@ -119,10 +116,7 @@ async fn what_expires_while_the_table_is_rebuilt_holds_it() {
 #[tokio::test]
 async fn a_rebuild_is_gone_on_with_by_whoever_applies_next() {
     let site = built(StoreKind::S3).await;
-    let pipeline = site.pipeline();
-    let spec = pipeline.settings().tables[0].clone();
-    let plan = pipeline.plan_rebuild(&spec).await.unwrap();
-    pipeline.begin_rebuild(&spec, &plan, Losses::Refused).await.unwrap();
+    let (_, spec) = site.begin_rebuild(Losses::Refused).await.unwrap();
     let mut runs = 0;
     loop {
         let limits = Limits { stop: Stop::default(), ..Limits::default() };
@@ -182,10 +176,8 @@ async fn two_workers_rebuild_one_table_once() {
     for _ in 0..5 {
         let site = built(StoreKind::S3).await;
         let before = site.delta().await.version().unwrap();
-        let (one, other) = (site.pipeline(), site.pipeline());
-        let spec = one.settings().tables[0].clone();
-        let plan = one.plan_rebuild(&spec).await.unwrap();
-        one.begin_rebuild(&spec, &plan, Losses::Refused).await.unwrap();
+        let (one, spec) = site.begin_rebuild(Losses::Refused).await.unwrap();
+        let other = site.pipeline();
         let run = async |pipeline: &Pipeline| {
             pipeline.apply(&spec, &Scope::Everything, &Limits::default(), &Silent).await
         };
@@ -267,10 +259,7 @@ async fn an_emptied_table_goes_on_with_what_comes() {
 #[tokio::test]
 async fn a_rebuild_can_be_given_up_or_begun_again_without_what_is_lost() {
     let site = built(StoreKind::S3).await;
-    let pipeline = site.pipeline();
-    let spec = pipeline.settings().tables[0].clone();
-    let plan = pipeline.plan_rebuild(&spec).await.unwrap();
-    pipeline.begin_rebuild(&spec, &plan, Losses::Refused).await.unwrap();
+    let (pipeline, spec) = site.begin_rebuild(Losses::Refused).await.unwrap();
     site.expire(&site.change(10)).await;
     site.expect_held(&["vanished"]).await;
     assert!(pipeline.cancel_rebuild(&spec).await.unwrap());
@@ -287,10 +276,7 @@ async fn a_rebuild_can_be_given_up_or_begun_again_without_what_is_lost() {
 #[tokio::test]
 async fn nothing_empties_a_table_that_is_being_rebuilt() {
     let site = built(StoreKind::S3).await;
-    let pipeline = site.pipeline();
-    let spec = pipeline.settings().tables[0].clone();
-    let plan = pipeline.plan_rebuild(&spec).await.unwrap();
-    pipeline.begin_rebuild(&spec, &plan, Losses::Refused).await.unwrap();
+    let (pipeline, spec) = site.begin_rebuild(Losses::Refused).await.unwrap();
     let refused = pipeline.truncate(&spec).await.unwrap_err();
     assert!(refused.own_remedy().unwrap().contains("--cancel"), "{}", refused.chain());
     pipeline.cancel_rebuild(&spec).await.unwrap();
@@ -300,10 +286,7 @@ async fn nothing_empties_a_table_that_is_being_rebuilt() {
 #[tokio::test]
 async fn a_rebuild_does_not_outlive_its_table() {
     let site = built(StoreKind::S3).await;
-    let pipeline = site.pipeline();
-    let spec = pipeline.settings().tables[0].clone();
-    let plan = pipeline.plan_rebuild(&spec).await.unwrap();
-    pipeline.begin_rebuild(&spec, &plan, Losses::Refused).await.unwrap();
+    let (pipeline, spec) = site.begin_rebuild(Losses::Refused).await.unwrap();
     let limits = Limits { stop: Stop::default(), ..Limits::default() };
     let stopper = Stopper::after(1, limits.stop.clone());
     pipeline.apply(&spec, &Scope::Everything, &limits, &stopper).await;

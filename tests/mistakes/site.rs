@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use dmslake::clock::{Clock, SystemClock};
-use dmslake::config::Settings;
+use dmslake::config::{Settings, TableSpec};
 use dmslake::error::Error;
 use dmslake::pipeline::{
     Limits, Losses, Pipeline, RebuildPlan, Resumed, Scope, Silent, Status, TableReport,
@@ -126,12 +126,21 @@ impl Site {
         pipeline.plan_rebuild(&pipeline.settings().tables[0]).await.unwrap()
     }
 
-    /// Begins a rebuild and goes on with it to its end.
-    pub(super) async fn rebuild(&self, losses: Losses) -> Result<TableReport, Error> {
+    /// Begins a rebuild, and gives the pipeline that did and the table.
+    pub(super) async fn begin_rebuild(
+        &self,
+        losses: Losses,
+    ) -> Result<(Pipeline, TableSpec), Error> {
         let pipeline = self.pipeline();
         let spec = pipeline.settings().tables[0].clone();
         let plan = pipeline.plan_rebuild(&spec).await?;
         pipeline.begin_rebuild(&spec, &plan, losses).await?;
+        Ok((pipeline, spec))
+    }
+
+    /// Begins a rebuild and goes on with it to its end.
+    pub(super) async fn rebuild(&self, losses: Losses) -> Result<TableReport, Error> {
+        let (pipeline, _) = self.begin_rebuild(losses).await?;
         Ok(Self::apply_to(&pipeline).await)
     }
 
