@@ -100,6 +100,7 @@ pub struct Error {
     message: String,
     context: Vec<(&'static str, String)>,
     remedy: Option<String>,
+    may_pass: Vec<String>,
     source: Option<Source>,
     has_whole_paths: bool,
 }
@@ -112,6 +113,7 @@ impl Error {
             message: message.into(),
             context: Vec::new(),
             remedy: None,
+            may_pass: Vec::new(),
             source: None,
             has_whole_paths: false,
         }
@@ -131,6 +133,14 @@ impl Error {
         self
     }
 
+    /// Sets the staged objects, by their paths below the table's folder, that an operator may let
+    /// pass in spite of this error.
+    #[must_use]
+    pub fn with_passable(mut self, objects: Vec<String>) -> Self {
+        self.may_pass = objects;
+        self
+    }
+
     /// Sets the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Source>) -> Self {
@@ -140,12 +150,13 @@ impl Error {
 
     /// A copy without the cause, which cannot be cloned.
     fn told_again(&self) -> Self {
-        let Self { kind, message, context, remedy, source: _, has_whole_paths } = self;
+        let Self { kind, message, context, remedy, may_pass, source: _, has_whole_paths } = self;
         Self {
             kind: *kind,
             message: message.clone(),
             context: context.clone(),
             remedy: remedy.clone(),
+            may_pass: may_pass.clone(),
             source: None,
             has_whole_paths: *has_whole_paths,
         }
@@ -185,6 +196,12 @@ impl Error {
     #[must_use]
     pub fn own_remedy(&self) -> Option<&str> {
         self.remedy.as_deref()
+    }
+
+    /// The staged objects that an operator may let pass; none for most errors.
+    #[must_use]
+    pub fn passable(&self) -> &[String] {
+        &self.may_pass
     }
 
     /// The message, its context and every cause, for a log line.

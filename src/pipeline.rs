@@ -11,6 +11,7 @@ mod judgement;
 mod look;
 mod looker;
 mod maintain;
+mod mass;
 mod memory;
 mod operator;
 mod ready;
@@ -113,12 +114,21 @@ impl Application<'_> {
                 (Build::InShadow, built, location, columns.unwrap_or_default())
             }
         };
-        let Work { objects, beginning, bound, .. } = *work;
+        let Work { objects, beginning, bound, ref let_pass, .. } = *work;
         let (location, beginning, columns) = (&location, &beginning, &*columns);
-        let target =
-            Target { pipeline, spec, location, beginning, bound, built, accepts_loss, columns };
+        let target = Target {
+            pipeline,
+            spec,
+            location,
+            beginning,
+            bound,
+            built,
+            accepts_loss,
+            let_pass,
+            columns,
+        };
         let base = table.as_ref().map(LakeTable::version);
-        let slicer = Slicer::new(self.cut(), objects, table.as_ref());
+        let slicer = Slicer::new(self.cut(let_pass), objects, table.as_ref());
         let (table, is_all) = self.apply_slices(&target, slicer, table, pace, tally).await?;
         if let Some(table) = &table {
             checkpoint_after(base, table).await;

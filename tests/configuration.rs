@@ -1,7 +1,7 @@
 //! The configuration: what is understood, and what is refused with which sentence.
 
 use dmslake::config::load::parse;
-use dmslake::config::{LookBack, MergeMode, OnBadRow, Settings, TableName};
+use dmslake::config::{LookBack, MaxChangeFraction, MergeMode, OnBadRow, Settings, TableName};
 use dmslake::dms::{Classified, MySqlType, ObjectName, S3Settings, classify};
 use dmslake::error::ErrorKind;
 use dmslake::schema::ColumnType;
@@ -95,6 +95,30 @@ fn columns_carry_type_and_switches() {
     assert_eq!((paid.column_type(), paid.nullable), (ColumnType::Boolean, true));
     assert!(table.column("token").expect("configured").hex);
     assert_eq!(table.column("Id"), None);
+}
+
+#[test]
+fn shares_of_changes_are_limited_where_they_are_set() {
+    let limit = |extra: &str| {
+        let text = format!("[[table]]\nsource = \"shop.t\"\nkeys = [\"id\"]\n{extra}");
+        settings(&text).tables[0].max_change_fraction
+    };
+    let default = MaxChangeFraction { deleted: None, updated: None, min_rows: 1000 };
+    assert_eq!(limit(""), default);
+    assert!(!default.is_set() && !default.is_exceeded_by(5_000, 5_000, 5_000));
+    let set = limit("max_change_fraction = { deleted = 0.5, updated = 1, min_rows = 10 }");
+    assert!(set.is_set() && !set.is_exceeded_by(5, 10, 10) && set.is_exceeded_by(6, 0, 10));
+    assert!(set.is_exceeded_by(0, 11, 10) && !set.is_exceeded_by(9, 9, 9));
+    let table = "[[table]]\nsource = \"shop.t\"\nkeys = [\"id\"]\nmax_change_fraction = ";
+    let refused = [
+        ("{ deleted = 1.5 }", ".deleted", "a number from 0 to 1"),
+        ("{ min_rows = -1 }", ".min_rows", "a whole number"),
+        ("0.5", "", "a table"),
+    ];
+    for (value, below, words) in refused {
+        let field = format!("table[0].max_change_fraction{below} (shop.t)");
+        assert_refused(&format!("{table}{value}"), &[(&field, words)]);
+    }
 }
 
 #[test]
@@ -246,6 +270,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "keys",
         "layout",
         "max_bad_rows",
+        "max_change_fraction",
         "merge",
         "name",
         "on_bad_row",

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use dmslake::clock::SystemClock;
 use dmslake::config::{
-    CatalogSettings, LookBack, MaintainSettings, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit,
-    OnReload, ReloadSettings, Settings, TableName, TableSpec,
+    CatalogSettings, LookBack, MaintainSettings, MaxBadRows, MaxChangeFraction, MergeMode,
+    OnBadRow, OnForeignCommit, OnReload, ReloadSettings, Settings, TableName, TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -182,6 +182,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         append_only: false,
         cdc_only: false,
         max_bad_rows: MaxBadRows::default(),
+        max_change_fraction: MaxChangeFraction::default(),
         on_foreign_commit: OnForeignCommit::default(),
         on_reload: OnReload::default(),
         columns: vec![],

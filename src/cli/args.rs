@@ -137,7 +137,11 @@ pub(super) struct PauseArguments {
     pub(super) reason: Option<String>,
 }
 
-/// Let paused tables go on, or give up changes that are lost.
+/// Let paused tables go on, let unusual objects pass, or give up changes that are lost.
+///
+/// If a table is held because an object has too many bad rows (max_bad_rows), or because its
+/// changes would delete or update too much of the table (max_change_fraction), exactly the objects
+/// that hold it may then pass, once.
 ///
 /// Objects that vanish from staging before they are applied (a lifecycle rule, a TRUNCATE that
 /// DMS handles, somebody who deletes them) hold their table, because it can no longer equal the

@@ -41,6 +41,11 @@ pub(super) async fn resume(arguments: &ResumeArguments, screen: &Screen) -> Resu
             screen
                 .line(format_args!("{source}: the changes of {objects} are given up: {names}"))?;
         }
+        if !resumed.let_pass.is_empty() {
+            let objects = plural(resumed.let_pass.len() as u64, "object");
+            let names = resumed.let_pass.join(", ");
+            screen.line(format_args!("{source}: {objects} may pass once: {names}"))?;
+        }
         let what = if resumed.was_paused { "resumed" } else { "not paused" };
         let (follows, end) = match chosen.pipeline.look(table, &Scope::Everything).await?.standing {
             Standing::CaughtUp => ("caught up".to_owned(), TableEnd::Done),

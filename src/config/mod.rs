@@ -43,6 +43,7 @@
 //! [defaults]       # any key of a table except source and name; a table's own key replaces it
 //! on_bad_row = "stop"             # "stop" or "quarantine"; default "stop"
 //! max_bad_rows = { count = 1000, share = 0.5 }  # of an object; default: half, from 10 on
+//! max_change_fraction = { deleted = 0.5, updated = 0.9, min_rows = 1000 }  # default: any
 //! on_foreign_commit = "report"    # or "hold": if other writers changed rows; default "report"
 //! on_reload = "apply"             # or "hold": if DMS loads the table again; default "apply"
 //! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
@@ -110,8 +111,8 @@ pub use catalog_names::catalog_names;
 pub use endpoint::EndpointSettings;
 pub use names::refused_column_name;
 pub use table::{
-    ChosenName, ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, OnReload,
-    TableName, TableSpec,
+    ChosenName, ColumnSpec, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
+    OnForeignCommit, OnReload, TableName, TableSpec,
 };
 
 use std::collections::BTreeSet;

@@ -88,6 +88,48 @@ impl Default for MaxBadRows {
     }
 }
 
+/// How much of a table changes may update or delete before a person has to look: shares of the rows
+/// that it had before. Changes of an hour count together, by the times in the names of their
+/// objects, however many objects and commits they are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MaxChangeFraction {
+    /// The largest share of rows that are deleted, 0 to 1; `None`: any.
+    pub deleted: Option<f64>,
+    /// The largest share of rows that are updated, 0 to 1; `None`: any. A row that several commits
+    /// change counts with each.
+    pub updated: Option<f64>,
+    /// Tables of fewer rows are not judged.
+    pub min_rows: u64,
+}
+
+impl MaxChangeFraction {
+    /// Whether so many of `rows` rows are too many to be deleted or updated.
+    #[must_use]
+    pub fn is_exceeded_by(self, deleted: u64, updated: u64, rows: u64) -> bool {
+        let Self { deleted: most_deleted, updated: most_updated, min_rows } = self;
+        rows >= min_rows
+            && (is_above(deleted, rows, most_deleted) || is_above(updated, rows, most_updated))
+    }
+
+    /// Whether anything is judged.
+    #[must_use]
+    pub fn is_set(self) -> bool {
+        self.deleted.is_some() || self.updated.is_some()
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shares of rows need not be exact")]
+fn is_above(changed: u64, rows: u64, most: Option<f64>) -> bool {
+    most.is_some_and(|most| changed as f64 > most * rows as f64)
+}
+
+impl Default for MaxChangeFraction {
+    /// Any share: a bulk update and a queue that runs empty are nothing unusual.
+    fn default() -> Self {
+        Self { deleted: None, updated: None, min_rows: 1000 }
+    }
+}
+
 /// What happens to a table whose rows another writer has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnForeignCommit {
@@ -184,6 +226,8 @@ pub struct TableSpec {
     pub on_bad_row: OnBadRow,
     /// How many rows of an object may be set aside.
     pub max_bad_rows: MaxBadRows,
+    /// How much of the table changes may update or delete unseen.
+    pub max_change_fraction: MaxChangeFraction,
     /// What happens if another writer has changed rows.
     pub on_foreign_commit: OnForeignCommit,
     /// What happens if DMS has loaded the table again.

@@ -6,8 +6,8 @@ use toml::Value;
 
 use crate::config::fields::{Fields, Place};
 use crate::config::{
-    ChosenName, ColumnSpec, Layout, MaxBadRows, MergeMode, OnBadRow, OnForeignCommit, OnReload,
-    TableName, TableSpec,
+    ChosenName, ColumnSpec, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
+    OnForeignCommit, OnReload, TableName, TableSpec,
 };
 use crate::dms::{MySqlType, Phase};
 
@@ -29,6 +29,7 @@ pub(super) struct Section {
     store: Option<Vec<String>>,
     on_bad_row: Option<OnBadRow>,
     max_bad_rows: Option<MaxBadRows>,
+    max_change_fraction: Option<MaxChangeFraction>,
     on_foreign_commit: Option<OnForeignCommit>,
     on_reload: Option<OnReload>,
     merge: Option<MergeMode>,
@@ -79,6 +80,10 @@ fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
         store: own.store.or_else(|| defaults.store.clone()).unwrap_or_default(),
         on_bad_row: own.on_bad_row.or(defaults.on_bad_row).unwrap_or_default(),
         max_bad_rows: own.max_bad_rows.or(defaults.max_bad_rows).unwrap_or_default(),
+        max_change_fraction: own
+            .max_change_fraction
+            .or(defaults.max_change_fraction)
+            .unwrap_or_default(),
         on_foreign_commit: own.on_foreign_commit.or(defaults.on_foreign_commit).unwrap_or_default(),
         on_reload: own.on_reload.or(defaults.on_reload).unwrap_or_default(),
         merge: own.merge.or(defaults.merge).unwrap_or_default(),
@@ -91,6 +96,9 @@ fn section(mut fields: Fields<'_>) -> Section {
     let layouts = fields.tables("layout");
     let max_bad_rows =
         fields.has("max_bad_rows").then(|| max_bad_rows(fields.table("max_bad_rows")));
+    let max_change_fraction = fields
+        .has("max_change_fraction")
+        .then(|| max_change_fraction(fields.table("max_change_fraction")));
     let section = Section {
         keys: fields.texts("keys"),
         append_only: fields.flag("append_only"),
@@ -107,6 +115,7 @@ fn section(mut fields: Fields<'_>) -> Section {
             }
         }),
         max_bad_rows,
+        max_change_fraction,
         on_foreign_commit: fields.read("on_foreign_commit", "\"report\", \"hold\"", |value| {
             match value.as_str()? {
                 "report" => Some(OnForeignCommit::Report),
@@ -135,19 +144,36 @@ fn section(mut fields: Fields<'_>) -> Section {
 
 fn max_bad_rows(mut fields: Fields<'_>) -> MaxBadRows {
     let default = MaxBadRows::default();
-    let count = fields.read("count", "a whole number", |value| {
+    let count = count(&mut fields, "count");
+    let share = share(&mut fields, "share");
+    fields.finish();
+    MaxBadRows { count: count.unwrap_or(default.count), share: share.unwrap_or(default.share) }
+}
+
+fn max_change_fraction(mut fields: Fields<'_>) -> MaxChangeFraction {
+    let deleted = share(&mut fields, "deleted");
+    let updated = share(&mut fields, "updated");
+    let min_rows = count(&mut fields, "min_rows");
+    fields.finish();
+    let min_rows = min_rows.unwrap_or(MaxChangeFraction::default().min_rows);
+    MaxChangeFraction { deleted, updated, min_rows }
+}
+
+fn count(fields: &mut Fields<'_>, name: &'static str) -> Option<u64> {
+    fields.read(name, "a whole number", |value| {
         value.as_integer().and_then(|count| u64::try_from(count).ok())
-    });
-    let share = fields.read("share", "a number from 0 to 1", |value| {
+    })
+}
+
+fn share(fields: &mut Fields<'_>, name: &'static str) -> Option<f64> {
+    fields.read(name, "a number from 0 to 1", |value| {
         let share = match value {
             Value::Integer(0) => Some(0.0),
             Value::Integer(1) => Some(1.0),
             other => other.as_float(),
         };
         share.filter(|share| (0.0..=1.0).contains(share))
-    });
-    fields.finish();
-    MaxBadRows { count: count.unwrap_or(default.count), share: share.unwrap_or(default.share) }
+    })
 }
 
 fn source(fields: &mut Fields<'_>) -> Option<TableName> {

@@ -1,5 +1,6 @@
 //! One application of one table: passes until it is caught up, with bounded retries.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deltalake::kernel::Version;
@@ -154,7 +155,7 @@ impl Application<'_> {
     }
 
     /// What all slices of the application share.
-    pub(super) fn cut(&self) -> Cut<'_> {
+    pub(super) fn cut<'a>(&'a self, let_pass: &'a BTreeSet<String>) -> Cut<'a> {
         let settings = self.looker.pipeline.settings();
         Cut {
             table: self.looker.spec,
@@ -163,6 +164,7 @@ impl Application<'_> {
             clock: self.looker.pipeline.clock().as_ref(),
             observer: self.observer,
             memory_budget: memory_budget(settings),
+            let_pass,
         }
     }
 

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::merge;
 use crate::pipeline::Pipeline;
 use crate::pipeline::budget::Pace;
+use crate::pipeline::mass::Mass;
 use crate::pipeline::ready::{Target, ready_table};
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::suspicion::Suspicion;
@@ -90,6 +91,7 @@ pub(super) async fn apply_slice(
     let objects: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
     let (quarantined, finished) = (slice.bad_rows(), slice.finished_objects());
     let suspicion = Suspicion::of(spec, table.ledger(), &slice, target.accepts_loss);
+    let mass = Mass::of(target, &slice);
     let batches = slice.take_batches();
     // Bad rows must be set aside before the commit; planning reads nothing of them.
     let planning = async {
@@ -116,6 +118,7 @@ pub(super) async fn apply_slice(
             ignored: plan.ignored,
             quarantined,
         };
+        ledger.recent = mass.as_ref().map(|mass| mass.judge(&table, &counts)).transpose()?;
         let after = table.rows() + plan.inserted - plan.deleted;
         let books = Books { counts, before: table.rows(), after };
         books.check()?;

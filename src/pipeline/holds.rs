@@ -10,6 +10,15 @@ use crate::table::TableState;
 /// So many objects are named in a message.
 const MOST_NAMED: usize = 20;
 
+/// Objects as messages name them: the first ones.
+pub(super) fn named<'a>(mut objects: impl Iterator<Item = &'a str>) -> String {
+    let names = objects.by_ref().take(MOST_NAMED).collect::<Vec<_>>().join(", ");
+    match objects.count() {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
+}
+
 /// An operator lets the table wait.
 pub(super) fn paused(spec: &TableSpec, state: Option<&TableState>) -> Option<Error> {
     let paused = state?.paused.as_ref()?;
@@ -39,7 +48,6 @@ pub(super) fn refuse_vanished(spec: &TableSpec, vanished: &[SeenObject]) -> Opti
         return None;
     }
     let bytes: u64 = vanished.iter().map(|seen| seen.size).sum();
-    let names = vanished.iter().take(MOST_NAMED).map(|seen| seen.object.as_str());
     let count = vanished.len();
     let what = if count == 1 { "object" } else { "objects" };
     Some(
@@ -47,7 +55,7 @@ pub(super) fn refuse_vanished(spec: &TableSpec, vanished: &[SeenObject]) -> Opti
             ErrorKind::VanishedObject,
             format!("{count} staged {what} vanished before they were applied"),
         )
-        .with("objects", names.collect::<Vec<_>>().join(", "))
+        .with("objects", named(vanished.iter().map(|seen| seen.object.as_str())))
         .with("bytes", bytes)
         .with_remedy(format!(
             "stage them again; or, if their changes are to be lost, dmslake resume {} \

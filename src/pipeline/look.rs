@@ -1,6 +1,8 @@
 //! A look at a table: what its log and staging show, and what follows. A look changes nothing, so
 //! `apply` and read-only callers share the same decision.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 
 use crate::config::LookBack;
@@ -60,6 +62,9 @@ pub struct Work {
     pub objects: Vec<StagedObject>,
     /// The same as they are remembered.
     pub seen: Vec<SeenObject>,
+    /// Those of them, by their paths below the table's folder, that an operator lets pass although
+    /// they exceed a limit of the configuration.
+    pub let_pass: BTreeSet<String>,
     /// The progress with which the table begins, if there is no table yet.
     pub beginning: Ledger,
     /// What may leave the ledger's window; none if staging was not listed whole.

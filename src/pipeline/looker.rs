@@ -196,7 +196,8 @@ impl<'a> Looker<'a> {
             Judgement::Reload(reload) => Standing::Reload(reload),
             Judgement::Apply(objects, _) if objects.is_empty() => Standing::CaughtUp,
             Judgement::Apply(objects, seen) => {
-                Standing::Apply(Box::new(Work { objects, seen, beginning, bound }))
+                let let_pass = state.as_ref().map(|state| state.passing(&seen)).unwrap_or_default();
+                Standing::Apply(Box::new(Work { objects, seen, let_pass, beginning, bound }))
             }
         };
         Ok(Look { table, listing, state, rebuilding: None, before_load, standing })

@@ -24,6 +24,8 @@ pub struct Resumed {
     pub was_paused: bool,
     /// The objects whose changes are given up.
     pub given_up: Vec<String>,
+    /// The objects that may pass once although they exceed a limit of the configuration.
+    pub let_pass: Vec<String>,
 }
 
 impl Pipeline {
@@ -44,7 +46,8 @@ impl Pipeline {
         Ok(!was_paused)
     }
 
-    /// Ends a pause. With [`Losses::Accepted`], changes of objects that have vanished without having
+    /// Ends a pause, and lets the objects pass once for whose number of bad rows or of changes the
+    /// table is held. With [`Losses::Accepted`], changes of objects that have vanished without having
     /// been applied no longer hold the table either; that is written down beside it.
     ///
     /// # Errors
@@ -55,13 +58,17 @@ impl Pipeline {
             Losses::Refused => Vec::new(),
             Losses::Accepted => self.give_up(table).await?,
         };
-        let state = self.state_object(&table.source)?.read().await?;
-        let was_paused = state.is_some_and(|state| state.paused.is_some());
-        if was_paused {
-            let resume = |state: &mut TableState| state.paused = None;
+        let mut state = self.state_object(&table.source)?.read().await?;
+        let was_paused = state.as_ref().is_some_and(|state| state.paused.is_some());
+        let let_pass = state.as_mut().map(TableState::lets_pass).unwrap_or_default();
+        if was_paused || !let_pass.is_empty() {
+            let resume = |state: &mut TableState| {
+                state.paused = None;
+                state.lets_pass();
+            };
             self.update_state(table, resume).await?;
         }
-        Ok(Resumed { was_paused, given_up })
+        Ok(Resumed { was_paused, given_up, let_pass })
     }
 
     /// Removes all rows of a table in one commit, for the operator who knows that they are gone at

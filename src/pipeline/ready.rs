@@ -1,5 +1,7 @@
 //! The table as a slice needs it: made, with every column, and with the protocol of its mode.
 
+use std::collections::BTreeSet;
+
 use crate::config::{LookBack, MergeMode, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
@@ -23,6 +25,8 @@ pub(super) struct Target<'a> {
     pub(super) built: Build,
     /// Whether an operator goes on although objects are missing.
     pub(super) accepts_loss: bool,
+    /// Objects that may exceed the limits of the configuration.
+    pub(super) let_pass: &'a BTreeSet<String>,
     /// The columns with which the table is made if the objects tell none: those of the table whose
     /// place it takes.
     pub(super) columns: &'a [Column],

@@ -1,5 +1,6 @@
 //! Cuts pending objects into slices that fit the memory budget, the ledger and the time left.
 
+use std::collections::BTreeSet;
 use std::mem::discriminant;
 use std::time::Instant;
 
@@ -29,6 +30,8 @@ pub(super) struct Cut<'a> {
     pub(super) clock: &'a dyn Clock,
     pub(super) observer: &'a dyn Observer,
     pub(super) memory_budget: usize,
+    /// Objects that may exceed the limits of the configuration; they share no slice with others.
+    pub(super) let_pass: &'a BTreeSet<String>,
 }
 
 /// Reads pending objects in order, slice by slice.
@@ -92,14 +95,16 @@ impl<'a> Slicer<'a> {
                 return Ok(());
             }
             let Some(mut reading) = self.take_reading().await? else { return Ok(()) };
-            let starts_other_phase = slice.portions.last().is_some_and(|last| {
-                discriminant(&last.object.name.phase)
-                    != discriminant(&reading.portion.object.name.phase)
-            });
+            let is_apart = |before: &Portion| {
+                let (before, next) = (&before.object, &reading.portion.object);
+                discriminant(&before.name.phase) != discriminant(&next.name.phase)
+                    || self.may_pass(before) != self.may_pass(next)
+            };
+            let is_apart = slice.portions.last().is_some_and(is_apart);
             list.add(&reading.portion.object, &reading.portion.identity);
             let is_list_full = list.bytes() > LIST_BYTES;
             let is_full = self.is_full(bytes + reading.portion.bytes, until);
-            if !slice.portions.is_empty() && (starts_other_phase || is_list_full || is_full) {
+            if !slice.portions.is_empty() && (is_apart || is_list_full || is_full) {
                 self.reading = Some(reading);
                 return Ok(());
             }
@@ -131,6 +136,10 @@ impl<'a> Slicer<'a> {
             }
             return Ok(());
         }
+    }
+
+    fn may_pass(&self, object: &StagedObject) -> bool {
+        self.cut.let_pass.contains(&object.relative)
     }
 
     /// Whether nothing more may be read beside so many bytes of rows and what is read ahead.
@@ -188,7 +197,9 @@ impl<'a> Slicer<'a> {
     fn check_bad_rows(&self, portion: &Portion) -> Result<()> {
         let bad = portion.bad_rows.len() as u64;
         let Some(first) = portion.bad_rows.first() else { return Ok(()) };
-        if !self.cut.table.max_bad_rows.are_exceeded_by(bad, portion.rows) {
+        if !self.cut.table.max_bad_rows.are_exceeded_by(bad, portion.rows)
+            || self.may_pass(&portion.object)
+        {
             return Ok(());
         }
         let why = format!(
@@ -197,9 +208,11 @@ impl<'a> Slicer<'a> {
             portion.rows, first.reason
         );
         let remedy = "bring columns, layouts and [dms] in line with the object; if so many rows \
-                      are bad indeed, raise max_bad_rows";
+                      are bad indeed, dmslake resume TABLE lets the object pass once";
         let own = first.remedy.map(|own| format!("; or, {own}")).unwrap_or_default();
-        Err(at_row(why, &portion.object, first).with_remedy(format!("{remedy}{own}")))
+        Err(at_row(why, &portion.object, first)
+            .with_passable(vec![portion.object.relative.clone()])
+            .with_remedy(format!("{remedy}{own}")))
     }
 
     /// On a file system nothing pins an object while it is read; on S3 each read is conditional.

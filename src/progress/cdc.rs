@@ -209,7 +209,7 @@ impl CdcProgress {
 }
 
 /// The stamp this many minutes earlier, to the second; none if the stamp is not a date and time.
-fn stamp_before(stamp: &str, minutes: u32) -> Option<String> {
+pub(super) fn stamp_before(stamp: &str, minutes: u32) -> Option<String> {
     let seconds = stamp.get(..15)?;
     let time = chrono::NaiveDateTime::parse_from_str(seconds, "%Y%m%d-%H%M%S").ok()?;
     let earlier = time.checked_sub_signed(chrono::TimeDelta::minutes(i64::from(minutes)))?;

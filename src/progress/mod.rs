@@ -18,6 +18,7 @@ mod new_load;
 mod objects;
 mod packed;
 mod pending;
+mod recent;
 mod record;
 mod remembered;
 mod turns;
@@ -33,6 +34,7 @@ pub(crate) use new_load::is_gapless;
 pub use new_load::{Doubt, NewLoad};
 pub use objects::{CommittedObject, ListLength};
 pub use pending::{Pending, pending};
+pub use recent::Recent;
 pub(crate) use record::newer;
 pub use record::{APP_ID, Books, CommitRecord, KEY};
 pub use turns::Turns;
@@ -81,6 +83,9 @@ pub struct Ledger {
     /// Whether an operator has removed all rows since the full load: what is staged does not tell.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub emptied: bool,
+    /// What change objects of an hour have deleted and updated, where that is limited.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recent: Option<Recent>,
     /// The last rebuild of the table, if there was one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rebuilt: Option<Uuid>,

@@ -75,6 +75,12 @@ impl Unapplied {
         Self { objects, more: beyond.len() as u64 }
     }
 
+    /// Those remembered one by one that are like this.
+    #[must_use]
+    pub fn only(&self, is_like: impl Fn(&SeenObject) -> bool) -> Self {
+        Self::of(self.objects.iter().filter(|seen| is_like(seen)).cloned().collect())
+    }
+
     /// How many are only counted.
     #[must_use]
     pub fn more(&self) -> u64 {

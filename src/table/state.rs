@@ -5,13 +5,15 @@
 //! there was a table at all, who paused it, why and since when it is held, and what was staged and
 //! not applied by then, must be known even if log or staging no longer tell.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::config::TableName;
 use crate::error::Error;
-use crate::progress::{Ledger, Position, Unapplied};
+use crate::progress::{Ledger, Position, SeenObject, Unapplied};
 
 /// So many losses are kept, the newest.
 const MOST_LOSSES: usize = 20;
@@ -38,6 +40,9 @@ pub struct TableState {
     /// Why nothing was applied any more when it was last tried.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub held: Option<Held>,
+    /// Objects that an operator lets pass once although they exceed a limit of the configuration.
+    #[serde(skip_serializing_if = "Unapplied::is_empty", default)]
+    pub let_pass: Unapplied,
     /// What was staged and not applied after the last run that left anything.
     #[serde(skip_serializing_if = "Unapplied::is_empty", default)]
     pub unapplied: Unapplied,
@@ -72,6 +77,9 @@ pub struct Held {
     pub kind: String,
     /// What is wrong.
     pub cause: String,
+    /// The objects that an operator may let pass.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub passable: Vec<String>,
 }
 
 /// A rebuild of the table that is not in its place yet.
@@ -119,6 +127,7 @@ impl TableState {
             reloaded_behind: None,
             paused: None,
             held: None,
+            let_pass: Unapplied::default(),
             unapplied: Unapplied::default(),
             rebuild: None,
             losses: Vec::new(),
@@ -141,6 +150,7 @@ impl TableState {
     pub fn left(&mut self, unapplied: &Unapplied, rebuild: Option<&Rebuild>) {
         if self.rebuild.as_ref() == rebuild {
             self.unapplied.clone_from(unapplied);
+            self.let_pass = self.let_pass.only(|seen| unapplied.objects().contains(seen));
         }
     }
 
@@ -150,7 +160,28 @@ impl TableState {
         let kind = error.kind().as_str();
         let before = self.held.take().filter(|held| held.kind == kind);
         let since = before.map_or(now, |held| held.since);
-        self.held = Some(Held { since, kind: kind.to_owned(), cause: error.chain() });
+        let passable = error.passable().to_vec();
+        self.held = Some(Held { since, kind: kind.to_owned(), cause: error.chain(), passable });
+    }
+
+    /// Takes in that the objects of the hold, as they were seen, may pass once; names them.
+    pub fn lets_pass(&mut self) -> Vec<String> {
+        let Some(held) = &self.held else { return Vec::new() };
+        let is_passable = |seen: &SeenObject| held.passable.contains(&seen.object);
+        let chosen = self.unapplied.only(is_passable);
+        if chosen.is_empty() {
+            return Vec::new();
+        }
+        let names = chosen.objects().iter().map(|seen| seen.object.clone()).collect();
+        self.let_pass = chosen;
+        names
+    }
+
+    /// Those of the objects that may pass, by name.
+    #[must_use]
+    pub fn passing(&self, objects: &[SeenObject]) -> BTreeSet<String> {
+        let let_pass = self.let_pass.objects().iter();
+        let_pass.filter(|seen| objects.contains(seen)).map(|seen| seen.object.clone()).collect()
     }
 
     /// Takes in that these objects are given up.

@@ -40,6 +40,27 @@ fn a_table_waits_and_goes_on() {
 }
 
 #[test]
+fn changes_that_go_too_far_pass_once() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let limit = "max_change_fraction = { deleted = 0.5, min_rows = 2 }\n";
+    write(&home.path().join("dmslake.toml"), configuration() + limit);
+    write(&home.path().join("staging/shop/items/LOAD00000001.csv"), "1\n2\n");
+    assert_eq!(run(home.path(), &["apply"]).code, Some(0));
+    write(&home.path().join("staging/shop/items/20240101-000000001.csv"), "D,1\nD,2\n");
+    let held = run(home.path(), &["apply"]);
+    assert_eq!(held.code, Some(1), "{held:?}");
+    for words in ["would delete 2 and update 0 of 2 rows", "dmslake resume shop.items lets"] {
+        assert!(held.out.contains(words), "{held:?}");
+    }
+    let resumed = run(home.path(), &["resume", "shop.items"]);
+    let expected = "shop.items: 1 object may pass once: 20240101-000000001.csv\n\
+                    shop.items: not paused; 1 object to be applied\n";
+    assert_eq!((resumed.code, resumed.out.as_str()), (Some(0), expected));
+    let applied = run(home.path(), &["apply", "--json"]);
+    assert!(applied.out.contains("\"deleted\":2"), "{applied:?}");
+}
+
+#[test]
 fn a_table_is_rebuilt_and_emptied() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write(&home.path().join("dmslake.toml"), configuration());

@@ -68,8 +68,13 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "keys_that_are_edited_hold_the_table_until_it_is_made_anew",
     ),
     ("progress/record.rs", "upgrade dmslake", "a_commit_record_of_a_newer_format_holds_the_table"),
-    ("pipeline/slicer.rs", "{remedy}{own}", "an_object_of_bad_rows_is_held_and_not_set_aside"),
+    ("pipeline/slicer.rs", "{remedy}{own}", "an_object_with_many_bad_rows_may_pass_once"),
     ("pipeline/slicer.rs", "remedy", "a_tinyint_that_is_no_boolean"),
+    (
+        "pipeline/mass.rs",
+        "if the changes are meant",
+        "changes_that_delete_most_of_a_table_are_held_and_may_pass_once",
+    ),
     (
         "pipeline/suspicion.rs",
         "have DMS load the table",

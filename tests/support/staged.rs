@@ -10,7 +10,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use chrono::DateTime;
 use dmslake::config::{
-    ColumnSpec, MaxBadRows, OnBadRow, OnForeignCommit, OnReload, TableName, TableSpec,
+    ColumnSpec, MaxBadRows, MaxChangeFraction, OnBadRow, OnForeignCommit, OnReload, TableName,
+    TableSpec,
 };
 use dmslake::decode::{BadRow, ChangeSequence, DecodeContext, OPERATION, ROW, open};
 use dmslake::dms::{Classified, MySqlType, S3Settings, classify};
@@ -63,6 +64,7 @@ impl Staged {
             append_only: false,
             cdc_only: false,
             max_bad_rows: MaxBadRows::default(),
+            max_change_fraction: MaxChangeFraction::default(),
             on_foreign_commit: OnForeignCommit::default(),
             on_reload: OnReload::default(),
             columns: columns.collect(),
