@@ -103,6 +103,7 @@ pub struct Error {
     may_pass: Vec<String>,
     source: Option<Source>,
     has_whole_paths: bool,
+    is_for_memory: bool,
 }
 
 impl Error {
@@ -116,6 +117,7 @@ impl Error {
             may_pass: Vec::new(),
             source: None,
             has_whole_paths: false,
+            is_for_memory: false,
         }
     }
 
@@ -141,6 +143,18 @@ impl Error {
         self
     }
 
+    /// Marks an error that a larger part of the memory budget may avoid.
+    #[must_use]
+    pub(crate) fn for_want_of_memory(mut self) -> Self {
+        self.is_for_memory = true;
+        self
+    }
+
+    /// Whether a larger part of the memory budget may avoid this error.
+    pub(crate) fn is_for_want_of_memory(&self) -> bool {
+        self.is_for_memory
+    }
+
     /// Sets the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Source>) -> Self {
@@ -150,7 +164,16 @@ impl Error {
 
     /// A copy without the cause, which cannot be cloned.
     fn told_again(&self) -> Self {
-        let Self { kind, message, context, remedy, may_pass, source: _, has_whole_paths } = self;
+        let Self {
+            kind,
+            message,
+            context,
+            remedy,
+            may_pass,
+            source: _,
+            has_whole_paths,
+            is_for_memory,
+        } = self;
         Self {
             kind: *kind,
             message: message.clone(),
@@ -159,6 +182,7 @@ impl Error {
             may_pass: may_pass.clone(),
             source: None,
             has_whole_paths: *has_whole_paths,
+            is_for_memory: *is_for_memory,
         }
     }
 
@@ -255,6 +279,11 @@ impl From<object_store::Error> for Error {
 /// dropped: it is long and may contain what should not be logged.
 pub(crate) fn refusal(error: &(dyn StdError + 'static)) -> Option<Error> {
     Refusal::of(error).map(refused)
+}
+
+/// As [`refusal`], for the first request to a store: no answer in time is a refusal too.
+pub(crate) fn refusal_of_first_request(error: &(dyn StdError + 'static)) -> Option<Error> {
+    Refusal::of_first_request(error).map(refused)
 }
 
 /// The refusal of an AWS service that answered with this code.

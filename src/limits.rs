@@ -1,5 +1,6 @@
 //! The limits of a run: a deadline, and a request to stop.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -24,12 +25,21 @@ impl Stop {
 }
 
 /// The limits of a run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// No slice is started that would not be committed by then.
     pub deadline: Option<Instant>,
     /// Checked before each slice.
     pub stop: Stop,
+    /// How many runs share the memory budget, in equal parts.
+    pub sharers: NonZeroUsize,
+}
+
+impl Default for Limits {
+    /// No deadline, no stop, and the whole memory budget.
+    fn default() -> Self {
+        Self { deadline: None, stop: Stop::default(), sharers: NonZeroUsize::MIN }
+    }
 }
 
 impl Limits {

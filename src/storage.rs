@@ -13,19 +13,19 @@ use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
+use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{ObjectStore, RetryConfig};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 pub(crate) use redirect::Redirect;
 pub(crate) use requests::RequestCounter;
 pub use requests::Requests;
-use s3::behind_s3;
 pub use s3::is_on_s3;
+use s3::{Patience, behind_s3};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, refusal_of_first_request};
 
 /// The kind of a store. It decides what identifies an object: the ETag on S3, the content on a
 /// disk.
@@ -69,7 +69,7 @@ impl Location {
     /// `Config` if the URI is not understood or the folder cannot be created.
     pub async fn open(uri: &str) -> Result<Self> {
         let opened = if is_on_s3(uri) {
-            s3::open(uri, RetryConfig::default()).await?
+            s3::open(uri, Patience::default()).await?
         } else {
             Self::open_folder(&folder_of(uri)?)?
         };
@@ -258,23 +258,24 @@ fn absolute(path: &std::path::Path) -> Result<PathBuf> {
     std::path::absolute(path).map_err(|error| unusable(&shown).because(error))
 }
 
-/// Checks once whether a location can be used at all. Outages are ignored, because they may be over
-/// when the first table is read. Local folders are not checked, because opening created them.
+/// Checks once whether a location can be used at all. Failures that a store answers with are
+/// ignored, because they may be over when the first table is read; not that it does not answer:
+/// each request would take minutes to find that out. Local folders are not checked, because opening
+/// created them.
 ///
 /// # Errors
-/// `StoreRefused` if the location cannot be used as configured, `Config` if it cannot be opened.
+/// `StoreRefused` if the location cannot be used as configured or does not answer, `Config` if it
+/// cannot be opened.
 pub async fn probe(uri: &str) -> Result<()> {
     if !is_on_s3(uri) {
         return Ok(());
     }
-    let place = s3::open(uri, s3::few_retries()).await?;
-    let first = place.store.list(Some(&place.prefix)).next().await;
-    match first.map(|listed| listed.map_err(Error::from)) {
-        Some(Err(error)) if error.kind() == ErrorKind::StoreRefused => {
-            Err(error.with("location", uri))
-        }
-        _ => Ok(()),
-    }
+    let place = s3::open(uri, Patience::short()).await?;
+    let Some(Err(error)) = place.store.list(Some(&place.prefix)).next().await else {
+        return Ok(());
+    };
+    let refused = refusal_of_first_request(&error);
+    refused.map_or(Ok(()), |refused| Err(refused.with("location", uri)))
 }
 
 /// A URL as a user writes it: the path of a local folder, or `s3://` with nothing encoded.

@@ -7,6 +7,7 @@ mod init;
 mod init_mysql;
 mod init_rules;
 mod init_shown;
+mod many_tables;
 mod mariadb;
 mod names;
 mod pause;

@@ -5,6 +5,7 @@
 use std::net::TcpListener;
 use std::process::{Command, Output};
 
+use dmslake::clock::{Clock, SystemClock};
 use dmslake::error::{Error, ErrorKind};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -142,6 +143,46 @@ fn where_nobody_listens_the_run_ends_after_a_few_attempts() {
         assert!((1..=3).contains(&attempts), "{errors}");
         let quiet = with_keys(dmslake(&home, &["apply"]), &endpoint).output().unwrap();
         refused(&quiet, &["cannot connect to the store", &endpoint, "AWS_ENDPOINT_URL"]);
+    }
+}
+
+/// A network that drops what is sent: the run ends before its first table waits for minutes.
+#[test]
+fn a_store_that_does_not_answer_is_told_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let connections = std::thread::spawn(move || {
+        let accepted = listener.incoming().take(1).collect::<Vec<_>>();
+        (listener, accepted)
+    });
+    let home = configured("s3://b/dms", "s3://b/lake", 300);
+    let begun = SystemClock.instant();
+    let output = with_keys(dmslake(&home, &["apply"]), &endpoint).output().unwrap();
+    refused(&output, &["the store does not answer", "AWS_ENDPOINT_URL", "location: s3://b/lake"]);
+    let took = SystemClock.instant() - begun;
+    assert!(took.as_secs() < 60, "{took:?}");
+    drop(connections.join().unwrap());
+}
+
+/// The store goes away while tables are applied: those under way do not each say so.
+#[test]
+fn a_store_that_is_lost_under_way_ends_the_run_once() {
+    let is_begun = |head: &str| head.contains("shop/t") || head.contains("shop%2Ft");
+    for code in ["AccessDenied", "NoSuchBucket"] {
+        let lost = std::sync::atomic::AtomicBool::new(false);
+        let server = Server::start(move |_, head| {
+            let is_lost = lost.fetch_or(is_begun(head), std::sync::atomic::Ordering::SeqCst);
+            let is_lost = is_lost || is_begun(head);
+            Some(if is_lost { s3_error("403 Forbidden", code) } else { empty_bucket(head) })
+        });
+        let home = configured("s3://b/dms", "s3://b/lake", 300);
+        let arguments = ["apply", "--json", "--jobs", "4"];
+        let output = with_keys(dmslake(&home, &arguments), &server.endpoint).output().unwrap();
+        let (out, errors) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{out}{errors}");
+        assert_eq!(errors.matches(code).count(), 1, "{errors}");
+        assert!(out.lines().count() <= 1, "one table has met it: {out}");
     }
 }
 

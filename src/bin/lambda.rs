@@ -25,5 +25,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     }
     let warm = Mutex::new(warm);
     let (warm, clock) = (&warm, clock.as_ref());
-    run(service_fn(|event: LambdaEvent<Value>| handle(warm, clock, event))).await
+    // One invocation is a large future.
+    let handle = |event: LambdaEvent<Value>| Box::pin(handle(warm, clock, event));
+    run(service_fn(handle)).await
 }

@@ -1,21 +1,28 @@
 //! `dmslake apply`: applies what is pending for every chosen table.
 
-mod report;
+mod overview;
+mod remarks;
+mod reports;
+mod rest;
 
+use std::num::NonZeroUsize;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures::FutureExt;
+use tokio::sync::RwLock;
 
 use super::args::ApplyArguments;
 use super::chosen::{Chosen, LoopEnd, Places, TableEnd};
 use super::exit::Exit;
 use super::output::{Results, Screen};
-use super::progress_bar::TableProgress;
+use super::progress_bar::{TableProgress, TablesProgress};
 use crate::config::TableSpec;
 use crate::error::{ErrorKind, Result};
-use crate::pipeline::{Scope, TableReport};
+use crate::pipeline::{Limits, Pipeline, Scope, TableReport};
 use crate::staging::refused_order;
-use report::Reports;
+use reports::Reports;
+use rest::Rest;
 
 /// Applies what is pending for the chosen tables, and reports the status of each.
 ///
@@ -24,25 +31,17 @@ use report::Reports;
 /// the lake cannot be used, `Unavailable` if staging cannot be listed or the result not written.
 pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<Exit> {
     let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
-    let width = chosen.name_width();
     let warned = chosen.pipeline.settings().warnings();
     for warning in &warned {
         tracing::warn!("{warning}");
     }
-    let reports = Reports::begin(Results::new(screen, arguments.json), width, warned)?;
+    let results = Results::new(screen, arguments.json);
+    let mut reports = Reports::new(results, chosen.len(), arguments.all, warned);
 
-    let mut absent = Vec::new();
-    let applied = chosen.each(async |table| {
-        let progress = TableProgress::begin(screen, &table.source.to_string(), width);
-        let report = apply(&chosen, table, &progress).await;
-        drop(progress);
-        reports.table(&report)?;
-        if report.absent {
-            absent.push(report.table.clone());
-        }
-        Ok(TableEnd::of(report.is_caught_up(), report.error_kind))
-    });
-    let LoopEnd::Complete(mut exit) = applied.await? else {
+    let applied = apply_all(&chosen, arguments.jobs, &mut reports, screen).await;
+    // Also where the store has gone away, or somebody asked to stop.
+    reports.finish()?;
+    let LoopEnd::Complete(mut exit) = applied? else {
         return Ok(Exit::Attention);
     };
 
@@ -52,17 +51,79 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
         exit = Exit::Attention;
     }
     // One table may be empty at the source, but not all of them, and not a misspelled one.
-    let is_misspelled = reports.rest(&absent, &staged.unconfigured)?;
-    if is_misspelled || (!absent.is_empty() && absent.len() == chosen.len()) {
+    let absent = reports.absent();
+    let rest = Rest::of(&absent, &staged.unconfigured);
+    results.print(&rest, |rest, _palette| rest.lines())?;
+    if rest.has_misspelled() || (!absent.is_empty() && absent.len() == chosen.len()) {
         exit = Exit::Attention;
     }
     Ok(exit)
 }
 
-async fn apply(chosen: &Chosen<'_>, table: &TableSpec, progress: &TableProgress) -> TableReport {
-    let apply = chosen.pipeline.apply(table, &Scope::Everything, &chosen.limits, progress);
-    // A panic is a defect that this table's objects have met. It must not fail the other tables.
-    AssertUnwindSafe(apply).catch_unwind().await.unwrap_or_else(|_panic| {
-        TableReport::failed(table, ErrorKind::Internal, "the application panicked")
-    })
+async fn apply_all(
+    chosen: &Chosen<'_>,
+    jobs: Option<NonZeroUsize>,
+    reports: &mut Reports<'_>,
+    screen: &Screen,
+) -> Result<LoopEnd> {
+    let jobs = jobs.unwrap_or_else(|| chosen.pipeline.tables_at_once());
+    let at_once = jobs.min(NonZeroUsize::new(chosen.len()).unwrap_or(NonZeroUsize::MIN));
+    let job = Job {
+        pipeline: chosen.pipeline.clone(),
+        limits: Limits { sharers: at_once, ..chosen.limits.clone() },
+        memory: Arc::default(),
+    };
+    let width = chosen.name_width();
+    let progress = TablesProgress::begin(screen, chosen.len());
+    let apply = |table: &TableSpec| {
+        let progress = TableProgress::begin(screen, &table.source.to_string(), width);
+        job.clone().apply(table.clone(), progress)
+    };
+    let take_in = |position, report: TableReport| {
+        progress.another();
+        let end = TableEnd::of(report.is_caught_up(), report.error_kind);
+        reports.take_in(position, report)?;
+        Ok(end)
+    };
+    chosen.side_by_side(at_once, apply, take_in).await
+}
+
+/// The application of one of several tables side by side.
+#[derive(Clone)]
+struct Job {
+    pipeline: Pipeline,
+    /// With a part of the memory budget.
+    limits: Limits,
+    /// Shared by those that each take their part; whoever has it alone may take all.
+    memory: Arc<RwLock<()>>,
+}
+
+impl Job {
+    /// Applies a table within its part of the memory; what that cannot hold, with all of it. So
+    /// what comes out does not depend on how many tables are applied side by side.
+    async fn apply(self, table: TableSpec, progress: TableProgress) -> TableReport {
+        let in_part = {
+            let _part = self.memory.read().await;
+            self.apply_within(&table, &self.limits, &progress).await
+        };
+        if !in_part.lacks_memory || self.limits.sharers == NonZeroUsize::MIN {
+            return in_part;
+        }
+        let _all = self.memory.write().await;
+        let limits = Limits { sharers: NonZeroUsize::MIN, ..self.limits.clone() };
+        in_part.followed_by(self.apply_within(&table, &limits, &progress).await)
+    }
+
+    async fn apply_within(
+        &self,
+        table: &TableSpec,
+        limits: &Limits,
+        progress: &TableProgress,
+    ) -> TableReport {
+        let apply = self.pipeline.apply(table, &Scope::Everything, limits, progress);
+        // A panic is a defect that this table's objects have met. It must not fail the others.
+        AssertUnwindSafe(apply).catch_unwind().await.unwrap_or_else(|_panic| {
+            TableReport::failed(table, ErrorKind::Internal, "the application panicked")
+        })
+    }
 }

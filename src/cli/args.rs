@@ -1,6 +1,7 @@
 //! The command-line arguments: declarations only.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -101,6 +102,17 @@ pub(super) struct ApplyArguments {
     /// Print one line of JSON per table, then {"absent": […], "unconfigured": […]}.
     #[arg(long)]
     pub(super) json: bool,
+
+    /// Show a line for each table, also where nothing was done.
+    #[arg(short, long)]
+    pub(super) all: bool,
+
+    /// Apply at most so many tables side by side. They share the memory budget.
+    ///
+    /// By default as many as the budget has parts of 64 MiB, 8 at most. An object that the part of
+    /// its table cannot hold is read with the whole budget, while other tables wait.
+    #[arg(short, long, value_name = "N")]
+    pub(super) jobs: Option<NonZeroUsize>,
 }
 
 /// Keep merges and queries cheap: compact, purge, checkpoint, vacuum.

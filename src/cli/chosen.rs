@@ -5,7 +5,10 @@
 //! stop by a signal, stores that refuse, and the exit code are handled here.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
+
+use tokio::task::JoinSet;
 
 use super::args::ChosenArguments;
 use super::exit::Exit;
@@ -44,7 +47,7 @@ pub(super) enum TableEnd {
     Done,
     /// The table is held, failed or unfinished.
     Attention,
-    /// The store refused the table: only its folder, or the whole place.
+    /// The store refused the table, or did not answer: only its folder, or the whole place.
     Refused,
 }
 
@@ -58,7 +61,7 @@ impl TableEnd {
     /// The end of a table, from its report: whether everything is done, and the kind of its error.
     pub(super) fn of(is_done: bool, error_kind: Option<ErrorKind>) -> Self {
         match error_kind {
-            Some(ErrorKind::StoreRefused) => Self::Refused,
+            Some(ErrorKind::StoreRefused | ErrorKind::Unavailable) => Self::Refused,
             _ if is_done => Self::Done,
             _ => Self::Attention,
         }
@@ -106,7 +109,7 @@ impl<'a> Chosen<'a> {
     ) -> Result<Self> {
         let settings = configuration::read(&arguments.config)?;
         let tables = choose(&settings, &arguments.tables)?;
-        let limits = Limits { deadline: None, stop: signals::stop_on_signal(screen)? };
+        let limits = Limits { stop: signals::stop_on_signal(screen)?, ..Limits::default() };
         let pipeline = Pipeline::open(settings, Arc::new(SystemClock)).await?;
         let chosen = Self { tables, pipeline, limits, places, screen };
         chosen.probe().await?;
@@ -149,20 +152,60 @@ impl<'a> Chosen<'a> {
         let mut exit = Exit::Done;
         for (position, table) in self.tables.iter().enumerate() {
             if self.limits.stop.is_requested() {
-                let left = u64::try_from(self.tables.len() - position).unwrap_or(u64::MAX);
-                self.screen.note(format_args!("stopped: {} not processed", plural(left, "table")));
-                return Ok(LoopEnd::Stopped);
+                return Ok(self.stopped(self.tables.len() - position));
             }
-            match work(table).await? {
-                TableEnd::Done => {}
-                TableEnd::Attention => exit = Exit::Attention,
-                TableEnd::Refused => {
-                    exit = Exit::Attention;
-                    self.probe().await?;
-                }
-            }
+            let end = work(table).await?;
+            self.ended(end, &mut exit).await?;
         }
         Ok(LoopEnd::Complete(exit))
+    }
+
+    /// As [`Self::each`], for so many tables side by side. What came of a table is taken in as
+    /// soon as it ends, with the table's position. Once the whole place cannot be used, what is
+    /// under way is dropped, which is a crash that the next run recovers from.
+    ///
+    /// # Errors
+    /// As [`Self::each`], and the first error of `take_in`.
+    pub(super) async fn side_by_side<T: Send + 'static, F>(
+        &self,
+        at_once: NonZeroUsize,
+        work: impl Fn(&TableSpec) -> F,
+        mut take_in: impl FnMut(usize, T) -> Result<TableEnd>,
+    ) -> Result<LoopEnd>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut exit = Exit::Done;
+        let mut waiting = self.tables.iter().enumerate();
+        let mut under_way = JoinSet::new();
+        loop {
+            while under_way.len() < at_once.get() && !self.limits.stop.is_requested() {
+                let Some((position, table)) = waiting.next() else { break };
+                let outcome = work(table);
+                under_way.spawn(async move { (position, outcome.await) });
+            }
+            let Some(ended) = under_way.join_next().await else { break };
+            let (position, outcome) = ended?;
+            let end = take_in(position, outcome)?;
+            self.ended(end, &mut exit).await?;
+        }
+        match waiting.len() {
+            0 => Ok(LoopEnd::Complete(exit)),
+            left => Ok(self.stopped(left)),
+        }
+    }
+
+    async fn ended(&self, end: TableEnd, exit: &mut Exit) -> Result<()> {
+        if end != TableEnd::Done {
+            *exit = Exit::Attention;
+        }
+        if end == TableEnd::Refused { self.probe().await } else { Ok(()) }
+    }
+
+    fn stopped(&self, left: usize) -> LoopEnd {
+        let left = u64::try_from(left).unwrap_or(u64::MAX);
+        self.screen.note(format_args!("stopped: {} not processed", plural(left, "table")));
+        LoopEnd::Stopped
     }
 
     /// As [`Self::each`], for tables that exist. A table that does not exist yet, or is held, gets

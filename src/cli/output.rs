@@ -113,6 +113,12 @@ impl Screen {
 pub(super) struct Palette(bool);
 
 impl Palette {
+    /// No colours.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self(false)
+    }
+
     /// A heading.
     pub(super) fn strong(self, text: impl Display) -> String {
         self.paint("1", text)

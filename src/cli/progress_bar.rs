@@ -11,6 +11,7 @@ use crate::pipeline::{Observer, Step};
 const TICK: Duration = Duration::from_millis(120);
 
 const LOOKING: &str = "{prefix} {spinner} {msg}";
+const TABLES: &str = "{spinner} {pos}/{len} tables  {wide_bar}";
 const APPLYING: &str = "{prefix} {spinner} {wide_bar} {pos}/{len} objects  {msg}";
 
 /// One bar, which is invisible if standard error is not a terminal.
@@ -54,6 +55,33 @@ impl Observer for TableProgress {
 impl Drop for TableProgress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// How many tables have ended, where there are several.
+#[derive(Debug)]
+pub(super) struct TablesProgress(ProgressBar);
+
+impl TablesProgress {
+    /// Shows the number above the bars of the tables. It disappears when this is dropped.
+    pub(super) fn begin(screen: &Screen, tables: usize) -> Self {
+        if tables < 2 {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = begin(screen, TABLES);
+        bar.set_length(tables as u64);
+        Self(bar)
+    }
+
+    /// Another table has ended.
+    pub(super) fn another(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for TablesProgress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

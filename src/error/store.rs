@@ -56,6 +56,7 @@ const NOBODY_LISTENS: Cause = Cause {
     remedy: "fix AWS_ENDPOINT_URL, AWS_REGION or the network (DNS, proxy, VPC endpoint), and run \
              again",
 };
+const NO_ANSWER: Cause = Cause { sentence: "the store does not answer", ..NOBODY_LISTENS };
 const NO_ACCESS: Cause = Cause {
     sentence: "the file system denies access",
     remedy: "give the user that runs dmslake access to the folder, and run again",
@@ -112,6 +113,18 @@ impl Refusal {
             let answer = code(&text).map(str::to_owned);
             Some(Self { address: address(error), answer, ..Self::from(cause) })
         })
+    }
+
+    /// As [`Self::of`], where a request that was not answered in time is a refusal too.
+    pub(super) fn of_first_request(error: &(dyn StdError + 'static)) -> Option<Self> {
+        let is_timeout = |cause: &(dyn StdError + 'static)| {
+            let http: Option<&HttpError> = cause.downcast_ref();
+            http.is_some_and(|http| http.kind() == HttpErrorKind::Timeout)
+        };
+        if causes(error).any(is_timeout) {
+            return Some(Self { address: address(error), ..Self::from(&NO_ANSWER) });
+        }
+        Self::of(error)
     }
 
     /// The refusal of an AWS service that answered with this code.

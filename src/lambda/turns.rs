@@ -20,7 +20,7 @@ use super::{ApplyTables, Deadline};
 use crate::clock::Clock;
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind};
-use crate::pipeline::{Limits, Stop};
+use crate::pipeline::Limits;
 
 /// A share below this would be spent on looking, not on working.
 pub(super) const LEAST_SHARE: Duration = Duration::from_secs(10);
@@ -89,8 +89,7 @@ pub(super) async fn take_turns<W: TableWork>(
             }
             let sharers = u32::try_from(waiting.len() - position).unwrap_or(u32::MAX);
             let share = now + (left / sharers).max(LEAST_SHARE);
-            let limits =
-                Limits { deadline: Some(share.min(deadline.commit)), stop: Stop::default() };
+            let limits = Limits { deadline: Some(share.min(deadline.commit)), ..Limits::default() };
             let report = take_turn(work, index, &limits, deadline).await;
             // A table that was given all the time that was left does not come back, so this ends.
             if share < deadline.commit && W::needs_more_time(&report) {

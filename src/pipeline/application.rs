@@ -163,7 +163,7 @@ impl Application<'_> {
             staging: &self.looker.staging,
             clock: self.looker.pipeline.clock().as_ref(),
             observer: self.observer,
-            memory_budget: memory_budget(settings),
+            memory_budget: memory_budget(settings, self.limits),
             let_pass,
         }
     }

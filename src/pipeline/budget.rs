@@ -1,5 +1,6 @@
 //! How much may be in memory, and how long reading may take.
 
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
@@ -13,8 +14,23 @@ const MOST: u64 = 512 << 20;
 /// Where the machine does not tell.
 const ASSUMED_MEMORY: u64 = 4 << 30;
 
-/// Bytes of decoded rows that one slice may hold.
-pub(super) fn memory_budget(settings: &Settings) -> usize {
+/// With less than this each, fewer tables are applied side by side.
+const LEAST_EACH: usize = 64 << 20;
+/// More tables side by side would wait for the same cores and the same store.
+const MOST_AT_ONCE: NonZeroUsize = NonZeroUsize::new(8).expect("not zero");
+
+/// Bytes of decoded rows that one slice may hold, of a run with these limits.
+pub(super) fn memory_budget(settings: &Settings, limits: &Limits) -> usize {
+    (whole_budget(settings) / limits.sharers).max(1)
+}
+
+/// How many tables may be applied side by side, so that each has memory for large slices.
+pub(super) fn tables_at_once(settings: &Settings) -> NonZeroUsize {
+    let fitting = NonZeroUsize::new(whole_budget(settings) / LEAST_EACH);
+    fitting.unwrap_or(NonZeroUsize::MIN).min(MOST_AT_ONCE)
+}
+
+fn whole_budget(settings: &Settings) -> usize {
     let budget = settings.memory_budget.unwrap_or_else(|| (memory() / SHARE).clamp(LEAST, MOST));
     usize::try_from(budget).unwrap_or(usize::MAX)
 }

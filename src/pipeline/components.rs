@@ -1,11 +1,13 @@
 //! The components of the pipeline: places, clock, and what is kept between applications.
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
 use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
 use crate::error::Result;
+use crate::pipeline::budget::tables_at_once;
 use crate::pipeline::looker::Looker;
 use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
 use crate::readers::Followers;
@@ -88,6 +90,13 @@ impl Pipeline {
     #[must_use]
     pub fn staging(&self) -> &Location {
         &self.staging
+    }
+
+    /// How many tables may be applied side by side, so that each has memory for large slices: as
+    /// many as there are parts of 64 MiB in the memory budget, 8 at most.
+    #[must_use]
+    pub fn tables_at_once(&self) -> NonZeroUsize {
+        tables_at_once(&self.settings)
     }
 
     /// Applies what is pending for one table, in order, until caught up, held, stopped, or

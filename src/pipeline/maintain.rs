@@ -48,7 +48,7 @@ impl Pipeline {
             location,
             clock: self.clock(),
             limits,
-            memory_budget: memory_budget(self.settings()),
+            memory_budget: memory_budget(self.settings(), limits),
             deletes: self.settings().maintain.delete,
             shadow: shadow.as_ref(),
         };

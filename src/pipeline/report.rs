@@ -61,6 +61,9 @@ pub struct TableReport {
     /// What the operator does about it; part of `error` where the table is held.
     #[serde(skip)]
     pub remedy: Option<String>,
+    /// Whether a run with a larger part of the memory budget may get further.
+    #[serde(skip)]
+    pub lacks_memory: bool,
 }
 
 impl TableReport {

@@ -227,6 +227,7 @@ impl TableReport {
         self.error =
             Some(if has_remedy { format!("{}; {remedy}", error.chain()) } else { error.chain() });
         self.error_kind = Some(error.kind());
+        self.lacks_memory = error.is_for_want_of_memory();
         self.remedy = Some(remedy);
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use object_store::aws::{AmazonS3Builder, AwsCredential};
-use object_store::{BackoffConfig, CredentialProvider, RetryConfig};
+use object_store::{BackoffConfig, ClientOptions, CredentialProvider, RetryConfig};
 use url::Url;
 
 use crate::error::{NoCredentials, Result};
@@ -17,11 +17,14 @@ use crate::storage::{Location, StoreKind, unusable};
 ///
 /// # Errors
 /// `Config` if the URI names no place on S3.
-pub(super) async fn open(uri: &str, retries: RetryConfig) -> Result<Location> {
+pub(super) async fn open(uri: &str, patience: Patience) -> Result<Location> {
     let url = s3_url(uri).ok_or_else(|| unusable(uri))?;
     let bucket = url.host_str().unwrap_or_default();
     let chain = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(retries);
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(bucket)
+        .with_client_options(patience.client)
+        .with_retry(patience.retries);
     if let Some(region) = chain.region() {
         builder = builder.with_region(region.as_ref());
     }
@@ -39,13 +42,23 @@ pub(super) async fn open(uri: &str, retries: RetryConfig) -> Result<Location> {
     Location::with_store(&url, StoreKind::S3, Arc::new(store))
 }
 
-/// Retries for seconds only. Normal requests are retried for minutes.
-pub(super) fn few_retries() -> RetryConfig {
-    let (init_backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(1));
-    RetryConfig {
-        backoff: BackoffConfig { init_backoff, max_backoff, base: 2. },
-        max_retries: 3,
-        retry_timeout: Duration::from_secs(5),
+/// How long a store may take to answer a request, and how often it is asked again.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    client: ClientOptions,
+    retries: RetryConfig,
+}
+
+impl Patience {
+    /// For seconds only. The default is minutes.
+    pub(super) fn short() -> Self {
+        let (init_backoff, max_backoff) = (Duration::from_millis(100), Duration::from_secs(1));
+        let retries = RetryConfig {
+            backoff: BackoffConfig { init_backoff, max_backoff, base: 2. },
+            max_retries: 3,
+            retry_timeout: Duration::from_secs(5),
+        };
+        Self { client: ClientOptions::new().with_timeout(Duration::from_secs(10)), retries }
     }
 }
 

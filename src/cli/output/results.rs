@@ -36,14 +36,17 @@ impl<'a> Results<'a> {
         lines(result, self.screen.palette()).iter().try_for_each(|line| self.screen.line(line))
     }
 
-    /// Prints a line that only people need, such as a heading.
+    /// Prints lines that only people need.
     ///
     /// # Errors
     /// `Unavailable` if standard output cannot be written.
     pub(in crate::cli) fn print_for_people(
         &self,
-        line: impl FnOnce(Palette) -> String,
+        lines: impl FnOnce(Palette) -> Vec<String>,
     ) -> Result<()> {
-        if self.is_json { Ok(()) } else { self.screen.line(line(self.screen.palette())) }
+        if self.is_json {
+            return Ok(());
+        }
+        lines(self.screen.palette()).iter().try_for_each(|line| self.screen.line(line))
     }
 }
