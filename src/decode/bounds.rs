@@ -111,15 +111,17 @@ impl Bound {
     ) -> Error {
         let message =
             format!("{what} takes {bytes} bytes, but memory_budget allows only {}", self.bytes);
-        let error = context.malformed(message);
-        if bytes > self.most as u64 {
-            return error.with_remedy(instead);
-        }
-        let budget = bytes.saturating_mul(self.share);
-        let remedy = format!(
-            "{instead}; if the object is as DMS wrote it, set memory_budget to {budget} or more and \
-             give the process eight times that memory"
-        );
-        error.with_remedy(remedy).for_want_of_memory()
+        let may_fit = bytes <= self.most as u64;
+        let remedy = if may_fit {
+            let budget = bytes.saturating_mul(self.share);
+            format!(
+                "{instead}; if the object is as DMS wrote it, set memory_budget to {budget} or \
+                 more and give the process eight times that memory"
+            )
+        } else {
+            instead.to_owned()
+        };
+        let error = context.malformed(message).with_remedy(remedy);
+        if may_fit { error.for_want_of_memory() } else { error }
     }
 }
