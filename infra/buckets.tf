@@ -149,6 +149,23 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
   depends_on = [aws_s3_bucket_versioning.this]
 }
 
+# Beside the configuration, where the function looks for it.
+resource "aws_s3_object" "lock" {
+  count                  = var.lock_file == null ? 0 : 1
+  bucket                 = local.lake_bucket
+  key                    = local.lock_key
+  content                = file(var.lock_file)
+  content_type           = "application/json"
+  server_side_encryption = local.kms_on ? "aws:kms" : "AES256"
+  kms_key_id             = local.kms_key_arn
+  tags                   = local.tags
+
+  depends_on = [
+    aws_s3_bucket_versioning.this,
+    aws_s3_bucket_server_side_encryption_configuration.this,
+  ]
+}
+
 # The function reads it again when its ETag changes, so no deployment is needed.
 resource "aws_s3_object" "config" {
   bucket                 = local.lake_bucket
@@ -160,6 +177,7 @@ resource "aws_s3_object" "config" {
   tags                   = local.tags
 
   depends_on = [
+    aws_s3_object.lock,
     aws_s3_bucket_versioning.this,
     aws_s3_bucket_server_side_encryption_configuration.this,
     # DMS refuses a change while its task runs. The function must then not see the change either.

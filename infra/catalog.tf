@@ -3,7 +3,7 @@ locals {
   databases = { for schema in local.schemas : schema => "${var.catalog.database_prefix}${replace(lower(schema), "/[^a-z0-9]/", "_")}" }
 
   # The example queries use the first table.
-  example       = local.tables[sort(keys(local.tables))[0]]
+  example       = local.named[sort(keys(local.named))[0]]
   example_table = "\"${local.databases[local.example.schema]}\".\"${coalesce(local.example.name, replace(lower(local.example.table), "/[^a-z0-9]/", "_"))}\""
 }
 

@@ -84,14 +84,14 @@ locals {
         Sid      = "ReadConfiguration"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = "${local.lake_arn}/${local.config_key}"
+        Resource = [for key in [local.config_key, local.lock_key] : "${local.lake_arn}/${key}"]
       },
       {
         Sid       = "ListLake"
         Effect    = "Allow"
         Action    = ["s3:ListBucket"]
         Resource  = local.lake_arn
-        Condition = { StringLike = { "s3:prefix" = ["${var.lake.prefix}/*", local.config_key] } }
+        Condition = { StringLike = { "s3:prefix" = ["${var.lake.prefix}/*", local.config_key, local.lock_key] } }
       },
       {
         Sid      = "WriteTables"

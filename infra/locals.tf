@@ -15,6 +15,7 @@ locals {
 
   # Everything in the lake bucket that is not a table.
   config_key    = "config/dmslake.toml"
+  lock_key      = "config/dmslake.lock"
   athena_prefix = "athena"
   script_prefix = "backfill"
 

@@ -10,7 +10,7 @@ output "lake" {
 
 output "tables" {
   description = "Root folder of each table, by its name at the source"
-  value       = { for source, table in local.tables : source => "s3://${local.lake_bucket}/${var.lake.prefix}/${table.schema}/${table.table}" }
+  value       = { for source, table in local.named : source => "s3://${local.lake_bucket}/${var.lake.prefix}/${table.schema}/${table.table}" }
 }
 
 output "configuration" {
@@ -21,6 +21,11 @@ output "configuration" {
 output "dmslake_toml" {
   description = "The function's configuration as text, for the command line"
   value       = local.dmslake_toml
+}
+
+output "dmslake_lock" {
+  description = "The lock file beside it as text; null without patterns"
+  value       = var.lock_file == null ? null : file(var.lock_file)
 }
 
 output "table_mappings" {

@@ -29,31 +29,70 @@ locals {
     before_image_prefix = var.staged_format.before_image_prefix
   }
 
-  # A table's own settings override the defaults. The schema is the part before the first dot.
+  # The schema is the part before the first dot.
   tables = {
     for source, table in var.tables : source => merge(table, {
-      schema            = split(".", source)[0]
-      table             = join(".", slice(split(".", source), 1, length(split(".", source))))
-      keys              = coalesce(table.keys, [])
-      append_only       = coalesce(table.append_only, false)
-      merge             = coalesce(table.merge, var.table_defaults.merge)
-      on_bad_row        = coalesce(table.on_bad_row, var.table_defaults.on_bad_row)
-      redshift_manifest = coalesce(table.redshift_manifest, false)
+      schema = split(".", source)[0]
+      table  = join(".", slice(split(".", source), 1, length(split(".", source))))
     })
   }
-  schemas   = toset([for table in local.tables : table.schema])
-  manifests = { for source, table in local.tables : source => table if table.redshift_manifest }
+  schemas = toset([for table in local.tables : table.schema])
 
-  # In rules, an underscore matches any character unless it is in brackets.
+  # The tables that patterns stand for. What each is like follows from dmslake.toml and the lock file,
+  # which the program reads; here only their names are needed.
+  locked = var.lock_file == null ? [] : [
+    for table in jsondecode(file(var.lock_file)).tables : table.source if can(regex("", table.source))
+  ]
+  patterns = {
+    for source, table in local.tables : source => {
+      source = "^${join(".*", [for part in split("*", source) : replace(part, "/([.+?^$(){}|\\\\])/", "\\$1")])}$"
+      except = [for except in table.except : "^${join(".*", [for part in split("*", except) : replace(part, "/([.+?^$(){}|\\\\])/", "\\$1")])}$"]
+    } if strcontains(source, "*")
+  }
+  claims = {
+    for name in local.locked : name => [
+      for source, pattern in local.patterns : source
+      if can(regex(pattern.source, name)) && !anytrue([for except in pattern.except : can(regex(except, name))])
+    ]
+  }
+  # Every table by its name: those of patterns, and those that are named exactly.
+  named = merge(
+    {
+      for name, sources in local.claims : name => {
+        schema            = split(".", name)[0]
+        table             = join(".", slice(split(".", name), 1, length(split(".", name))))
+        name              = null
+        redshift_manifest = anytrue([for source in sources : coalesce(local.tables[source].redshift_manifest, false)])
+      } if length(sources) > 0
+    },
+    {
+      for source, table in local.tables : source => {
+        schema = table.schema
+        table  = table.table
+        name   = table.name
+        redshift_manifest = coalesce(
+          table.redshift_manifest,
+          anytrue([for pattern in try(local.claims[source], []) : coalesce(local.tables[pattern].redshift_manifest, false)]),
+        )
+      } if !strcontains(source, "*")
+    },
+  )
+  manifests = { for name, table in local.named : name => table if table.redshift_manifest }
+
+  # In rules, an underscore matches any character unless it is in brackets, and % any text.
+  selections = concat(
+    [for source in sort(keys(local.tables)) : { action = "include", source = source }],
+    [for source in sort(distinct(flatten(values(local.tables)[*].except))) : { action = "exclude", source = source }],
+  )
   selection_rules = [
-    for index, source in sort(keys(local.tables)) : {
+    for index, selection in local.selections : {
       rule-type   = "selection"
       rule-id     = tostring(index + 1)
-      rule-name   = "take-${index + 1}"
-      rule-action = "include"
+      rule-name   = "${selection.action == "include" ? "take" : "leave"}-${index + 1}"
+      rule-action = selection.action
       object-locator = {
-        schema-name = replace(local.tables[source].schema, "_", "[_]")
-        table-name  = replace(local.tables[source].table, "_", "[_]")
+        schema-name = replace(split(".", selection.source)[0], "_", "[_]")
+        table-name  = replace(replace(join(".", slice(split(".", selection.source), 1, length(split(".", selection.source)))), "_", "[_]"), "*", "%")
       }
     }
   ]
@@ -102,6 +141,7 @@ locals {
     dms             = merge(local.s3_settings, local.rule_settings)
     maintain_delete = var.maintain_delete
     catalog         = var.catalog
+    defaults        = var.table_defaults
     tables          = [for source in sort(keys(local.tables)) : local.tables[source]]
   })
 

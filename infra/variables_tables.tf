@@ -2,9 +2,13 @@
 
 variable "tables" {
   description = <<-TEXT
-    The tables to replicate, by "schema.table" as spelled at the source. The settings are those of a
-    [[table]] in dmslake.toml:
-      keys              = names of the key columns; required unless append_only
+    The tables to replicate, by "schema.table" as spelled at the source. In the table's name each *
+    stands for any text: "shop.*" is all tables of a schema, and lock_file names them. A table that is
+    named exactly overrides the pattern it matches, and a more specific pattern a more general one.
+    The settings are those of a [[table]] in dmslake.toml:
+      except            = sources that a pattern leaves out, such as ["shop.audit_*"]
+      keys              = names of the key columns; required unless append_only, or where a pattern
+                          matches: then lock_file has them
       append_only       = each insert is a new row; there are no keys
       name              = the table's name in Glue, if the source's name is not suitable
       merge             = "copy-on-write", "deletion-vectors" or "auto"
@@ -15,6 +19,7 @@ variable "tables" {
       store             = control and before-image columns to keep
   TEXT
   type = map(object({
+    except            = optional(list(string), [])
     keys              = optional(list(string))
     append_only       = optional(bool)
     name              = optional(string)
@@ -38,12 +43,39 @@ variable "tables" {
     error_message = "tables: name at least one table."
   }
   validation {
-    condition     = alltrue([for source in keys(var.tables) : can(regex("^[^.%\\[\\]]+\\.[^%\\[\\]]+$", source))])
-    error_message = "tables: each must be named \"schema.table\", without DMS's wildcards %, [ and ] (schema names with a dot are not supported here)."
+    condition     = alltrue([for source in concat(keys(var.tables), flatten(values(var.tables)[*].except)) : can(regex("^[^.*%\\[\\]]+\\.[^%\\[\\]]+$", source))])
+    error_message = "tables: each, and each in except, must be named \"schema.table\", with * in the table's name only and without DMS's wildcards %, [ and ] (schema names with a dot are not supported here)."
   }
   validation {
-    condition     = alltrue([for table in values(var.tables) : coalesce(table.append_only, false) != (length(coalesce(table.keys, [])) > 0)])
-    error_message = "tables: each needs either keys or append_only = true."
+    condition     = alltrue([for table in values(var.tables) : !coalesce(table.append_only, false) || length(coalesce(table.keys, [])) == 0])
+    error_message = "tables: each has either keys or append_only = true."
+  }
+  validation {
+    # What a pattern matches has its keys in lock_file.
+    condition = alltrue([
+      for source, table in var.tables :
+      coalesce(table.append_only, false) || length(coalesce(table.keys, [])) > 0 || anytrue([
+        for pattern in keys(var.tables) : strcontains(pattern, "*") && can(regex("^${join(".*", [for part in split("*", pattern) : replace(part, "/([.+?^$(){}|\\\\])/", "\\$1")])}$", source))
+      ])
+    ])
+    error_message = "tables: each that no pattern matches needs either keys or append_only = true."
+  }
+  validation {
+    condition     = alltrue([for source, table in var.tables : strcontains(source, "*") || length(table.except) == 0])
+    error_message = "tables: except belongs to a pattern, a source with *."
+  }
+  validation {
+    condition     = alltrue([for source, table in var.tables : !strcontains(source, "*") || table.name == null])
+    error_message = "tables: name belongs to one table, not to a pattern; name the table exactly as well."
+  }
+  validation {
+    # DMS leaves out what any rule excludes, whatever another rule includes.
+    condition = alltrue([
+      for except in flatten(values(var.tables)[*].except) : alltrue([
+        for source in keys(var.tables) : !can(regex("^${join(".*", [for part in split("*", except) : replace(part, "/([.+?^$(){}|\\\\])/", "\\$1")])}$", source))
+      ])
+    ])
+    error_message = "tables: except of a pattern leaves out a table that is named elsewhere; DMS would not replicate it. Make except more specific."
   }
   validation {
     condition     = alltrue([for table in values(var.tables) : length(distinct(coalesce(table.keys, []))) == length(coalesce(table.keys, [])) && !contains(coalesce(table.keys, []), "")])
@@ -81,6 +113,33 @@ variable "tables" {
       "${split(".", source)[0]} ${table.name == null ? replace(lower(join(".", slice(split(".", source), 1, length(split(".", source))))), "/[^a-z0-9]/", "_") : table.name}"
     ])) == length(var.tables)
     error_message = "tables: the names of two tables of a schema differ only in characters that are not allowed in Glue; set name for one of them."
+  }
+}
+
+variable "lock_file" {
+  description = <<-TEXT
+    The lock file that `dmslake discover` or `dmslake init --lock` wrote, as a path: it names the tables
+    that patterns in `tables` stand for, with their keys and columns. Required if there are patterns.
+  TEXT
+  type        = string
+  default     = null
+
+  validation {
+    condition     = !anytrue([for source in keys(var.tables) : strcontains(source, "*")]) || var.lock_file != null
+    error_message = "lock_file: a source with * in `tables` needs the lock file that `dmslake discover` writes."
+  }
+  validation {
+    condition     = var.lock_file == null || can(jsondecode(file(var.lock_file)).tables)
+    error_message = "lock_file: there is no lock file of dmslake at this path; `dmslake discover` writes it."
+  }
+  validation {
+    condition = var.lock_file == null || alltrue([
+      for pattern in keys(var.tables) : !strcontains(pattern, "*") || anytrue([
+        for table in try(jsondecode(file(var.lock_file)).tables, []) :
+        can(regex("^${join(".*", [for part in split("*", pattern) : replace(part, "/([.+?^$(){}|\\\\])/", "\\$1")])}$", table.source))
+      ])
+    ])
+    error_message = "lock_file: it has no table that a source with * in `tables` matches; run `dmslake discover`, or correct the source."
   }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dmslake::clock::{Clock, SystemClock};
-use dmslake::config::{Settings, TableName, TableSpec};
+use dmslake::config::{Settings, SourcePattern, TableName, TablePattern, TableSpec};
 use dmslake::error::{Error, ErrorKind, Result};
 use dmslake::lambda::{Answer, ApplyTables, Deadline, answer};
 use dmslake::maintenance::MaintenanceReport;
@@ -201,7 +201,10 @@ impl ApplyTables for Scripted {
 
     async fn survey(&self) -> Result<Survey> {
         let unconfigured = vec![TableName { schema: "shop".into(), table: "staged".into() }];
-        Ok(Survey { unconfigured, transaction_ordered: vec![] })
+        let is_undiscovered = |name: &TableName| self.settings.is_undiscovered(name);
+        let new = TableName { schema: "shop".into(), table: "new".into() };
+        let undiscovered = Some(new).filter(is_undiscovered).into_iter().collect();
+        Ok(Survey { unconfigured, undiscovered, transaction_ordered: vec![] })
     }
 
     async fn probe(&self) -> Result<()> {
@@ -352,6 +355,25 @@ async fn direct_events_of_held_tables_end_with_a_summary() {
     assert_eq!(answer["tables"][0]["error"], "late object");
     assert_eq!(answer["tables"][0]["kind"], "LateObject");
     assert_eq!(tables.seen(), [("shop.a".into(), Scope::Everything, 90)]);
+}
+
+/// It cannot be applied before somebody has written the lock file, whatever rings.
+#[tokio::test]
+async fn a_table_that_the_lock_file_does_not_know_is_reported_as_held() {
+    let mut tables = Scripted::new([]);
+    let source = TableName { schema: "shop".into(), table: "*".into() };
+    let pattern = TablePattern { source: SourcePattern::new(source), except: vec![] };
+    tables.settings.patterns = vec![pattern];
+    let (a, new) = (object("a", "1"), object("new", "1"));
+    assert_eq!(tables.failures(&[("1", &a), ("2", &new)]).await, [""; 0], "no message helps");
+    for event in [json!({"sweep": true}), both(&a, &new)] {
+        let answer = tables.answer(&event).await.expect("a summary");
+        let Answer::Summary { tables, unconfigured, .. } = answer else { panic!("no summary") };
+        let last = tables.last().expect("a report");
+        assert_eq!((last.table.as_str(), last.status), ("shop.new", Status::Held));
+        assert!(last.error.as_ref().expect("why").contains("dmslake discover"), "{last:?}");
+        assert!(!unconfigured.contains(&"shop.new".to_owned()), "{unconfigured:?}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod absent;
 mod catalog_names;
 mod demo;
+mod discover;
 mod init;
 mod init_mysql;
 mod init_rules;

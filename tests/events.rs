@@ -5,7 +5,8 @@ use std::sync::Arc;
 use dmslake::clock::SystemClock;
 use dmslake::config::{
     CatalogSettings, LookBack, MaintainSettings, MaxBadRows, MaxChangeFraction, MergeMode,
-    OnBadRow, OnForeignCommit, OnReload, ReloadSettings, Settings, TableName, TableSpec,
+    OnBadRow, OnForeignCommit, OnReload, ReloadSettings, Settings, SourcePattern, TableName,
+    TablePattern, TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -197,6 +198,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         staging: staging.into(),
         lake: "s3://lake/tables".into(),
         dms: S3Settings::default(),
+        patterns: Vec::new(),
         tables: tables.iter().map(table).collect(),
         memory_budget: None,
         look_back: LookBack::default(),
@@ -204,6 +206,25 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         maintain: MaintainSettings::default(),
         catalog: CatalogSettings::default(),
     }
+}
+
+#[test]
+fn a_pattern_claims_tables_that_are_not_known_and_leaves_out_others_in_silence() {
+    let mut settings = settings("s3://staging/dms", &[("shop", "orders")]);
+    let source =
+        |table: &str| SourcePattern::new(TableName { schema: "shop".into(), table: table.into() });
+    let except = vec![source("audit_*")];
+    settings.patterns = vec![TablePattern { source: source("*"), except }];
+    let messages = [Ok(["shop/orders", "shop/new", "shop/audit_log", "web/new", "shop/awsdms_x"]
+        .map(|table| object(&format!("dms/{table}/LOAD00000001.csv")))
+        .to_vec())];
+    let found = route(&settings, &in_memory("s3://staging/dms"), &messages);
+    let names = |tables: &std::collections::BTreeSet<TableName>| {
+        tables.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(found.work.len(), 1);
+    assert_eq!(names(&found.undiscovered), ["shop.new"]);
+    assert_eq!(names(&found.unconfigured), ["web.new"]);
 }
 
 /// A folder in an empty bucket.

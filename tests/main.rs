@@ -36,6 +36,7 @@ mod mistakes;
 mod net_changes;
 mod no_values;
 mod object_names;
+mod patterns;
 mod places;
 mod quarantine;
 mod races;

@@ -148,7 +148,8 @@ def disagreements(told):
             same(f"permission {sid}", statements[sid]["Resource"], arn)
     for table in told.toml["table"]:
         if table.get("redshift_manifest"):
-            same(f"merge of {table['source']}", table["merge"], "copy-on-write")
+            merge = table.get("merge", told.toml["defaults"]["merge"])
+            same(f"merge of {table['source']}", merge, "copy-on-write")
     return wrong
 
 

@@ -333,3 +333,73 @@ run "glue_without_its_delta" {
   }
   expect_failures = [var.backfill]
 }
+
+run "pattern_of_schemas" {
+  command = plan
+  variables {
+    tables    = { "sh*.orders" = {} }
+    lock_file = "tests/dmslake.lock"
+  }
+  expect_failures = [var.tables]
+}
+
+run "exception_without_schema" {
+  command = plan
+  variables {
+    tables    = { "shop.*" = { except = ["audit"] } }
+    lock_file = "tests/dmslake.lock"
+  }
+  expect_failures = [var.tables]
+}
+
+run "exception_of_one_table" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], except = ["shop.old"] } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "name_of_a_pattern" {
+  command = plan
+  variables {
+    tables    = { "shop.*" = { name = "orders" } }
+    lock_file = "tests/dmslake.lock"
+  }
+  expect_failures = [var.tables]
+}
+
+run "exception_that_is_named_elsewhere" {
+  command = plan
+  variables {
+    tables    = { "shop.*" = { except = ["shop.order*"] }, "shop.orders" = {} }
+    lock_file = "tests/dmslake.lock"
+  }
+  expect_failures = [var.tables]
+}
+
+run "pattern_without_lock_file" {
+  command = plan
+  variables {
+    tables = { "shop.*" = {}, "shop.orders" = { keys = ["id"] } }
+  }
+  expect_failures = [var.lock_file]
+}
+
+run "lock_file_that_is_not_there" {
+  command = plan
+  variables {
+    tables    = { "shop.*" = {}, "shop.orders" = { keys = ["id"] } }
+    lock_file = "tests/none.lock"
+  }
+  expect_failures = [var.lock_file]
+}
+
+run "pattern_that_matches_nothing" {
+  command = plan
+  variables {
+    tables    = { "bank.*" = {}, "shop.orders" = { keys = ["id"] } }
+    lock_file = "tests/dmslake.lock"
+  }
+  expect_failures = [var.lock_file]
+}

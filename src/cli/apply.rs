@@ -20,7 +20,7 @@ use super::progress_bar::{TableProgress, TablesProgress};
 use crate::config::TableSpec;
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::{Limits, Pipeline, Scope, TableReport};
-use crate::staging::refused_order;
+use crate::staging::{Survey, refused_order};
 use reports::Reports;
 use rest::Rest;
 
@@ -38,14 +38,13 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
     let results = Results::new(screen, arguments.json);
     let mut reports = Reports::new(results, chosen.len(), arguments.all, warned);
 
-    let applied = apply_all(&chosen, arguments.jobs, &mut reports, screen).await;
+    let applied = apply_and_survey(&chosen, arguments, &mut reports, screen).await;
     // Also where the store has gone away, or somebody asked to stop.
     reports.finish()?;
-    let LoopEnd::Complete(mut exit) = applied? else {
+    let Some((mut exit, staged)) = applied? else {
         return Ok(Exit::Attention);
     };
 
-    let staged = chosen.pipeline.survey().await?;
     if let Some(object) = staged.transaction_ordered.first() {
         screen.complain(&refused_order(object));
         exit = Exit::Attention;
@@ -58,6 +57,26 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
         exit = Exit::Attention;
     }
     Ok(exit)
+}
+
+/// How the tables ended, and what is staged beside them; none if somebody asked to stop.
+async fn apply_and_survey(
+    chosen: &Chosen<'_>,
+    arguments: &ApplyArguments,
+    reports: &mut Reports<'_>,
+    screen: &Screen,
+) -> Result<Option<(Exit, Survey)>> {
+    let LoopEnd::Complete(mut exit) = apply_all(chosen, arguments.jobs, reports, screen).await?
+    else {
+        return Ok(None);
+    };
+    let staged = chosen.pipeline.survey().await?;
+    // A run of some tables says nothing of others.
+    if arguments.chosen.tables.is_empty() && !staged.undiscovered.is_empty() {
+        reports.add(staged.undiscovered.iter().map(TableReport::undiscovered));
+        exit = Exit::Attention;
+    }
+    Ok(Some((exit, staged)))
 }
 
 async fn apply_all(

@@ -47,6 +47,7 @@ pub(super) enum Command {
     Rebuild(RebuildArguments),
     Truncate(TruncateArguments),
     Init(InitArguments),
+    Discover(DiscoverArguments),
     Demo(DemoArguments),
     Ddl(DdlArguments),
     Register(RegisterArguments),
@@ -268,6 +269,45 @@ pub(super) struct InitArguments {
     /// written.
     #[arg(long, value_name = "FILE")]
     pub(super) table_mappings: Option<PathBuf>,
+
+    /// Write one pattern for each schema instead of each table, and the tables into a lock file.
+    ///
+    /// The lock file stands beside the configuration and ends in .lock. `dmslake discover` writes
+    /// it anew. Tables of which something is still to be filled in are written as well.
+    #[arg(long)]
+    pub(super) lock: bool,
+}
+
+/// Write the lock file: which tables the patterns of the configuration stand for.
+///
+/// Looks at the table folders in staging, and takes in the tables that a pattern such as
+/// source = "shop.*" matches, with their keys and columns as far as they can be known. With --mysql
+/// these come from the source itself. What is known already stays, unless the source says
+/// otherwise; no table is left out unasked. A table is added only if the configuration is valid
+/// with it; otherwise it is said what is missing. Prints what changes.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+pub(super) struct DiscoverArguments {
+    /// The configuration; the lock file stands beside it and ends in .lock.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    pub(super) config: PathBuf,
+
+    /// The MySQL or MariaDB source, as for `dmslake init`.
+    #[arg(long, value_name = "URL")]
+    pub(super) mysql: Option<String>,
+
+    /// The DMS task's table mappings, as for `dmslake init`: columns that rules add, and tables
+    /// that are empty at the source.
+    #[arg(long, value_name = "FILE")]
+    pub(super) table_mappings: Option<PathBuf>,
+
+    /// Leave out tables that the source does not have any more and of which nothing is staged.
+    #[arg(long, requires = "mysql")]
+    pub(super) prune: bool,
+
+    /// Only show what would change; exit code 1 if something would.
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 /// Show everything on this machine: a small shop, staged as DMS would, applied and compared.

@@ -1,27 +1,105 @@
-//! The configuration file of a command.
+//! The configuration file of a command, and the lock file beside it.
 
-use std::path::Path;
+use std::io::ErrorKind as IoErrorKind;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::config::{Settings, load};
+use crate::config::{Expansion, Lock, Settings, load, lock_file_of};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Reads a configuration file. Paths without a scheme are relative to the file's folder, so that a
-/// folder can be moved together with its configuration.
+/// Reads a configuration file, and the lock file beside it if there are patterns. Paths without a
+/// scheme are relative to the file's folder, so that a folder can be moved together with its
+/// configuration.
 ///
 /// # Errors
-/// `Config` if it cannot be read or is not valid.
+/// `Config` if one of them cannot be read or is not valid.
 pub(super) fn read(path: &Path) -> Result<Settings> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = text_of(path)?;
+    let lock = if load::has_patterns(&text) { read_lock(path)? } else { None };
+    settings(path, &text, lock.as_ref().map_or(Expansion::Refused, Expansion::ByLock))
+}
+
+/// A configuration whose patterns stand for no table yet, for whoever is about to write the lock
+/// file.
+#[derive(Debug)]
+pub(super) struct Unexpanded {
+    path: PathBuf,
+    text: String,
+    pub(super) settings: Settings,
+    /// The lock file as it is; none if there is none.
+    pub(super) lock: Option<Lock>,
+}
+
+impl Unexpanded {
+    /// Reads a configuration file and the lock file beside it.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let text = text_of(path)?;
+        let settings = settings(path, &text, Expansion::Nothing)?;
+        Ok(Self { path: path.to_owned(), text, settings, lock: read_lock(path)? })
+    }
+
+    /// The lock file.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        lock_file(&self.path)
+    }
+
+    /// Reads the configuration as it is with this lock file.
+    ///
+    /// # Errors
+    /// `Config` if it is not valid with it.
+    pub(super) fn with(&self, lock: &Lock) -> Result<Settings> {
+        settings(&self.path, &self.text, Expansion::ByLock(lock))
+    }
+}
+
+/// The lock file beside a configuration file.
+pub(super) fn lock_file(path: &Path) -> PathBuf {
+    PathBuf::from(lock_file_of(&path.to_string_lossy()))
+}
+
+/// Writes the lock file.
+///
+/// # Errors
+/// `Config` if it cannot be written.
+pub(super) fn write_lock(file: &Path, lock: &Lock) -> Result<()> {
+    std::fs::write(file, lock.render()).map_err(|error| {
+        Error::new(ErrorKind::Config, "the lock file cannot be written")
+            .with("file", file.display())
+            .because(error)
+    })
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
         Error::new(
             ErrorKind::Config,
             "the configuration cannot be read; `dmslake init` writes a first one",
         )
         .with("file", path.display())
         .because(error)
-    })?;
-    let mut settings = load::parse(&text).map_err(|error| error.with("file", path.display()))?;
+    })
+}
+
+fn read_lock(path: &Path) -> Result<Option<Lock>> {
+    let file = lock_file(path);
+    match std::fs::read_to_string(&file) {
+        Ok(text) => {
+            Lock::parse(&text).map(Some).map_err(|error| error.with("file", file.display()))
+        }
+        Err(error) if error.kind() == IoErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::new(ErrorKind::Config, "the lock file cannot be read")
+            .with("file", file.display())
+            .because(error)),
+    }
+}
+
+fn settings(path: &Path, text: &str, expansion: Expansion<'_>) -> Result<Settings> {
+    let mut settings = load::parse_expanded(text, expansion)
+        .map_err(|error| error.with("file", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     settings.staging = beside(folder, settings.staging);
     settings.lake = beside(folder, settings.lake);

@@ -2,6 +2,7 @@
 //! asked, and from AWS's description of endpoint and task.
 
 mod csv;
+mod found;
 mod mysql;
 mod parquet;
 mod proposal;
@@ -18,15 +19,20 @@ use super::args::InitArguments;
 use super::configuration;
 use super::exit::Exit;
 use super::output::{Screen, plural};
-use crate::config::EndpointSettings;
+use crate::config::{EndpointSettings, Lock};
 use crate::dms::table_mappings::Migration;
 use crate::dms::{S3Settings, TableMappings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{Location, probe};
+use found::locked;
+pub(super) use found::{Found, FoundTable, look};
 use proposal::Proposal;
 use propose::Task;
 use render::{Draft, LOAD_ONLY, render};
 use survey::survey;
+
+/// For more tables than this, patterns are proposed.
+const MANY: usize = 20;
 
 /// For more tables than this, a note is printed once.
 const MOST_NAMED: usize = 3;
@@ -38,8 +44,12 @@ const MOST_NAMED: usize = 3;
 /// does not answer.
 pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Exit> {
     let is_printed = arguments.output.as_os_str() == "-";
+    let lock_file = configuration::lock_file(&arguments.output);
     if !is_printed {
-        refuse_existing(arguments)?;
+        refuse_existing(arguments, &arguments.output)?;
+    }
+    if arguments.lock {
+        refuse_unwritable_lock(arguments, &lock_file)?;
     }
     let endpoint = match &arguments.endpoint_settings {
         Some(file) => Some(parsed("--endpoint-settings", file, EndpointSettings::parse)?),
@@ -68,7 +78,15 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
         endpoint: endpoint.as_ref(),
         mappings: rules,
         proposals: &proposals,
+        is_locked: arguments.lock,
     });
+    if arguments.lock {
+        let tables = proposals.iter().map(|proposal| (proposal.name.clone(), locked(proposal)));
+        let lock = Lock { tables: tables.collect() };
+        configuration::write_lock(&lock_file, &lock)?;
+        let tables = plural(lock.tables.len() as u64, "table");
+        screen.note(format_args!("wrote {}: {tables}", lock_file.display()));
+    }
     if is_printed {
         screen.line(text.trim_end())?;
     } else {
@@ -99,6 +117,10 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
              off at the endpoint",
             plural(staged.transaction_ordered, "transaction-ordered object")
         ));
+    }
+    if !arguments.lock && proposals.len() > MANY {
+        let tables = plural(proposals.len() as u64, "table");
+        screen.note(format_args!("{tables}: --lock writes patterns and a lock file instead"));
     }
     tell_what_is_left(screen, &proposals, &arguments.output);
     Ok(Exit::Done)
@@ -161,7 +183,11 @@ fn settings(endpoint: Option<&EndpointSettings>, mappings: Option<&TableMappings
 }
 
 /// Reads a file that AWS's command line wrote.
-fn parsed<T>(option: &'static str, file: &Path, parse: fn(&str) -> Result<T>) -> Result<T> {
+pub(super) fn parsed<T>(
+    option: &'static str,
+    file: &Path,
+    parse: fn(&str) -> Result<T>,
+) -> Result<T> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Error::new(ErrorKind::Config, "the file cannot be read")
             .with(option, file.display())
@@ -170,16 +196,24 @@ fn parsed<T>(option: &'static str, file: &Path, parse: fn(&str) -> Result<T>) ->
     parse(&text).map_err(|error| error.with(option, file.display()))
 }
 
-fn refuse_existing(arguments: &InitArguments) -> Result<()> {
-    if arguments.force || !arguments.output.exists() { Ok(()) } else { Err(existing(arguments)) }
+fn refuse_existing(arguments: &InitArguments, file: &Path) -> Result<()> {
+    if arguments.force || !file.exists() { Ok(()) } else { Err(existing(file)) }
 }
 
-fn existing(arguments: &InitArguments) -> Error {
+fn refuse_unwritable_lock(arguments: &InitArguments, file: &Path) -> Result<()> {
+    if arguments.output.as_os_str() == "-" {
+        let message = "--lock writes a file beside the configuration; name that with --output FILE";
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    refuse_existing(arguments, file)
+}
+
+fn existing(file: &Path) -> Error {
     Error::new(
         ErrorKind::Config,
         "the file exists; --force replaces it, --output - prints to standard output",
     )
-    .with("--output", arguments.output.display())
+    .with("file", file.display())
 }
 
 fn write(arguments: &InitArguments, text: &str) -> Result<()> {
@@ -194,7 +228,7 @@ fn write(arguments: &InitArguments, text: &str) -> Result<()> {
     let written =
         options.open(&arguments.output).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
-        IoErrorKind::AlreadyExists => existing(arguments),
+        IoErrorKind::AlreadyExists => existing(&arguments.output),
         _ => Error::new(ErrorKind::Config, "the configuration cannot be written")
             .with("--output", arguments.output.display())
             .because(error),

@@ -13,6 +13,7 @@ mod chosen;
 mod configuration;
 mod ddl;
 mod demo;
+mod discover;
 mod exit;
 mod help;
 mod init;

@@ -7,7 +7,9 @@ use clap::Parser;
 use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
-use super::{apply, ddl, demo, help, init, logs, maintain, pause, rebuild, register, truncate};
+use super::{
+    apply, ddl, demo, discover, help, init, logs, maintain, pause, rebuild, register, truncate,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// DataFusion plans recursively. Unoptimised builds need more than the default stack of a thread.
@@ -42,6 +44,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Rebuild(arguments) => rebuild::run(&arguments, screen).await,
             Command::Truncate(arguments) => truncate::run(&arguments, screen).await,
             Command::Init(arguments) => init::run(&arguments, screen).await,
+            Command::Discover(arguments) => discover::run(&arguments, screen).await,
             Command::Demo(arguments) => demo::run(&arguments, screen).await,
             Command::Ddl(arguments) => ddl::run(&arguments, screen).await,
             Command::Register(arguments) => register::run(&arguments, screen).await,

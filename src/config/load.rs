@@ -2,25 +2,49 @@
 
 use toml::{Table, Value};
 
+use crate::config::expand::{expand, patterns};
 use crate::config::fields::{Fields, Place, Violations};
+use crate::config::table_fields::TableSection;
 use crate::config::{
-    CatalogSettings, LookBack, MaintainSettings, ReloadSettings, Settings, TableSpec, dms,
-    table_fields, validate,
+    CatalogSettings, Expansion, LookBack, MaintainSettings, ReloadSettings, Settings, TablePattern,
+    TableSpec, dms, table_fields, validate,
 };
 use crate::error::{Error, ErrorKind, Result};
 
-/// Reads a configuration.
+/// Reads a configuration without patterns.
 ///
 /// # Errors
 /// `Config`, with field, value and what is allowed, for all violations, one per line.
 pub fn parse(text: &str) -> Result<Settings> {
+    parse_expanded(text, Expansion::Refused)
+}
+
+/// Reads a configuration, with the tables of its patterns.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_expanded(text: &str, expansion: Expansion<'_>) -> Result<Settings> {
     let root: Table = text.parse().map_err(|error| not_toml(text, error))?;
     let violations = Violations::default();
-    let settings = read(Fields::new(Place::top(), root, &violations));
+    let settings = read(Fields::new(Place::top(), root, &violations), expansion);
     match violations.into_error() {
         Some(error) => Err(error),
         None => Ok(settings),
     }
+}
+
+/// Whether a configuration has patterns, and so a lock file. Text that is no configuration has
+/// none: whoever parses it learns why.
+#[must_use]
+pub fn has_patterns(text: &str) -> bool {
+    let has_star = |value: &Value| value.as_str().is_some_and(|text| text.contains('*'));
+    let is_pattern = |source: &Value| match source.as_table() {
+        Some(parts) => parts.values().any(has_star),
+        None => has_star(source),
+    };
+    let root: Table = text.parse().unwrap_or_default();
+    let sections = root.get("table").and_then(Value::as_array).into_iter().flatten();
+    sections.filter_map(|section| section.get("source")).any(is_pattern)
 }
 
 fn not_toml(text: &str, error: toml::de::Error) -> Error {
@@ -33,14 +57,14 @@ fn not_toml(text: &str, error: toml::de::Error) -> Error {
 
 /// Reads the whole file. Anything unreadable is a violation and gets a value that violates no other
 /// check.
-fn read(mut fields: Fields<'_>) -> Settings {
+fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
     let staging = location(&mut fields, "staging");
     let lake = location(&mut fields, "lake");
     if !staging.is_empty() && staging.trim_end_matches('/') == lake.trim_end_matches('/') {
         fields.refuse("lake", "is the same place as staging; tables need a place of their own");
     }
     let dms = dms::read(fields.table("dms"));
-    let tables = tables(&mut fields);
+    let (tables, patterns) = tables(&mut fields, expansion);
     validate::tables(&tables, &dms, fields.violations());
     let catalog = catalog(fields.table("catalog"));
     validate::names_in_catalogs(&tables, &catalog, fields.violations());
@@ -55,7 +79,18 @@ fn read(mut fields: Fields<'_>) -> Settings {
     let maintain = maintain(fields.table("maintain"));
     fields.finish();
     let tables = tables.into_iter().map(|(_, table)| table).collect();
-    Settings { staging, lake, dms, tables, memory_budget, look_back, reload, maintain, catalog }
+    Settings {
+        staging,
+        lake,
+        dms,
+        tables,
+        patterns,
+        memory_budget,
+        look_back,
+        reload,
+        maintain,
+        catalog,
+    }
 }
 
 /// A place in a store; empty if missing or refused.
@@ -70,15 +105,21 @@ fn location(fields: &mut Fields<'_>, name: &'static str) -> String {
     found.unwrap_or_default()
 }
 
-/// The tables with the defaults filled in, and the place of each in the file.
-fn tables(fields: &mut Fields<'_>) -> Vec<(Place, TableSpec)> {
+/// The tables with the defaults filled in and the place of each in the file, and the patterns that
+/// some of them come from.
+fn tables(
+    fields: &mut Fields<'_>,
+    expansion: Expansion<'_>,
+) -> (Vec<(Place, TableSpec)>, Vec<TablePattern>) {
     let defaults = table_fields::defaults(fields.table("defaults"));
     let sections = fields.tables("table");
     if sections.as_ref().is_none_or(Vec::is_empty) && !fields.violations().has("table") {
         fields.refuse("table", "is missing; allowed: at least one [[table]]");
     }
     let sections = sections.unwrap_or_default();
-    sections.into_iter().map(|section| table_fields::table(section, &defaults)).collect()
+    let sections: Vec<TableSection> = sections.into_iter().map(table_fields::table).collect();
+    let tables = expand(&sections, &defaults, expansion, fields.violations());
+    (tables, patterns(&sections))
 }
 
 fn look_back(mut fields: Fields<'_>) -> LookBack {

@@ -50,8 +50,8 @@
 //! cdc_only = false                # true: the task loads nothing, tables start from their changes
 //!
 //! [[table]]
-//! source = "shop.orders"          # or { schema = "my.shop", table = "orders" }
-//! keys = ["id"]                   # names at the source; required unless append_only
+//! source = "shop.orders"          # or { schema = "my.shop", table = "orders" }; * for any text
+//! keys = ["id"]                   # names at the source; required unless append_only, or locked
 //! name = "orders"                 # in catalogues: "table" or "database.table"; default: as source
 //! append_only = false             # true: every insert is a new row, there are no keys
 //! columns = [                     # default: none, types come from Parquet
@@ -99,9 +99,12 @@ mod catalog_name;
 mod catalog_names;
 mod dms;
 mod endpoint;
+mod expand;
 mod fields;
 pub mod load;
+mod lock;
 mod names;
+mod pattern;
 mod table;
 mod table_fields;
 mod validate;
@@ -109,7 +112,10 @@ mod validate;
 pub use catalog_name::CatalogName;
 pub use catalog_names::catalog_names;
 pub use endpoint::EndpointSettings;
+pub use expand::Expansion;
+pub use lock::{Lock, LockedColumn, LockedTable, lock_file_of};
 pub use names::refused_column_name;
+pub use pattern::{SourcePattern, TablePattern};
 pub use table::{
     ChosenName, ColumnSpec, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
     OnForeignCommit, OnReload, TableName, TableSpec,
@@ -138,8 +144,10 @@ pub struct Settings {
     pub lake: String,
     /// The DMS endpoint's settings that change the bytes or names of objects.
     pub dms: S3Settings,
-    /// The tables, in file order.
+    /// The tables, in file order; those of a pattern by name.
     pub tables: Vec<TableSpec>,
+    /// The patterns that some of the tables come from.
+    pub patterns: Vec<TablePattern>,
     /// Bytes of decoded rows that may be in memory at once; `None` is a share of the machine's
     /// memory.
     pub memory_budget: Option<u64>,
@@ -154,6 +162,21 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether a pattern is about a table that the lock file does not know: it has to be written
+    /// anew before the table can be applied.
+    #[must_use]
+    pub fn is_undiscovered(&self, name: &TableName) -> bool {
+        let is_claimed = self.patterns.iter().any(|pattern| pattern.claims(name));
+        is_claimed && self.tables.iter().all(|table| table.source != *name)
+    }
+
+    /// Whether a table is left out on purpose: a pattern matches it and makes an exception.
+    #[must_use]
+    pub fn is_left_out(&self, name: &TableName) -> bool {
+        let mut matching = self.patterns.iter().filter(|it| it.source.matches(name)).peekable();
+        matching.peek().is_some() && !matching.any(|pattern| pattern.claims(name))
+    }
+
     /// The changes that these settings keep from a table although readers may expect them. An
     /// append-only table misses nothing.
     #[must_use]

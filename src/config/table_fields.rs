@@ -1,4 +1,4 @@
-//! Reads `[[table]]` and `[defaults]`, and overrides the defaults with a table's own keys.
+//! Reads `[[table]]` and `[defaults]`, and overrides what is more general with what is less so.
 
 use std::collections::BTreeMap;
 
@@ -7,25 +7,26 @@ use toml::Value;
 use crate::config::fields::{Fields, Place};
 use crate::config::{
     ChosenName, ColumnSpec, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
-    OnForeignCommit, OnReload, TableName, TableSpec,
+    OnForeignCommit, OnReload, SourcePattern, TableName, TablePattern, TableSpec,
 };
 use crate::dms::{MySqlType, Phase};
 
 const SOURCE: &str = "\"schema.table\", or { schema = \"…\", table = \"…\" } where the schema's \
                       name contains a dot";
+const EXCEPT: &str = "a list of sources such as [\"shop.audit_*\"]";
 const NAME: &str = "\"table\" or \"database.table\", of lower-case letters, digits and _";
 const MERGE: &str = "\"copy-on-write\", \"deletion-vectors\", \"auto\"";
 const FROM: &str = "an object's base name such as \"LOAD00000001\" or \"20221024-175902985\"";
 
 /// The keys of one section; `None` if a key is not set.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Section {
-    keys: Option<Vec<String>>,
+    pub(super) keys: Option<Vec<String>>,
     append_only: Option<bool>,
     cdc_only: Option<bool>,
-    columns: Option<Vec<ColumnSpec>>,
+    pub(super) columns: Option<Vec<ColumnSpec>>,
     layouts: Option<Vec<Layout>>,
-    rename: Option<BTreeMap<String, String>>,
+    pub(super) rename: Option<BTreeMap<String, String>>,
     store: Option<Vec<String>>,
     on_bad_row: Option<OnBadRow>,
     max_bad_rows: Option<MaxBadRows>,
@@ -40,54 +41,124 @@ pub(super) struct Section {
 pub(super) fn defaults(mut fields: Fields<'_>) -> Section {
     fields.belongs_elsewhere("source", "a source belongs to one [[table]]");
     fields.belongs_elsewhere("name", "a name belongs to one [[table]]");
+    fields.belongs_elsewhere("except", "an exception belongs to the [[table]] with the pattern");
     section(fields)
 }
 
-/// Reads a `[[table]]`; keys that are not set are taken from the defaults.
-pub(super) fn table(mut fields: Fields<'_>, defaults: &Section) -> (Place, TableSpec) {
+/// A `[[table]]`: about one table, or about all that a pattern matches.
+#[derive(Debug)]
+pub(super) struct TableSection {
+    /// Where it is in the file.
+    pub(super) place: Place,
+    /// Which tables it is about, before exceptions.
+    pub(super) source: SourcePattern,
+    pattern: Option<TablePattern>,
+    /// The name in catalogues of its one table.
+    pub(super) name: Option<ChosenName>,
+    /// The keys that it sets.
+    pub(super) own: Section,
+}
+
+impl TableSection {
+    /// Whether it may be about several tables.
+    pub(super) fn is_pattern(&self) -> bool {
+        self.pattern.is_some()
+    }
+
+    /// The pattern, if it has one.
+    pub(super) fn pattern(&self) -> Option<&TablePattern> {
+        self.pattern.as_ref()
+    }
+}
+
+/// Reads a `[[table]]`.
+pub(super) fn table(mut fields: Fields<'_>) -> TableSection {
     let source = source(&mut fields);
     if let Some(name) = &source {
         fields.about(name);
     }
     let place = fields.place().clone();
+    let source = SourcePattern::new(
+        source.unwrap_or_else(|| TableName { schema: String::new(), table: String::new() }),
+    );
+    let except = fields.read("except", EXCEPT, |value| {
+        let names: Option<Vec<TableName>> = value.as_array()?.iter().map(table_name).collect();
+        Some(names?.into_iter().map(SourcePattern::new).collect::<Vec<SourcePattern>>())
+    });
     let name = fields.read("name", NAME, |value| ChosenName::parse(value.as_str()?));
+    let is_pattern = source.is_pattern();
+    if is_pattern && name.is_some() {
+        fields.refuse(
+            "name",
+            "belongs to one table, and source is a pattern; give the table a \
+                      [[table]] of its own",
+        );
+    }
+    if !is_pattern && except.is_some() {
+        fields.refuse(
+            "except",
+            "belongs to a pattern, and source names one table; allowed: only \
+                      where source has a *",
+        );
+    }
     let own = section(fields);
-    let source =
-        source.unwrap_or_else(|| TableName { schema: String::new(), table: String::new() });
-    (place, TableSpec { name, ..over(own, source, defaults) })
+    let pattern = is_pattern
+        .then(|| TablePattern { source: source.clone(), except: except.unwrap_or_default() });
+    TableSection { place, source, pattern, name, own }
 }
 
-fn over(own: Section, source: TableName, defaults: &Section) -> TableSpec {
-    // `keys` and `append_only` answer the same question: a table's own answer overrides both of
-    // the defaults.
-    let (keys, append_only) = match (own.keys, own.append_only) {
-        (None, Some(true)) => (Vec::new(), true),
-        (Some(keys), None) if !keys.is_empty() => (keys, false),
-        (keys, append_only) => (
-            keys.or_else(|| defaults.keys.clone()).unwrap_or_default(),
-            append_only.or(defaults.append_only).unwrap_or_default(),
-        ),
-    };
-    TableSpec {
-        source,
-        name: None,
-        keys,
-        append_only,
-        cdc_only: own.cdc_only.or(defaults.cdc_only).unwrap_or_default(),
-        columns: own.columns.or_else(|| defaults.columns.clone()).unwrap_or_default(),
-        layouts: own.layouts.or_else(|| defaults.layouts.clone()).unwrap_or_default(),
-        rename: own.rename.or_else(|| defaults.rename.clone()).unwrap_or_default(),
-        store: own.store.or_else(|| defaults.store.clone()).unwrap_or_default(),
-        on_bad_row: own.on_bad_row.or(defaults.on_bad_row).unwrap_or_default(),
-        max_bad_rows: own.max_bad_rows.or(defaults.max_bad_rows).unwrap_or_default(),
-        max_change_fraction: own
-            .max_change_fraction
-            .or(defaults.max_change_fraction)
-            .unwrap_or_default(),
-        on_foreign_commit: own.on_foreign_commit.or(defaults.on_foreign_commit).unwrap_or_default(),
-        on_reload: own.on_reload.or(defaults.on_reload).unwrap_or_default(),
-        merge: own.merge.or(defaults.merge).unwrap_or_default(),
-        redshift_manifest: own.redshift_manifest.or(defaults.redshift_manifest).unwrap_or_default(),
+impl Section {
+    /// Nothing but key columns.
+    pub(super) fn of_keys(keys: Option<Vec<String>>) -> Self {
+        Self { keys, ..Self::default() }
+    }
+
+    /// These keys, and those of a more general section where they are not set.
+    pub(super) fn over(self, lower: Self) -> Self {
+        // `keys` and `append_only` answer the same question: an answer overrides both.
+        let (keys, append_only) = match (self.keys, self.append_only) {
+            (None, Some(true)) => (Some(Vec::new()), Some(true)),
+            (Some(keys), None) if !keys.is_empty() => (Some(keys), Some(false)),
+            (keys, append_only) => (keys.or(lower.keys), append_only.or(lower.append_only)),
+        };
+        Self {
+            keys,
+            append_only,
+            cdc_only: self.cdc_only.or(lower.cdc_only),
+            columns: self.columns.or(lower.columns),
+            layouts: self.layouts.or(lower.layouts),
+            rename: self.rename.or(lower.rename),
+            store: self.store.or(lower.store),
+            on_bad_row: self.on_bad_row.or(lower.on_bad_row),
+            max_bad_rows: self.max_bad_rows.or(lower.max_bad_rows),
+            max_change_fraction: self.max_change_fraction.or(lower.max_change_fraction),
+            on_foreign_commit: self.on_foreign_commit.or(lower.on_foreign_commit),
+            on_reload: self.on_reload.or(lower.on_reload),
+            merge: self.merge.or(lower.merge),
+            redshift_manifest: self.redshift_manifest.or(lower.redshift_manifest),
+        }
+    }
+
+    /// The table with these keys.
+    pub(super) fn into_spec(self, source: TableName) -> TableSpec {
+        TableSpec {
+            source,
+            name: None,
+            keys: self.keys.unwrap_or_default(),
+            append_only: self.append_only.unwrap_or_default(),
+            cdc_only: self.cdc_only.unwrap_or_default(),
+            columns: self.columns.unwrap_or_default(),
+            layouts: self.layouts.unwrap_or_default(),
+            rename: self.rename.unwrap_or_default(),
+            store: self.store.unwrap_or_default(),
+            on_bad_row: self.on_bad_row.unwrap_or_default(),
+            max_bad_rows: self.max_bad_rows.unwrap_or_default(),
+            max_change_fraction: self.max_change_fraction.unwrap_or_default(),
+            on_foreign_commit: self.on_foreign_commit.unwrap_or_default(),
+            on_reload: self.on_reload.unwrap_or_default(),
+            merge: self.merge.unwrap_or_default(),
+            redshift_manifest: self.redshift_manifest.unwrap_or_default(),
+        }
     }
 }
 
@@ -177,19 +248,23 @@ fn share(fields: &mut Fields<'_>, name: &'static str) -> Option<f64> {
 }
 
 fn source(fields: &mut Fields<'_>) -> Option<TableName> {
+    fields.required("source", SOURCE, table_name)
+}
+
+fn table_name(value: &Value) -> Option<TableName> {
     let name = |schema: &str, table: &str| {
         let is_folder = |name: &str| !["", ".", ".."].contains(&name);
         let name = TableName { schema: schema.to_owned(), table: table.to_owned() };
         (is_folder(schema) && is_folder(table)).then_some(name)
     };
-    fields.required("source", SOURCE, |value| match value {
+    match value {
         Value::String(text) => text.split_once('.').and_then(|(schema, table)| name(schema, table)),
         Value::Table(parts) if parts.len() == 2 => {
             let part = |key: &str| parts.get(key).and_then(Value::as_str);
             name(part("schema")?, part("table")?)
         }
         _ => None,
-    })
+    }
 }
 
 fn column(mut fields: Fields<'_>) -> Option<ColumnSpec> {

@@ -29,6 +29,8 @@ pub struct Route<'a> {
     pub unreadable: BTreeMap<usize, Unreadable>,
     /// Folders of staged objects without a `[[table]]`, except DMS's own tables.
     pub unconfigured: BTreeSet<TableName>,
+    /// Tables that a pattern is about and the lock file does not know.
+    pub undiscovered: BTreeSet<TableName>,
     /// The number of named objects that are in no table's folder.
     pub elsewhere: u64,
     /// Whether a message asks for all tables.
@@ -104,7 +106,12 @@ impl<'a> Switchboard<'a, '_> {
                     TableFolder::IfStaged => is_of_a_table(relative),
                     TableFolder::Never => false,
                 };
-                if is_table {
+                if !is_table || self.settings.is_left_out(&folder) {
+                    return;
+                }
+                if self.settings.is_undiscovered(&folder) {
+                    route.undiscovered.insert(folder);
+                } else {
                     route.unconfigured.insert(folder);
                 }
             }

@@ -8,7 +8,7 @@ use tracing::warn;
 use super::Deadline;
 use super::turns::{TableWork, take_turns};
 use crate::clock::Clock;
-use crate::config::{Settings, TableSpec};
+use crate::config::{Settings, TableName, TableSpec};
 use crate::disposition::{Action, disposition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
@@ -84,6 +84,11 @@ pub(super) async fn apply_all(
         }
     }
     reports.into_iter().flatten().collect()
+}
+
+/// The reports of tables that the lock file does not know, each logged as a hold.
+pub(super) fn undiscovered(tables: &[TableName]) -> impl Iterator<Item = TableReport> {
+    tables.iter().map(TableReport::undiscovered).inspect(write_log)
 }
 
 /// The application of every table that an event calls for.

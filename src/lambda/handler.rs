@@ -5,14 +5,16 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
-use super::apply::apply_all;
+use super::apply::{apply_all, undiscovered};
 use super::maintain::maintain_all;
 use super::response::{refuse, to_queue, to_sender};
 use super::{Answer, ApplyTables, Deadline, Warm};
 use crate::clock::Clock;
+use crate::config::TableName;
 use crate::error::Result;
 use crate::event::{self, Content, Invocation, Route};
 use crate::nearest::nearest;
+use crate::staging::Survey;
 
 /// Handles an event with the current configuration.
 ///
@@ -59,8 +61,14 @@ pub async fn answer(
             warn!("{warning}");
         }
     }
-    let reports = apply_all(tables, &route.work, deadline, clock).await;
-    let unconfigured = unconfigured(tables, &route, deadline, clock).await;
+    let mut reports = apply_all(tables, &route.work, deadline, clock).await;
+    let staged = beside(tables, &route, deadline, clock).await;
+    let unconfigured = names_of(&staged.unconfigured);
+    if !unconfigured.is_empty() {
+        warn!(tables = unconfigured.join(", "), "staged tables are not configured");
+    }
+    // After those of the tables that the event calls for.
+    reports.extend(undiscovered(&staged.undiscovered));
     for report in reports.iter().filter(|report| report.absent && route.is_sweep) {
         let nearest = nearest(&report.table, &unconfigured);
         warn!(table = report.table, nearest, "nothing is staged, and there is no table");
@@ -73,32 +81,37 @@ pub async fn answer(
     }
 }
 
-/// The names of staged tables that are not configured. A sweep looks for all of them, if there is
-/// time.
-async fn unconfigured(
+/// What is staged beside the configured tables, as far as the event names it. A sweep looks for all
+/// of it, if there is time.
+async fn beside(
     tables: &dyn ApplyTables,
     route: &Route<'_>,
     deadline: Deadline,
     clock: &dyn Clock,
-) -> Vec<String> {
-    let mut found = route.unconfigured.clone();
-    if route.is_sweep && clock.instant() < deadline.commit {
-        match tokio::time::timeout_at(deadline.drop.into(), tables.survey()).await {
-            Ok(Ok(staged)) => {
-                for object in &staged.transaction_ordered {
-                    error!(object, "transaction-ordered objects are not supported");
-                }
-                found.extend(staged.unconfigured);
+) -> Survey {
+    let named = Survey {
+        unconfigured: route.unconfigured.iter().cloned().collect(),
+        undiscovered: route.undiscovered.iter().cloned().collect(),
+        transaction_ordered: Vec::new(),
+    };
+    if !route.is_sweep || clock.instant() >= deadline.commit {
+        return named;
+    }
+    match tokio::time::timeout_at(deadline.drop.into(), tables.survey()).await {
+        Ok(Ok(staged)) => {
+            for object in &staged.transaction_ordered {
+                error!(object, "transaction-ordered objects are not supported");
             }
-            Ok(Err(error)) => warn!(error = error.chain(), "staging could not be surveyed"),
-            Err(_elapsed) => warn!("no time was left to survey staging"),
+            return staged;
         }
+        Ok(Err(error)) => warn!(error = error.chain(), "staging could not be surveyed"),
+        Err(_elapsed) => warn!("no time was left to survey staging"),
     }
-    let names: Vec<_> = found.iter().map(ToString::to_string).collect();
-    if !names.is_empty() {
-        warn!(tables = names.join(", "), "staged tables are not configured");
-    }
-    names
+    named
+}
+
+fn names_of(tables: &[TableName]) -> Vec<String> {
+    tables.iter().map(ToString::to_string).collect()
 }
 
 fn write_log(route: &Route<'_>, ids: &[&str]) {

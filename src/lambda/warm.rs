@@ -1,15 +1,17 @@
-//! What is kept between invocations: the configuration, and the pipeline opened from it.
+//! What is kept between invocations: the configuration with its lock file, and the pipeline opened
+//! from them.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::{GetOptions, ObjectStore};
 use tracing::info;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::config::load;
+use crate::config::{Expansion, Lock, load, lock_file_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
 use crate::storage::{Location, StoreKind};
@@ -19,71 +21,132 @@ use crate::storage::{Location, StoreKind};
 pub struct Warm {
     uri: String,
     clock: Arc<dyn Clock>,
-    object: Option<Location>,
+    objects: Option<Objects>,
     current: Option<Current>,
+}
+
+/// Where the configuration is, and the lock file beside it.
+#[derive(Debug)]
+struct Objects {
+    configuration: Location,
+    lock: Location,
 }
 
 #[derive(Debug)]
 struct Current {
-    /// The ETag of the configuration that the pipeline was opened with.
-    e_tag: Option<String>,
+    configuration: Stored,
+    /// Whether tables of the configuration come from the lock file.
+    has_patterns: bool,
+    lock: Option<Stored>,
     pipeline: Arc<Pipeline>,
+}
+
+/// An object as it was read.
+#[derive(Clone, Debug)]
+struct Stored {
+    e_tag: Option<String>,
+    bytes: Bytes,
 }
 
 impl Warm {
     /// Names a configuration in S3 (`s3://…`) or on disk (`file://…` or a path). Reads nothing yet.
     #[must_use]
     pub fn new(uri: &str, clock: Arc<dyn Clock>) -> Self {
-        Self { uri: uri.to_owned(), clock, object: None, current: None }
+        Self { uri: uri.to_owned(), clock, objects: None, current: None }
     }
 
     /// Returns the pipeline of the current configuration. It is opened again only if the
-    /// configuration has changed since the last call.
+    /// configuration, or the lock file of one with patterns, has changed since the last call.
     ///
     /// # Errors
     /// `Config` if there is no configuration, if it is invalid, or if it names places that cannot be
     /// opened; `Unavailable` if it cannot be read. The next call tries again.
     pub async fn pipeline(&mut self) -> Result<Arc<Pipeline>> {
-        let object = match &self.object {
-            Some(object) => object,
-            None => self.object.insert(locate(&self.uri).await?),
+        let named = |error: Error| error.with("DMSLAKE_CONFIG", &self.uri);
+        let objects = match &self.objects {
+            Some(objects) => objects,
+            None => self.objects.insert(Objects::locate(&self.uri).await?),
         };
-        let known = self.current.as_ref().and_then(|current| current.e_tag.clone());
-        let options = GetOptions { if_none_match: known, ..GetOptions::default() };
-        let found = match object.store().get_opts(object.prefix(), options).await {
-            Ok(found) => found,
-            Err(object_store::Error::NotModified { .. }) => return self.warm(),
-            Err(error @ object_store::Error::NotFound { .. }) => {
-                let error =
-                    Error::new(ErrorKind::Config, "there is no configuration").because(error);
-                return Err(error.with("DMSLAKE_CONFIG", &self.uri));
-            }
-            Err(error) => return Err(Error::from(error).with("DMSLAKE_CONFIG", &self.uri)),
+        let current = self.current.as_ref();
+        let known = current.map(|current| &current.configuration);
+        let configuration = read(&objects.configuration, known).await.map_err(named)?;
+        let configuration = configuration
+            .ok_or_else(|| named(Error::new(ErrorKind::Config, "there is no configuration")))?;
+        let unchanged = current.filter(|it| it.configuration.is_same_as(&configuration));
+        let has_patterns = match unchanged {
+            Some(current) => current.has_patterns,
+            None => load::has_patterns(configuration.text("the configuration").map_err(named)?),
         };
-        let e_tag = found.meta.e_tag.clone();
-        let bytes = found.bytes().await?;
-        let pipeline = self.open(&bytes).await.map_err(|e| e.with("DMSLAKE_CONFIG", &self.uri))?;
-        info!(configuration = self.uri, e_tag, "configuration read");
+        let known_lock = current.and_then(|current| current.lock.as_ref());
+        let lock =
+            if has_patterns { read(&objects.lock, known_lock).await.map_err(named)? } else { None };
+        if let Some(current) = unchanged.filter(|current| current.has_lock(lock.as_ref())) {
+            return Ok(Arc::clone(&current.pipeline));
+        }
+        let pipeline = self.open(&configuration, lock.as_ref()).await.map_err(named)?;
+        info!(configuration = self.uri, e_tag = configuration.e_tag, "configuration read");
         let pipeline = Arc::new(pipeline);
-        self.current = Some(Current { e_tag, pipeline: Arc::clone(&pipeline) });
-        Ok(pipeline)
+        let opened = Arc::clone(&pipeline);
+        self.current = Some(Current { configuration, has_patterns, lock, pipeline });
+        Ok(opened)
     }
 
-    fn warm(&self) -> Result<Arc<Pipeline>> {
-        let current = self.current.as_ref();
-        current.map(|current| Arc::clone(&current.pipeline)).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Unavailable,
-                "the store says that a configuration is unchanged which was never read",
-            )
+    async fn open(&self, configuration: &Stored, lock: Option<&Stored>) -> Result<Pipeline> {
+        let text = configuration.text("the configuration")?;
+        let lock = match lock {
+            Some(lock) => Some(Lock::parse(lock.text("the lock file")?)?),
+            None => None,
+        };
+        let expansion = lock.as_ref().map_or(Expansion::Refused, Expansion::ByLock);
+        Pipeline::open(load::parse_expanded(text, expansion)?, Arc::clone(&self.clock)).await
+    }
+}
+
+impl Current {
+    fn has_lock(&self, lock: Option<&Stored>) -> bool {
+        match (&self.lock, lock) {
+            (Some(known), Some(lock)) => known.is_same_as(lock),
+            (known, lock) => known.is_none() && lock.is_none(),
+        }
+    }
+}
+
+impl Stored {
+    fn is_same_as(&self, other: &Self) -> bool {
+        self.e_tag.is_some() && self.e_tag == other.e_tag
+    }
+
+    fn text(&self, what: &str) -> Result<&str> {
+        std::str::from_utf8(&self.bytes).map_err(|error| {
+            Error::new(ErrorKind::Config, format!("{what} is not UTF-8")).because(error)
         })
     }
+}
 
-    async fn open(&self, text: &[u8]) -> Result<Pipeline> {
-        let text = std::str::from_utf8(text).map_err(|error| {
-            Error::new(ErrorKind::Config, "the configuration is not UTF-8").because(error)
-        })?;
-        Pipeline::open(load::parse(text)?, Arc::clone(&self.clock)).await
+/// An object; none if there is none. It is not read again if it is the one that is known.
+async fn read(object: &Location, known: Option<&Stored>) -> Result<Option<Stored>> {
+    let if_none_match = known.and_then(|known| known.e_tag.clone());
+    let options = GetOptions { if_none_match, ..GetOptions::default() };
+    let found = match object.store().get_opts(object.prefix(), options).await {
+        Ok(found) => found,
+        Err(object_store::Error::NotModified { .. }) => return unchanged(known),
+        Err(object_store::Error::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let e_tag = found.meta.e_tag.clone();
+    Ok(Some(Stored { e_tag, bytes: found.bytes().await? }))
+}
+
+fn unchanged(known: Option<&Stored>) -> Result<Option<Stored>> {
+    let message = "the store says that an object is unchanged which was never read";
+    let unknown = || Error::new(ErrorKind::Unavailable, message);
+    known.cloned().map(Some).ok_or_else(unknown)
+}
+
+impl Objects {
+    async fn locate(uri: &str) -> Result<Self> {
+        let configuration = locate(uri).await?;
+        Ok(Self { configuration, lock: locate(&lock_file_of(uri)).await? })
     }
 }
 

@@ -156,7 +156,12 @@ impl Pipeline {
     /// # Errors
     /// `Unavailable` if staging cannot be listed.
     pub async fn survey(&self) -> Result<Survey> {
-        survey(&self.staging, &self.settings.tables).await
+        let settings = &self.settings;
+        let mut found = survey(&self.staging, &settings.tables).await?;
+        found.unconfigured.retain(|name| !settings.is_left_out(name));
+        (found.undiscovered, found.unconfigured) =
+            found.unconfigured.into_iter().partition(|name| settings.is_undiscovered(name));
+        Ok(found)
     }
 
     /// Where DMS writes a table's objects.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::config::TableSpec;
+use crate::config::{TableName, TableSpec};
 use crate::disposition::Status;
 use crate::error::ErrorKind;
 use crate::progress::Counts;
@@ -74,6 +74,22 @@ impl TableReport {
             status: Status::Failed,
             error: Some(why.to_owned()),
             error_kind: Some(kind),
+            ..Self::default()
+        }
+    }
+
+    /// That of a table that a pattern is about and the lock file does not know: something is staged
+    /// for it, and nothing can be applied.
+    pub(crate) fn undiscovered(table: &TableName) -> Self {
+        let remedy = "write the lock file anew: dmslake discover";
+        let why = "a pattern of the configuration matches the table, but the lock file does not \
+                   know it";
+        Self {
+            table: table.to_string(),
+            status: Status::Held,
+            error: Some(format!("{why}; {remedy}")),
+            error_kind: Some(ErrorKind::Config),
+            remedy: Some(remedy.to_owned()),
             ..Self::default()
         }
     }

@@ -23,6 +23,8 @@ const MOST_LOOKED_AT: usize = 1_000;
 pub struct Survey {
     /// Tables with a folder but no `[[table]]`, by name.
     pub unconfigured: Vec<TableName>,
+    /// Tables that a pattern is about and the lock file does not know, by name.
+    pub undiscovered: Vec<TableName>,
     /// Transaction-ordered objects, which belong to no single table and are refused.
     pub transaction_ordered: Vec<String>,
 }

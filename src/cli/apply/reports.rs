@@ -45,6 +45,11 @@ impl<'a> Reports<'a> {
         Ok(())
     }
 
+    /// Takes in reports of tables that are not among those, after these.
+    pub(super) fn add(&mut self, reports: impl Iterator<Item = TableReport>) {
+        self.ended.extend(reports.map(Some));
+    }
+
     /// Prints what is not printed yet: all for people, and what tables that have not ended kept
     /// back.
     ///

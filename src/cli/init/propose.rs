@@ -120,7 +120,8 @@ fn at_source(
     }
 }
 
-fn folders(name: &TableName, mappings: Option<&TableMappings>) -> TableName {
+/// The folders of a source's table in staging.
+pub(super) fn folders(name: &TableName, mappings: Option<&TableMappings>) -> TableName {
     let Some(mappings) = mappings else { return name.clone() };
     let (schema, table) = mappings.folders(&name.schema, &name.table);
     TableName { schema, table }

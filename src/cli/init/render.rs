@@ -1,6 +1,7 @@
 //! Writes the text of a commented `dmslake.toml`.
 
 mod common;
+mod patterns;
 mod table;
 
 use std::fmt::Write;
@@ -10,6 +11,8 @@ use crate::config::EndpointSettings;
 use crate::dms::TableMappings;
 use crate::dms::table_mappings::Migration;
 use common::Common;
+use patterns::patterns;
+pub(super) use table::renames;
 use table::table;
 
 /// Everything that goes into the file.
@@ -25,6 +28,8 @@ pub(super) struct Draft<'a> {
     pub(super) mappings: Option<&'a TableMappings>,
     /// The tables.
     pub(super) proposals: &'a [Proposal],
+    /// Whether patterns stand for the tables, and a lock file names them.
+    pub(super) is_locked: bool,
 }
 
 const HEAD: &str = "\
@@ -106,7 +111,9 @@ pub(super) const LOAD_ONLY: &str =
 
 /// The text of the file.
 pub(super) fn render(draft: &Draft<'_>) -> String {
-    let common = Common::of(draft.proposals);
+    let written: Vec<&Proposal> =
+        draft.proposals.iter().filter(|it| !draft.is_locked || !it.gaps().is_empty()).collect();
+    let common = Common::of(&written);
     let mut text = String::from(HEAD);
     to_fill_in(&mut text, draft.proposals);
     if draft.proposals.iter().any(|proposal| proposal.is_told_by_objects) {
@@ -134,7 +141,10 @@ pub(super) fn render(draft: &Draft<'_>) -> String {
     for line in said_once {
         add(&mut text, format_args!("# {}\n", one_line(&line)));
     }
-    for proposal in draft.proposals {
+    if draft.is_locked {
+        patterns(&mut text, draft.proposals);
+    }
+    for proposal in written {
         table(&mut text, proposal, &common);
     }
     text
@@ -251,6 +261,7 @@ mod tests {
             endpoint: Some(&endpoint.expect("settings")),
             mappings: None,
             proposals,
+            is_locked: false,
         })
     }
 

@@ -47,6 +47,13 @@ impl Pattern {
         Self(parts)
     }
 
+    /// Reads a name in which each `*` stands for any text, and nothing else for anything but itself.
+    #[must_use]
+    pub fn with_stars(spelled: &str) -> Self {
+        let part = |sign| if sign == '*' { Part::Text } else { Part::only(sign) };
+        Self(spelled.chars().map(part).collect())
+    }
+
     /// Matches exactly this name, whatever characters it contains.
     #[must_use]
     pub fn exact(name: &str) -> Self {

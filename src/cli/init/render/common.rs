@@ -16,9 +16,9 @@ pub(super) struct Common<'a> {
 }
 
 impl<'a> Common<'a> {
-    pub(super) fn of(proposals: &'a [Proposal]) -> Self {
+    pub(super) fn of(proposals: &[&'a Proposal]) -> Self {
         let all = |said: fn(&Proposal) -> &[String]| {
-            many(proposals.iter().flat_map(said).map(String::as_str))
+            many(proposals.iter().flat_map(|it| said(it)).map(String::as_str))
         };
         let notes = proposals.iter().flat_map(|proposal| &proposal.columns).filter_map(note);
         Self {

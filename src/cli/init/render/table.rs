@@ -28,7 +28,7 @@ pub(super) fn table(text: &mut String, proposal: &Proposal, common: &Common<'_>)
     remarks(text, proposal, common);
     add(text, format_args!("[[table]]\nsource = {}\n", source(&proposal.name)));
     keys(text, &proposal.keys);
-    renames(text, &proposal.columns);
+    write_renames(text, &proposal.columns);
     columns(text, proposal, common);
 }
 
@@ -46,7 +46,7 @@ fn remarks(text: &mut String, proposal: &Proposal, common: &Common<'_>) {
 }
 
 /// `schema.table`, or both separately if the schema contains a dot.
-fn source(name: &TableName) -> String {
+pub(super) fn source(name: &TableName) -> String {
     if name.schema.contains('.') {
         let (schema, table) = (quoted(&name.schema), quoted(&name.table));
         return format!("{{ schema = {schema}, table = {table} }}");
@@ -71,8 +71,8 @@ fn keys(text: &mut String, keys: &Keys) {
     }
 }
 
-/// Writes `rename` for names with characters that MySQL allows but Spark refuses.
-fn renames(text: &mut String, columns: &[Column]) {
+/// Other names in the lake for columns whose names MySQL allows but Spark refuses.
+pub(in crate::cli::init) fn renames(columns: &[Column]) -> Vec<(String, String)> {
     let stored = || columns.iter().filter(|column| !column.is_set_apart);
     let mut taken: BTreeSet<String> = stored().map(|column| column.name.to_lowercase()).collect();
     let mut renames = Vec::new();
@@ -84,8 +84,15 @@ fn renames(text: &mut String, columns: &[Column]) {
         while !taken.insert(target.to_lowercase()) {
             target.push('_');
         }
-        renames.push(format!("{} = {}", quoted(&column.name), quoted(&target)));
+        renames.push((column.name.clone(), target));
     }
+    renames
+}
+
+fn write_renames(text: &mut String, columns: &[Column]) {
+    let renames = renames(columns);
+    let renames: Vec<String> =
+        renames.iter().map(|(from, to)| format!("{} = {}", quoted(from), quoted(to))).collect();
     if !renames.is_empty() {
         add(text, format_args!("rename = {{ {} }}\n", renames.join(", ")));
     }
