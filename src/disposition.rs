@@ -56,9 +56,9 @@ pub fn disposition(kind: ErrorKind) -> Disposition {
         ),
         ErrorKind::LateObject => (
             Action::Hold,
-            "dmslake rebuild TABLE, if everything since the load is still staged; otherwise move the \
-             late object out of staging and dmslake resume TABLE --accept-loss, which loses its \
-             changes",
+            "dmslake rebuild TABLE, if everything since the load is still staged; otherwise dmslake \
+             late apply TABLE OBJECT, which applies it out of order, or dmslake late discard TABLE \
+             OBJECT, which loses its changes",
         ),
         ErrorKind::Reload => (Action::Hold, "dmslake rebuild TABLE"),
         ErrorKind::Reloading => {
@@ -99,7 +99,8 @@ pub fn remedy_of(error: &Error) -> &str {
 /// [`remedy_of`] for a table of that name: commands are told as they are typed.
 #[must_use]
 pub fn remedy_for(error: &Error, table: &str) -> String {
-    let commands = ["dmslake rebuild", "dmslake resume"];
+    let commands =
+        ["dmslake rebuild", "dmslake resume", "dmslake late apply", "dmslake late discard"];
     commands.iter().fold(remedy_of(error).to_owned(), |remedy, command| {
         remedy.replace(&format!("{command} TABLE"), &format!("{command} {table}"))
     })

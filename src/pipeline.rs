@@ -8,6 +8,7 @@ mod budget;
 mod components;
 mod holds;
 mod judgement;
+mod late;
 mod look;
 mod looker;
 mod maintain;
@@ -24,6 +25,7 @@ mod suspicion;
 mod tally;
 
 pub use components::Pipeline;
+pub use late::LateObject;
 pub use look::{Hold, Look, Reload, Standing, Work};
 pub use operator::{Losses, Resumed};
 pub use rebuild::Rebuilding;
@@ -72,7 +74,7 @@ impl Application<'_> {
         tally.opened(opened.table.as_ref());
         // What an interrupted application left to be done for readers, also where this one is held.
         let followed = self.follow(opened.table.as_ref()).await;
-        let Look { table, rebuilding, standing, .. } = {
+        let Look { table, listing, rebuilding, standing, .. } = {
             let look = looker.look(opened).await?;
             tally.looked(&look);
             look
@@ -87,8 +89,12 @@ impl Application<'_> {
                 return Ok(PassEnd::Done);
             }
             Standing::Held(hold) => {
-                pipeline.keep_warm(&spec.source, table);
-                return Err(hold.cause.into());
+                let built_upon = table.as_ref().filter(|_| rebuilding.is_none());
+                let Some(work) = self.asked_for(&hold, &listing, built_upon) else {
+                    pipeline.keep_warm(&spec.source, table);
+                    return Err(hold.cause.into());
+                };
+                work
             }
             Standing::Reload(reload) => {
                 begin_reload(pipeline, spec, &reload).await?;
@@ -101,6 +107,7 @@ impl Application<'_> {
             }
             Standing::Apply(work) => work,
         };
+        tally.takes_up(&work);
 
         // Read, change, merge, commit.
         remember_waiting(looker, tally, &work, pipeline.clock().now()).await?;
@@ -114,7 +121,7 @@ impl Application<'_> {
                 (Build::InShadow, built, location, columns.unwrap_or_default())
             }
         };
-        let Work { objects, beginning, bound, ref let_pass, .. } = *work;
+        let Work { objects, late, beginning, bound, ref let_pass, .. } = *work;
         let (location, beginning, columns) = (&location, &beginning, &*columns);
         let target = Target {
             pipeline,
@@ -128,12 +135,17 @@ impl Application<'_> {
             columns,
         };
         let base = table.as_ref().map(LakeTable::version);
-        let slicer = Slicer::new(self.cut(let_pass), objects, table.as_ref());
+        let slicer = Slicer::new(self.cut(let_pass), objects, late.clone(), table.as_ref());
         let (table, is_all) = self.apply_slices(&target, slicer, table, pace, tally).await?;
         if let Some(table) = &table {
             checkpoint_after(base, table).await;
         }
         match (built, is_all) {
+            (Build::InPlace, true) if !late.is_empty() => {
+                self.note_late(&late).await?;
+                pipeline.keep_warm(&spec.source, table);
+                Ok(PassEnd::LookAgain)
+            }
             (Build::InPlace, _) => {
                 pipeline.keep_warm(&spec.source, table);
                 Ok(PassEnd::Done)

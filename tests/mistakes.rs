@@ -4,6 +4,7 @@
 mod bad_rows;
 mod beginnings;
 mod keys;
+mod late;
 mod masses;
 mod newer;
 mod others;

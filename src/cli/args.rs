@@ -1,10 +1,14 @@
 //! The command-line arguments: declarations only.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
+mod late;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 
 use crate::readers::statements::Engine;
 use crate::version;
@@ -46,6 +50,7 @@ pub(super) enum Command {
     Resume(ResumeArguments),
     Rebuild(RebuildArguments),
     Truncate(TruncateArguments),
+    Late(LateArguments),
     Init(InitArguments),
     Discover(DiscoverArguments),
     Demo(DemoArguments),

@@ -8,7 +8,8 @@ use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
 use super::{
-    apply, ddl, demo, discover, help, init, logs, maintain, pause, rebuild, register, truncate,
+    apply, ddl, demo, discover, help, init, late, logs, maintain, pause, rebuild, register,
+    truncate,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -43,6 +44,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Resume(arguments) => pause::resume(&arguments, screen).await,
             Command::Rebuild(arguments) => rebuild::run(&arguments, screen).await,
             Command::Truncate(arguments) => truncate::run(&arguments, screen).await,
+            Command::Late(arguments) => late::run(&arguments, screen).await,
             Command::Init(arguments) => init::run(&arguments, screen).await,
             Command::Discover(arguments) => discover::run(&arguments, screen).await,
             Command::Demo(arguments) => demo::run(&arguments, screen).await,

@@ -33,19 +33,23 @@ pub(super) struct Application<'a> {
     pub(super) looker: Looker<'a>,
     pub(super) limits: &'a Limits,
     pub(super) observer: &'a dyn Observer,
+    /// The late object that an operator has applied out of its turn.
+    pub(super) asked: Option<&'a str>,
 }
 
 fn endless() -> Error {
     Error::new(ErrorKind::Internal, "looking at the table leads nowhere")
 }
 
-/// Applies a table and reports; see [`Pipeline::apply`].
+/// Applies a table and reports; see [`Pipeline::apply`]. First applies the late object that is
+/// `asked` for, if one is.
 pub(super) async fn run(
     pipeline: &Pipeline,
     spec: &TableSpec,
     scope: &Scope,
     limits: &Limits,
     observer: &dyn Observer,
+    asked: Option<&str>,
 ) -> TableReport {
     let clock = pipeline.clock().as_ref();
     let begun = clock.instant();
@@ -55,7 +59,7 @@ pub(super) async fn run(
     pipeline.begin_to_follow(&spec.source, scope);
     let outcome = match Looker::new(pipeline, spec, scope) {
         Ok(looker) => {
-            let application = Application { looker, limits, observer };
+            let application = Application { looker, limits, observer, asked };
             let outcome = application.until_caught_up(&mut tally).await;
             application.remember(&mut tally, outcome).await
         }

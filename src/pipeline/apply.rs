@@ -207,7 +207,10 @@ fn ledger_after(before: &Ledger, slice: &Slice, bound: Option<LookBack>) -> Resu
         } else {
             ledger.advance(&portion.object, mark, portion.from + portion.rows);
         }
-        let Some((first, last)) = &portion.sequence else { continue };
+        // What is out of its turn tells nothing about the order of the others.
+        let Some((first, last)) = portion.sequence.as_ref().filter(|_| !slice.is_late) else {
+            continue;
+        };
         if ledger.saw_sequence(first, last, portion.from > 0) {
             replayed += 1;
             tracing::warn!(

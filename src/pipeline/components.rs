@@ -109,7 +109,7 @@ impl Pipeline {
         observer: &dyn Observer,
     ) -> TableReport {
         // The whole path is one large future; callers hold a pointer to it.
-        Box::pin(application::run(self, table, scope, limits, observer)).await
+        Box::pin(application::run(self, table, scope, limits, observer, None)).await
     }
 
     /// Looks at one table, without any effect on it: what its log and its staged objects show, and

@@ -60,11 +60,13 @@ pub struct Work {
     /// Whole objects in order of application; of the first one, [`Ledger::partial`] may tell that
     /// some rows are applied already.
     pub objects: Vec<StagedObject>,
-    /// The same as they are remembered.
+    /// What waits to be applied, as it is remembered: these objects first.
     pub seen: Vec<SeenObject>,
     /// Those of them, by their paths below the table's folder, that an operator lets pass although
     /// they exceed a limit of the configuration.
     pub let_pass: BTreeSet<String>,
+    /// Those of the objects that are late: they are applied out of their turn, each by itself.
+    pub late: Vec<String>,
     /// The progress with which the table begins, if there is no table yet.
     pub beginning: Ledger,
     /// What may leave the ledger's window; none if staging was not listed whole.

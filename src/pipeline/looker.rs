@@ -197,7 +197,8 @@ impl<'a> Looker<'a> {
             Judgement::Apply(objects, _) if objects.is_empty() => Standing::CaughtUp,
             Judgement::Apply(objects, seen) => {
                 let let_pass = state.as_ref().map(|state| state.passing(&seen)).unwrap_or_default();
-                Standing::Apply(Box::new(Work { objects, seen, let_pass, beginning, bound }))
+                let late = Vec::new();
+                Standing::Apply(Box::new(Work { objects, seen, let_pass, late, beginning, bound }))
             }
         };
         Ok(Look { table, listing, state, rebuilding: None, before_load, standing })

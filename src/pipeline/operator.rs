@@ -5,7 +5,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Pipeline, Scope, Standing};
-use crate::progress::{CommitRecord, SeenObject, Unapplied};
+use crate::progress::{CommitRecord, Ledger, SeenObject, Unapplied};
 use crate::table::{self, LakeTable, Paused, TableState, Transaction, refuse_table};
 
 /// Whether changes that are no longer staged may be lost.
@@ -145,6 +145,11 @@ impl Pipeline {
     async fn give_up_rest(&self, table: &LakeTable) -> Result<()> {
         let mut ledger = table.ledger().clone();
         ledger.give_up_partial();
+        self.commit_progress(table, ledger).await
+    }
+
+    /// Commits that a table has made progress, although no row of it changes.
+    pub(super) async fn commit_progress(&self, table: &LakeTable, ledger: Ledger) -> Result<()> {
         let attempt = self.clock().attempt_id();
         let record = CommitRecord::without_objects(attempt, ledger, table.rows());
         let transaction = Transaction::on(table, record, self.clock());

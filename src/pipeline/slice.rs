@@ -54,6 +54,8 @@ impl Portion {
 pub(super) struct Slice {
     pub(super) portions: Vec<Portion>,
     pub(super) schema: TableSchema,
+    /// Whether it is one late object, or part of one: out of its turn.
+    pub(super) is_late: bool,
 }
 
 impl Slice {

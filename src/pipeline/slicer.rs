@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::memory::memory_size;
 use crate::pipeline::slice::{Portion, Slice};
 use crate::pipeline::{Observer, Step};
-use crate::progress::ListLength;
+use crate::progress::{ListLength, Partial};
 use crate::staging::StagedObject;
 use crate::storage::{Location, StoreKind};
 use crate::table::LakeTable;
@@ -37,6 +37,8 @@ pub(super) struct Cut<'a> {
 /// Reads pending objects in order, slice by slice.
 pub(super) struct Slicer<'a> {
     cut: Cut<'a>,
+    /// Which objects are late.
+    late: Vec<String>,
     /// The objects to come, and the table's columns after those that are being read.
     objects: ReadAhead,
     /// The object being read, with what is read of it for the next slice.
@@ -53,8 +55,13 @@ struct Reading {
 }
 
 impl<'a> Slicer<'a> {
-    /// Reads objects for a table as it is now.
-    pub(super) fn new(cut: Cut<'a>, objects: Vec<StagedObject>, table: Option<&LakeTable>) -> Self {
+    /// Reads objects for a table as it is now; a slice of a late one takes in no other.
+    pub(super) fn new(
+        cut: Cut<'a>,
+        objects: Vec<StagedObject>,
+        late: Vec<String>,
+        table: Option<&LakeTable>,
+    ) -> Self {
         let settings = ReadSettings {
             table: cut.table.clone(),
             dms: cut.dms.clone(),
@@ -62,10 +69,14 @@ impl<'a> Slicer<'a> {
             memory_budget: cut.memory_budget,
         };
         let partial = table.and_then(|table| table.ledger().partial.as_ref());
+        let is_first = |partial: &&Partial| {
+            objects.first().is_some_and(|first| first.relative == partial.object)
+        };
+        let partial = partial.filter(is_first);
         let skip_rows = partial.map_or(0, |partial| partial.rows);
         let schema = table.map(|table| table.schema().clone()).unwrap_or_default();
         let objects = ReadAhead::new(settings, objects, skip_rows, schema);
-        Self { cut, objects, reading: None, failed: None }
+        Self { cut, late, objects, reading: None, failed: None }
     }
 
     /// The next slice, read until `until`; none at the end. A slice always takes in some
@@ -77,7 +88,8 @@ impl<'a> Slicer<'a> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
-        let mut slice = Slice { portions: Vec::new(), schema: self.objects.schema().clone() };
+        let schema = self.objects.schema().clone();
+        let mut slice = Slice { portions: Vec::new(), schema, is_late: false };
         match self.fill(&mut slice, until).await {
             Ok(()) => {}
             Err(error) if slice.portions.is_empty() => return Err(error),
@@ -95,10 +107,13 @@ impl<'a> Slicer<'a> {
                 return Ok(());
             }
             let Some(mut reading) = self.take_reading().await? else { return Ok(()) };
+            let is_late = self.late.contains(&reading.portion.object.relative);
+            let stands_alone = is_late || slice.is_late;
             let is_apart = |before: &Portion| {
                 let (before, next) = (&before.object, &reading.portion.object);
                 discriminant(&before.name.phase) != discriminant(&next.name.phase)
                     || self.may_pass(before) != self.may_pass(next)
+                    || stands_alone
             };
             let is_apart = slice.portions.last().is_some_and(is_apart);
             list.add(&reading.portion.object, &reading.portion.identity);
@@ -108,6 +123,7 @@ impl<'a> Slicer<'a> {
                 self.reading = Some(reading);
                 return Ok(());
             }
+            slice.is_late = is_late;
             while let Some(batch) = reading.ahead.take() {
                 let held = bytes + reading.portion.bytes;
                 if reading.portion.rows > 0 && self.is_full(held, until) {

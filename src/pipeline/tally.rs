@@ -8,7 +8,7 @@ use crate::config::TableSpec;
 use crate::disposition::{Status, remedy_for};
 use crate::error::Error;
 use crate::pipeline::TableReport;
-use crate::pipeline::look::{Look, Standing};
+use crate::pipeline::look::{Look, Standing, Work};
 use crate::progress::{Counts, Position, SeenObject};
 use crate::table::{ForeignCommit, LakeTable, TableState};
 
@@ -134,6 +134,13 @@ impl Tally {
         let rebuilt = look.table.as_ref().and_then(|table| table.ledger().rebuilt);
         self.known =
             Some(Known { state: look.state.clone(), has_progress, rebuilt, reloaded_behind });
+    }
+
+    /// Takes in what is applied next, which a look may have found to be held.
+    pub(super) fn takes_up(&mut self, work: &Work) {
+        self.astray.clear();
+        self.waiting.clone_from(&work.seen);
+        self.report.pending = self.waiting.len() as u64;
     }
 
     /// What was seen and is not applied: what has vanished, what is late, what waits.

@@ -147,11 +147,11 @@ impl CdcProgress {
         if self.is_below(position) {
             return false;
         }
-        let in_window = self.floor.as_ref().is_none_or(|floor| position.stamp > *floor);
-        if in_window {
-            return self.window.iter().any(|known| known.mark.is_listed_as(listed, kind));
+        if self.window.iter().any(|known| known.mark.is_listed_as(listed, kind)) {
+            return true;
         }
-        kind == StoreKind::File || self.left.is_some_and(|left| modified <= left)
+        let in_window = self.floor.as_ref().is_none_or(|floor| position.stamp > *floor);
+        !in_window && (kind == StoreKind::File || self.left.is_some_and(|left| modified <= left))
     }
 
     /// Whether the window contains an object with that identity.
@@ -203,7 +203,8 @@ impl CdcProgress {
             for known in self.window.extract_if(.., |known| known.stamp == floor) {
                 self.left = self.left.max(Some(known.modified));
             }
-            self.floor = Some(floor);
+            // A late object is remembered below the floor.
+            self.floor = self.floor.take().max(Some(floor));
         }
     }
 }

@@ -116,7 +116,7 @@ impl Mark {
     }
 
     /// The mark of an object that is identified for it.
-    pub(super) async fn identified(object: &StagedObject, identify: &Identify) -> Result<Self> {
+    pub(crate) async fn identified(object: &StagedObject, identify: &Identify) -> Result<Self> {
         Ok(Self::of(object, &identify.identity(object).await?))
     }
 

@@ -116,7 +116,8 @@ impl Ledger {
 
     /// Records an object that is now completely applied. For `bound` see [`CdcProgress::record`].
     pub fn finish(&mut self, object: &StagedObject, mark: Mark, bound: Option<LookBack>) {
-        self.partial = None;
+        // A late object may be finished while another one is in part.
+        self.partial = self.partial.take().filter(|partial| partial.object != object.relative);
         match &object.name.phase {
             Phase::FullLoad { .. } => self.load.record(object, mark),
             Phase::Cdc { stamp } => {
@@ -134,6 +135,12 @@ impl Ledger {
             self.load.open = false;
         }
         self.partial = Some(Partial { object: object.relative.clone(), mark, rows });
+    }
+
+    /// Whether the first rows of an object are applied, and not all.
+    #[must_use]
+    pub fn is_in_part(&self, object: &StagedObject) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.object == object.relative)
     }
 
     /// The partially applied object, if it is no longer staged; none unless all was listed.

@@ -53,13 +53,10 @@ async fn pending_loads(
     identify: &Identify,
     found: &mut Pending,
 ) -> Result<()> {
-    let in_part = |object: &StagedObject| {
-        ledger.partial.as_ref().is_some_and(|partial| partial.object == object.relative)
-    };
     let mut marked = Vec::new();
     // What an earlier load has left behind is none of this one.
     for object in ledger.load.staged(listing) {
-        if in_part(object) {
+        if ledger.is_in_part(object) {
             found.objects.push(object.clone());
             continue;
         }
@@ -90,6 +87,10 @@ async fn pending_cdc(
 ) -> Result<()> {
     for object in &listing.objects {
         let Some(position) = Position::of(object) else { continue };
+        if ledger.is_in_part(object) {
+            found.objects.push(object.clone());
+            continue;
+        }
         let standing = ledger.cdc.standing(&position, object, identify.kind());
         let is_late = match standing {
             CdcStanding::Ahead => {
@@ -141,8 +142,15 @@ async fn resume(
 }
 
 fn in_part(kind: ErrorKind, partial: &Partial, what: &str) -> Error {
-    Error::new(kind, format!("the object {what} after {} of its rows were applied", partial.rows))
-        .with("object", &partial.object)
+    let error = format!("the object {what} after {} of its rows were applied", partial.rows);
+    let error = Error::new(kind, error).with("object", &partial.object);
+    if kind == ErrorKind::VanishedObject {
+        return error;
+    }
+    error.with_remedy(
+        "stage the object again as it was; or move it out of staging and dmslake resume TABLE \
+         --accept-loss, which loses the rest of its changes",
+    )
 }
 
 fn late(objects: &[StagedObject]) -> Error {

@@ -30,6 +30,6 @@ pub use open::{load, log_store, open};
 pub(crate) use refusal::{refuse_foreign, refuse_table};
 pub use replace::{empty, replace};
 pub use schema::to_delta;
-pub use state::{Held, Loss, Paused, Rebuild, TableState};
+pub use state::{AppliedLate, Held, Loss, Paused, Rebuild, TableState};
 pub use state_object::StateObject;
 pub use transaction::{CommitOutcome, LostCommit, Transaction};

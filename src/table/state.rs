@@ -15,8 +15,8 @@ use crate::config::TableName;
 use crate::error::Error;
 use crate::progress::{Ledger, Position, SeenObject, Unapplied};
 
-/// So many losses are kept, the newest.
-const MOST_LOSSES: usize = 20;
+/// So many of an operator's decisions of one kind are kept, the newest.
+const MOST_DECISIONS: usize = 20;
 
 /// What is known of a table beside its log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub struct TableState {
     /// Changes that an operator has given up.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     losses: Vec<Loss>,
+    /// Late objects that an operator has applied.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    applied_late: Vec<AppliedLate>,
 }
 
 fn was_begun() -> bool {
@@ -112,6 +115,15 @@ pub struct Loss {
     pub first: String,
 }
 
+/// A late object that was applied out of its turn, with an operator's consent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppliedLate {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Its path below the table's folder.
+    pub object: String,
+}
+
 impl TableState {
     /// The layout that this program writes, and the newest that it reads.
     pub(super) const FORMAT: u8 = 2;
@@ -131,6 +143,7 @@ impl TableState {
             unapplied: Unapplied::default(),
             rebuild: None,
             losses: Vec::new(),
+            applied_late: Vec::new(),
         }
     }
 
@@ -189,8 +202,14 @@ impl TableState {
         let Some(first) = objects.first() else { return };
         let first = first.clone();
         self.losses.push(Loss { at, objects: objects.len() as u64, first });
-        let too_many = self.losses.len().saturating_sub(MOST_LOSSES);
-        self.losses.drain(..too_many);
+        keep_newest(&mut self.losses);
+    }
+
+    /// Takes in that these late objects are applied out of their turn.
+    pub fn applied_late(&mut self, objects: &[String], at: DateTime<Utc>) {
+        let applied = objects.iter().map(|object| AppliedLate { at, object: object.clone() });
+        self.applied_late.extend(applied);
+        keep_newest(&mut self.applied_late);
     }
 
     /// What an operator has given up, the oldest first.
@@ -198,4 +217,9 @@ impl TableState {
     pub fn losses(&self) -> &[Loss] {
         &self.losses
     }
+}
+
+fn keep_newest<T>(decisions: &mut Vec<T>) {
+    let too_many = decisions.len().saturating_sub(MOST_DECISIONS);
+    decisions.drain(..too_many);
 }

@@ -67,6 +67,11 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "set keys back",
         "keys_that_are_edited_hold_the_table_until_it_is_made_anew",
     ),
+    (
+        "progress/pending.rs",
+        "stage the object again as it was",
+        "an_object_that_changed_in_part_is_staged_again_as_it_was",
+    ),
     ("progress/record.rs", "upgrade dmslake", "a_commit_record_of_a_newer_format_holds_the_table"),
     ("pipeline/slicer.rs", "{remedy}{own}", "an_object_with_many_bad_rows_may_pass_once"),
     ("pipeline/slicer.rs", "remedy", "a_tinyint_that_is_no_boolean"),
@@ -238,7 +243,7 @@ fn test_of(kind: ErrorKind) -> Option<&'static str> {
             "a_bad_row_holds_at_the_last_good_object_or_goes_to_quarantine"
         }
         ErrorKind::SchemaRefused => "a_dropped_column_has_its_layout",
-        ErrorKind::LateObject => "an_object_below_the_watermark_holds_the_table_until_it_is_moved",
+        ErrorKind::LateObject => "a_late_object_that_is_discarded_never_holds_again",
         ErrorKind::Reload => "changes_of_before_a_reload_are_not_applied_onto_it",
         ErrorKind::Reloading => {
             "a_reload_takes_the_place_of_the_rows_when_the_next_change_shows_that_it_is_complete"
