@@ -78,6 +78,7 @@
 //!   └─ progress ............. what that commit says about itself: objects, books, ledger;
 //!                             the next application begins by reading it
 //!
+//! tombstones ................ beside it: what a guarded table remembers of deleted rows
 //! readers ................... after it: manifests and entries for readers that need more than the log
 //! maintenance ............... beside the path: compaction, purge, checkpoint, vacuum
 //! ```
@@ -151,6 +152,7 @@ pub mod schema;
 pub mod staging;
 pub mod storage;
 pub mod table;
+pub mod tombstones;
 
 mod limits;
 mod log_filter;

@@ -6,6 +6,7 @@ mod apply;
 mod beginning;
 mod budget;
 mod components;
+mod guard;
 mod holds;
 mod judgement;
 mod late;
@@ -44,6 +45,7 @@ use crate::pipeline::looker::Looker;
 use crate::pipeline::memory::remember_waiting;
 use crate::pipeline::ready::Target;
 use crate::pipeline::rebuild::{Build, begin_reload, put_in_place, unfinished};
+use crate::pipeline::slice::Turn;
 use crate::pipeline::slicer::Slicer;
 use crate::pipeline::tally::Tally;
 use crate::table::{LakeTable, LostCommit};
@@ -81,6 +83,8 @@ impl Application<'_> {
         };
 
         // Decide.
+        let built_upon = table.as_ref().filter(|_| rebuilding.is_none());
+        let (standing, turn) = self.as_asked_for(standing, &listing, built_upon);
         let work = match standing {
             // Rows come first: the next commit is followed too, and fails then if it cannot be.
             Standing::CaughtUp => {
@@ -89,12 +93,8 @@ impl Application<'_> {
                 return Ok(PassEnd::Done);
             }
             Standing::Held(hold) => {
-                let built_upon = table.as_ref().filter(|_| rebuilding.is_none());
-                let Some(work) = self.asked_for(&hold, &listing, built_upon) else {
-                    pipeline.keep_warm(&spec.source, table);
-                    return Err(hold.cause.into());
-                };
-                work
+                pipeline.keep_warm(&spec.source, table);
+                return Err(hold.cause.into());
             }
             Standing::Reload(reload) => {
                 begin_reload(pipeline, spec, &reload).await?;
@@ -135,14 +135,16 @@ impl Application<'_> {
             columns,
         };
         let base = table.as_ref().map(LakeTable::version);
-        let slicer = Slicer::new(self.cut(let_pass), objects, late.clone(), table.as_ref());
+        let slicer = Slicer::new(self.cut(let_pass), objects, (late.clone(), turn), table.as_ref());
         let (table, is_all) = self.apply_slices(&target, slicer, table, pace, tally).await?;
         if let Some(table) = &table {
             checkpoint_after(base, table).await;
         }
         match (built, is_all) {
             (Build::InPlace, true) if !late.is_empty() => {
-                self.note_late(&late).await?;
+                if turn == Turn::Asked {
+                    self.note_late(&late).await?;
+                }
                 pipeline.keep_warm(&spec.source, table);
                 Ok(PassEnd::LookAgain)
             }

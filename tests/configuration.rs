@@ -215,6 +215,8 @@ fn every_violation_is_named_at_once() {
         keys = ["id", 3]
         colums = []
         on_reload = true
+        guard = "all"
+        tombstone_retention_days = 0
         columns = [ { name = "id", type = "vector(3)", nullable = "no" }, { type = "int" }, 7 ]
         [[table]]
         keys = "id"
@@ -245,6 +247,8 @@ fn every_violation_is_named_at_once() {
         "look_back.minutes: 0 is not allowed; allowed: 1 to 525600",
         "reload.settle_minutes: 0 is not allowed; allowed: 1 to 1440",
         "table[0].on_reload (shop.orders): true is not allowed; allowed: \"apply\", \"hold\"",
+        "table[0].guard (shop.orders): \"all\" is not allowed; allowed: \"sequence\", \"off\"",
+        "table[0].tombstone_retention_days (shop.orders): 0 is not allowed; allowed: 1 to 365",
         "colour: no such setting; allowed: catalog, defaults, dms, lake, look_back, maintain, memory_budget, reload, staging, table",
     ];
     for line in expected {
@@ -267,6 +271,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "append_only",
         "cdc_only",
         "columns",
+        "guard",
         "keys",
         "layout",
         "max_bad_rows",
@@ -280,6 +285,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "rename",
         "source",
         "store",
+        "tombstone_retention_days",
     ];
     let sorted = |mut names: Vec<String>| {
         names.sort_unstable();
@@ -355,6 +361,25 @@ fn staging_lake_and_a_table_must_be_there() {
     let same =
         "staging = \"s3://b/x/\"\nlake = \"s3://b/x\"\n[[table]]\nsource = \"a.b\"\nkeys = [\"k\"]";
     assert!(parse(same).expect_err("same place").message().starts_with("lake: is the same place"));
+}
+
+#[test]
+fn a_guarded_table_needs_change_sequences_and_a_name_for_them() {
+    let guarded = "[[table]]\nsource = \"s.t\"\nguard = \"sequence\"\n";
+    let keyed = format!("{guarded}keys = [\"id\"]\n");
+    let guard = "table[0].guard (s.t)";
+    assert_refused(&keyed, &[(guard, "needs change_seq_column in [dms]")]);
+    // Without keys nothing is replaced.
+    assert!(!settings(&format!("{guarded}append_only = true")).tables[0].is_guarded());
+    let with = |more: &str| format!("[dms]\nchange_seq_column = \"seq\"\n{keyed}{more}");
+    let table = &settings(&with("")).tables[0];
+    assert!(table.is_guarded() && table.tombstone_retention_days == 7);
+    assert_refused(
+        &with("rename = { a = \"_CDC_seq\" }"),
+        &[(guard, "the name of \"a\" in the lake")],
+    );
+    let stored = "store = [\"seq\"]\nrename = { seq = \"_cdc_seq\" }";
+    assert!(settings(&with(stored)).tables[0].is_guarded());
 }
 
 #[test]

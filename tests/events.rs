@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dmslake::clock::SystemClock;
 use dmslake::config::{
-    CatalogSettings, LookBack, MaintainSettings, MaxBadRows, MaxChangeFraction, MergeMode,
+    CatalogSettings, Guard, LookBack, MaintainSettings, MaxBadRows, MaxChangeFraction, MergeMode,
     OnBadRow, OnForeignCommit, OnReload, ReloadSettings, Settings, SourcePattern, TableName,
     TablePattern, TableSpec,
 };
@@ -186,6 +186,8 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         max_change_fraction: MaxChangeFraction::default(),
         on_foreign_commit: OnForeignCommit::default(),
         on_reload: OnReload::default(),
+        guard: Guard::default(),
+        tombstone_retention_days: TableSpec::TOMBSTONE_RETENTION_DAYS,
         columns: vec![],
         layouts: vec![],
         rename: [].into(),

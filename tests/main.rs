@@ -47,6 +47,7 @@ mod remedies;
 mod round_trips;
 mod s3;
 mod support;
+mod tombstones;
 mod two_workers;
 mod types;
 mod writer;

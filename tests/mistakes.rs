@@ -3,6 +3,7 @@
 
 mod bad_rows;
 mod beginnings;
+mod guarded;
 mod keys;
 mod late;
 mod masses;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, UInt64Array};
+use arrow::array::{ArrayRef, BooleanArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use datafusion::datasource::MemTable;
@@ -10,6 +10,7 @@ use datafusion::prelude::{DataFrame, SessionContext};
 
 use super::batch::ChangeBatch;
 use super::key;
+use crate::config::SEQUENCE;
 use crate::decode::OPERATION;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::TableSchema;
@@ -24,6 +25,8 @@ pub const POSITION: &str = "change position";
 pub struct Changes {
     table: SchemaRef,
     keys: Vec<usize>,
+    /// The place of the change sequence, if the table keeps it.
+    sequence: Option<usize>,
     batches: Vec<ChangeBatch>,
     len: u32,
     watches_origins: bool,
@@ -55,11 +58,12 @@ impl Changes {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
+        let sequence = table.index_of(SEQUENCE).ok().filter(|_| !keys.is_empty());
         let mut batches = Vec::new();
         let mut len = 0_u32;
         for batch in decoded {
             let (batch, before) = ChangeBatch::parse(&batch, &table, &keys)?;
-            let batch = key::expand(batch, &before, &keys)?;
+            let batch = key::expand(batch, &before, &keys, sequence)?;
             len = u32::try_from(batch.len())
                 .ok()
                 .and_then(|count| len.checked_add(count))
@@ -68,7 +72,7 @@ impl Changes {
                 batches.push(batch);
             }
         }
-        Ok(Self { table, keys, batches, len, watches_origins: false, compared: None })
+        Ok(Self { table, keys, sequence, batches, len, watches_origins: false, compared: None })
     }
 
     /// Asks [`super::net_changes`] to report which keys the slice assumes to be in the table.
@@ -144,6 +148,22 @@ impl Changes {
         &self.keys
     }
 
+    pub(super) fn sequence(&self) -> Option<usize> {
+        self.sequence
+    }
+
+    /// Only the changes that the masks select, one for each batch; and how many are gone.
+    pub(super) fn filtered(mut self, keep: &[BooleanArray]) -> Result<(Self, u64)> {
+        let before = self.len;
+        let batches = self.batches.iter().zip(keep).map(|(batch, keep)| batch.filtered(keep));
+        self.batches = batches.collect::<Result<_>>()?;
+        self.batches.retain(|batch| batch.len() > 0);
+        let kept: usize = self.batches.iter().map(ChangeBatch::len).sum();
+        self.len = u32::try_from(kept).unwrap_or(before);
+        let gone = u64::from(before - self.len);
+        Ok((self, gone))
+    }
+
     pub(super) fn batches(&self) -> &[ChangeBatch] {
         &self.batches
     }
@@ -161,7 +181,11 @@ impl Changes {
         })
     }
 
-    pub(super) fn key_schema(&self) -> Result<SchemaRef> {
+    /// The key columns, in key order.
+    ///
+    /// # Errors
+    /// `Internal`, never expected.
+    pub fn key_schema(&self) -> Result<SchemaRef> {
         Ok(Arc::new(self.table.project(&self.keys)?))
     }
 }

@@ -15,12 +15,13 @@ use super::batch::ChangeBatch;
 use crate::dms::Operation;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Splits each key change into the delete of the old key and the upsert of the new one. A batch
-/// without key changes is returned as it is.
+/// Splits each key change into the delete of the old key and the upsert of the new one, which share
+/// the change sequence, the column `sequence`. A batch without key changes is returned as it is.
 pub(super) fn expand(
     batch: ChangeBatch,
     before: &[Option<ArrayRef>],
     keys: &[usize],
+    sequence: Option<usize>,
 ) -> Result<ChangeBatch> {
     let Some(changed) = key_changes(&batch, before, keys)? else { return Ok(batch) };
     let row_count = batch.len() + changed.true_count();
@@ -45,8 +46,13 @@ pub(super) fn expand(
     }
 
     let image_row = UInt32Array::from(image_row);
+    let source_row = || key_row.iter().map(|&(_, row)| u32::try_from(row).ok());
     let mut columns = Vec::with_capacity(batch.image.num_columns());
     for (place, column) in batch.image.columns().iter().enumerate() {
+        if sequence == Some(place) {
+            columns.push(take(column, &UInt32Array::from_iter(source_row()), None)?);
+            continue;
+        }
         let Some(key) = keys.iter().position(|&key| key == place) else {
             columns.push(take(column, &image_row, None)?);
             continue;

@@ -8,6 +8,7 @@
 mod batch;
 mod changes;
 mod dense;
+mod guard;
 mod key;
 mod net;
 mod partial;
@@ -20,6 +21,7 @@ use async_trait::async_trait;
 use datafusion::prelude::SessionContext;
 
 pub use changes::{Changes, POSITION};
+pub use guard::{SequenceSpan, without_older};
 pub(crate) use twice::refuse_differing;
 
 use crate::error::Result;
@@ -33,8 +35,8 @@ pub struct NetChanges {
     /// Full images with the table's columns, in the order of the changes. All columns except the
     /// keys may be NULL. No batch is empty.
     pub upserts: Vec<RecordBatch>,
-    /// The key columns, in key order, of rows to remove, in the order of the changes. No batch
-    /// is empty.
+    /// The key columns, in key order, of rows to remove, in the order of the changes, followed by
+    /// the change sequence if the table keeps it. No batch is empty.
     pub deletes: Vec<RecordBatch>,
     /// The changes taken in, where a key change counts as two: `upserts` + `deletes` +
     /// `superseded`.

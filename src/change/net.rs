@@ -25,7 +25,9 @@ pub(super) async fn split(
     survivors: &Survivors,
     images: Option<&Images>,
 ) -> Result<NetChanges> {
-    let keys: Arc<[usize]> = changes.keys().into();
+    // Of a delete, its key and its sequence.
+    let of_deletes: Arc<[usize]> =
+        changes.keys().iter().copied().chain(changes.sequence()).collect();
     let mut net = NetChanges {
         changes: changes.len(),
         superseded: survivors.superseded,
@@ -37,8 +39,9 @@ pub(super) async fn split(
         let start = passed;
         passed += batch.len();
         let survives = BooleanArray::new(survivors.mask.slice(start, batch.len()), None);
-        let keys = Arc::clone(&keys);
-        SpawnedTask::spawn(async move { Part::of(start, &batch, &survives, &keys) }).join_unwind()
+        let of_deletes = Arc::clone(&of_deletes);
+        SpawnedTask::spawn(async move { Part::of(start, &batch, &survives, &of_deletes) })
+            .join_unwind()
     });
     let (mut of_upserts, mut of_deletes) = (Vec::new(), Vec::new());
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -77,7 +80,7 @@ impl Part {
         start: usize,
         batch: &ChangeBatch,
         survives: &BooleanArray,
-        keys: &[usize],
+        of_deletes: &[usize],
     ) -> Result<Self> {
         let delete = UInt8Array::new_scalar(Operation::Delete.code());
         let upserts = neq(&batch.operation, &delete)?;
@@ -92,7 +95,7 @@ impl Part {
             part.upserts = Some(filter_record_batch(&batch.image, &upserted)?);
         }
         if deleted.has_true() {
-            part.deletes = Some(filter_record_batch(&batch.image.project(keys)?, &deleted)?);
+            part.deletes = Some(filter_record_batch(&batch.image.project(of_deletes)?, &deleted)?);
         }
         Ok(part)
     }

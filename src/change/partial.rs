@@ -230,7 +230,7 @@ fn keeps_a_value(batch: &ChangeBatch, columns: &[PartialColumn], row: usize) -> 
     columns.iter().any(|column| flag(batch.unset[column.place].as_ref(), row))
 }
 
-fn key_columns(batch: &RecordBatch, key_schema: &SchemaRef) -> Result<Vec<ArrayRef>> {
+pub(super) fn key_columns(batch: &RecordBatch, key_schema: &SchemaRef) -> Result<Vec<ArrayRef>> {
     let columns = key_schema.fields().iter().map(|field| {
         let column = batch.column_by_name(field.name());
         let column = column.filter(|column| column.data_type() == field.data_type());

@@ -45,6 +45,8 @@
 //! max_bad_rows = { count = 1000, share = 0.5 }  # of an object; default: half, from 10 on
 //! max_change_fraction = { deleted = 0.5, updated = 0.9, min_rows = 1000 }  # default: any
 //! on_foreign_commit = "report"    # or "hold": if other writers changed rows; default "report"
+//! guard = "off"                   # or "sequence": late changes are placed by their sequence
+//! tombstone_retention_days = 7    # so long deletes are remembered for that
 //! on_reload = "apply"             # or "hold": if DMS loads the table again; default "apply"
 //! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
 //! cdc_only = false                # true: the task loads nothing, tables start from their changes
@@ -117,7 +119,7 @@ pub use lock::{Lock, LockedColumn, LockedTable, lock_file_of};
 pub use names::refused_column_name;
 pub use pattern::{SourcePattern, TablePattern};
 pub use table::{
-    ChosenName, ColumnSpec, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
+    ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
     OnForeignCommit, OnReload, TableName, TableSpec,
 };
 
@@ -130,6 +132,10 @@ pub const QUARANTINE: &str = "_quarantine";
 
 /// The lake's folder for what is stored about tables outside their logs.
 pub const OWN: &str = "_dmslake";
+
+/// The column of a guarded table with the change sequence that a row was last written by; NULL of
+/// rows of a full load.
+pub const SEQUENCE: &str = "_cdc_seq";
 
 /// Folders of the lake that are not schemas.
 pub const LAKE_FOLDERS: [&str; 2] = [QUARANTINE, OWN];

@@ -150,6 +150,17 @@ pub enum OnReload {
     Hold,
 }
 
+/// Whether older images are kept from replacing newer ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guard {
+    /// No: changes apply in the order of their objects, and a late object holds the table.
+    #[default]
+    Off,
+    /// By the change sequence, which every row keeps: a late object is applied where its changes
+    /// can be compared with all that was applied.
+    Sequence,
+}
+
 /// How a merge removes rows from data files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MergeMode {
@@ -232,6 +243,10 @@ pub struct TableSpec {
     pub on_foreign_commit: OnForeignCommit,
     /// What happens if DMS has loaded the table again.
     pub on_reload: OnReload,
+    /// Whether older images are kept from replacing newer ones.
+    pub guard: Guard,
+    /// For how many days a guarded table remembers which rows were deleted.
+    pub tombstone_retention_days: u32,
     /// How changes are merged.
     pub merge: MergeMode,
     /// Whether symlink manifests of the newest version are kept next to the log.
@@ -239,6 +254,15 @@ pub struct TableSpec {
 }
 
 impl TableSpec {
+    /// How long a guarded table remembers deleted rows unless it is configured, in days.
+    pub const TOMBSTONE_RETENTION_DAYS: u32 = 7;
+
+    /// Whether the table keeps change sequences. Without keys no image replaces another.
+    #[must_use]
+    pub fn is_guarded(&self) -> bool {
+        self.guard == Guard::Sequence && !self.keys.is_empty()
+    }
+
     /// The name in the lake of a source column.
     #[must_use]
     pub fn lake_name<'a>(&'a self, source_column: &'a str) -> &'a str {

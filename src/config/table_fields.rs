@@ -6,7 +6,7 @@ use toml::Value;
 
 use crate::config::fields::{Fields, Place};
 use crate::config::{
-    ChosenName, ColumnSpec, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
+    ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
     OnForeignCommit, OnReload, SourcePattern, TableName, TablePattern, TableSpec,
 };
 use crate::dms::{MySqlType, Phase};
@@ -33,6 +33,8 @@ pub(super) struct Section {
     max_change_fraction: Option<MaxChangeFraction>,
     on_foreign_commit: Option<OnForeignCommit>,
     on_reload: Option<OnReload>,
+    guard: Option<Guard>,
+    tombstone_retention_days: Option<u32>,
     merge: Option<MergeMode>,
     redshift_manifest: Option<bool>,
 }
@@ -134,6 +136,10 @@ impl Section {
             max_change_fraction: self.max_change_fraction.or(lower.max_change_fraction),
             on_foreign_commit: self.on_foreign_commit.or(lower.on_foreign_commit),
             on_reload: self.on_reload.or(lower.on_reload),
+            guard: self.guard.or(lower.guard),
+            tombstone_retention_days: self
+                .tombstone_retention_days
+                .or(lower.tombstone_retention_days),
             merge: self.merge.or(lower.merge),
             redshift_manifest: self.redshift_manifest.or(lower.redshift_manifest),
         }
@@ -156,6 +162,10 @@ impl Section {
             max_change_fraction: self.max_change_fraction.unwrap_or_default(),
             on_foreign_commit: self.on_foreign_commit.unwrap_or_default(),
             on_reload: self.on_reload.unwrap_or_default(),
+            guard: self.guard.unwrap_or_default(),
+            tombstone_retention_days: self
+                .tombstone_retention_days
+                .unwrap_or(TableSpec::TOMBSTONE_RETENTION_DAYS),
             merge: self.merge.unwrap_or_default(),
             redshift_manifest: self.redshift_manifest.unwrap_or_default(),
         }
@@ -201,6 +211,19 @@ fn section(mut fields: Fields<'_>) -> Section {
                 _ => None,
             }
         }),
+        guard: fields.read("guard", "\"sequence\", \"off\"", |value| match value.as_str()? {
+            "sequence" => Some(Guard::Sequence),
+            "off" => Some(Guard::Off),
+            _ => None,
+        }),
+        tombstone_retention_days: fields.read(
+            "tombstone_retention_days",
+            "1 to 365, a year",
+            |value| {
+                let days = value.as_integer().and_then(|days| u32::try_from(days).ok());
+                days.filter(|days| (1..=365).contains(days))
+            },
+        ),
         merge: fields.read("merge", MERGE, |value| match value.as_str()? {
             "copy-on-write" => Some(MergeMode::CopyOnWrite),
             "deletion-vectors" => Some(MergeMode::DeletionVectors),

@@ -6,7 +6,7 @@ use crate::config::catalog_names::refused_names;
 use crate::config::fields::{Place, Violations};
 use crate::config::names::{refused_beside, refused_column_name};
 use crate::config::{
-    CatalogSettings, ColumnSpec, LAKE_FOLDERS, Layout, MergeMode, TableName, TableSpec,
+    CatalogSettings, ColumnSpec, LAKE_FOLDERS, Layout, MergeMode, SEQUENCE, TableName, TableSpec,
 };
 use crate::dms::S3Settings;
 use crate::storage::is_on_s3;
@@ -83,6 +83,7 @@ impl Check<'_> {
         self.letter_case();
         self.rename();
         self.store();
+        self.guard();
     }
 
     fn refuse(&self, name: &str, sentence: impl std::fmt::Display) {
@@ -327,6 +328,28 @@ impl Check<'_> {
             } else if let Some(why) = self.refused_lake_name(name) {
                 self.refuse(&field, why);
             }
+        }
+    }
+
+    /// Checks that a guarded table has sequences, and a name free for them.
+    fn guard(&self) {
+        if !self.spec.is_guarded() {
+            return;
+        }
+        let Some(sequence) = &self.dms.change_seq_column else {
+            let why = "\"sequence\" needs change_seq_column in [dms]; allowed: \"off\" without it";
+            return self.refuse("guard", why);
+        };
+        let later = self.spec.layouts.iter().flat_map(|layout| &layout.columns);
+        let columns = self.spec.columns.iter().chain(later).map(|column| column.name.as_str());
+        let names = columns.chain(self.spec.rename.keys().map(String::as_str));
+        let mut others = names.filter(|name| *name != sequence.as_str());
+        if let Some(name) = others.find(|name| same(self.spec.lake_name(name), SEQUENCE)) {
+            let why = format!(
+                "\"sequence\" keeps the change sequence as {SEQUENCE}, the name of \"{name}\" in the \
+                 lake; give that another name in `rename`, or allowed: \"off\""
+            );
+            self.refuse("guard", why);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use crate::config::{ColumnSpec, TableSpec};
+use crate::config::{ColumnSpec, SEQUENCE, TableSpec};
 use crate::decode::column_checks::{
     check_keys, check_names, refused_duplicate, refused_type, refused_untyped,
 };
@@ -46,6 +46,8 @@ pub(super) struct Expected<'a> {
     pub(super) layout: &'a [ColumnSpec],
     /// The key columns' names at the source that apply to this object.
     pub(super) keys: &'a [String],
+    /// Whether the table keeps the change sequences of this object.
+    pub(super) is_guarded: bool,
 }
 
 /// The role of a decoded field in its table.
@@ -59,6 +61,8 @@ pub(super) enum Role {
     Added,
     /// The before image of a key column: empty text is NULL; read in every change.
     Before,
+    /// The change sequence as a guarded table keeps it: empty text is NULL; read in every change.
+    Sequence,
 }
 
 /// A field that is decoded.
@@ -151,6 +155,18 @@ impl Plan {
                 name: name_in_lake,
                 role,
                 reading,
+            });
+        }
+        let is_kept = |output: &Output| output.name == SEQUENCE && output.role == Role::Added;
+        if let Some(field) = controls.sequence.filter(|_| expected.is_guarded) {
+            // It may be stored under that name anyway.
+            outputs.retain(|output| !is_kept(output) || output.field != field);
+            outputs.push(Output {
+                field,
+                source: fields.names[field].clone(),
+                name: SEQUENCE.to_owned(),
+                role: Role::Sequence,
+                reading: Reading::text(),
             });
         }
         if !untyped.is_empty() {

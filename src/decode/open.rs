@@ -12,7 +12,7 @@ use crate::decode::columns::Expected;
 use crate::decode::csv::read::CsvReader;
 use crate::decode::parquet::read::ParquetReader;
 use crate::decode::sequence::ChangeSequence;
-use crate::dms::{Format, S3Settings};
+use crate::dms::{Format, Phase, S3Settings};
 use crate::error::Result;
 use crate::schema::{Column, TableSchema};
 use crate::staging::StagedObject;
@@ -89,6 +89,8 @@ pub(super) async fn open_content(
         lake: context.lake,
         layout: context.table.layout_for(&object.name),
         keys: context.table.keys_for(&object.name),
+        // Rows of a full load are older than every change.
+        is_guarded: context.table.is_guarded() && matches!(object.name.phase, Phase::Cdc { .. }),
     };
     let read_bounds = ReadBounds {
         skip_rows,

@@ -15,7 +15,9 @@ use crate::maintenance::replacement::{Replaced, Replacement, replace};
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
 use crate::maintenance::{checkpoint, lower, rewrite, vacuum};
 use crate::storage::{Location, with_whole_paths};
+use crate::table::features::file_retention;
 use crate::table::{self, CommitOutcome, LakeTable, Transaction, refuse_foreign};
+use crate::tombstones::Tombstones;
 
 /// One table, and what its maintenance may use.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,8 @@ pub(crate) struct Maintenance<'a> {
     pub(crate) deletes: bool,
     /// What is being built in the table's folder to take its place.
     pub(crate) shadow: Option<&'a LakeTable>,
+    /// Where the tombstones of its rows are.
+    pub(crate) tombstones: &'a Tombstones,
 }
 
 /// Bytes of files that one rewrite may take in.
@@ -83,6 +87,7 @@ impl Maintenance<'_> {
             table.must_be_there().await?;
             self.clean_log(&table, report).await?;
             self.vacuum(&table, report).await?;
+            self.sweep_tombstones(&table, report).await?;
         }
         Ok(Some(table))
     }
@@ -241,6 +246,28 @@ impl Maintenance<'_> {
         done.bytes_removed = due.bytes;
         done.files_removed = vacuum::delete(table, due).await?;
         report.add(done);
+        Ok(())
+    }
+
+    /// Deletes the tombstones that no ledger names. They are kept as long as removed files: older
+    /// versions name them.
+    async fn sweep_tombstones(
+        &self,
+        table: &LakeTable,
+        report: &mut MaintenanceReport,
+    ) -> Result<()> {
+        let retention = file_retention(table.delta().snapshot()?.metadata());
+        let cutoff = checkpoint::before(self.clock.now(), retention);
+        let tables = [Some(table), self.shadow].into_iter().flatten();
+        let guards = tables.filter_map(|table| table.ledger().guard.as_ref());
+        let named: Vec<_> = guards.flat_map(|guard| &guard.tombstones).collect();
+        let (files, bytes) = self.tombstones.sweep(&named, cutoff).await?;
+        if files > 0 {
+            let reason = format!("{files} objects of tombstones are no longer needed");
+            let mut done = ActionReport::new(Action::Vacuum, Outcome::Done, reason);
+            (done.files_removed, done.bytes_removed) = (files, bytes);
+            report.add(done);
+        }
         Ok(())
     }
 

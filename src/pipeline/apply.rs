@@ -14,9 +14,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::merge;
 use crate::pipeline::Pipeline;
 use crate::pipeline::budget::Pace;
+use crate::pipeline::guard::{Guard, Guarded};
 use crate::pipeline::mass::Mass;
 use crate::pipeline::ready::{Target, ready_table};
-use crate::pipeline::slice::{Portion, Slice};
+use crate::pipeline::slice::{Portion, Slice, Turn};
 use crate::pipeline::suspicion::Suspicion;
 use crate::pipeline::tally::AppliedSlice;
 use crate::progress::{Books, CommitRecord, CommittedObject, Counts, Ledger, Mark, Turns};
@@ -92,20 +93,31 @@ pub(super) async fn apply_slice(
     let (quarantined, finished) = (slice.bad_rows(), slice.finished_objects());
     let suspicion = Suspicion::of(spec, table.ledger(), &slice, target.accepts_loss);
     let mass = Mass::of(target, &slice);
+    let mut guard = Guard::of(pipeline, spec, table.ledger(), &slice)?;
     let batches = slice.take_batches();
     // Bad rows must be set aside before the commit; planning reads nothing of them.
     let planning = async {
         let current = Current { table: &table, keys: &keys, asked: AtomicBool::new(false) };
-        let net = reduce(&current, batches, &suspicion).await?;
+        let net = reduce(&current, batches, &suspicion, guard.as_mut()).await?;
         // Values that were taken from the table may be others in another snapshot of it.
         let kept = (!current.asked.into_inner()).then(|| net.clone());
         let (changes, superseded) = (net.changes, net.superseded);
-        let plan = merge::plan(&table, &keys, net).await?.with_mode(spec.merge);
+        let deletes = net.deletes.clone();
+        let leaving = async {
+            match guard {
+                Some(guard) => guard.leave_tombstones(&deletes, pipeline).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (plan, guard) = tokio::try_join!(merge::plan(&table, &keys, net), leaving)?;
+        let plan = plan.with_mode(spec.merge);
         suspicion.check(&table, &keys, &plan).await?;
-        Ok::<_, Error>((plan, changes, superseded, kept))
+        Ok::<_, Error>((plan, changes, superseded, kept, guard))
     };
     let setting_aside = set_aside(pipeline, spec, &slice);
-    let ((mut plan, changes, superseded, kept), ()) = tokio::try_join!(planning, setting_aside)?;
+    let ((mut plan, changes, superseded, kept, guard), ()) =
+        tokio::try_join!(planning, setting_aside)?;
+    ledger.guard = guard;
     let mut foreign = Vec::new();
     let mut replans = 0;
     loop {
@@ -207,10 +219,12 @@ fn ledger_after(before: &Ledger, slice: &Slice, bound: Option<LookBack>) -> Resu
         } else {
             ledger.advance(&portion.object, mark, portion.from + portion.rows);
         }
-        // What is out of its turn tells nothing about the order of the others.
-        let Some((first, last)) = portion.sequence.as_ref().filter(|_| !slice.is_late) else {
+        let Some((first, last)) = &portion.sequence else { continue };
+        if slice.turn != Turn::Due {
+            // What is out of its turn tells nothing about the order of the others.
+            ledger.raise_sequence(last);
             continue;
-        };
+        }
         if ledger.saw_sequence(first, last, portion.from > 0) {
             replayed += 1;
             tracing::warn!(
@@ -242,10 +256,16 @@ async fn reduce(
     current: &Current<'_>,
     batches: Vec<RecordBatch>,
     suspicion: &Suspicion,
+    guard: Option<&mut Guard>,
 ) -> Result<NetChanges> {
     let session = session(SessionConfig::new(), Arc::default());
     let changes = Changes::new(batches, current.table.schema(), current.keys)?;
-    net_changes(suspicion.watch(changes), &session, current).await
+    let Guarded { changes, older } = match guard {
+        Some(guard) => guard.guarded(changes, current).await?,
+        None => Guarded { changes, older: 0 },
+    };
+    let net = net_changes(suspicion.watch(changes), &session, current).await?;
+    Ok(NetChanges { changes: net.changes + older, superseded: net.superseded + older, ..net })
 }
 
 /// The table as the reduction asks for rows of it.

@@ -7,10 +7,13 @@ use crate::error::Error;
 use crate::pipeline::holds::{incomplete, paused, refuse_staging, refuse_vanished};
 use crate::pipeline::look::{Hold, Reload};
 use crate::pipeline::rebuild::Rebuilding;
-use crate::progress::{NewLoad, Pending, SeenObject};
+use crate::progress::{Ledger, NewLoad, Pending, Position, SeenObject};
 use crate::staging::{Listing, StagedObject};
 use crate::storage::StoreKind;
 use crate::table::TableState;
+
+/// So many late objects at once may be late; the ledger remembers them beside those in its window.
+const MOST_LATE: usize = 64;
 
 /// What a look sees of what is staged for a table.
 pub(super) struct Sight<'a> {
@@ -27,8 +30,18 @@ pub(super) struct Sight<'a> {
 pub(super) enum Judgement {
     Hold(Box<Hold>),
     Reload(Box<Reload>),
-    /// These objects, and the same as they are remembered; none where all is applied.
-    Apply(Vec<StagedObject>, Vec<SeenObject>),
+    /// These objects; none where all is applied.
+    Apply(Due),
+}
+
+/// What is to be applied next.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    pub(super) objects: Vec<StagedObject>,
+    /// What waits, as it is remembered: these objects first.
+    pub(super) seen: Vec<SeenObject>,
+    /// Those of them that are late, which the guard of the table may be able to place.
+    pub(super) late: Vec<String>,
 }
 
 /// Who says what follows for one table.
@@ -45,6 +58,7 @@ impl Judge<'_> {
     pub(super) fn judge(
         &self,
         sight: Sight<'_>,
+        ledger: &Ledger,
         state: Option<&TableState>,
         refused: Option<Error>,
     ) -> Judgement {
@@ -68,13 +82,43 @@ impl Judge<'_> {
                 return Judgement::Reload(Box::new(Reload { begins: load.begins, objects }));
             }
         }
-        let Some(cause) = cause.or(found.hold) else {
-            return Judgement::Apply(found.objects, waiting);
+        let is_in_part = late_in_part(&found.objects, ledger).is_some();
+        if cause.is_none() && found.hold.is_none() && self.may_place(&found.late, is_in_part) {
+            return Judgement::Apply(self.late_first(found, &waiting, ledger));
+        }
+        let late_hold = found.late_hold();
+        let Some(cause) = cause.or(found.hold).or(late_hold) else {
+            return Judgement::Apply(Due {
+                objects: found.objects,
+                seen: waiting,
+                late: Vec::new(),
+            });
         };
         let gone = vanished.iter().map(SeenObject::staged_at).min();
         let since = found.held_since.into_iter().chain(gone).min();
         let late = seen(&found.late, self.kind);
         Judgement::Hold(Box::new(Hold { cause, late, waiting, vanished, since }))
+    }
+
+    /// Whether there are late objects that are tried; one may be applied in part. So many more would
+    /// be staging that was put back or copied.
+    fn may_place(&self, late: &[StagedObject], is_in_part: bool) -> bool {
+        self.spec.is_guarded() && (is_in_part || !late.is_empty()) && late.len() <= MOST_LATE
+    }
+
+    /// Late objects before all that is next: they are applied, or hold the table as they always
+    /// did. Only an object that is applied in part comes first.
+    fn late_first(&self, found: Pending, waiting: &[SeenObject], ledger: &Ledger) -> Due {
+        let mut objects = found.objects;
+        let in_part = objects.first().is_some_and(|first| ledger.is_in_part(first));
+        objects.truncate(usize::from(in_part));
+        let mut late: Vec<String> = late_in_part(&objects, ledger).into_iter().collect();
+        late.extend(found.late.iter().map(|object| object.relative.clone()));
+        objects.extend(found.late);
+        let first = seen(&objects, self.kind);
+        let others = waiting.iter().filter(|seen| !first.contains(seen));
+        let seen = first.iter().chain(others).cloned().collect();
+        Due { objects, seen, late }
     }
 
     /// Why a new load must not be applied yet.
@@ -101,6 +145,14 @@ impl Judge<'_> {
         }
         (load.has_gaps() && is_seen_whole).then(|| incomplete(&load))
     }
+}
+
+/// The name of the first of these objects, if it is late and applied in part.
+fn late_in_part(objects: &[StagedObject], ledger: &Ledger) -> Option<String> {
+    let first = objects.first().filter(|first| ledger.is_in_part(first))?;
+    let position = Position::of(first)?;
+    let watermark = ledger.cdc.watermark.as_ref()?;
+    (position <= *watermark).then(|| first.relative.clone())
 }
 
 /// These objects as they are remembered.

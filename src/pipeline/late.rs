@@ -6,7 +6,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::application::{self, Application};
 use crate::pipeline::budget::memory_budget;
 use crate::pipeline::judgement::seen;
-use crate::pipeline::{Hold, Limits, Look, Observer, Pipeline, Scope, Standing, TableReport, Work};
+use crate::pipeline::slice::Turn;
+use crate::pipeline::{Limits, Look, Observer, Pipeline, Scope, Standing, TableReport, Work};
 use crate::progress::{Ledger, Mark, SeenObject};
 use crate::staging::{Identify, Listing, StagedObject};
 use crate::table::{LakeTable, TableState, refuse_table};
@@ -26,7 +27,11 @@ impl Pipeline {
     /// # Errors
     /// As [`Self::look`].
     pub async fn late(&self, spec: &TableSpec) -> Result<Vec<SeenObject>> {
-        Ok(late_of(&self.look(spec, &Scope::Everything).await?).to_vec())
+        let look = self.look(spec, &Scope::Everything).await?;
+        let late = late_of(&look.standing);
+        let objects = look.listing.objects.iter();
+        let objects = objects.filter(|object| late.contains(&object.relative.as_str()));
+        Ok(seen(&objects.cloned().collect::<Vec<_>>(), self.staging().kind()))
     }
 
     /// Finds a late object of a table and reads it. Nothing is changed.
@@ -92,17 +97,35 @@ impl Pipeline {
 }
 
 impl Application<'_> {
-    /// The work that an operator asked for: a late object that holds the table. An object that is
-    /// applied in part comes first: there is one at most.
-    pub(super) fn asked_for(
+    /// What follows where an operator asked for a late object: it is applied whatever keeps it from
+    /// being placed. An object that is applied in part comes first: there is one at most.
+    pub(super) fn as_asked_for(
         &self,
-        hold: &Hold,
+        standing: Standing,
         listing: &Listing,
         table: Option<&LakeTable>,
-    ) -> Option<Box<Work>> {
+    ) -> (Standing, Turn) {
+        match self.asked_for(&standing, listing, table) {
+            Some(work) => (Standing::Apply(Box::new(work)), Turn::Asked),
+            None => (standing, Turn::Late),
+        }
+    }
+
+    fn asked_for(
+        &self,
+        standing: &Standing,
+        listing: &Listing,
+        table: Option<&LakeTable>,
+    ) -> Option<Work> {
         let (asked, ledger) = (self.asked?, table?.ledger());
-        let is_late = hold.late.iter().any(|seen| seen.object == asked);
-        if hold.cause.kind() != ErrorKind::LateObject || !is_late {
+        let waiting: Vec<&SeenObject> = match standing {
+            Standing::Held(hold) if hold.cause.kind() == ErrorKind::LateObject => {
+                hold.late.iter().chain(&hold.waiting).collect()
+            }
+            Standing::Apply(work) if !work.late.is_empty() => work.seen.iter().collect(),
+            _ => return None,
+        };
+        if !late_of(standing).contains(&asked) {
             return None;
         }
         let staged = |name: &str| listing.objects.iter().find(|object| object.relative == name);
@@ -113,12 +136,11 @@ impl Application<'_> {
         }
         objects.push(staged(asked)?.clone());
         let first = seen(&objects, self.looker.staging.kind());
-        let is_behind = |seen: &&SeenObject| !first.contains(seen);
-        let others = hold.late.iter().chain(&hold.waiting).filter(is_behind);
+        let others = waiting.into_iter().filter(|seen| !first.contains(seen));
         let seen = first.iter().chain(others).cloned().collect();
         let (late, beginning) = (vec![asked.to_owned()], Ledger::default());
         let let_pass = late.iter().cloned().collect();
-        Some(Box::new(Work { objects, seen, let_pass, late, beginning, bound: None }))
+        Some(Work { objects, seen, let_pass, late, beginning, bound: None })
     }
 
     /// Writes down which late objects an operator has applied.
@@ -135,21 +157,23 @@ impl Application<'_> {
     }
 }
 
-fn late_of(look: &Look) -> &[SeenObject] {
-    match &look.standing {
-        Standing::Held(hold) => &hold.late,
-        Standing::CaughtUp | Standing::Apply(_) | Standing::Reload(_) | Standing::Replace => &[],
+/// The names of the late objects that a look found.
+fn late_of(standing: &Standing) -> Vec<&str> {
+    match standing {
+        Standing::Held(hold) => hold.late.iter().map(|seen| seen.object.as_str()).collect(),
+        Standing::Apply(work) => work.late.iter().map(String::as_str).collect(),
+        Standing::CaughtUp | Standing::Reload(_) | Standing::Replace => Vec::new(),
     }
 }
 
 fn staged_late(look: &Look, object: &str) -> Result<StagedObject> {
-    let is_late = late_of(look).iter().any(|seen| seen.object == object);
+    let is_late = late_of(&look.standing).contains(&object);
     let staged = look.listing.objects.iter().find(|staged| staged.relative == object);
     staged.filter(|_| is_late).cloned().ok_or_else(|| not_late(look, object))
 }
 
 fn not_late(look: &Look, object: &str) -> Error {
-    let late = late_of(look).iter().map(|seen| seen.object.as_str()).collect::<Vec<_>>();
+    let late = late_of(&look.standing);
     let late = if late.is_empty() { "none".to_owned() } else { late.join(", ") };
     Error::new(ErrorKind::Config, "no late object of the table has that name")
         .with("object", object)

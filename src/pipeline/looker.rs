@@ -7,11 +7,11 @@ use crate::disposition::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::beginning::{Beginning, Known, beginning};
 use crate::pipeline::holds::{paused, refuse_vanished};
-use crate::pipeline::judgement::{Judge, Judgement, Sight, seen};
+use crate::pipeline::judgement::{Due, Judge, Judgement, Sight, seen};
 use crate::pipeline::look::{Hold, Look, Standing, Work};
 use crate::pipeline::rebuild::Rebuilding;
 use crate::pipeline::{Pipeline, Scope};
-use crate::progress::{Ledger, Pending, SeenObject, pending};
+use crate::progress::{GuardProgress, Ledger, Pending, SeenObject, pending};
 use crate::staging::{Identify, Listing, StagedObject, list_everything, list_window};
 use crate::storage::{Location, with_whole_paths};
 use crate::table::{self, Freshness, LakeTable, Rebuild, StateObject, TableState, refuse_table};
@@ -191,13 +191,14 @@ impl<'a> Looker<'a> {
             unapplied(state.as_ref()).to_vec()
         };
         let sight = Sight { listing: &listing, found, waiting, vanished };
-        let standing = match self.judge().judge(sight, state.as_ref(), refused) {
+        let standing = match self.judge().judge(sight, ledger, state.as_ref(), refused) {
             Judgement::Hold(hold) => Standing::Held(*hold),
             Judgement::Reload(reload) => Standing::Reload(reload),
-            Judgement::Apply(objects, _) if objects.is_empty() => Standing::CaughtUp,
-            Judgement::Apply(objects, seen) => {
+            Judgement::Apply(due) if due.objects.is_empty() => Standing::CaughtUp,
+            Judgement::Apply(Due { objects, seen, late }) => {
                 let let_pass = state.as_ref().map(|state| state.passing(&seen)).unwrap_or_default();
-                let late = Vec::new();
+                // Nothing leaves the window while an object below it is not applied.
+                let bound = bound.filter(|_| late.is_empty());
                 Standing::Apply(Box::new(Work { objects, seen, let_pass, late, beginning, bound }))
             }
         };
@@ -272,7 +273,14 @@ impl<'a> Looker<'a> {
             accepts_loss: rebuild.is_some_and(|it| it.accepts_loss),
             ..known
         };
-        beginning(&known, is_there, listing, self.staging.kind()).map(Some)
+        let is_first = known.state.is_none() && rebuild.is_none();
+        let mut begun = beginning(&known, is_there, listing, self.staging.kind())?;
+        if self.spec.is_guarded() {
+            let is_whole = is_first && begun.outdated == 0;
+            begun.ledger.guard =
+                Some(if is_whole { GuardProgress::default() } else { GuardProgress::of_load() });
+        }
+        Ok(Some(begun))
     }
 
     /// To be asked before a table is held for how it would begin: another worker may have begun it

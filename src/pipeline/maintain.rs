@@ -43,6 +43,7 @@ impl Pipeline {
         }
         // What a rebuild has written stands in the table's folder, and in another log.
         let shadow = self.shadow_of(spec, location).await?;
+        let tombstones = self.tombstones(spec)?;
         let job = Maintenance {
             spec,
             location,
@@ -51,6 +52,7 @@ impl Pipeline {
             memory_budget: memory_budget(self.settings(), limits),
             deletes: self.settings().maintain.delete,
             shadow: shadow.as_ref(),
+            tombstones: &tombstones,
         };
         let (maintained, snapshot) = Box::pin(maintain(&job, warm)).await;
         *report = maintained;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{LookBack, MergeMode, TableSpec};
+use crate::config::{LookBack, MergeMode, SEQUENCE, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
 use crate::pipeline::rebuild::Build;
 use crate::pipeline::slice::Slice;
 use crate::progress::{CommitRecord, Ledger};
-use crate::schema::Column;
+use crate::schema::{Column, ColumnType};
 use crate::storage::Location;
 use crate::table::{self, LakeTable, TableState};
 
@@ -73,13 +73,15 @@ pub(super) async fn ready_table(
 async fn created(target: &Target<'_>, slice: &Slice) -> Result<LakeTable> {
     let Target { pipeline, spec, location, beginning, columns, .. } = *target;
     let brought = slice.schema.columns();
-    let columns = if brought.is_empty() { columns } else { brought };
-    require_keys(spec, columns)?;
+    let mut columns = if brought.is_empty() { columns } else { brought }.to_vec();
+    require_keys(spec, &columns)?;
+    let sequence = sequence_of(spec);
+    columns.extend(sequence.filter(|it| columns.iter().all(|column| column.name != it.name)));
     let attempt = pipeline.clock().attempt_id();
     let progress = Ledger { keys: Some(spec.lake_keys()), ..beginning.clone() };
     let record = CommitRecord::without_objects(attempt, progress, 0);
     let name = spec.source.to_string();
-    table::create(location, &name, columns, record, pipeline.clock()).await?.committed()
+    table::create(location, &name, &columns, record, pipeline.clock()).await?.committed()
 }
 
 async fn widened(
@@ -88,12 +90,11 @@ async fn widened(
     table: LakeTable,
     slice: &Slice,
 ) -> Result<LakeTable> {
-    let new = slice
-        .schema
-        .columns()
-        .iter()
-        .filter(|column| table.schema().column(&column.name).is_none());
-    let new: Vec<Column> = new.cloned().collect();
+    let wanted = slice.schema.columns().iter().cloned();
+    let mut new: Vec<Column> =
+        wanted.filter(|column| table.schema().column(&column.name).is_none()).collect();
+    let sequence = sequence_of(spec).filter(|it| table.schema().column(&it.name).is_none());
+    new.extend(sequence.filter(|it| new.iter().all(|column| column.name != it.name)));
     if new.is_empty() {
         return Ok(table);
     }
@@ -105,6 +106,13 @@ async fn widened(
         "columns added"
     );
     Ok(table)
+}
+
+/// The column in which a guarded table keeps change sequences.
+fn sequence_of(spec: &TableSpec) -> Option<Column> {
+    let column =
+        Column { name: SEQUENCE.to_owned(), column_type: ColumnType::String, nullable: true };
+    spec.is_guarded().then_some(column)
 }
 
 fn require_keys(spec: &TableSpec, columns: &[Column]) -> Result<()> {

@@ -54,8 +54,19 @@ impl Portion {
 pub(super) struct Slice {
     pub(super) portions: Vec<Portion>,
     pub(super) schema: TableSchema,
-    /// Whether it is one late object, or part of one: out of its turn.
-    pub(super) is_late: bool,
+    /// Why it may be applied now.
+    pub(super) turn: Turn,
+}
+
+/// Why a slice may be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It is next in the order of objects.
+    Due,
+    /// It is one late object, or part of one, if the guard of the table can place it.
+    Late,
+    /// The same, because an operator asked for it.
+    Asked,
 }
 
 impl Slice {

@@ -12,7 +12,7 @@ use crate::decode::{BadRow, DecodedBatch, OpenObject, ReadAhead, ReadSettings};
 use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::memory_size;
-use crate::pipeline::slice::{Portion, Slice};
+use crate::pipeline::slice::{Portion, Slice, Turn};
 use crate::pipeline::{Observer, Step};
 use crate::progress::{ListLength, Partial};
 use crate::staging::StagedObject;
@@ -37,8 +37,8 @@ pub(super) struct Cut<'a> {
 /// Reads pending objects in order, slice by slice.
 pub(super) struct Slicer<'a> {
     cut: Cut<'a>,
-    /// Which objects are late.
-    late: Vec<String>,
+    /// Which objects are late, and why they may be applied.
+    late: (Vec<String>, Turn),
     /// The objects to come, and the table's columns after those that are being read.
     objects: ReadAhead,
     /// The object being read, with what is read of it for the next slice.
@@ -59,7 +59,7 @@ impl<'a> Slicer<'a> {
     pub(super) fn new(
         cut: Cut<'a>,
         objects: Vec<StagedObject>,
-        late: Vec<String>,
+        late: (Vec<String>, Turn),
         table: Option<&LakeTable>,
     ) -> Self {
         let settings = ReadSettings {
@@ -89,7 +89,7 @@ impl<'a> Slicer<'a> {
             return Err(error);
         }
         let schema = self.objects.schema().clone();
-        let mut slice = Slice { portions: Vec::new(), schema, is_late: false };
+        let mut slice = Slice { portions: Vec::new(), schema, turn: Turn::Due };
         match self.fill(&mut slice, until).await {
             Ok(()) => {}
             Err(error) if slice.portions.is_empty() => return Err(error),
@@ -107,8 +107,8 @@ impl<'a> Slicer<'a> {
                 return Ok(());
             }
             let Some(mut reading) = self.take_reading().await? else { return Ok(()) };
-            let is_late = self.late.contains(&reading.portion.object.relative);
-            let stands_alone = is_late || slice.is_late;
+            let turn = self.turn_of(&reading.portion.object);
+            let stands_alone = turn != Turn::Due || slice.turn != Turn::Due;
             let is_apart = |before: &Portion| {
                 let (before, next) = (&before.object, &reading.portion.object);
                 discriminant(&before.name.phase) != discriminant(&next.name.phase)
@@ -123,7 +123,7 @@ impl<'a> Slicer<'a> {
                 self.reading = Some(reading);
                 return Ok(());
             }
-            slice.is_late = is_late;
+            slice.turn = turn;
             while let Some(batch) = reading.ahead.take() {
                 let held = bytes + reading.portion.bytes;
                 if reading.portion.rows > 0 && self.is_full(held, until) {
@@ -156,6 +156,11 @@ impl<'a> Slicer<'a> {
 
     fn may_pass(&self, object: &StagedObject) -> bool {
         self.cut.let_pass.contains(&object.relative)
+    }
+
+    fn turn_of(&self, object: &StagedObject) -> Turn {
+        let (late, turn) = &self.late;
+        if late.contains(&object.relative) { *turn } else { Turn::Due }
     }
 
     /// Whether nothing more may be read beside so many bytes of rows and what is read ahead.

@@ -110,7 +110,10 @@ impl Tally {
         match &look.standing {
             Standing::CaughtUp | Standing::Replace => self.waiting.clear(),
             Standing::Reload(reload) => self.waiting.clone_from(&reload.objects),
-            Standing::Apply(work) => self.waiting.clone_from(&work.seen),
+            Standing::Apply(work) => {
+                report.late.clone_from(&work.late);
+                self.waiting.clone_from(&work.seen);
+            }
             Standing::Held(hold) => {
                 let names = |objects: &[SeenObject]| {
                     objects.iter().map(|seen| seen.object.clone()).collect::<Vec<_>>()

@@ -40,7 +40,8 @@ pub struct Counts {
     pub updated: u64,
     /// Rows that were removed.
     pub deleted: u64,
-    /// Changes of a key that a later change of the same slice overrode.
+    /// Changes of a key that a later change overrode: of the same slice or, in a guarded table, one
+    /// that was applied before.
     pub superseded: u64,
     /// Deletes of keys that were not in the table.
     pub ignored: u64,

@@ -13,6 +13,7 @@
 mod cdc;
 mod counts;
 mod fingerprint;
+mod guard;
 mod load;
 mod new_load;
 mod objects;
@@ -29,6 +30,7 @@ pub use cdc::{Applied, CdcProgress, CdcStanding, Position};
 pub use counts::Counts;
 pub(crate) use counts::{event_with_counts, with_counts};
 pub use fingerprint::{Fingerprint, Mark};
+pub use guard::{GuardProgress, TombstoneObject, Untraced, WhyUntraced};
 pub use load::{LoadProgress, LoadStanding, MarkedLoad};
 pub(crate) use new_load::is_gapless;
 pub use new_load::{Doubt, NewLoad};
@@ -76,6 +78,9 @@ pub struct Ledger {
     /// them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub turns: Option<Turns>,
+    /// What the guard of the table can tell; none if it is not guarded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub guard: Option<GuardProgress>,
     /// The lake's key columns. None if the table has taken in nothing since the ledger records
     /// them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -161,6 +166,23 @@ impl Ledger {
         }
     }
 
+    /// Records a change sequence that was applied.
+    pub fn raise_sequence(&mut self, last: &str) {
+        if self.sequence.as_deref().is_none_or(|seen| last > seen) {
+            self.sequence = Some(last.to_owned());
+        }
+    }
+
+    /// Records that an operator has removed all rows.
+    pub fn empty(&mut self) {
+        self.emptied = true;
+        let Some(guard) = &mut self.guard else { return };
+        match &self.sequence {
+            Some(last) => guard.lost_track_up_to(last, WhyUntraced::Emptied),
+            None => guard.lost_track(WhyUntraced::Emptied),
+        }
+    }
+
     /// Records the change sequences of an object or of a later part of one. True if they go back
     /// behind one seen before.
     pub fn saw_sequence(&mut self, first: &str, last: &str, is_part: bool) -> bool {
@@ -171,9 +193,7 @@ impl Ledger {
             turns.follow(first, last);
         }
         let is_replay = self.sequence.as_deref().is_some_and(|seen| first <= seen);
-        if self.sequence.as_deref().is_none_or(|seen| last > seen) {
-            self.sequence = Some(last.to_owned());
-        }
+        self.raise_sequence(last);
         is_replay
     }
 }

@@ -18,13 +18,23 @@ pub struct Pending {
     pub late: Vec<StagedObject>,
     /// The new load, where DMS has loaded the table again.
     pub reload: Option<NewLoad>,
-    /// Why nothing may be applied until an operator has acted.
+    /// Why nothing may be applied until an operator has acted, beside late objects.
     pub hold: Option<Error>,
     /// When the oldest object that causes the hold was staged, if the objects still exist.
     pub held_since: Option<DateTime<Utc>>,
 }
 
 impl Pending {
+    /// Why late objects hold the table, if there are any and nothing else places them.
+    #[must_use]
+    pub fn late_hold(&self) -> Option<Error> {
+        let names: Vec<&str> = self.late.iter().map(|object| object.relative.as_str()).collect();
+        let appeared = "unapplied objects appeared below the table's progress";
+        let error =
+            || Error::new(ErrorKind::LateObject, appeared).with("objects", names.join(", "));
+        (!names.is_empty()).then(error)
+    }
+
     fn held_by(&mut self, object: &StagedObject) {
         let since = self.held_since.map_or(object.last_modified, |at| at.min(object.last_modified));
         self.held_since = Some(since);
@@ -109,9 +119,6 @@ async fn pending_cdc(
             found.late.push(object.clone());
         }
     }
-    if !found.late.is_empty() && found.hold.is_none() {
-        found.hold = Some(late(&found.late));
-    }
     Ok(())
 }
 
@@ -135,9 +142,8 @@ async fn resume(
             found.held_by(&earlier);
             found.late.push(earlier);
         }
-        return Ok(Some(late(&found.late)));
     }
-    objects.insert(0, object);
+    found.objects.insert(0, object);
     Ok(None)
 }
 
@@ -151,12 +157,6 @@ fn in_part(kind: ErrorKind, partial: &Partial, what: &str) -> Error {
         "stage the object again as it was; or move it out of staging and dmslake resume TABLE \
          --accept-loss, which loses the rest of its changes",
     )
-}
-
-fn late(objects: &[StagedObject]) -> Error {
-    let names: Vec<&str> = objects.iter().map(|object| object.relative.as_str()).collect();
-    Error::new(ErrorKind::LateObject, "unapplied objects appeared below the table's progress")
-        .with("objects", names.join(", "))
 }
 
 fn reload(names: &[&str]) -> Error {

@@ -50,7 +50,8 @@ pub async fn replace(
 /// # Errors
 /// As [`Transaction::commit`].
 pub async fn empty(table: &LakeTable, clock: &Arc<dyn Clock>) -> Result<CommitOutcome> {
-    let ledger = Ledger { emptied: true, ..table.ledger().clone() };
+    let mut ledger = table.ledger().clone();
+    ledger.empty();
     let record = record(table, 0, ledger, clock.as_ref())?;
     let removals = removals(table, clock.as_ref())?;
     let metrics = json!({

@@ -28,6 +28,10 @@ struct Life {
     staged: BTreeSet<String>,
     seconds: i64,
     value: u32,
+    /// Whether changes have sequences, by which the table is guarded.
+    is_guarded: bool,
+    /// A change object that DMS has made and not uploaded yet.
+    delayed: Option<(String, Vec<String>)>,
 }
 
 impl Life {
@@ -38,12 +42,25 @@ impl Life {
         rows
     }
 
+    async fn stage(&mut self, (name, rows): (String, Vec<String>)) {
+        self.site.stage(&name, &rows.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        self.staged.insert(name);
+    }
+
+    /// Stages what was delayed.
+    async fn deliver(&mut self) {
+        if let Some(made) = self.delayed.take() {
+            self.stage(made).await;
+        }
+    }
+
     async fn load(&mut self) {
+        // DMS uploads what it has before it loads again.
+        self.deliver().await;
         self.seconds += 60;
         let rows = self.source.iter().map(|(id, value)| format!("{id},v{value}"));
         let rows: Vec<String> = rows.collect();
-        self.site.stage(LOAD, &rows.iter().map(String::as_str).collect::<Vec<_>>()).await;
-        self.staged.insert(LOAD.to_owned());
+        self.stage((LOAD.to_owned(), rows)).await;
     }
 
     async fn change(&mut self, rng: &mut StdRng) {
@@ -68,9 +85,17 @@ impl Life {
                 }
             }
         }
-        let name = self.site.change(self.seconds);
-        self.site.stage(&name, &rows.iter().map(String::as_str).collect::<Vec<_>>()).await;
-        self.staged.insert(name);
+        if self.is_guarded {
+            for (row, sequence) in rows.iter_mut().zip(100 * self.seconds..) {
+                *row = format!("{row},{sequence:09}");
+            }
+        }
+        let made = (self.site.change(self.seconds), rows);
+        if self.delayed.is_none() && rng.random_bool(0.15) {
+            self.delayed = Some(made);
+        } else {
+            self.stage(made).await;
+        }
     }
 
     async fn expire_some(&mut self, rng: &mut StdRng) {
@@ -85,7 +110,7 @@ impl Life {
 
     /// The invariant.
     async fn judge(&self, report: &TableReport) {
-        if report.status == Status::Ok && report.pending == 0 {
+        if report.status == Status::Ok && report.pending == 0 && self.delayed.is_none() {
             assert_eq!(self.site.rows().await, self.expected(), "{report:?}");
         }
     }
@@ -93,17 +118,21 @@ impl Life {
 
 async fn live(mut rng: StdRng) {
     let kind = if rng.random() { StoreKind::S3 } else { StoreKind::File };
+    let is_guarded = rng.random();
+    let guard = format!("guard = \"{}\"", if is_guarded { "sequence" } else { "off" });
     let mut life = Life {
-        site: Site::on(kind),
+        site: Site { extra: guard, ..Site::on(kind) },
         source: (0..rng.random_range(1..6)).map(|id| (id, id)).collect(),
         staged: BTreeSet::new(),
         seconds: 0,
         value: 100,
+        is_guarded,
+        delayed: None,
     };
     life.load().await;
     let (mut unapplied, mut unseen) = (true, true);
     for _ in 0..rng.random_range(4..16) {
-        match rng.random_range(0..16) {
+        match rng.random_range(0..17) {
             0..6 => {
                 life.change(&mut rng).await;
                 (unapplied, unseen) = (true, true);
@@ -112,7 +141,7 @@ async fn live(mut rng: StdRng) {
             6 | 7 if !unseen => life.expire_some(&mut rng).await,
             8 if has_table(&life.site).await => life.site.move_away().await,
             // On a disk a reload must have been preceded by a run: times tell nothing there.
-            9 if kind == StoreKind::S3 || !unapplied => {
+            9 if kind == StoreKind::S3 || !unapplied && life.delayed.is_none() => {
                 life.load().await;
                 (unapplied, unseen) = (true, true);
             }
@@ -131,6 +160,10 @@ async fn live(mut rng: StdRng) {
             13 | 14 => {
                 life.site.resume(Losses::Refused).await;
             }
+            15 if life.delayed.is_some() => {
+                life.deliver().await;
+                (unapplied, unseen) = (true, true);
+            }
             _ => {}
         }
         if rng.random_bool(0.6) {
@@ -144,11 +177,13 @@ async fn live(mut rng: StdRng) {
     let report = life.site.apply().await;
     life.judge(&report).await;
     // Whatever was done, a new load makes the table right again.
+    life.deliver().await;
     for name in std::mem::take(&mut life.staged) {
         life.site.expire(&name).await;
     }
     life.load().await;
     life.change(&mut rng).await;
+    life.deliver().await;
     if life.site.apply().await.status == Status::Held {
         // Where others have put back older rows, or the table is gone.
         if has_table(&life.site).await {

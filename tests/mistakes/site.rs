@@ -30,6 +30,9 @@ pub(super) struct Site {
     pub(super) keys: String,
     pub(super) extra: String,
     pub(super) id_type: String,
+    /// Other keys of `[dms]`, and other columns behind the three.
+    pub(super) dms: String,
+    pub(super) more_columns: String,
     /// Whether slices hold little.
     pub(super) small: bool,
     pub(super) begun: DateTime<Utc>,
@@ -43,6 +46,8 @@ impl Site {
             keys: "[\"id\"]".into(),
             extra: String::new(),
             id_type: "int".into(),
+            dms: String::new(),
+            more_columns: String::new(),
             small: false,
             begun: SystemClock.now(),
         }
@@ -59,13 +64,13 @@ impl Site {
     }
 
     fn settings(&self) -> Arc<Settings> {
-        let Self { keys, extra, id_type, .. } = self;
+        let Self { keys, extra, id_type, dms, more_columns, .. } = self;
         let budget = if self.small { "memory_budget = 65536\n" } else { "" };
         settings(&format!(
             "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n{budget}\
-             [dms]\nchange_seq_column = \"seq\"\n[[table]]\nsource = \"shop.t\"\nkeys = {keys}\n\
+             [dms]\nchange_seq_column = \"seq\"\n{dms}\n[[table]]\nsource = \"shop.t\"\nkeys = {keys}\n\
              {extra}\ncolumns = [{{ name = \"id\", type = \"{id_type}\" }}, \
-             {{ name = \"v\", type = \"text\" }}, {{ name = \"seq\", type = \"varchar(35)\" }}]"
+             {{ name = \"v\", type = \"text\" }}, {{ name = \"seq\", type = \"varchar(35)\" }}{more_columns}]"
         ))
     }
 

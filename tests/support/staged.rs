@@ -10,8 +10,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use chrono::DateTime;
 use dmslake::config::{
-    ColumnSpec, MaxBadRows, MaxChangeFraction, OnBadRow, OnForeignCommit, OnReload, TableName,
-    TableSpec,
+    ColumnSpec, Guard, MaxBadRows, MaxChangeFraction, OnBadRow, OnForeignCommit, OnReload,
+    TableName, TableSpec,
 };
 use dmslake::decode::{BadRow, ChangeSequence, DecodeContext, OPERATION, ROW, open};
 use dmslake::dms::{Classified, MySqlType, S3Settings, classify};
@@ -67,6 +67,8 @@ impl Staged {
             max_change_fraction: MaxChangeFraction::default(),
             on_foreign_commit: OnForeignCommit::default(),
             on_reload: OnReload::default(),
+            guard: Guard::default(),
+            tombstone_retention_days: TableSpec::TOMBSTONE_RETENTION_DAYS,
             columns: columns.collect(),
             layouts: Vec::new(),
             rename: std::collections::BTreeMap::new(),

@@ -208,7 +208,7 @@ impl Decoder {
                 appender.append_null();
                 continue;
             }
-            let is_added = matches!(output.role, Role::Added | Role::Before);
+            let is_added = matches!(output.role, Role::Added | Role::Before | Role::Sequence);
             let is_null = self.markers.is_null(field) || (is_added && field.text.is_empty());
             if is_null || is_unset {
                 appender.append_null();

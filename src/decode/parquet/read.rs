@@ -140,7 +140,9 @@ impl ParquetReader {
         {
             input = nullif(&input, deletes)?;
         }
-        if matches!(output.role, Role::Added | Role::Before) && *physical == DataType::Utf8 {
+        if matches!(output.role, Role::Added | Role::Before | Role::Sequence)
+            && *physical == DataType::Utf8
+        {
             input = without_empty(&input)?;
         }
         if output.role == (Role::Value { nullable: false }) && input.null_count() > 0 {

@@ -1,0 +1,158 @@
+//! The guard of a table: what of a slice is older than what was applied, and whether a late object
+//! can be placed.
+
+use arrow::record_batch::RecordBatch;
+use chrono::TimeDelta;
+
+use crate::change::{Changes, CurrentRows, without_older};
+use crate::config::{OWN, TableSpec};
+use crate::dms::Phase;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::Pipeline;
+use crate::pipeline::slice::{Slice, Turn};
+use crate::progress::{GuardProgress, Ledger, WhyUntraced};
+use crate::tombstones::Tombstones;
+
+/// The guard of one slice.
+pub(super) struct Guard {
+    tombstones: Tombstones,
+    /// What it can tell before the slice, and then after it.
+    progress: GuardProgress,
+    /// The greatest sequence applied before.
+    newest: Option<String>,
+    turn: Turn,
+    is_load: bool,
+    /// The object, where it is one that is late.
+    object: String,
+}
+
+/// The changes of a slice that are not older than what was applied.
+pub(super) struct Guarded {
+    pub(super) changes: Changes,
+    /// How many are.
+    pub(super) older: u64,
+}
+
+impl Guard {
+    /// For a slice of a table with that progress; none of a table that is not guarded.
+    pub(super) fn of(
+        pipeline: &Pipeline,
+        spec: &TableSpec,
+        progress: &Ledger,
+        slice: &Slice,
+    ) -> Result<Option<Self>> {
+        if !spec.is_guarded() {
+            return Ok(None);
+        }
+        let last = slice.portions.last().map(|portion| &portion.object);
+        Ok(Some(Self {
+            tombstones: pipeline.tombstones(spec)?,
+            progress: progress
+                .guard
+                .clone()
+                .unwrap_or_else(|| GuardProgress::beginning_at(progress)),
+            newest: progress.sequence.clone(),
+            turn: slice.turn,
+            is_load: last.is_some_and(|last| matches!(last.name.phase, Phase::FullLoad { .. })),
+            object: last.map_or_else(String::new, |last| last.relative.clone()),
+        }))
+    }
+
+    /// The changes without those that are older than what was applied. In the order of their objects
+    /// nothing is read for that: only where sequences go back, and for late objects.
+    ///
+    /// # Errors
+    /// `LateObject` if a late object cannot be placed among what was applied; those of `current`;
+    /// as [`Tombstones::since`].
+    pub(super) async fn guarded(
+        &mut self,
+        changes: Changes,
+        current: &dyn CurrentRows,
+    ) -> Result<Guarded> {
+        if self.is_load || changes.is_empty() {
+            return Ok(Guarded { changes, older: 0 });
+        }
+        let span = changes.span().map(|span| (span.first.to_owned(), span.last.to_owned()));
+        let ascends = changes.span().is_some_and(|span| span.ascends);
+        let keep_values = changes.keep_values();
+        let (first, last) = match (&span, self.turn) {
+            (Some((first, last)), _) => (first.as_str(), last.as_str()),
+            (None, Turn::Due) => {
+                self.progress.lost_track(WhyUntraced::NoSequence);
+                return Ok(Guarded { changes, older: 0 });
+            }
+            (None, Turn::Late) => return Err(self.unplaced("changes of it have no sequence")),
+            (None, Turn::Asked) => ("", ""),
+        };
+        let compares = match self.turn {
+            Turn::Due => {
+                self.progress.found_track(first, last);
+                if keep_values {
+                    self.progress.lost_track_up_to(last, WhyUntraced::KeptValues);
+                }
+                !ascends || self.newest.as_deref().is_some_and(|newest| newest >= first)
+            }
+            Turn::Late => {
+                if let Some(why) = self.progress.cannot_place(first) {
+                    return Err(self.unplaced(why.as_str()));
+                }
+                if keep_values {
+                    return Err(self.unplaced("its changes keep values of their rows"));
+                }
+                true
+            }
+            Turn::Asked => {
+                match self.newest.as_deref().max(Some(last)).filter(|last| !last.is_empty()) {
+                    Some(last) => self.progress.lost_track_up_to(last, WhyUntraced::OutOfTurn),
+                    None => self.progress.lost_track(WhyUntraced::OutOfTurn),
+                }
+                true
+            }
+        };
+        if !compares {
+            return Ok(Guarded { changes, older: 0 });
+        }
+        let keys = changes.key_schema()?;
+        let tombstones = self.tombstones.since(first, &mut self.progress, &keys).await?;
+        // What has just turned out to be lost may be what it had to be compared with.
+        if let (Turn::Late, Some(why)) = (self.turn, self.progress.cannot_place(first)) {
+            return Err(self.unplaced(why.as_str()));
+        }
+        let (changes, older) = without_older(changes, current, &tombstones).await?;
+        Ok(Guarded { changes, older })
+    }
+
+    /// Leaves the tombstones of deleted keys, and gives what the guard can tell after the slice.
+    ///
+    /// # Errors
+    /// As [`Tombstones::leave`].
+    pub(super) async fn leave_tombstones(
+        mut self,
+        deletes: &[RecordBatch],
+        pipeline: &Pipeline,
+    ) -> Result<GuardProgress> {
+        let clock = pipeline.clock();
+        let (name, now) = (clock.attempt_id(), clock.now());
+        self.tombstones.leave(deletes, &mut self.progress, name, now).await?;
+        Ok(self.progress)
+    }
+
+    fn unplaced(&self, why: &str) -> Error {
+        Error::new(
+            ErrorKind::LateObject,
+            "an object appeared below the table's progress, and it cannot be told where its \
+             changes belong",
+        )
+        .with("object", &self.object)
+        .with("because", why)
+    }
+}
+
+impl Pipeline {
+    /// Where the tombstones of a table are.
+    pub(super) fn tombstones(&self, spec: &TableSpec) -> Result<Tombstones> {
+        let folder = self.lake_folder_of(&spec.source, &[OWN, "tombstones"])?;
+        let days = TimeDelta::days(spec.tombstone_retention_days.into());
+        Ok(Tombstones::new(folder, days))
+    }
+}
