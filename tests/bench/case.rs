@@ -10,6 +10,7 @@ use datafusion::prelude::SessionContext;
 use deltalake::delta_datafusion::create_session;
 use dmslake::change::{Changes, CurrentRows, NetChanges, net_changes};
 use dmslake::clock::{Clock, SystemClock};
+use dmslake::config::Settings;
 use dmslake::decode::{ReadAhead, ReadSettings};
 use dmslake::error::Result;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent};
@@ -77,9 +78,8 @@ impl CurrentRows for NoTable {
 }
 
 /// Applies everything that is staged. Comes to: rows taken in, rows that the table gained.
-pub(crate) async fn apply(staging: &Path, lake: &Path, merge: &str) -> Run {
+pub(crate) async fn apply(settings: Settings) -> Run {
     let begun = SystemClock.instant();
-    let settings = settings(staging, lake, merge);
     let table = settings.tables[0].clone();
     let pipeline = Pipeline::open(settings, std::sync::Arc::new(SystemClock)).await;
     let pipeline = pipeline.unwrap_or_else(|error| panic!("{}", error.chain()));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::batches::{self, Course};
 use crate::merge::contestant::{self, Native};
 use crate::merge::orders::Key;
+use crate::objects::{Sequences, settings, settings_with};
 use crate::{case, machine, memory};
 
 const CHILD: &str = "--case";
@@ -34,6 +35,8 @@ pub(crate) enum Case {
     Reduce { staging: PathBuf },
     /// Applies a staging folder to a lake.
     Apply { staging: PathBuf, lake: PathBuf, merge: String },
+    /// The same, where changes have sequences.
+    ApplyWithSequences { staging: PathBuf, lake: PathBuf, merge: String, sequences: Sequences },
     /// Merges one batch into one table of orders.
     Merge { native: Native, key: Key, table: PathBuf, batch: PathBuf },
     /// Updates rows of a table with one large file of wide rows.
@@ -89,7 +92,12 @@ pub(crate) fn answer(case: &Case) {
     let mut run = runtime.block_on(async {
         match case {
             Case::Reduce { staging } => case::reduce(staging).await,
-            Case::Apply { staging, lake, merge } => case::apply(staging, lake, merge).await,
+            Case::Apply { staging, lake, merge } => {
+                case::apply(settings(staging, lake, merge)).await
+            }
+            Case::ApplyWithSequences { staging, lake, merge, sequences } => {
+                case::apply(settings_with(staging, lake, merge, *sequences)).await
+            }
             Case::Merge { native, key, table, batch } => {
                 contestant::merge_here(*native, *key, table, batch).await
             }

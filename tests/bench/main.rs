@@ -1,5 +1,5 @@
 //! The baselines of dmslake's speed and size: `cargo bench`, or `cargo bench -- decode` for one
-//! part (`decode`, `load`, `apply`, `merge`, `memory`, `batches`, `package`).
+//! part (`decode`, `load`, `apply`, `guard`, `merge`, `memory`, `batches`, `package`).
 //!
 //! Every measured case runs in a process of its own, so that its peak memory is its own. Data
 //! are the same in every run; `DMSLAKE_BENCH_ROWS` makes them fewer for a trial.
@@ -43,7 +43,8 @@ mod tables;
 use objects::Staging;
 use report::Report;
 
-const PARTS: [&str; 7] = ["decode", "load", "apply", "merge", "memory", "batches", "package"];
+const PARTS: [&str; 8] =
+    ["decode", "load", "apply", "guard", "merge", "memory", "batches", "package"];
 
 fn main() {
     let arguments: Vec<String> =
@@ -58,7 +59,7 @@ fn main() {
 
     let folder = tempfile::tempdir().expect("a folder");
     let mut report = Report::begin();
-    if ["decode", "load", "apply"].into_iter().any(is_wanted) {
+    if ["decode", "load", "apply", "guard"].into_iter().any(is_wanted) {
         let staging = Staging::write(folder.path());
         report.note(&staging.described());
         if is_wanted("decode") {
@@ -69,6 +70,9 @@ fn main() {
         }
         if is_wanted("apply") {
             tables::measure_apply(&staging, &mut report);
+        }
+        if is_wanted("guard") {
+            tables::measure_guard(&staging, &mut report);
         }
     }
     if is_wanted("merge") {

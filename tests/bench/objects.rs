@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use dmslake::config::{Settings, load};
+use serde::{Deserialize, Serialize};
 
 use crate::report::count;
 use crate::rows::{self, Row};
@@ -73,7 +74,9 @@ impl Staging {
         }
         for object in 0..CDC_OBJECTS {
             let changes = rows::changes(object, rows / CDC_OBJECTS, rows);
-            staging.put("cdc", &format!("20261103-1000{:05}", object * 600), &changes);
+            let name = format!("20261103-1000{:05}", object * 600);
+            staging.put("cdc", &name, &changes);
+            staging.put_with_sequences(&name, object, &changes);
         }
         staging
     }
@@ -85,6 +88,22 @@ impl Staging {
             let object = folder.join(format!("{name}.{}", format.suffix()));
             fs::write(object, format.bytes(rows)).expect("written");
         }
+    }
+
+    /// The same changes as CSV, each with a change sequence.
+    fn put_with_sequences(&self, name: &str, object: u64, changes: &[Row]) {
+        let folder = self.backlog_with_sequences().join("shop/orders");
+        fs::create_dir_all(&folder).expect("a folder");
+        let first = object * changes.len() as u64;
+        let text = String::from_utf8(csv::bytes(changes)).expect("text");
+        let lines = text.lines().zip(first..);
+        let lines = lines.map(|(line, at)| format!("{line},2026110310000000{at:019}\n"));
+        fs::write(folder.join(format!("{name}.csv")), lines.collect::<String>()).expect("written");
+    }
+
+    /// The staging folder of the backlog with change sequences.
+    pub(crate) fn backlog_with_sequences(&self) -> PathBuf {
+        self.folder.join("staging/sequences")
     }
 
     fn place(&self, phase: &str, format: Format) -> PathBuf {
@@ -135,13 +154,44 @@ pub(crate) fn number(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
 }
 
+/// What a configuration says of change sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Sequences {
+    /// There are none.
+    None,
+    /// They are read, and not kept.
+    Read,
+    /// They guard the table.
+    Guard,
+}
+
 /// The configuration over two folders.
 pub(crate) fn settings(staging: &Path, lake: &Path, merge: &str) -> Settings {
+    settings_with(staging, lake, merge, Sequences::None)
+}
+
+/// The same, with change sequences or without.
+pub(crate) fn settings_with(
+    staging: &Path,
+    lake: &Path,
+    merge: &str,
+    sequences: Sequences,
+) -> Settings {
     let text = settings_text(staging, lake, merge);
+    let text = match sequences {
+        Sequences::None => text,
+        Sequences::Read | Sequences::Guard => {
+            let guard = if sequences == Sequences::Guard { "sequence" } else { "off" };
+            let table =
+                format!("[dms]\nchange_seq_column = \"seq\"\n[[table]]\nguard = \"{guard}\"");
+            let column = "\n  { name = \"seq\", type = \"varchar(35)\" },\n]\n";
+            text.replace("[[table]]", &table).replace("\n]\n", column)
+        }
+    };
     load::parse(&text).unwrap_or_else(|error| panic!("{}", error.chain()))
 }
 
-/// The same as text.
+/// That without sequences, as text.
 pub(crate) fn settings_text(staging: &Path, lake: &Path, merge: &str) -> String {
     format!(
         r#"

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::child::{self, Case, LAMBDA_MEMORY, Run};
 use crate::folders::{copy, remove};
-use crate::objects::{COPY_ON_WRITE, DELETION_VECTORS, Format, Staging};
+use crate::objects::{COPY_ON_WRITE, DELETION_VECTORS, Format, Sequences, Staging};
 use crate::report::{Aim, Report, Wanted, median};
 
 const RUNS: usize = 3;
@@ -65,6 +65,34 @@ pub(crate) fn measure_apply(staging: &Staging, report: &mut Report) {
                 wanted: Wanted::AtLeast(500.0),
                 found: staging.rows as f64 / median(&seconds) / 1e3,
             });
+        }
+    }
+}
+
+/// Applies the backlog with change sequences, to a table that is guarded and to one that is not.
+pub(crate) fn measure_guard(staging: &Staging, report: &mut Report) {
+    let base = staging.lake("base");
+    load_into(staging, &base);
+    for merge in [COPY_ON_WRITE, DELETION_VECTORS] {
+        let mut agreed: Option<Vec<i64>> = None;
+        for (sequences, guard) in [(Sequences::Read, "off"), (Sequences::Guard, "sequence")] {
+            let runs: Vec<Run> = (0..RUNS)
+                .map(|_| {
+                    let lake = staging.lake("guard");
+                    remove(&lake);
+                    copy(&base, &lake);
+                    let (staging, merge) = (staging.backlog_with_sequences(), merge.to_owned());
+                    let case = Case::ApplyWithSequences { staging, lake, merge, sequences };
+                    child::run(&case, false)
+                })
+                .collect();
+            for run in &runs {
+                let agreed = agreed.get_or_insert_with(|| run.outcome.clone());
+                assert_eq!(&run.outcome, agreed, "changes taken in, rows gained");
+            }
+            let what =
+                format!("apply a backlog with change sequences, CSV, {merge}, guard: {guard}");
+            report.runs(&what, (staging.rows, "changes"), &runs, "guard");
         }
     }
 }
