@@ -2,6 +2,8 @@
 
 /// The most characters in which two names may differ to be near.
 const NEAR: usize = 2;
+/// So many names are told at once.
+const MOST_TOLD: usize = 20;
 
 /// All names: the near ones first, nearest before others, then the rest in alphabetical order.
 pub(crate) fn nearest_first<T: AsRef<str> + Ord>(
@@ -13,6 +15,15 @@ pub(crate) fn nearest_first<T: AsRef<str> + Ord>(
     // A stable sort keeps equally near names in alphabetical order.
     names.sort_by_cached_key(|name| distance(wanted, name.as_ref()).min(NEAR + 1));
     names
+}
+
+/// The names that are to be told where one is wrong: of many only the first, which are the nearest
+/// if they come from [`nearest_first`].
+pub(crate) fn listed<T: AsRef<str>>(names: &[T]) -> String {
+    let told: Vec<&str> = names.iter().take(MOST_TOLD).map(AsRef::as_ref).collect();
+    let rest = names.len() - told.len();
+    let rest = if rest > 0 { format!(", and {rest} more") } else { String::new() };
+    format!("{}{rest}", told.join(", "))
 }
 
 /// Whether one of two names is probably the other one, misspelled.

@@ -66,7 +66,7 @@ pub(super) struct ChosenArguments {
     #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
     pub(super) config: PathBuf,
 
-    /// Only this table, spelled as `source` in the configuration. May be repeated.
+    /// Only this table, by its name at the source; * stands for any text. May be repeated.
     #[arg(short, long = "table", value_name = "SCHEMA.TABLE")]
     pub(super) tables: Vec<String>,
 }
@@ -74,7 +74,7 @@ pub(super) struct ChosenArguments {
 // No doc comment, as above.
 #[derive(Args, Debug)]
 pub(super) struct NamedArguments {
-    /// The tables, spelled as `source` in the configuration.
+    /// The tables, by their names at the source; * stands for any text.
     #[arg(value_name = "SCHEMA.TABLE", required = true)]
     tables: Vec<String>,
 
@@ -345,7 +345,7 @@ pub(super) struct DdlArguments {
     #[arg(value_enum)]
     pub(super) engine: Engine,
 
-    /// Only these tables, spelled as `source` in the configuration.
+    /// Only these tables, by their names at the source; * stands for any text.
     #[arg(value_name = "TABLE")]
     pub(super) tables: Vec<String>,
 

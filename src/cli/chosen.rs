@@ -4,7 +4,6 @@
 //! [`Chosen::each_open`] if it works on tables that exist already. Choosing, the order, the
 //! stop by a signal, stores that refuse, and the exit code are handled here.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
@@ -17,8 +16,9 @@ use super::{configuration, signals};
 use crate::clock::SystemClock;
 use crate::config::{CatalogName, Settings, TableName, TableSpec, catalog_names};
 use crate::disposition::{Action, disposition, told_of};
+use crate::dms::table_mappings::Pattern;
 use crate::error::{Error, ErrorKind, Result};
-use crate::nearest::nearest_first;
+use crate::nearest::{listed, nearest_first};
 use crate::pipeline::{Limits, Pipeline};
 use crate::storage::Location;
 use crate::table::{self, LakeTable};
@@ -252,22 +252,24 @@ impl<'a> Chosen<'a> {
     }
 }
 
-/// The tables of these names in the configuration's order; all if none is named.
+/// The tables that these names match in the configuration's order; all if none is named.
 ///
 /// # Errors
-/// `Config` for a name that is not configured.
+/// `Config` for a name that no configured table matches.
 fn choose(settings: &Settings, names: &[String]) -> Result<Vec<TableSpec>> {
-    let configured: BTreeSet<String> =
-        settings.tables.iter().map(|table| table.source.to_string()).collect();
-    let unknown: Vec<&str> =
-        names.iter().filter(|name| !configured.contains(*name)).map(String::as_str).collect();
-    if !unknown.is_empty() {
-        let known = nearest_first(unknown[0], configured);
+    let matches = |name: &String, table: &TableSpec| {
+        Pattern::with_stars(name).matches(&table.source.to_string())
+    };
+    let is_unknown = |name: &&String| !settings.tables.iter().any(|table| matches(name, table));
+    let unknown: Vec<&str> = names.iter().filter(is_unknown).map(String::as_str).collect();
+    if let Some(first) = unknown.first() {
+        let configured = settings.tables.iter().map(|table| table.source.to_string());
+        let known = nearest_first(first, configured);
         return Err(Error::new(ErrorKind::Config, "no [[table]] has that source")
             .with("--table", unknown.join(", "))
-            .with("configured", known.join(", ")));
+            .with("configured", listed(&known)));
     }
     let is_chosen =
-        |table: &&TableSpec| names.is_empty() || names.contains(&table.source.to_string());
+        |table: &&TableSpec| names.is_empty() || names.iter().any(|name| matches(name, table));
     Ok(settings.tables.iter().filter(is_chosen).cloned().collect())
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Content, Doorbell, Unreadable};
 use crate::config::{Settings, TableName, TableSpec};
-use crate::nearest::nearest_first;
+use crate::nearest::{listed, nearest_first};
 use crate::staging::{Scope, TableFolder, is_of_a_table};
 use crate::storage::{Location, StoreKind};
 
@@ -132,7 +132,7 @@ impl<'a> Switchboard<'a, '_> {
 
     fn not_configured(&self, name: &str) -> Unreadable {
         let names = self.settings.tables.iter().map(|table| table.source.to_string());
-        let names = nearest_first(name, names).join(", ");
+        let names = listed(&nearest_first(name, names));
         Unreadable(format!("table {name} is not configured; configured: {names}"))
     }
 }

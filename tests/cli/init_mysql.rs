@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dmslake::config::load;
+use dmslake::config::{Expansion, Lock, load};
 use dmslake::storage::Location;
 use serde_json::json;
 
@@ -33,6 +33,7 @@ fn keys_and_types_come_from_the_source() {
     staged_tables_only(&server);
     all_tables_of_a_schema(&server);
     with_the_rules_of_the_task_nothing_is_left_to_do(&server);
+    a_lock_file_has_keys_and_types_of_the_source(&server);
     wrong_passwords(&server);
     if server.has_tls() {
         tls(&server);
@@ -160,6 +161,48 @@ fn with_the_rules_of_the_task_nothing_is_left_to_do(server: &MariaDb) {
     let settings = load::parse(&text).expect("it is complete");
     let sources: Vec<String> = settings.tables.iter().map(|t| t.source.to_string()).collect();
     assert_eq!(sources, ["shop.customers", "shop.items"], "an empty table has no objects yet");
+}
+
+fn a_lock_file_has_keys_and_types_of_the_source(server: &MariaDb) {
+    let home = home();
+    let url = server.url("dms:se%3Acr%2Fet", "");
+    let text = "staging = \"staging\"\nlake = \"lake\"\n[[table]]\nsource = \"shop.*\"\n\
+                [[table]]\nsource = \"shop.log\"\nappend_only = true\n";
+    write(&home.path().join("dmslake.toml"), text);
+    let discover =
+        |more: &[&str]| run(home.path(), &[&["discover", "--mysql", &url], more].concat());
+    let found = discover(&[]);
+    let all = "added: shop.customers, keys: id\nadded: shop.log, keys: none\n\
+               added: shop.order_items, keys: order_id, line\n";
+    assert_eq!((found.code, &*found.out), (Some(0), all), "{found:?}");
+    let file = home.path().join("dmslake.lock");
+    let lock = Lock::parse(&read(&file)).expect("a lock file");
+    let settings = load::parse_expanded(text, Expansion::ByLock(&lock)).expect("valid");
+    let customers = &settings.tables[0];
+    assert_eq!((&*customers.keys, customers.columns.len()), (&["id".to_owned()][..], 8));
+    assert_eq!(customers.lake_name("unit price"), "unit_price");
+
+    // What the source says is taken in; what it does not have any more is not left out unasked.
+    let gone = "\"tables\": [\n    {\"source\":\"shop.gone\",\"keys\":[\"id\"]},";
+    let earlier = read(&file).replace("\"tables\": [", gone);
+    write(&file, earlier.replace("[\"order_id\",\"line\"]", "[\"line\"]"));
+    let found = discover(&[]);
+    let changed = "changed: shop.order_items, keys: order_id, line, before: line; ";
+    assert!(found.out.starts_with(changed), "{found:?}");
+    let kept = "kept: shop.gone, which the source does not have any more; --prune leaves it out\n";
+    assert!(found.out.ends_with(kept), "{found:?}");
+    assert!(read(&file).contains("shop.gone"));
+    let pruned = discover(&["--prune"]);
+    assert!(pruned.out.starts_with("left out: shop.gone"), "{pruned:?}");
+    assert_eq!(Lock::parse(&read(&file)).expect("a lock file"), lock);
+
+    let place = ["init", "--staging", "staging", "--lake", "lake", "--force", "--lock", "--mysql"];
+    let url = server.url("dms:se%3Acr%2Fet", "shop");
+    let written = run(home.path(), &[&place[..], &[&*url]].concat());
+    assert_eq!(written.code, Some(0), "{written:?}");
+    assert_eq!(Lock::parse(&read(&file)).expect("a lock file"), lock);
+    let text = read(&home.path().join("dmslake.toml"));
+    assert!(text.contains("source = \"shop.log\"") && !text.contains("shop.customers"), "{text}");
 }
 
 fn init_with_rules(home: &Path, server: &MariaDb) -> Said {

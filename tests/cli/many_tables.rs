@@ -71,6 +71,21 @@ fn three_hundred_tables_are_told_in_few_lines() {
     assert_eq!(reports(&json.out).len(), 301, "one each, and one about all");
 }
 
+#[test]
+fn a_star_chooses_several_tables_and_many_names_are_not_all_told() {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    configured(home.path(), 300, "");
+    stage(home.path(), 4, "1,x\n");
+    let applied = run(home.path(), &["apply", "--json", "--table", "shop.t00*"]);
+    assert_eq!(reports(&applied.out).len(), 11, "{applied:?}");
+    for unknown in ["shop.t30", "bank.*"] {
+        let refused = run(home.path(), &["apply", "--table", unknown]);
+        assert_eq!(refused.code, Some(2), "{refused:?}");
+        assert!(refused.err.contains(", and 280 more"), "{refused:?}");
+        assert!(refused.err.lines().count() == 1 && refused.err.len() < 600, "{refused:?}");
+    }
+}
+
 /// By table, the first and the last request about it.
 fn spans(requests: &[String]) -> Vec<(usize, usize)> {
     let table = |head: &String| {

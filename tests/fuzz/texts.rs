@@ -1,6 +1,6 @@
 //! Events, configurations and commit records.
 
-use dmslake::config::{load, refused_column_name};
+use dmslake::config::{Expansion, Lock, LockedTable, TableName, load, refused_column_name};
 use dmslake::error::ErrorKind;
 use dmslake::event::{Invocation, parse};
 use dmslake::progress::CommitRecord;
@@ -28,7 +28,20 @@ pub(crate) fn events(bytes: &[u8]) {
 /// A configuration is refused with a reason, or every table in it can be applied.
 pub(crate) fn configuration(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    match load::parse(text) {
+    // Whatever patterns there are, some of these tables match.
+    let locked = |keys: &[&str]| LockedTable {
+        keys: Some(keys.iter().map(|&key| key.to_owned()).collect()),
+        ..LockedTable::default()
+    };
+    let name = |table: &str| TableName { schema: "shop".into(), table: table.into() };
+    let tables = [(name("orders"), locked(&["id"])), (name("log"), locked(&[]))];
+    let lock = Lock { tables: tables.into() };
+    expanded(text, Expansion::Refused);
+    expanded(text, Expansion::ByLock(&lock));
+}
+
+fn expanded(text: &str, expansion: Expansion<'_>) {
+    match load::parse_expanded(text, expansion) {
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Config, "{}", error.chain());
             assert!(!error.message().is_empty());
