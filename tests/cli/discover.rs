@@ -93,7 +93,7 @@ fn a_staged_table_that_the_lock_file_does_not_know_is_held_until_it_is_discovere
     assert_eq!(refused.code, Some(2), "{refused:?}");
     assert!(refused.err.contains("write it with `dmslake discover`"), "{refused:?}");
     let found = run(home.path(), &["discover"]);
-    assert_eq!((found.code, &*found.out), (Some(0), "added: shop.orders, keys: not known\n"));
+    assert_eq!((found.code, &*found.out), (Some(0), "added: shop.orders, keys: as configured\n"));
     assert_eq!(run(home.path(), &["apply"]).code, Some(0));
 
     stage(home.path(), "customers");
@@ -115,7 +115,10 @@ fn a_staged_table_that_the_lock_file_does_not_know_is_held_until_it_is_discovere
     assert_eq!(one.code, Some(0), "a run of some tables says nothing of others: {one:?}");
 
     let shown = run(home.path(), &["discover", "--dry-run"]);
-    assert_eq!((shown.code, &*shown.out), (Some(1), "added: shop.customers, keys: not known\n"));
+    assert_eq!(
+        (shown.code, &*shown.out),
+        (Some(1), "added: shop.customers, keys: as configured\n")
+    );
     assert_eq!(lock_of(home.path()).tables.len(), 1, "nothing is written");
     assert_eq!(run(home.path(), &["discover"]).code, Some(0));
     let before = read(&home.path().join("dmslake.lock"));
@@ -149,7 +152,7 @@ fn a_table_without_a_known_key_is_not_added_and_the_others_go_on() {
     let text = read(&file);
     write(&file, format!("{text}[[table]]\nsource = \"shop.visits\"\nappend_only = true\n"));
     let found = run(home.path(), &["discover"]);
-    assert_eq!((found.code, &*found.out), (Some(0), "added: shop.visits, keys: not known\n"));
+    assert_eq!((found.code, &*found.out), (Some(0), "added: shop.visits, keys: as configured\n"));
     assert_eq!(run(home.path(), &["apply"]).code, Some(0));
 }
 

@@ -99,10 +99,11 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The lines about these tables, given in the configuration's order. Warnings in `warned` are not
-/// repeated.
+/// The lines about these tables, given in the configuration's order; all took so many seconds
+/// together. Warnings in `warned` are not repeated.
 pub(super) fn overview(
     reports: &[&TableReport],
+    took: f64,
     shown: Shown,
     warned: &[String],
     palette: Palette,
@@ -117,7 +118,7 @@ pub(super) fn overview(
 
     let mut rows: Vec<Row> = entries.iter().map(|entry| cells(entry.report)).collect();
     if !is_alone && !entries.is_empty() {
-        rows.push(totals_row(reports));
+        rows.push(totals_row(reports, took));
     }
     let mut grid = Grid::new(&HEADINGS);
     grid.fit(&rows);
@@ -164,11 +165,11 @@ fn cells(report: &TableReport) -> Row {
     row(&report.table, status(report.status), report, version)
 }
 
-fn totals_row(reports: &[&TableReport]) -> Row {
-    let all = reports.iter().fold(TableReport::default(), |mut all, report| {
+fn totals_row(reports: &[&TableReport], took: f64) -> Row {
+    let none = TableReport { seconds: took, ..TableReport::default() };
+    let all = reports.iter().fold(none, |mut all, report| {
         all.objects += report.objects;
         all.counts += report.counts;
-        all.seconds += report.seconds;
         all
     });
     row("all", "", &all, String::new())
@@ -218,7 +219,7 @@ mod tests {
 
     fn shown(reports: &[TableReport], shown: Shown) -> Vec<String> {
         let reports: Vec<&TableReport> = reports.iter().collect();
-        overview(&reports, shown, &[], Palette::none())
+        overview(&reports, 1.5, shown, &[], Palette::none())
     }
 
     fn three_hundred() -> Vec<TableReport> {

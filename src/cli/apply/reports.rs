@@ -1,8 +1,11 @@
 //! The reports of all tables: a line of JSON each, in the configuration's order, or an overview
 //! for people.
 
+use std::time::Instant;
+
 use super::overview::{Shown, overview};
 use crate::cli::output::Results;
+use crate::clock::{Clock, SystemClock};
 use crate::error::Result;
 use crate::pipeline::TableReport;
 
@@ -15,6 +18,7 @@ pub(super) struct Reports<'a> {
     /// So many tables have their line of JSON, from the first on.
     printed: usize,
     shown: Shown,
+    begun: Instant,
     /// Warnings that concern all tables. They are logged already, and not repeated to people.
     warned: Vec<String>,
 }
@@ -28,7 +32,8 @@ impl<'a> Reports<'a> {
         warned: Vec<String>,
     ) -> Self {
         let shown = if is_all { Shown::All } else { Shown::Notable };
-        Self { results, ended: vec![None; tables], printed: 0, shown, warned }
+        let begun = SystemClock.instant();
+        Self { results, ended: vec![None; tables], printed: 0, shown, begun, warned }
     }
 
     /// Takes in the report of a table. A line of JSON is printed once all tables before have
@@ -60,8 +65,9 @@ impl<'a> Reports<'a> {
             self.results.print(report, |_, _| Vec::new())?;
         }
         let reports: Vec<&TableReport> = self.ended.iter().flatten().collect();
+        let took = (SystemClock.instant() - self.begun).as_secs_f64();
         self.results
-            .print_for_people(|palette| overview(&reports, self.shown, &self.warned, palette))
+            .print_for_people(|palette| overview(&reports, took, self.shown, &self.warned, palette))
     }
 
     /// The tables for which there is nothing.

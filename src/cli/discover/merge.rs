@@ -114,6 +114,8 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // Without keys of its own it is valid by those of the configuration.
+            Self::Added(name, None) => write!(f, "added: {name}, keys: as configured"),
             Self::Added(name, keys) => write!(f, "added: {name}, keys: {}", spelled(keys.as_ref())),
             Self::Keys(name, before, now) => write!(
                 f,
