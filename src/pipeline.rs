@@ -5,7 +5,9 @@ mod application;
 mod apply;
 mod beginning;
 mod budget;
+mod comparison;
 mod components;
+mod estimate;
 mod guard;
 mod holds;
 mod judgement;
@@ -19,6 +21,7 @@ mod operator;
 mod ready;
 mod rebuild;
 mod rebuild_plan;
+mod replacement;
 mod report;
 mod slice;
 mod slicer;
@@ -26,11 +29,13 @@ mod suspicion;
 mod tally;
 
 pub use components::Pipeline;
+pub use estimate::Estimate;
 pub use late::LateObject;
 pub use look::{Hold, Look, Reload, Standing, Work};
 pub use operator::{Losses, Resumed};
 pub use rebuild::Rebuilding;
 pub use rebuild_plan::RebuildPlan;
+pub use replacement::Replacement;
 pub use report::{Observer, Silent, Step, TableReport};
 
 pub use crate::disposition::Status;
@@ -44,7 +49,8 @@ use crate::pipeline::budget::{Pace, SliceTime};
 use crate::pipeline::looker::Looker;
 use crate::pipeline::memory::remember_waiting;
 use crate::pipeline::ready::Target;
-use crate::pipeline::rebuild::{Build, begin_reload, put_in_place, unfinished};
+use crate::pipeline::rebuild::{Build, begin_reload, unfinished};
+use crate::pipeline::replacement::put_in_place;
 use crate::pipeline::slice::Turn;
 use crate::pipeline::slicer::Slicer;
 use crate::pipeline::tally::Tally;
@@ -102,7 +108,9 @@ impl Application<'_> {
                 return Ok(PassEnd::LookAgain);
             }
             Standing::Replace => {
-                put_in_place(pipeline, table.as_ref(), rebuilding.as_ref()).await?;
+                let (table, rebuilding) = (table.as_ref(), rebuilding.as_ref());
+                let replacement = put_in_place(pipeline, spec, self.limits, table, rebuilding);
+                tally.replaced(replacement.await?);
                 return Ok(PassEnd::LookAgain);
             }
             Standing::Apply(work) => work,

@@ -3,6 +3,7 @@
 mod batches;
 mod condemned;
 mod corpus;
+mod differences;
 mod domain;
 mod foreign;
 pub(crate) mod rows;

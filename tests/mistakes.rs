@@ -3,6 +3,7 @@
 
 mod bad_rows;
 mod beginnings;
+mod differences;
 mod guarded;
 mod keys;
 mod late;

@@ -7,7 +7,7 @@ use super::output::{Screen, count, plural};
 use super::progress_bar::TableProgress;
 use crate::config::TableSpec;
 use crate::error::Result;
-use crate::pipeline::{Losses, RebuildPlan, Scope};
+use crate::pipeline::{Estimate, Losses, RebuildPlan, Scope};
 
 /// Rebuilds the named tables, one after another.
 ///
@@ -56,11 +56,16 @@ async fn build(chosen: &Chosen<'_>, table: &TableSpec, screen: &Screen) -> Resul
     drop(progress);
     let version = report.version.unwrap_or_default();
     match &report.error {
-        None => screen.line(format_args!(
-            "{source}: rebuilt from {}, {} read; in place as version {version}",
-            plural(report.objects, "object"),
-            plural(report.counts.rows, "row")
-        ))?,
+        None => {
+            screen.line(format_args!(
+                "{source}: rebuilt from {}, {} read; in place as version {version}",
+                plural(report.objects, "object"),
+                plural(report.counts.rows, "row")
+            ))?;
+            if let Some(rebuilt) = &report.rebuilt {
+                screen.line(format_args!("{source}: {rebuilt}"))?;
+            }
+        }
         Some(error) => screen.line(format_args!("{source}: not rebuilt yet: {error}"))?,
     }
     Ok(TableEnd::of(report.is_caught_up(), report.error_kind))
@@ -73,6 +78,7 @@ fn show(screen: &Screen, table: &TableSpec, plan: &RebuildPlan) -> Result<()> {
     screen.line(format_args!(
         "{source}: {rows} are replaced by what {objects} of {bytes} bytes come to"
     ))?;
+    screen.line(format_args!("{source}: {}", estimated(&plan.estimate)))?;
     if plan.is_under_way {
         screen.line(format_args!("{source}: a rebuild is under way and goes on"))?;
     }
@@ -80,4 +86,17 @@ fn show(screen: &Screen, table: &TableSpec, plan: &RebuildPlan) -> Result<()> {
         screen.line(format_args!("{source}: lost: {lost}"))?;
     }
     Ok(())
+}
+
+fn estimated(estimate: &Estimate) -> String {
+    let Estimate { rows_read, rows_after, seconds, is_measured } = *estimate;
+    let read = rows_read.map(|rows| format!("{} read, ", plural(rows, "row")));
+    let after = rows_after.map(|rows| format!("{} in the table afterwards, ", plural(rows, "row")));
+    let pace = if is_measured {
+        "by the pace of its newest commits"
+    } else {
+        "at 16 MB a second, since no commit tells its pace"
+    };
+    let (read, after) = (read.unwrap_or_default(), after.unwrap_or_default());
+    format!("estimated: {read}{after}{} {pace}", plural(seconds, "second"))
 }

@@ -54,8 +54,13 @@ pub(crate) async fn sorted_rows(
 /// Bytes of data files whose rows fit on the temporary disk while they are sorted. A Lambda
 /// function has little of it by default.
 pub(crate) fn most_bytes() -> u64 {
+    free_bytes() / SORTED_SIZE
+}
+
+/// Free bytes on the temporary disk.
+pub(crate) fn free_bytes() -> u64 {
     let space = rustix::fs::statvfs(std::env::temp_dir());
-    space.map_or(u64::MAX, |space| space.f_bavail.saturating_mul(space.f_frsize) / SORTED_SIZE)
+    space.map_or(u64::MAX, |space| space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 /// The live rows of some files, one after another.

@@ -27,6 +27,11 @@ impl SnapshotFiles {
         Self { delta, schema, footers }
     }
 
+    /// The same files, read with these columns of the table: one that a file lacks is NULL.
+    pub(crate) fn with_columns(&self, schema: SchemaRef) -> Self {
+        Self { schema, ..self.clone() }
+    }
+
     /// The snapshot, and the footers read so far.
     pub(crate) fn into_parts(self) -> (DeltaTable, Arc<Footers>) {
         (self.delta, self.footers)

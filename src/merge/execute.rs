@@ -12,7 +12,6 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::clock::Clock;
-use crate::config::MergeMode;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{
     FileLayout, Rewritten, TouchedFile, append, in_key_order, removal, rewrite, vectors,
@@ -48,6 +47,7 @@ pub async fn commit(mut transaction: Transaction<'_>, plan: MergePlan) -> Result
         return Err(refuse_change(table.delta().table_url()));
     }
     let begun = clock.instant();
+    let scanned = plan.begun.map(|since| begun - since);
     let merge_predicate = (!plan.keys.is_empty()).then(|| plan.keys.join(", "));
     let mut metrics = Metrics::of(&plan);
     // This detects a table that no longer exists. A conflicting commit is detected by the commit
@@ -59,7 +59,7 @@ pub async fn commit(mut transaction: Transaction<'_>, plan: MergePlan) -> Result
         Err(error) => return Err(table.judge(error).await),
     };
     looked?;
-    metrics.took(clock.instant() - begun);
+    metrics.took(clock.instant() - begun + scanned.unwrap_or_default(), scanned);
     let operation = operation(&actions, merge_predicate);
     let outcome = transaction.commit(actions, operation, Some(metrics.to_json())).await?;
     Ok(Merged { outcome, written })
@@ -100,14 +100,17 @@ async fn write(
         return Ok((Vec::new(), plan.written));
     }
     let layout = Arc::new(FileLayout::of(table.files(), &plan.keys, clock)?);
-    let mode = if table.may_mask() { plan.mode } else { MergeMode::CopyOnWrite };
+    let mode = plan.mode_in(table);
     // An update may move its row to another partition.
     let is_partitioned = !layout.partition_columns().is_empty();
     plan.move_updates(|file| is_partitioned || is_masked(mode, file));
     let mut inserts = plan.inserts()?;
     let has_matches = !plan.only_inserts();
-    let folded =
-        fold::take_in(table, &layout, &plan.touched, row_count(&plan.upserts), &inserts).await?;
+    let folded = if plan.spares_others {
+        Vec::new()
+    } else {
+        fold::take_in(table, &layout, &plan.touched, row_count(&plan.upserts), &inserts).await?
+    };
     let folded_paths: HashSet<String> = folded.iter().map(|file| file.add.path.clone()).collect();
     if !folded.is_empty() {
         plan.touched.retain(|file| !folded_paths.contains(&file.add.path));

@@ -23,6 +23,8 @@ pub(super) struct Metrics {
     vectors_added: u64,
     vectors_updated: u64,
     took: Duration,
+    /// Until writing began, where it is known since when rows were read.
+    scanned: Option<Duration>,
 }
 
 impl Metrics {
@@ -72,14 +74,15 @@ impl Metrics {
         }
     }
 
-    /// Sets the time until everything was written.
-    pub(super) fn took(&mut self, took: Duration) {
+    /// Sets the time until everything was written, and how much of it went by before writing began.
+    pub(super) fn took(&mut self, took: Duration, scanned: Option<Duration>) {
         self.took = took;
+        self.scanned = scanned;
     }
 
     /// The metrics as Spark writes them, with every value as text.
     pub(super) fn to_json(self) -> Value {
-        let milliseconds = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let metrics = [
             ("numSourceRows", self.source_rows),
             ("numTargetRowsInserted", self.inserted),
@@ -93,9 +96,10 @@ impl Metrics {
             ("numTargetBytesRemoved", self.bytes_removed),
             ("numTargetDeletionVectorsAdded", self.vectors_added),
             ("numTargetDeletionVectorsUpdated", self.vectors_updated),
-            ("executionTimeMs", milliseconds),
+            ("executionTimeMs", milliseconds(self.took)),
         ];
         let entry = |(name, value): (&str, u64)| (name.to_owned(), Value::from(value.to_string()));
-        Value::Object(metrics.into_iter().map(entry).collect::<Map<_, _>>())
+        let scanned = self.scanned.map(|scanned| ("scanTimeMs", milliseconds(scanned)));
+        Value::Object(metrics.into_iter().chain(scanned).map(entry).collect::<Map<_, _>>())
     }
 }

@@ -14,6 +14,7 @@
 
 mod bloom;
 mod bounds;
+mod difference;
 mod execute;
 mod fold;
 mod key_range;
@@ -26,10 +27,13 @@ mod prune;
 mod read;
 mod written;
 
+pub use difference::{Bounds, Compared, Difference, difference};
 pub use execute::{Merged, commit};
 pub(crate) use key_range::{KeyRange, key_ranges};
 pub use read::{rows_of, rows_with};
 pub use written::WrittenFiles;
+
+use std::time::Instant;
 
 use arrow::array::{BooleanArray, BooleanBufferBuilder};
 use arrow::compute::filter_record_batch;
@@ -42,6 +46,7 @@ use crate::files::TouchedFile;
 use crate::table::LakeTable;
 use keys::KeySet;
 use locate::Known;
+use mode::is_masked;
 
 /// Net changes with their outcomes in one snapshot of the table.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +58,10 @@ pub struct MergePlan {
     /// Names of the key columns.
     keys: Vec<String>,
     mode: MergeMode,
+    /// Whether files without changed keys stay as they are, however small they are.
+    spares_others: bool,
+    /// Since when its changes are read.
+    begun: Option<Instant>,
     /// Files that an earlier plan of the same changes left in the store.
     written: WrittenFiles,
     /// Upserts of keys that are not in the table.
@@ -81,6 +90,31 @@ impl MergePlan {
     #[must_use]
     pub fn with_mode(self, mode: MergeMode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// The same plan without folding small files into the new ones: files without changed keys stay
+    /// as they are.
+    #[must_use]
+    pub fn sparing_others(self) -> Self {
+        Self { spares_others: true, ..self }
+    }
+
+    /// The same plan, whose metrics count the time from when its changes began to be read.
+    #[must_use]
+    pub fn begun_at(self, begun: Instant) -> Self {
+        Self { begun: Some(begun), ..self }
+    }
+
+    /// Bytes of the files that are written again, because they are not masked.
+    #[must_use]
+    pub fn bytes_rewritten(&self, table: &LakeTable) -> u64 {
+        let mode = self.mode_in(table);
+        let rewritten = self.touched.iter().filter(|file| !is_masked(mode, file));
+        rewritten.map(|file| file.add.size.unsigned_abs()).sum()
+    }
+
+    fn mode_in(&self, table: &LakeTable) -> MergeMode {
+        if table.may_mask() { self.mode } else { MergeMode::CopyOnWrite }
     }
 
     /// Turns updates in the files that `moves` selects into deletes there, with the new images
@@ -163,7 +197,8 @@ pub async fn replan(
 ) -> Result<MergePlan> {
     let known = Known::of(older, &plan.touched)?;
     let newer = plan_knowing(table, &plan.keys, net, known).await?;
-    Ok(MergePlan { mode: plan.mode, written, ..newer })
+    let MergePlan { mode, spares_others, begun, .. } = *plan;
+    Ok(MergePlan { mode, spares_others, begun, written, ..newer })
 }
 
 async fn plan_knowing(
@@ -194,6 +229,8 @@ async fn plan_knowing(
         touched,
         keys: keys.to_vec(),
         mode: MergeMode::default(),
+        spares_others: false,
+        begun: None,
         written: WrittenFiles::default(),
         inserted: (upserted - updated) as u64,
         updated: updated as u64,

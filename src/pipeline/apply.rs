@@ -110,7 +110,7 @@ pub(super) async fn apply_slice(
             }
         };
         let (plan, guard) = tokio::try_join!(merge::plan(&table, &keys, net), leaving)?;
-        let plan = plan.with_mode(spec.merge);
+        let plan = plan.with_mode(spec.merge).begun_at(slice.begun);
         suspicion.check(&table, &keys, &plan).await?;
         Ok::<_, Error>((plan, changes, superseded, kept, guard))
     };

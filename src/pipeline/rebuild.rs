@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use object_store::ObjectStore as _;
 
 use crate::config::{OWN, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +15,7 @@ use crate::pipeline::{Pipeline, Reload};
 use crate::progress::{Ledger, Unapplied};
 use crate::staging::{Listing, StagedObject};
 use crate::storage::{Location, Redirect};
-use crate::table::{self, CommitOutcome, LakeTable, Rebuild, TableState};
+use crate::table::{self, LakeTable, Rebuild, TableState};
 
 /// A rebuild that is under way.
 #[derive(Debug)]
@@ -81,38 +82,6 @@ pub(super) enum Build {
     InShadow,
 }
 
-/// Puts what is built in the table's place.
-///
-/// # Errors
-/// What the commit met, where it may not be in the log; `Internal` if there is no rebuild.
-pub(super) async fn put_in_place(
-    pipeline: &Pipeline,
-    table: Option<&LakeTable>,
-    rebuilding: Option<&Rebuilding>,
-) -> Result<()> {
-    let built = rebuilding.and_then(|it| Some((&it.rebuild, it.table.as_ref()?)));
-    let (Some(replaced), Some((rebuild, built))) = (table, built) else {
-        return Err(Error::new(ErrorKind::Internal, "nothing is built to replace the table"));
-    };
-    let ledger = Ledger { rebuilt: Some(rebuild.id), ..built.ledger().clone() };
-    match table::replace(replaced, built, ledger, pipeline.clock()).await? {
-        CommitOutcome::Committed(table) => {
-            tracing::info!(
-                version = table.version(),
-                rows_before = replaced.rows(),
-                rows = table.rows(),
-                "the rebuilt table is in place"
-            );
-            Ok(())
-        }
-        // The next look tells whether it is in the log: the ledger names the rebuild.
-        CommitOutcome::Conflicted { error, .. }
-        | CommitOutcome::Gone(error)
-        | CommitOutcome::BelowOthers { error, .. }
-        | CommitOutcome::Unknown { error, .. } => Err(error),
-    }
-}
-
 /// Begins to rebuild a table from a new load, in the place of a rebuild that is under way.
 ///
 /// # Errors
@@ -130,8 +99,14 @@ pub(super) async fn begin_reload(
             return;
         }
         let load_begins = Some(begins);
-        state.rebuild =
-            Some(Rebuild { id, since: now, load_begins, is_reload: true, accepts_loss: false });
+        state.rebuild = Some(Rebuild {
+            id,
+            since: now,
+            load_begins,
+            is_reload: true,
+            accepts_loss: false,
+            compared: false,
+        });
         state.unapplied = Unapplied::of(reload.objects.clone());
     };
     let state = pipeline.update_state(spec, begin).await?;
@@ -181,6 +156,34 @@ impl Pipeline {
         };
         if let Err(error) = outcome.await {
             tracing::warn!(table = %spec.source, "a shadow log is not removed: {}", error.chain());
+        }
+    }
+
+    /// Removes what was built once the table has only taken over what differed: the log first, so
+    /// that no other worker looks for the files. No version of the table names them. What is left
+    /// is for vacuum, so that a failure is only logged.
+    pub(super) async fn remove_built(
+        &self,
+        spec: &TableSpec,
+        rebuild: &Rebuild,
+        built: &LakeTable,
+        table: &LakeTable,
+    ) {
+        if !self.settings().maintain.delete {
+            return;
+        }
+        self.forget_rebuild(spec, rebuild).await;
+        let outcome = async {
+            let kept = table.file_paths()?;
+            let mut paths = built.file_paths()?;
+            paths.retain(|path| !kept.contains(path));
+            let store = table.delta().log_store().object_store(None);
+            let paths = stream::iter(paths).map(Ok).boxed();
+            store.delete_stream(paths).try_collect::<Vec<_>>().await?;
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = outcome.await {
+            tracing::warn!(table = %spec.source, "rebuilt files are not removed: {}", error.chain());
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::rebuild::lost;
-use crate::pipeline::{Losses, Pipeline};
+use crate::pipeline::{Estimate, Losses, Pipeline};
 use crate::progress::{Doubt, Missing, NewLoad, Partial, SeenObject, Unapplied, missing, pending};
 use crate::staging::{Identify, list_everything};
 use crate::table::{self, Rebuild, TableState};
@@ -20,6 +20,8 @@ pub struct RebuildPlan {
     pub objects: u64,
     /// Their bytes as staged.
     pub bytes: u64,
+    /// How long it would take, and what it would come to.
+    pub estimate: Estimate,
     /// Why it would not equal its source: above all, what is no longer staged; a sentence for each.
     pub lost: Vec<String>,
     /// Whether a rebuild is under way already.
@@ -92,15 +94,17 @@ impl Pipeline {
         lost.extend(sentences(&missing, &vanished));
         let is_under_way = state.is_some_and(|state| state.rebuild_of(ledger).is_some());
         let seen = listing.objects.iter().map(|object| SeenObject::of(object, staging.kind()));
+        let is_reload = found.reload.is_some();
         Ok(RebuildPlan {
             rows: table.rows(),
+            estimate: Estimate::of(&table, &listing.objects, is_reload).await?,
             objects: listing.objects.len() as u64,
             bytes: listing.objects.iter().map(|object| object.size).sum(),
             lost,
             is_under_way,
             seen: seen.collect(),
             load_begins: begins.or(ledger.load.begins),
-            is_reload: found.reload.is_some(),
+            is_reload,
         })
     }
 
@@ -149,7 +153,14 @@ impl Pipeline {
             if plan.is_under_way && state.rebuild.as_ref().is_some_and(is_same) {
                 return;
             }
-            state.rebuild = Some(Rebuild { id, since: now, load_begins, is_reload, accepts_loss });
+            state.rebuild = Some(Rebuild {
+                id,
+                since: now,
+                load_begins,
+                is_reload,
+                accepts_loss,
+                compared: false,
+            });
             // All of it is yet to be applied to what is built.
             state.unapplied = Unapplied::of(plan.seen.clone());
             if accepts_loss {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::config::{TableName, TableSpec};
 use crate::disposition::Status;
 use crate::error::ErrorKind;
+use crate::pipeline::Replacement;
 use crate::progress::Counts;
 use crate::storage::Requests;
 use crate::table::ForeignCommit;
@@ -30,6 +31,8 @@ pub struct TableReport {
     pub replayed: u64,
     /// The table's version after the run; none if there is no table.
     pub version: Option<u64>,
+    /// How a rebuilt table took the place of the one before it, if one did.
+    pub rebuilt: Option<Replacement>,
     /// How long it took.
     pub seconds: f64,
     /// Requests to staging and lake, the quarantine included.
@@ -124,6 +127,7 @@ impl TableReport {
             before_load: self.before_load.max(next.before_load),
             foreign_commits,
             version: next.version.or(self.version),
+            rebuilt: next.rebuilt.or(self.rebuilt),
             seconds: self.seconds + next.seconds,
             requests: self.requests.plus(next.requests),
             ..next

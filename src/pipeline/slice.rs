@@ -1,5 +1,7 @@
 //! What one commit takes in.
 
+use std::time::Instant;
+
 use arrow::record_batch::RecordBatch;
 
 use crate::decode::BadRow;
@@ -56,6 +58,8 @@ pub(super) struct Slice {
     pub(super) schema: TableSchema,
     /// Why it may be applied now.
     pub(super) turn: Turn,
+    /// When it began to be read.
+    pub(super) begun: Instant,
 }
 
 /// Why a slice may be applied.

@@ -89,7 +89,8 @@ impl<'a> Slicer<'a> {
             return Err(error);
         }
         let schema = self.objects.schema().clone();
-        let mut slice = Slice { portions: Vec::new(), schema, turn: Turn::Due };
+        let begun = self.cut.clock.instant();
+        let mut slice = Slice { portions: Vec::new(), schema, turn: Turn::Due, begun };
         match self.fill(&mut slice, until).await {
             Ok(()) => {}
             Err(error) if slice.portions.is_empty() => return Err(error),

@@ -7,8 +7,8 @@ use crate::clock::Clock;
 use crate::config::TableSpec;
 use crate::disposition::{Status, remedy_for};
 use crate::error::Error;
-use crate::pipeline::TableReport;
 use crate::pipeline::look::{Look, Standing, Work};
+use crate::pipeline::{Replacement, TableReport};
 use crate::progress::{Counts, Position, SeenObject};
 use crate::table::{ForeignCommit, LakeTable, TableState};
 
@@ -188,6 +188,11 @@ impl Tally {
         report.counts += slice.counts;
         report.in_quarantine += slice.counts.quarantined;
         report.replayed += slice.replayed;
+    }
+
+    /// Takes in how the rebuilt table took the place of the one before it.
+    pub(super) fn replaced(&mut self, replacement: Replacement) {
+        self.report.rebuilt = Some(replacement);
     }
 
     /// Takes in that so many objects hold nothing that could be committed: as good as applied.

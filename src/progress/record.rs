@@ -74,6 +74,24 @@ impl CommitRecord {
         Self { format: Self::FORMAT, attempt, objects: Vec::new(), books, ledger }
     }
 
+    /// The record of a commit that replaces what the table was built from: it takes in no object,
+    /// and its changes have these outcomes.
+    ///
+    /// # Errors
+    /// `Internal` if the books do not balance.
+    pub fn replacing(
+        attempt: Uuid,
+        counts: Counts,
+        before: u64,
+        after: u64,
+        ledger: Ledger,
+    ) -> Result<Self> {
+        let books = Books { counts, before, after };
+        books.check()?;
+        let ledger = Ledger { rows: after, ..ledger };
+        Ok(Self { format: Self::FORMAT, attempt, objects: Vec::new(), books, ledger })
+    }
+
     /// The record as JSON.
     ///
     /// # Errors

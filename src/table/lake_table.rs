@@ -1,15 +1,18 @@
 //! A table of the lake at one version.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use deltalake::DeltaTable;
-use deltalake::kernel::Version;
+use deltalake::kernel::{LogicalFileView, Version};
 use deltalake::logstore::LogStoreRef;
+use object_store::path::Path;
 use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::SnapshotFiles;
+use crate::files::bytes::path_of;
 use crate::files::footers::Footers;
 use crate::progress::{CommitRecord, Ledger};
 use crate::schema::TableSchema;
@@ -232,6 +235,17 @@ impl LakeTable {
     #[must_use]
     pub fn files(&self) -> &SnapshotFiles {
         &self.files
+    }
+
+    /// Paths, below the table's root, of its data files.
+    ///
+    /// # Errors
+    /// `TableCorrupt` if the snapshot is not loaded.
+    pub(crate) fn file_paths(&self) -> Result<HashSet<Path>> {
+        let snapshot = self.delta().snapshot()?;
+        #[allow(deprecated, reason = "the only way to an entry whose path is decoded once")]
+        let path = |view: LogicalFileView| path_of(&view.add_action());
+        Ok(snapshot.log_data().iter().map(path).collect())
     }
 
     /// The record of a next commit that takes in no object and leaves the rows as they are,

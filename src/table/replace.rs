@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::files::removal;
-use crate::progress::{Books, CommitRecord, Counts, Ledger};
+use crate::progress::{CommitRecord, Counts, Ledger};
 use crate::table::alter::allowing_vectors;
 use crate::table::{CommitOutcome, LakeTable, Transaction};
 
@@ -72,15 +72,7 @@ fn record(
     let before = table.rows();
     let counts =
         Counts { rows: before + after, inserted: after, deleted: before, ..Counts::default() };
-    let record = CommitRecord {
-        format: CommitRecord::FORMAT,
-        attempt: clock.attempt_id(),
-        objects: Vec::new(),
-        books: Books { counts, before, after },
-        ledger: Ledger { rows: after, ..ledger },
-    };
-    record.books.check()?;
-    Ok(record)
+    CommitRecord::replacing(clock.attempt_id(), counts, before, after, ledger)
 }
 
 /// The actions that remove all live files of a table.

@@ -102,6 +102,9 @@ pub struct Rebuild {
     /// Whether an operator goes on without objects that have vanished.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub accepts_loss: bool,
+    /// Whether the rows of it and of the table were begun to be compared: that is not tried twice.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub compared: bool,
 }
 
 /// Changes that will not be in the table, with an operator's consent.
@@ -161,7 +164,8 @@ impl TableState {
     /// Takes in what a run or a rebuild has yet to apply, if `rebuild` is still the one that is
     /// under way: another one has a list of its own.
     pub fn left(&mut self, unapplied: &Unapplied, rebuild: Option<&Rebuild>) {
-        if self.rebuild.as_ref() == rebuild {
+        let id = |rebuild: Option<&Rebuild>| rebuild.map(|rebuild| rebuild.id);
+        if id(self.rebuild.as_ref()) == id(rebuild) {
             self.unapplied.clone_from(unapplied);
             self.let_pass = self.let_pass.only(|seen| unapplied.objects().contains(seen));
         }

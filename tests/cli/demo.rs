@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 28] = [
+    "rebuilt",
     "held_since",
     "vanished",
     "absent",

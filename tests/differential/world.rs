@@ -283,7 +283,7 @@ fn distributed(rng: &mut StdRng, pool: &[Key], sizes: &[usize]) -> Vec<Vec<Key>>
 }
 
 /// The keys of a file's rows, in their physical order, masked or not.
-fn keys_of(root: &Path, file: &Masked, columns: &[Column], keys: &[usize]) -> Vec<Key> {
+pub(super) fn keys_of(root: &Path, file: &Masked, columns: &[Column], keys: &[usize]) -> Vec<Key> {
     let file = std::fs::File::open(root.join(&file.add.path)).unwrap();
     let reader =
         parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();

@@ -50,6 +50,9 @@ async fn a_table_is_rebuilt_on_its_own_log() {
         let before = site.delta().await.version().unwrap();
         let plan = site.plan_rebuild().await;
         assert_eq!((plan.rows, plan.objects, plan.lost.len()), (3, 4, 0), "{plan:?}");
+        let estimate = plan.estimate;
+        assert!(estimate.is_measured && estimate.seconds < 60, "{plan:?}");
+        assert_eq!((estimate.rows_read, estimate.rows_after), (Some(6), Some(3)), "{plan:?}");
         let report = site.rebuild(Losses::Refused).await.unwrap();
         assert_eq!((report.status, report.pending), (Status::Ok, 0), "{report:?}");
         assert_eq!(report.objects, 4, "{report:?}");

@@ -119,6 +119,8 @@ async fn a_reload_can_be_held() {
     site.stage(&site.change(60), &["I,4,d"]).await;
     site.expect_held(&["a reload", "dmslake rebuild shop.t"]).await;
     site.expect_held(&["a reload"]).await;
+    // By the bytes of its load.
+    assert_eq!(site.plan_rebuild().await.estimate.rows_after, Some(1));
     site.rebuild(Losses::Refused).await.unwrap();
     site.expect_ok(&["1=new", "4=d"]).await;
 }

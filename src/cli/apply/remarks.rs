@@ -11,6 +11,9 @@ pub(super) fn remarks(report: &TableReport, warned: &[String]) -> Vec<String> {
     }
     let warnings = report.warnings.iter().filter(|warning| !warned.contains(warning));
     remarks.extend(warnings.map(|warning| format!("warning: {warning}")));
+    if let Some(rebuilt) = &report.rebuilt {
+        remarks.push(format!("rebuilt: {rebuilt}"));
+    }
     if report.pending > 0 {
         remarks.push(format!("{} not applied yet", plural(report.pending, "object")));
     }

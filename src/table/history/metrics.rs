@@ -39,6 +39,8 @@ pub struct OperationMetrics {
     pub vectors_removed: Option<u64>,
     /// How long the operation took.
     pub duration: Option<Duration>,
+    /// How much of that went by before it began to write.
+    pub scanned: Option<Duration>,
 }
 
 impl OperationMetrics {
@@ -93,6 +95,7 @@ impl OperationMetrics {
                 "num_deletion_vectors_removed",
             ]),
             duration: first(&["execution_time_ms"]).map(Duration::from_millis),
+            scanned: first(&["scan_time_ms"]).map(Duration::from_millis),
         }
     }
 }
@@ -162,6 +165,7 @@ mod tests {
             vectors_updated: Some(6),
             vectors_removed: Some(7),
             duration: Some(Duration::from_millis(38582)),
+            scanned: Some(Duration::ZERO),
         };
         assert_eq!(merge, expected);
 
@@ -217,6 +221,7 @@ mod tests {
             files_added: Some(1),
             files_removed: Some(1),
             duration: Some(Duration::from_millis(13)),
+            scanned: Some(Duration::from_millis(2)),
             ..OperationMetrics::default()
         };
         assert_eq!(merge, expected);
