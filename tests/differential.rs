@@ -209,7 +209,7 @@ async fn case(mut rng: StdRng, scale: Scale, most_batches: usize, origin: &str) 
     let rng = &mut rng;
     let mut world = World::random(rng, scale).await;
     for _ in 0..rng.random_range(1..=most_batches) {
-        world.interlude(rng, scale.vectors).await;
+        Box::pin(world.interlude(rng, scale.vectors)).await;
         rows_are_found(rng, &world).await;
         let changes = world.changes(rng);
         merged(rng, &mut world, changes).await;

@@ -39,8 +39,8 @@ async fn leave(
     deleted: &RecordBatch,
     now: DateTime<Utc>,
 ) {
-    let (deletes, name) = ([deleted.clone()], SystemClock.attempt_id());
-    tombstones.leave(&deletes, progress, name, now).await.unwrap();
+    let (batches, name) = ([deleted.clone()], SystemClock.attempt_id());
+    tombstones.leave(&batches, progress, name, now).await.unwrap();
 }
 
 async fn found(

@@ -46,11 +46,12 @@ pub(super) fn expand(
     }
 
     let image_row = UInt32Array::from(image_row);
-    let source_row = || key_row.iter().map(|&(_, row)| u32::try_from(row).ok());
+    let source_row =
+        || -> UInt32Array { key_row.iter().map(|&(_, row)| u32::try_from(row).ok()).collect() };
     let mut columns = Vec::with_capacity(batch.image.num_columns());
     for (place, column) in batch.image.columns().iter().enumerate() {
         if sequence == Some(place) {
-            columns.push(take(column, &UInt32Array::from_iter(source_row()), None)?);
+            columns.push(take(column, &source_row(), None)?);
             continue;
         }
         let Some(key) = keys.iter().position(|&key| key == place) else {

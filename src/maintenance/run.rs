@@ -261,7 +261,7 @@ impl Maintenance<'_> {
         let tables = [Some(table), self.shadow].into_iter().flatten();
         let guards = tables.filter_map(|table| table.ledger().guard.as_ref());
         let named: Vec<_> = guards.flat_map(|guard| &guard.tombstones).collect();
-        let (files, bytes) = self.tombstones.sweep(&named, cutoff).await?;
+        let (files, bytes) = Box::pin(self.tombstones.sweep(&named, cutoff)).await?;
         if files > 0 {
             let reason = format!("{files} objects of tombstones are no longer needed");
             let mut done = ActionReport::new(Action::Vacuum, Outcome::Done, reason);

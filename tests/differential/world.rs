@@ -138,7 +138,7 @@ impl World {
             self.reopened().await;
         }
         if rng.random_bool(0.25) {
-            self.maintained(rng).await;
+            Box::pin(self.maintained(rng)).await;
         }
         if rng.random_bool(0.2) {
             create_checkpoint(self.table.delta(), None).await.unwrap();

@@ -71,7 +71,7 @@ async fn a_late_object_that_cannot_be_placed_holds_the_table_and_says_why() {
         let report =
             site.expect_held(&[why, &[&name, "dmslake late discard shop.t OBJECT"]].concat()).await;
         assert_eq!(report.error_kind, Some(ErrorKind::LateObject), "{report:?}");
-        assert_eq!(report.late, [name.clone()]);
+        assert_eq!(report.late, std::slice::from_ref(&name));
         assert!(!site.rows().await.contains(&"9=waits".to_owned()));
         // It is never applied by a later run either, and does not vanish unnoticed.
         site.expect_held(why).await;
