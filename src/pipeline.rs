@@ -23,6 +23,7 @@ mod rebuild;
 mod rebuild_plan;
 mod replacement;
 mod report;
+mod reshape;
 mod slice;
 mod slicer;
 mod suspicion;
@@ -31,7 +32,7 @@ mod tally;
 pub use components::Pipeline;
 pub use estimate::Estimate;
 pub use late::LateObject;
-pub use look::{Hold, Look, Reload, Standing, Work};
+pub use look::{Hold, Look, Reload, Reshaping, Standing, Work};
 pub use operator::{Losses, Resumed};
 pub use rebuild::Rebuilding;
 pub use rebuild_plan::RebuildPlan;
@@ -49,11 +50,12 @@ use crate::pipeline::budget::{Pace, SliceTime};
 use crate::pipeline::looker::Looker;
 use crate::pipeline::memory::remember_waiting;
 use crate::pipeline::ready::Target;
-use crate::pipeline::rebuild::{Build, begin_reload, unfinished};
+use crate::pipeline::rebuild::{Build, begin_reload, begin_with, unfinished};
 use crate::pipeline::replacement::put_in_place;
 use crate::pipeline::slice::Turn;
-use crate::pipeline::slicer::Slicer;
+use crate::pipeline::slicer::{NextSlice, Slicer};
 use crate::pipeline::tally::Tally;
+use crate::schema::ColumnChange;
 use crate::table::{LakeTable, LostCommit};
 
 /// How a pass ended.
@@ -63,6 +65,16 @@ enum PassEnd {
     Done,
     /// There is more to see at once.
     LookAgain,
+}
+
+/// How far slices of what is pending were applied.
+enum SlicesEnd {
+    /// All of them are.
+    All,
+    /// There was no time for more, or somebody asked to stop.
+    Stopped,
+    /// The table needs these changes of its columns before the rest.
+    Reshape(Vec<ColumnChange>),
 }
 
 impl Application<'_> {
@@ -113,6 +125,11 @@ impl Application<'_> {
                 tally.replaced(replacement.await?);
                 return Ok(PassEnd::LookAgain);
             }
+            Standing::Reshape(reshaping) => {
+                let (table, known) = (table.as_ref(), tally.known_state());
+                self.reshape(table, known, &reshaping.changes, pace).await?;
+                return Ok(PassEnd::LookAgain);
+            }
             Standing::Apply(work) => work,
         };
         tally.takes_up(&work);
@@ -120,7 +137,9 @@ impl Application<'_> {
         // Read, change, merge, commit.
         remember_waiting(looker, tally, &work, pipeline.clock().now()).await?;
         self.announce(&work.objects);
-        let accepts_loss = rebuilding.as_ref().is_some_and(|it| it.rebuild.accepts_loss);
+        let rebuild = rebuilding.as_ref().map(|it| it.rebuild.clone());
+        let accepts_loss = rebuild.as_ref().is_some_and(|it| it.accepts_loss);
+        let changes = rebuild.as_ref().map(|it| it.changes.clone()).unwrap_or_default();
         let (built, table, location, columns) = match rebuilding {
             None => (Build::InPlace, table, location.clone(), Vec::new()),
             Some(Rebuilding { table: built, location, .. }) => {
@@ -143,29 +162,37 @@ impl Application<'_> {
             columns,
         };
         let base = table.as_ref().map(LakeTable::version);
-        let slicer = Slicer::new(self.cut(let_pass), objects, (late.clone(), turn), table.as_ref());
-        let (table, is_all) = self.apply_slices(&target, slicer, table, pace, tally).await?;
+        let cut = self.cut(changes, let_pass);
+        let slicer = Slicer::new(cut, objects, (late.clone(), turn), table.as_ref());
+        let (table, end) = self.apply_slices(&target, slicer, table, pace, tally).await?;
         if let Some(table) = &table {
             checkpoint_after(base, table).await;
         }
-        match (built, is_all) {
-            (Build::InPlace, true) if !late.is_empty() => {
+        if let (SlicesEnd::Reshape(changes), None) = (&end, &rebuild) {
+            self.reshape(table.as_ref(), tally.known_state(), changes, pace).await?;
+            return Ok(PassEnd::LookAgain);
+        }
+        if built == Build::InPlace {
+            pipeline.keep_warm(&spec.source, table);
+        }
+        match (end, rebuild) {
+            (SlicesEnd::All, None) if !late.is_empty() => {
                 if turn == Turn::Asked {
                     self.note_late(&late).await?;
                 }
-                pipeline.keep_warm(&spec.source, table);
                 Ok(PassEnd::LookAgain)
             }
-            (Build::InPlace, _) => {
-                pipeline.keep_warm(&spec.source, table);
-                Ok(PassEnd::Done)
+            (SlicesEnd::Reshape(changes), Some(rebuild)) => {
+                begin_with(pipeline, spec, &rebuild, changes).await?;
+                Ok(PassEnd::LookAgain)
             }
-            (Build::InShadow, true) => Ok(PassEnd::LookAgain),
-            (Build::InShadow, false) => Err(unfinished().into()),
+            (_, None) => Ok(PassEnd::Done),
+            (SlicesEnd::All, Some(_)) => Ok(PassEnd::LookAgain),
+            (SlicesEnd::Stopped, Some(_)) => Err(unfinished().into()),
         }
     }
 
-    /// Applies slice by slice; gives the table, and whether all of what was pending is applied.
+    /// Applies slice by slice; gives the table, and how far it came.
     async fn apply_slices(
         &self,
         target: &Target<'_>,
@@ -173,23 +200,31 @@ impl Application<'_> {
         mut table: Option<LakeTable>,
         pace: &mut Pace,
         tally: &mut Tally,
-    ) -> Result<(Option<LakeTable>, bool), Setback> {
+    ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
         let mut empty = Vec::new();
+        let before = table.as_ref().map(|table| table.schema().clone());
         while !self.limits.stop.is_requested() {
             let until = match pace.time_for_slice(target.pipeline.clock().as_ref()) {
                 SliceTime::Unbounded => None,
                 SliceTime::ReadUntil(until) => Some(until),
                 SliceTime::TooShort => break,
             };
-            let Some(slice) = slicer.next(until).await? else {
-                // Empty objects that nothing follows are as good as applied.
-                tally.passed_over(empty.len());
-                return Ok((table, true));
+            let next = slicer.next(until).await?;
+            tally.saw_gone(slicer.gone());
+            let slice = match next {
+                NextSlice::Slice(slice) => slice,
+                NextSlice::Reshape(changes) => return Ok((table, SlicesEnd::Reshape(changes))),
+                NextSlice::End => {
+                    // Empty objects that nothing follows are as good as applied.
+                    tally.passed_over(empty.len());
+                    return Ok((table, SlicesEnd::All));
+                }
             };
             let slice = slice.after(std::mem::take(&mut empty));
             match Box::pin(apply_slice(target, table.take(), slice, pace)).await? {
                 SliceOutcome::Committed(applied) => {
                     self.tell(&applied, target.built, tally);
+                    tally.saw_columns(before.as_ref(), applied.table.schema());
                     if target.built == Build::InPlace {
                         self.follow(Some(&applied.table)).await?;
                     }
@@ -198,6 +233,6 @@ impl Application<'_> {
                 SliceOutcome::Empty(portions) => empty = portions,
             }
         }
-        Ok((table, false))
+        Ok((table, SlicesEnd::Stopped))
     }
 }

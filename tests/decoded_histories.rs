@@ -46,6 +46,7 @@ async fn decode(mut rng: StdRng) {
         let context = DecodeContext {
             table,
             dms: &settings.dms,
+            changes: &[],
             lake: Some(&schema).filter(|_| !lake.is_empty()),
             store: &store,
             kind: StoreKind::S3,

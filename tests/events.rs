@@ -5,8 +5,8 @@ use std::sync::Arc;
 use dmslake::clock::SystemClock;
 use dmslake::config::{
     CatalogSettings, Guard, LookBack, MaintainSettings, MaxBadRows, MaxChangeFraction, MergeMode,
-    OnBadRow, OnForeignCommit, OnReload, ReloadSettings, Settings, SourcePattern, TableName,
-    TablePattern, TableSpec,
+    OnBadRow, OnColumnAdded, OnColumnGone, OnForeignCommit, OnReload, ReloadSettings, Settings,
+    SourcePattern, TableName, TablePattern, TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -188,6 +188,9 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         on_reload: OnReload::default(),
         guard: Guard::default(),
         tombstone_retention_days: TableSpec::TOMBSTONE_RETENTION_DAYS,
+        on_column_gone: OnColumnGone::default(),
+        on_column_added: OnColumnAdded::default(),
+        renamed: std::collections::BTreeMap::new(),
         columns: vec![],
         layouts: vec![],
         rename: [].into(),

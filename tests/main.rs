@@ -20,6 +20,7 @@ mod dialects;
 mod differential;
 mod documents;
 mod events;
+mod evolving;
 mod features;
 mod folding;
 mod formats;

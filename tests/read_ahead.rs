@@ -1,6 +1,6 @@
 //! Objects read ahead of their turn are what they are when read one after another.
 
-use dmslake::decode::{ReadAhead, ReadSettings};
+use dmslake::decode::{Next, ReadAhead, ReadSettings};
 use dmslake::schema::{ColumnType, TableSchema};
 use dmslake::staging::StagedObject;
 use dmslake::storage::Location;
@@ -18,6 +18,7 @@ fn reader(staged: &Staged, objects: &[StagedObject], skip: u64, budget: usize) -
         table: staged.table.clone(),
         dms: staged.dms.clone(),
         staging: Location::with_store(&url, staged.kind, staged.store.clone()).unwrap(),
+        changes: Vec::new(),
         memory_budget: budget,
     };
     let schema = staged.lake.clone().unwrap_or_default();
@@ -44,8 +45,9 @@ async fn read(mut objects: ReadAhead) -> (Vec<String>, Option<String>) {
     let mut seen = Vec::new();
     loop {
         let mut object = match objects.next().await {
-            Ok(Some(object)) => object,
-            Ok(None) => return (seen, None),
+            Ok(Next::Object(object)) => object,
+            Ok(Next::Reshape(changes)) => return (seen, Some(format!("{changes:?}"))),
+            Ok(Next::End) => return (seen, None),
             Err(error) => return (seen, Some(error.chain())),
         };
         let mut rows = 0;
@@ -114,7 +116,7 @@ async fn what_is_read_ahead_stays_within_a_quarter_of_the_budget() {
     for (budget, most) in [(SCARCE, 0), (1 << 20, 256 << 10), (AMPLE, 16 * (64 << 10))] {
         let mut ahead = reader(&staged, &objects, 0, budget);
         let mut charged = 0;
-        while ahead.next().await.unwrap().is_some() {
+        while let Next::Object(_) = ahead.next().await.unwrap() {
             charged = charged.max(ahead.charged());
         }
         assert_eq!(charged, most, "of {budget}");

@@ -51,6 +51,7 @@ pub(super) async fn resume(arguments: &ResumeArguments, screen: &Screen) -> Resu
             Standing::CaughtUp => ("caught up".to_owned(), TableEnd::Done),
             Standing::Reload(_) => ("to be rebuilt from a new load".to_owned(), TableEnd::Done),
             Standing::Replace => ("being rebuilt".to_owned(), TableEnd::Done),
+            Standing::Reshape(_) => ("its columns are to be changed".to_owned(), TableEnd::Done),
             Standing::Apply(work) => {
                 let objects = plural(work.objects.len() as u64, "object");
                 (format!("{objects} to be applied"), TableEnd::Done)

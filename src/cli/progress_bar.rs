@@ -43,6 +43,10 @@ impl Observer for TableProgress {
                 let sum = self.decoded.fetch_add(rows, Ordering::Relaxed) + rows;
                 self.bar.set_message(plural(sum, "row"));
             }
+            Step::Reshaped { files_left } => {
+                let left = plural(files_left, "file");
+                self.bar.set_message(format!("columns change, {left} left"));
+            }
             Step::Committed { version, objects, .. } => {
                 self.bar.inc(objects);
                 let rows = count(self.decoded.load(Ordering::Relaxed));

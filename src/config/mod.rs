@@ -47,6 +47,8 @@
 //! on_foreign_commit = "report"    # or "hold": if other writers changed rows; default "report"
 //! guard = "off"                   # or "sequence": late changes are placed by their sequence
 //! tombstone_retention_days = 7    # so long deletes are remembered for that
+//! on_column_gone = "keep"         # or "drop" or "hold": if objects lack it; default "keep"
+//! on_column_added = "add"         # or "hold": if objects bring a new one; default "add"
 //! on_reload = "apply"             # or "hold": if DMS loads the table again; default "apply"
 //! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
 //! cdc_only = false                # true: the task loads nothing, tables start from their changes
@@ -63,6 +65,7 @@
 //!   { name = "token", type = "binary(16)", hex = true },          # bytes as text in Parquet
 //! ]
 //! rename = { "unit price" = "unit_price", order_id = "id" }  # source column = column in the lake
+//! renamed = { note = "remark" }   # a column and its later name at the source: the lake follows
 //! store = ["dms_ts"]              # control and before-image columns to keep; default: none
 //! redshift_manifest = false       # keep symlink manifests for Redshift Spectrum: copy-on-write only
 //!
@@ -120,7 +123,7 @@ pub use names::refused_column_name;
 pub use pattern::{SourcePattern, TablePattern};
 pub use table::{
     ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
-    OnForeignCommit, OnReload, TableName, TableSpec,
+    OnColumnAdded, OnColumnGone, OnForeignCommit, OnReload, TableName, TableSpec,
 };
 
 use std::collections::BTreeSet;

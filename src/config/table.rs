@@ -161,6 +161,28 @@ pub enum Guard {
     Sequence,
 }
 
+/// What happens when objects no longer have a column of the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnColumnGone {
+    /// It stays, without values in new rows, and the report names it.
+    #[default]
+    Keep,
+    /// It goes away with all of its values.
+    Drop,
+    /// The table is held.
+    Hold,
+}
+
+/// What happens when objects have a column that the table lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnColumnAdded {
+    /// The table gets it, without values in older rows, and the report names it.
+    #[default]
+    Add,
+    /// The table is held.
+    Hold,
+}
+
 /// How a merge removes rows from data files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MergeMode {
@@ -231,6 +253,9 @@ pub struct TableSpec {
     /// Source column → column in the lake. A column that was renamed at the source remains one
     /// column if both names map to the same column of the lake.
     pub rename: BTreeMap<String, String>,
+    /// Source column → its later name at the source. In the lake the column and its values move on
+    /// to that name.
+    pub renamed: BTreeMap<String, String>,
     /// Control and before-image columns that are stored like data.
     pub store: Vec<String>,
     /// What happens when a row cannot be decoded.
@@ -247,6 +272,10 @@ pub struct TableSpec {
     pub guard: Guard,
     /// For how many days a guarded table remembers which rows were deleted.
     pub tombstone_retention_days: u32,
+    /// What happens if objects lack a column of the table.
+    pub on_column_gone: OnColumnGone,
+    /// What happens if objects have a column that the table lacks.
+    pub on_column_added: OnColumnAdded,
     /// How changes are merged.
     pub merge: MergeMode,
     /// Whether symlink manifests of the newest version are kept next to the log.
@@ -263,9 +292,29 @@ impl TableSpec {
         self.guard == Guard::Sequence && !self.keys.is_empty()
     }
 
-    /// The name in the lake of a source column.
+    /// The name in the lake of a source column, under whichever of its names.
     #[must_use]
     pub fn lake_name<'a>(&'a self, source_column: &'a str) -> &'a str {
+        self.name_in_lake_of(self.latest_name(source_column))
+    }
+
+    /// The newest name at the source of a source column.
+    #[must_use]
+    pub fn latest_name<'a>(&'a self, source_column: &'a str) -> &'a str {
+        // No chain is longer than the map, as no name leads back to itself.
+        let links = 0..self.renamed.len();
+        links.fold(source_column, |name, _| self.renamed.get(name).map_or(name, String::as_str))
+    }
+
+    /// The columns that the lake may still have under the name before a rename: those and the
+    /// later ones, both as in the lake.
+    pub(crate) fn moved_names(&self) -> impl Iterator<Item = (&str, &str)> {
+        let moved = self.renamed.keys();
+        let names = moved.map(|old| (self.name_in_lake_of(old), self.lake_name(old)));
+        names.filter(|(before, after)| before != after)
+    }
+
+    fn name_in_lake_of<'a>(&'a self, source_column: &'a str) -> &'a str {
         self.rename.get(source_column).map_or(source_column, String::as_str)
     }
 
@@ -301,10 +350,16 @@ impl TableSpec {
         self.layouts.iter().rev().filter(move |layout| layout.from <= *phase)
     }
 
+    /// Whether two names at the source are one column's.
+    #[must_use]
+    pub fn is_same(&self, one: &str, other: &str) -> bool {
+        self.latest_name(one) == self.latest_name(other)
+    }
+
     /// The configured column with a source name, from any layout.
     #[must_use]
     pub fn column(&self, source_column: &str) -> Option<&ColumnSpec> {
         let later = self.layouts.iter().rev().flat_map(|layout| &layout.columns);
-        later.chain(&self.columns).find(|column| column.name == source_column)
+        later.chain(&self.columns).find(|column| self.is_same(&column.name, source_column))
     }
 }

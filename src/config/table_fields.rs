@@ -7,7 +7,8 @@ use toml::Value;
 use crate::config::fields::{Fields, Place};
 use crate::config::{
     ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
-    OnForeignCommit, OnReload, SourcePattern, TableName, TablePattern, TableSpec,
+    OnColumnAdded, OnColumnGone, OnForeignCommit, OnReload, SourcePattern, TableName, TablePattern,
+    TableSpec,
 };
 use crate::dms::{MySqlType, Phase};
 
@@ -27,6 +28,7 @@ pub(super) struct Section {
     pub(super) columns: Option<Vec<ColumnSpec>>,
     layouts: Option<Vec<Layout>>,
     pub(super) rename: Option<BTreeMap<String, String>>,
+    pub(super) renamed: Option<BTreeMap<String, String>>,
     store: Option<Vec<String>>,
     on_bad_row: Option<OnBadRow>,
     max_bad_rows: Option<MaxBadRows>,
@@ -35,6 +37,8 @@ pub(super) struct Section {
     on_reload: Option<OnReload>,
     guard: Option<Guard>,
     tombstone_retention_days: Option<u32>,
+    on_column_gone: Option<OnColumnGone>,
+    on_column_added: Option<OnColumnAdded>,
     merge: Option<MergeMode>,
     redshift_manifest: Option<bool>,
 }
@@ -130,6 +134,7 @@ impl Section {
             columns: self.columns.or(lower.columns),
             layouts: self.layouts.or(lower.layouts),
             rename: self.rename.or(lower.rename),
+            renamed: self.renamed.or(lower.renamed),
             store: self.store.or(lower.store),
             on_bad_row: self.on_bad_row.or(lower.on_bad_row),
             max_bad_rows: self.max_bad_rows.or(lower.max_bad_rows),
@@ -140,6 +145,8 @@ impl Section {
             tombstone_retention_days: self
                 .tombstone_retention_days
                 .or(lower.tombstone_retention_days),
+            on_column_gone: self.on_column_gone.or(lower.on_column_gone),
+            on_column_added: self.on_column_added.or(lower.on_column_added),
             merge: self.merge.or(lower.merge),
             redshift_manifest: self.redshift_manifest.or(lower.redshift_manifest),
         }
@@ -156,6 +163,7 @@ impl Section {
             columns: self.columns.unwrap_or_default(),
             layouts: self.layouts.unwrap_or_default(),
             rename: self.rename.unwrap_or_default(),
+            renamed: self.renamed.unwrap_or_default(),
             store: self.store.unwrap_or_default(),
             on_bad_row: self.on_bad_row.unwrap_or_default(),
             max_bad_rows: self.max_bad_rows.unwrap_or_default(),
@@ -166,6 +174,8 @@ impl Section {
             tombstone_retention_days: self
                 .tombstone_retention_days
                 .unwrap_or(TableSpec::TOMBSTONE_RETENTION_DAYS),
+            on_column_gone: self.on_column_gone.unwrap_or_default(),
+            on_column_added: self.on_column_added.unwrap_or_default(),
             merge: self.merge.unwrap_or_default(),
             redshift_manifest: self.redshift_manifest.unwrap_or_default(),
         }
@@ -187,6 +197,7 @@ fn section(mut fields: Fields<'_>) -> Section {
         columns: columns.map(|columns| columns.into_iter().filter_map(column).collect()),
         layouts: layouts.map(|layouts| layouts.into_iter().filter_map(layout).collect()),
         rename: fields.text_table("rename").map(|names| names.into_iter().collect()),
+        renamed: fields.text_table("renamed").map(|names| names.into_iter().collect()),
         store: fields.texts("store"),
         on_bad_row: fields.read("on_bad_row", "\"stop\", \"quarantine\"", |value| {
             match value.as_str()? {
@@ -224,6 +235,21 @@ fn section(mut fields: Fields<'_>) -> Section {
                 days.filter(|days| (1..=365).contains(days))
             },
         ),
+        on_column_gone: fields.read("on_column_gone", "\"keep\", \"drop\", \"hold\"", |value| {
+            match value.as_str()? {
+                "keep" => Some(OnColumnGone::Keep),
+                "drop" => Some(OnColumnGone::Drop),
+                "hold" => Some(OnColumnGone::Hold),
+                _ => None,
+            }
+        }),
+        on_column_added: fields.read("on_column_added", "\"add\", \"hold\"", |value| {
+            match value.as_str()? {
+                "add" => Some(OnColumnAdded::Add),
+                "hold" => Some(OnColumnAdded::Hold),
+                _ => None,
+            }
+        }),
         merge: fields.read("merge", MERGE, |value| match value.as_str()? {
             "copy-on-write" => Some(MergeMode::CopyOnWrite),
             "deletion-vectors" => Some(MergeMode::DeletionVectors),

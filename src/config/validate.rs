@@ -82,6 +82,7 @@ impl Check<'_> {
         self.layout_order();
         self.letter_case();
         self.rename();
+        self.renamed();
         self.store();
         self.guard();
     }
@@ -306,6 +307,20 @@ impl Check<'_> {
                         first.1, first.0
                     ),
                 );
+            }
+        }
+    }
+
+    /// Checks that every column moves on to another name, and none back to its own.
+    fn renamed(&self) {
+        let renamed = &self.spec.renamed;
+        for (old, new) in renamed {
+            let field = format!("renamed.{old}");
+            let mut names = std::iter::successors(Some(new), |name| renamed.get(*name));
+            if names.by_ref().take(renamed.len()).any(|name| name == old) {
+                self.refuse(&field, format!("\"{old}\" would get its own name again"));
+            } else if let Some(why) = refused_column_name(self.spec.lake_name(old)) {
+                self.refuse(&field, why);
             }
         }
     }

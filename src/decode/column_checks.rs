@@ -46,22 +46,9 @@ pub(super) fn refused_type(context: &ObjectContext, column: &str, message: Strin
 pub(super) fn refused_untyped(
     untyped: &[usize],
     fields: &Fields,
-    expected: &Expected<'_>,
     context: &ObjectContext,
 ) -> Error {
     let names: Vec<&str> = untyped.iter().map(|field| fields.names[*field].as_str()).collect();
-    let respelled = names.iter().find_map(|name| Some((*name, expected.other_spelling(name)?)));
-    if let Some((name, other)) = respelled {
-        return context
-            .refused(format!(
-                "the object spells a column `{name}`, but `columns` spells it `{other}`"
-            ))
-            .with_remedy(format!(
-                "spell it {name:?} in `columns`, as the objects do; or, if earlier objects spell \
-                 it {other:?} and the table has it, add rename = {{ {name:?} = \"{}\" }}",
-                expected.table.lake_name(other),
-            ));
-    }
     if fields.are_certain() {
         return context
             .refused(format!("no type is configured for {}: add it to `columns`", listed(&names)));
@@ -123,29 +110,20 @@ pub(super) fn check_keys(
     expected: &Expected<'_>,
     context: &ObjectContext,
 ) -> Result<()> {
-    let has = |key: &String| fields.names.contains(key);
+    let has = |key: &String| fields.names.iter().any(|name| expected.table.is_same(name, key));
     let missing: Vec<&str> =
         expected.keys.iter().filter(|key| !has(key)).map(String::as_str).collect();
     let Some(first) = missing.first() else { return Ok(()) };
     let from = &context.from;
     let lake_name = expected.table.lake_name(first);
-    let folded = first.to_lowercase();
-    let respelled = fields.names.iter().find(|name| name.to_lowercase() == folded);
-    let remedy = match respelled {
-        Some(name) => format!(
-            "the object spells it {name:?}: if all objects do, spell it so in `keys` and \
-             `columns`; if earlier ones do not, add rename = {{ {name:?} = {lake_name:?} }} and a \
-             [[table.layout]] with from = {from:?} and the new spelling in its `keys`"
-        ),
-        None => format!(
-            "if it was renamed at the source, add rename = {{ \"its new name\" = {lake_name:?} }} \
-             and a [[table.layout]] with from = {from:?} and the new name in its `keys`; otherwise \
-             fix `keys`"
-        ),
-    };
     Err(context
         .refused(format!("the object lacks the key column {}", listed(&missing)))
-        .with_remedy(remedy))
+        .with_remedy(format!(
+            "if it was renamed at the source, add renamed = {{ {first:?} = \"its new name\" }}; or, \
+             to keep its name in the lake, rename = {{ \"its new name\" = {lake_name:?} }} and a \
+             [[table.layout]] with from = {from:?} and the new name in its `keys`; otherwise fix \
+             `keys`"
+        )))
 }
 
 fn listed(names: &[&str]) -> String {

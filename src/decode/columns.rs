@@ -9,18 +9,19 @@ use crate::config::{ColumnSpec, SEQUENCE, TableSpec};
 use crate::decode::column_checks::{
     check_keys, check_names, refused_duplicate, refused_type, refused_untyped,
 };
+use crate::decode::names::known_fields;
 use crate::decode::values::reading::{Reading, Refusal};
 use crate::decode::{BEFORE, OPERATION, ROW, UNSET};
 use crate::dms::S3Settings;
 use crate::error::Result;
-use crate::schema::{Column, ColumnType, TableSchema};
+use crate::schema::{Column, ColumnChange, ColumnType, TableSchema};
 use crate::staging::object_context::ObjectContext;
 
 /// The name of the column that holds I, U or D.
 pub(super) const OP: &str = "Op";
 
 /// The fields of an object, named by the object itself or by a layout.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fields {
     pub(super) names: Vec<String>,
     /// The Arrow types of Parquet's annotations, one for each field; empty for CSV.
@@ -42,6 +43,8 @@ pub(super) struct Expected<'a> {
     pub(super) table: &'a TableSpec,
     pub(super) dms: &'a S3Settings,
     pub(super) lake: Option<&'a TableSchema>,
+    /// How the table's columns will have changed when the object is applied.
+    pub(super) changes: &'a [ColumnChange],
     /// The configured columns that apply to this object.
     pub(super) layout: &'a [ColumnSpec],
     /// The key columns' names at the source that apply to this object.
@@ -105,6 +108,7 @@ impl Plan {
         marks: bool,
         context: &ObjectContext,
     ) -> Result<Self> {
+        let fields = &known_fields(fields, expected, context)?;
         let controls = Controls::find(fields, expected, context)?;
         check_keys(fields, expected, context)?;
         let mut outputs = Vec::new();
@@ -127,7 +131,7 @@ impl Plan {
                     None => continue,
                 }
             }
-            if (control || before.is_some()) && !stored {
+            if ((control || before.is_some()) && !stored) || expected.drops(name) {
                 continue;
             }
             let reading = if controls.timestamp == Some(field) {
@@ -170,7 +174,7 @@ impl Plan {
             });
         }
         if !untyped.is_empty() {
-            return Err(refused_untyped(&untyped, fields, expected, context));
+            return Err(refused_untyped(&untyped, fields, context));
         }
         outputs.sort_by_key(|output| output.role != Role::Before);
         check_names(&outputs, expected.lake, context)?;
@@ -207,26 +211,30 @@ impl Plan {
 impl Expected<'_> {
     /// A column's configuration: from the layout that applies, otherwise from any other.
     pub(super) fn spec(&self, name: &str) -> Option<&ColumnSpec> {
-        let in_force = self.layout.iter().find(|column| column.name == name);
+        let in_force = self.layout.iter().find(|column| self.table.is_same(&column.name, name));
         in_force.or_else(|| self.table.column(name))
     }
 
-    /// The type in the lake of a source column, if the lake has it.
+    /// The type in the lake of a source column, if the lake has it or will have it.
     pub(super) fn lake_type(&self, name: &str) -> Option<ColumnType> {
-        let column = self.lake?.column(self.table.lake_name(name))?;
-        Some(column.column_type)
+        let name = self.table.lake_name(name);
+        let widened = self.changes.iter().find_map(|change| match change {
+            ColumnChange::Widen { column, to } if column == name => Some(*to),
+            _ => None,
+        });
+        let column = self.lake.and_then(|lake| lake.column(name));
+        column.map(|column| column.column_type).or(widened)
     }
 
-    /// A configured column whose name differs from `name` only by letter case.
-    pub(super) fn other_spelling(&self, name: &str) -> Option<&str> {
-        let folded = name.to_lowercase();
-        let later = self.table.layouts.iter().flat_map(|layout| &layout.columns);
-        let mut names = self.table.columns.iter().chain(later).map(|column| column.name.as_str());
-        names.find(|other| *other != name && other.to_lowercase() == folded)
+    /// Whether the lake no longer has a source column.
+    fn drops(&self, name: &str) -> bool {
+        let name = self.table.lake_name(name);
+        let is_drop = |change: &ColumnChange| matches!(change, ColumnChange::Drop { column } if column == name);
+        self.changes.iter().any(is_drop)
     }
 
     fn is_key(&self, name: &str) -> bool {
-        self.keys.iter().any(|key| key == name)
+        self.keys.iter().any(|key| self.table.is_same(key, name))
     }
 }
 

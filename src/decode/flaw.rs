@@ -1,5 +1,7 @@
 //! What is wrong with one row, and the remedy.
 
+use std::borrow::Cow;
+
 use crate::decode::columns::Output;
 use crate::decode::values::reading::Domain;
 use crate::decode::values::text::Fault;
@@ -7,18 +9,8 @@ use crate::decode::values::text::Fault;
 const NULL_IN_KEY: &str = "NULL in a key column";
 const NULL_IN_REQUIRED: &str = "NULL in a column that is configured as not nullable";
 
-const NOT_BOOLEAN: &str = "remove boolean = true from the column in `columns`, and apply again; \
-    if that does not fit the table, dmslake rebuild TABLE while everything since the load is staged";
-
-const WIDENED: &str = "if the column was widened at the source (say from int to bigint), give its \
-    new type in `columns`, and apply again; if that does not fit the table, dmslake rebuild TABLE \
-    while everything since the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row \
-    at the source and stage the object again";
-
-const RETYPED: &str = "if the column's type changed at the source, give its new type in \
-    `columns`, and apply again; if that does not fit the table, dmslake rebuild TABLE while \
-    everything since the load is staged; otherwise set on_bad_row = \"quarantine\", or fix the row at the source and \
-    stage the object again";
+const NOT_BOOLEAN: &str = "remove boolean = true from the column in `columns`, and apply again: \
+    the table follows";
 
 const EMPTY: &str = "if the endpoint writes NULL as empty text, set csv_null_value = \"\" in [dms]; \
     otherwise set on_bad_row = \"quarantine\", or fix the row at the source and stage the object \
@@ -41,7 +33,7 @@ pub(super) struct Flaw {
     /// Why the row cannot be decoded, without its values.
     pub(super) reason: String,
     /// The remedy, if there is a better one than fixing the row.
-    pub(super) remedy: Option<&'static str>,
+    pub(super) remedy: Option<Cow<'static, str>>,
 }
 
 impl Flaw {
@@ -57,18 +49,18 @@ impl Flaw {
 
     /// NULL in a key column.
     pub(super) fn null_in_key(column: &str) -> Self {
-        Self { remedy: Some(KEYLESS), ..Self::of(column, NULL_IN_KEY) }
+        Self { remedy: Some(KEYLESS.into()), ..Self::of(column, NULL_IN_KEY) }
     }
 
     /// NULL in a source column that is configured as not nullable.
     pub(super) fn null_in_required(column: &str) -> Self {
-        Self { remedy: Some(NULLABLE), ..Self::of(column, NULL_IN_REQUIRED) }
+        Self { remedy: Some(NULLABLE.into()), ..Self::of(column, NULL_IN_REQUIRED) }
     }
 
     /// A CSV value that does not fit its column.
     pub(super) fn of_csv_value(output: &Output, fault: Fault) -> Self {
         let flaw = Self::of_value(output, fault);
-        if fault == Fault::Empty { Self { remedy: Some(EMPTY), ..flaw } } else { flaw }
+        if fault == Fault::Empty { Self { remedy: Some(EMPTY.into()), ..flaw } } else { flaw }
     }
 
     /// A value that does not fit its column.
@@ -76,16 +68,32 @@ impl Flaw {
         let reading = &output.reading;
         let may_be_retyped =
             !matches!(reading.domain, Domain::Date | Domain::Timestamp | Domain::Text { .. });
+        let reason = || fault.reason(&reading.label);
         let (reason, remedy) = match fault {
             Fault::Unreadable | Fault::OutOfRange if reading.switched => {
-                ("boolean = true takes 0 and 1 only".to_owned(), Some(NOT_BOOLEAN))
+                ("boolean = true takes 0 and 1 only".to_owned(), Some(NOT_BOOLEAN.into()))
             }
-            Fault::OutOfRange if may_be_retyped => (fault.reason(&reading.label), Some(WIDENED)),
-            Fault::Unreadable | Fault::Fraction if may_be_retyped => {
-                (fault.reason(&reading.label), Some(RETYPED))
+            Fault::Unreadable | Fault::Fraction | Fault::OutOfRange if may_be_retyped => {
+                (reason(), Some(retyped(output, fault).into()))
             }
-            _ => (fault.reason(&reading.label), None),
+            _ => (reason(), None),
         };
         Self { remedy, ..Self::of(&output.source, reason) }
     }
+}
+
+/// The remedy for a value that another type may hold: which line tells the type.
+fn retyped(output: &Output, fault: Fault) -> String {
+    let (name, label) = (&output.source, &output.reading.label);
+    let changed = if fault == Fault::OutOfRange { "widened" } else { "given another type" };
+    let example = match output.reading.domain {
+        Domain::Integer { .. } => " (say \"bigint\")",
+        _ => "",
+    };
+    format!(
+        "if the column was {changed} at the source, give its new type{example} in place of type = \
+         {label:?} of `{name}` in `columns`, and apply again: the table follows if no value can be \
+         lost; otherwise set on_bad_row = \"quarantine\", or fix the row at the source and stage the \
+         object again"
+    )
 }

@@ -2,16 +2,19 @@
 //! the types of the lake's columns and the operation and row number of each change.
 //!
 //! `csv` and `parquet` read the two formats, `values` converts their values into the lake's types.
-//! Both formats share the rest: which columns an object has (`columns`, `column_checks`, `op_column`), which
-//! operations its rows may carry (`rules`), and what becomes of rows that cannot be decoded
-//! (`flaw`, `batch`).
+//! Both formats share the rest: which columns an object has (`columns`, `column_checks`,
+//! `op_column`), by what names they go (`names`), what they ask of the table (`evolution`), which
+//! operations its rows may carry (`rules`), and what becomes of rows that cannot be decoded (`flaw`,
+//! `batch`).
 
 mod batch;
 mod bounds;
 mod column_checks;
 mod columns;
 mod csv;
+mod evolution;
 mod flaw;
+mod names;
 mod op_column;
 mod open;
 mod parquet;
@@ -25,8 +28,10 @@ pub(crate) use csv::peek::first_records;
 pub use open::{DecodeContext, ObjectReader, open};
 #[cfg(feature = "cli")]
 pub(crate) use parquet::peek::parquet_schema;
-pub use read_ahead::{OpenObject, ReadAhead, ReadSettings};
+pub use read_ahead::{Next, OpenObject, ReadAhead, ReadSettings};
 pub use sequence::ChangeSequence;
+
+use std::borrow::Cow;
 
 use arrow::record_batch::RecordBatch;
 
@@ -64,7 +69,7 @@ pub struct BadRow {
     /// Why it could not be decoded, without the value.
     pub reason: String,
     /// The remedy for this case, if there is a better one than fixing the row.
-    pub remedy: Option<&'static str>,
+    pub remedy: Option<Cow<'static, str>>,
     /// The row as staged: CSV text, or a Parquet row as JSON. Written to the quarantine only.
     pub content: String,
 }

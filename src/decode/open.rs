@@ -14,7 +14,7 @@ use crate::decode::parquet::read::ParquetReader;
 use crate::decode::sequence::ChangeSequence;
 use crate::dms::{Format, Phase, S3Settings};
 use crate::error::Result;
-use crate::schema::{Column, TableSchema};
+use crate::schema::{Column, ColumnChange, TableSchema};
 use crate::staging::StagedObject;
 use crate::staging::fetch::ObjectBytes;
 use crate::staging::object_context::ObjectContext;
@@ -29,6 +29,8 @@ pub struct DecodeContext<'a> {
     pub dms: &'a S3Settings,
     /// The table's columns in the lake, if it exists.
     pub lake: Option<&'a TableSchema>,
+    /// How the table's columns will have changed when the object is applied.
+    pub changes: &'a [ColumnChange],
     /// The store of staging.
     pub store: &'a Arc<dyn ObjectStore>,
     /// The kind of that store, which decides what identifies an object.
@@ -87,6 +89,7 @@ pub(super) async fn open_content(
         table: context.table,
         dms: context.dms,
         lake: context.lake,
+        changes: context.changes,
         layout: context.table.layout_for(&object.name),
         keys: context.table.keys_for(&object.name),
         // Rows of a full load are older than every change.

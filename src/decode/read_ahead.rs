@@ -4,20 +4,22 @@
 //! How an object is decoded depends on the table's columns after the objects before it. So a task
 //! uses the columns known when it starts, and is started again if an earlier object adds columns.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use datafusion::common::runtime::SpawnedTask;
 
 use crate::config::TableSpec;
 use crate::decode::bounds::Bounds;
+use crate::decode::evolution::{Asked, asked};
 use crate::decode::open::open_content;
 use crate::decode::{DecodeContext, DecodedBatch, ObjectReader};
 use crate::dms::S3Settings;
 use crate::error::Result;
 use crate::memory::memory_size;
 use crate::schema::evolve::extended;
-use crate::schema::{Column, TableSchema};
+use crate::schema::{Column, ColumnChange, TableSchema};
+use crate::staging::object_context::ObjectContext;
 use crate::staging::{Identify, Identity, StagedObject};
 use crate::storage::Location;
 
@@ -44,8 +46,22 @@ pub struct ReadSettings {
     pub dms: S3Settings,
     /// Where the objects are.
     pub staging: Location,
+    /// How the table's columns will have changed when the objects are applied.
+    pub changes: Vec<ColumnChange>,
     /// Bytes of decoded rows that may be in memory at once.
     pub memory_budget: usize,
+}
+
+/// What comes next when objects are read in order.
+#[derive(Debug)]
+pub enum Next {
+    /// An object. From now on the table has its columns too.
+    Object(Box<OpenObject>),
+    /// An object that the table can take in only after these changes of its columns. It is not
+    /// handed out, nor is anything behind it.
+    Reshape(Vec<ColumnChange>),
+    /// There are no more.
+    End,
 }
 
 /// Opens pending objects in order and reads ahead within a share of the memory budget. With a
@@ -55,6 +71,8 @@ pub struct ReadAhead {
     settings: Arc<ReadSettings>,
     /// The table's columns after all objects handed out so far.
     schema: Arc<TableSchema>,
+    /// Columns of the table that objects handed out so far lack.
+    gone: BTreeSet<String>,
     queue: VecDeque<Turn>,
     /// The objects before those in the queue.
     started: VecDeque<Started>,
@@ -89,7 +107,8 @@ impl ReadAhead {
             first.skip_rows = skip_rows;
         }
         let (settings, schema) = (Arc::new(settings), Arc::new(schema));
-        Self { settings, schema, queue, started: VecDeque::new() }
+        let gone = BTreeSet::new();
+        Self { settings, schema, gone, queue, started: VecDeque::new() }
     }
 
     /// The table's columns after all objects handed out so far.
@@ -98,17 +117,24 @@ impl ReadAhead {
         &self.schema
     }
 
+    /// The names of the table's columns that an object handed out so far lacks.
+    #[must_use]
+    pub fn gone(&self) -> &BTreeSet<String> {
+        &self.gone
+    }
+
     /// Bytes that the objects read ahead may currently take.
     #[must_use]
     pub fn charged(&self) -> usize {
         self.started.iter().map(|started| started.charge).sum()
     }
 
-    /// The next object; `None` at the end. From now on the table has its columns too.
+    /// The next object, or what the table needs before it.
     ///
     /// # Errors
-    /// Those of [`crate::decode::open()`], each in the turn of its object.
-    pub async fn next(&mut self) -> Result<Option<OpenObject>> {
+    /// Those of [`crate::decode::open()`], each in the turn of its object; `SchemaRefused` if the
+    /// configuration holds a table whose columns come or go.
+    pub async fn next(&mut self) -> Result<Next> {
         self.read_ahead();
         let opened = if let Some(started) = self.started.pop_front() {
             match started.task.join_unwind().await? {
@@ -117,9 +143,16 @@ impl ReadAhead {
                 Err(_) => self.read_in_turn(started.turn).await?,
             }
         } else {
-            let Some(turn) = self.queue.pop_front() else { return Ok(None) };
+            let Some(turn) = self.queue.pop_front() else { return Ok(Next::End) };
             self.read_in_turn(turn).await?
         };
+        let Asked { changes, gone } = self.asked(&opened)?;
+        if !changes.is_empty() {
+            self.started.clear();
+            self.queue.clear();
+            return Ok(Next::Reshape(changes));
+        }
+        self.gone.extend(gone);
         if let Some(wider) = extended(&self.schema, &opened.columns) {
             self.schema = Arc::new(wider);
             for started in self.started.drain(..).rev() {
@@ -127,7 +160,14 @@ impl ReadAhead {
             }
         }
         self.read_ahead();
-        Ok(Some(opened))
+        Ok(Next::Object(Box::new(opened)))
+    }
+
+    fn asked(&self, opened: &OpenObject) -> Result<Asked> {
+        let ReadSettings { table, staging, .. } = self.settings.as_ref();
+        let shown = staging.kind().shown(&opened.object.location);
+        let context = ObjectContext::new(table.source.to_string(), &opened.object, shown);
+        asked(&opened.columns, &self.schema, table, &context)
     }
 
     async fn read_in_turn(&self, turn: Turn) -> Result<OpenObject> {
@@ -170,6 +210,7 @@ impl Turn {
             table: &settings.table,
             dms: &settings.dms,
             lake: (!schema.columns().is_empty()).then_some(&schema),
+            changes: &settings.changes,
             store: settings.staging.store(),
             kind: settings.staging.kind(),
             batch_rows: BATCH_ROWS,

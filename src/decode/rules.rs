@@ -32,11 +32,11 @@ impl RowRules {
         match Operation::parse(text) {
             Some(Operation::Insert) => Ok(Operation::Insert),
             Some(_) if self.full_load => Err(Flaw {
-                remedy: Some(OP_IS_DATA),
+                remedy: Some(OP_IS_DATA.into()),
                 ..Flaw::of(OP, "a full load holds inserts only")
             }),
             Some(_) if self.append_only => Err(Flaw {
-                remedy: Some(KEYS_NEEDED),
+                remedy: Some(KEYS_NEEDED.into()),
                 ..Flaw::of(OP, "an append_only table takes inserts only")
             }),
             Some(operation) => Ok(operation),

@@ -17,6 +17,7 @@ use crate::pipeline::slicer::Cut;
 use crate::pipeline::tally::{AppliedSlice, Tally};
 use crate::pipeline::{Limits, Observer, PassEnd, Pipeline, Scope, Step, TableReport};
 use crate::progress::{event_with_counts, with_counts};
+use crate::schema::ColumnChange;
 use crate::staging::StagedObject;
 use crate::table::{LakeTable, LostCommit};
 
@@ -159,7 +160,11 @@ impl Application<'_> {
     }
 
     /// What all slices of the application share.
-    pub(super) fn cut<'a>(&'a self, let_pass: &'a BTreeSet<String>) -> Cut<'a> {
+    pub(super) fn cut<'a>(
+        &'a self,
+        changes: Vec<ColumnChange>,
+        let_pass: &'a BTreeSet<String>,
+    ) -> Cut<'a> {
         let settings = self.looker.pipeline.settings();
         Cut {
             table: self.looker.spec,
@@ -167,6 +172,7 @@ impl Application<'_> {
             staging: &self.looker.staging,
             clock: self.looker.pipeline.clock().as_ref(),
             observer: self.observer,
+            changes,
             memory_budget: memory_budget(settings, self.limits),
             let_pass,
         }

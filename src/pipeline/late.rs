@@ -1,7 +1,7 @@
 //! Late objects: below the table's progress and never applied. What an operator does about them.
 
 use crate::config::TableSpec;
-use crate::decode::{ReadAhead, ReadSettings};
+use crate::decode::{Next, ReadAhead, ReadSettings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::application::{self, Application};
 use crate::pipeline::budget::memory_budget;
@@ -45,12 +45,13 @@ impl Pipeline {
             table: spec.clone(),
             dms: self.settings().dms.clone(),
             staging: self.staging_folder(&spec.source)?,
+            changes: Vec::new(),
             memory_budget: memory_budget(self.settings(), &Limits::default()),
         };
         let schema = look.table.map(|table| table.schema().clone()).unwrap_or_default();
         let reader = ReadAhead::new(settings, vec![staged.clone()], 0, schema);
         // Whether it can be read is for the operator to know, and no reason to stop.
-        let rows = rows(reader).await.ok();
+        let rows = rows(reader).await.ok().flatten();
         Ok(LateObject { staged, rows })
     }
 
@@ -162,7 +163,9 @@ fn late_of(standing: &Standing) -> Vec<&str> {
     match standing {
         Standing::Held(hold) => hold.late.iter().map(|seen| seen.object.as_str()).collect(),
         Standing::Apply(work) => work.late.iter().map(String::as_str).collect(),
-        Standing::CaughtUp | Standing::Reload(_) | Standing::Replace => Vec::new(),
+        Standing::CaughtUp | Standing::Reload(_) | Standing::Replace | Standing::Reshape(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -180,12 +183,17 @@ fn not_late(look: &Look, object: &str) -> Error {
         .with("late", late)
 }
 
-async fn rows(mut reader: ReadAhead) -> Result<u64> {
+/// None if they have columns that the table must get first.
+async fn rows(mut reader: ReadAhead) -> Result<Option<u64>> {
     let mut rows = 0;
-    while let Some(mut object) = reader.next().await? {
+    loop {
+        let mut object = match reader.next().await? {
+            Next::Object(object) => object,
+            Next::Reshape(_) => return Ok(None),
+            Next::End => return Ok(Some(rows)),
+        };
         while let Some(batch) = object.next().await? {
             rows += (batch.changes.num_rows() + batch.bad_rows.len()) as u64;
         }
     }
-    Ok(rows)
 }

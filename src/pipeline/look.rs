@@ -9,6 +9,7 @@ use crate::config::LookBack;
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::rebuild::Rebuilding;
 use crate::progress::{Ledger, SeenObject};
+use crate::schema::ColumnChange;
 use crate::staging::{Listing, StagedObject};
 use crate::table::{LakeTable, TableState};
 
@@ -36,6 +37,8 @@ pub enum Standing {
     CaughtUp,
     /// These objects are to be applied.
     Apply(Box<Work>),
+    /// The table's columns are to be changed first.
+    Reshape(Box<Reshaping>),
     /// DMS has loaded the table again, and the new load is complete: the table is to be rebuilt
     /// from it.
     Reload(Box<Reload>),
@@ -43,6 +46,15 @@ pub enum Standing {
     Replace,
     /// Nothing may be applied until a person has looked.
     Held(Hold),
+}
+
+/// A change of columns that is to be made before anything is applied.
+#[derive(Debug)]
+pub struct Reshaping {
+    /// The changes.
+    pub changes: Vec<ColumnChange>,
+    /// The objects that are to be applied then.
+    pub seen: Vec<SeenObject>,
 }
 
 /// A new load, and what came after it.

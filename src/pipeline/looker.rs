@@ -8,8 +8,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::beginning::{Beginning, Known, beginning};
 use crate::pipeline::holds::{paused, refuse_vanished};
 use crate::pipeline::judgement::{Due, Judge, Judgement, Sight, seen};
-use crate::pipeline::look::{Hold, Look, Standing, Work};
+use crate::pipeline::look::{Hold, Look, Reshaping, Standing, Work};
 use crate::pipeline::rebuild::Rebuilding;
+use crate::pipeline::reshape::wanted;
 use crate::pipeline::{Pipeline, Scope};
 use crate::progress::{GuardProgress, Ledger, Pending, SeenObject, pending};
 use crate::staging::{Identify, Listing, StagedObject, list_everything, list_window};
@@ -194,12 +195,26 @@ impl<'a> Looker<'a> {
         let standing = match self.judge().judge(sight, ledger, state.as_ref(), refused) {
             Judgement::Hold(hold) => Standing::Held(*hold),
             Judgement::Reload(reload) => Standing::Reload(reload),
-            Judgement::Apply(due) if due.objects.is_empty() => Standing::CaughtUp,
-            Judgement::Apply(Due { objects, seen, late }) => {
-                let let_pass = state.as_ref().map(|state| state.passing(&seen)).unwrap_or_default();
-                // Nothing leaves the window while an object below it is not applied.
-                let bound = bound.filter(|_| late.is_empty());
-                Standing::Apply(Box::new(Work { objects, seen, let_pass, late, beginning, bound }))
+            Judgement::Apply(due) => {
+                let schema = table.as_ref().filter(|_| rebuild.is_none()).map(LakeTable::schema);
+                let has_objects = !due.objects.is_empty();
+                let wanted = |schema| wanted(self.spec, schema, state.as_ref(), has_objects);
+                let Due { objects, seen, late } = due;
+                match schema.map(wanted).transpose() {
+                    Err(cause) => Standing::Held(Hold { waiting: seen, ..Hold::new(cause) }),
+                    Ok(Some(changes)) if !changes.is_empty() => {
+                        Standing::Reshape(Box::new(Reshaping { changes, seen }))
+                    }
+                    Ok(_) if !has_objects => Standing::CaughtUp,
+                    Ok(_) => {
+                        let passing = |state: &TableState| state.passing(&seen);
+                        let let_pass = state.as_ref().map(passing).unwrap_or_default();
+                        // Nothing leaves the window while an object below it is not applied.
+                        let bound = bound.filter(|_| late.is_empty());
+                        let work = Work { objects, seen, let_pass, late, beginning, bound };
+                        Standing::Apply(Box::new(work))
+                    }
+                }
             }
         };
         Ok(Look { table, listing, state, rebuilding: None, before_load, standing })

@@ -75,6 +75,9 @@ pub(super) async fn remember(
         if state.rebuild.as_ref().is_some_and(|rebuild| Some(rebuild.id) == known.rebuilt) {
             state.rebuild = None;
         }
+        if known.needs_no_reshape {
+            state.reshape = None;
+        }
         if known.has_progress {
             state.reloaded_behind.clone_from(&known.reloaded_behind);
         }
@@ -87,7 +90,10 @@ pub(super) async fn remember(
     if after != before {
         after = pipeline.update_state(spec, take_in).await?;
         if let (Some(rebuild), None) = (&before.rebuild, &after.rebuild) {
-            pipeline.forget_rebuild(spec, rebuild).await;
+            pipeline.forget_shadow(spec, rebuild.id).await;
+        }
+        if let (Some(reshape), None) = (&before.reshape, &after.reshape) {
+            pipeline.forget_shadow(spec, reshape.id).await;
         }
     }
     Ok(after.held.map(|held| held.since))

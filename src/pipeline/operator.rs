@@ -104,9 +104,11 @@ impl Pipeline {
         let look = self.look(spec, &Scope::Everything).await?;
         let mut names: Vec<String> = match &look.standing {
             Standing::Held(hold) => hold.vanished.iter().map(|seen| seen.object.clone()).collect(),
-            Standing::CaughtUp | Standing::Apply(_) | Standing::Reload(_) | Standing::Replace => {
-                Vec::new()
-            }
+            Standing::CaughtUp
+            | Standing::Apply(_)
+            | Standing::Reload(_)
+            | Standing::Replace
+            | Standing::Reshape(_) => Vec::new(),
         };
         if let Some(table) = &look.table
             && let Some(partial) = table.ledger().vanished_partial(&look.listing)

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::ObjectStore as _;
+use uuid::Uuid;
 
 use crate::config::{OWN, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::{Pipeline, Reload};
 use crate::progress::{Ledger, Unapplied};
+use crate::schema::ColumnChange;
 use crate::staging::{Listing, StagedObject};
 use crate::storage::{Location, Redirect};
 use crate::table::{self, LakeTable, Rebuild, TableState};
@@ -39,7 +41,7 @@ impl Rebuilding {
         location: &Location,
         rebuild: &Rebuild,
     ) -> Result<Self> {
-        let log = shadow_log(pipeline, spec, rebuild)?;
+        let log = shadow_log(pipeline, spec, rebuild.id)?;
         let location = shadow(location, &log);
         let table = table::open(&location, None).await?;
         Ok(Self { rebuild: rebuild.clone(), location, table })
@@ -106,7 +108,9 @@ pub(super) async fn begin_reload(
             is_reload: true,
             accepts_loss: false,
             compared: false,
+            changes: Vec::new(),
         });
+        state.reshape = None;
         state.unapplied = Unapplied::of(reload.objects.clone());
     };
     let state = pipeline.update_state(spec, begin).await?;
@@ -119,13 +123,41 @@ pub(super) async fn begin_reload(
     Ok(())
 }
 
+/// Begins the rebuild that is under way anew, because of columns that objects ask for and that it
+/// has to know from its first object on.
+///
+/// # Errors
+/// As [`crate::table::StateObject::update`].
+pub(super) async fn begin_with(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    rebuild: &Rebuild,
+    changes: Vec<ColumnChange>,
+) -> Result<()> {
+    let id = pipeline.clock().attempt_id();
+    let begin = |state: &mut TableState| {
+        if let Some(under_way) = state.rebuild.as_mut().filter(|it| it.id == rebuild.id) {
+            under_way.id = id;
+            under_way.compared = false;
+            // A type that was asked for before is not as wide as the one that is asked for now.
+            let others = |old: &ColumnChange| !changes.iter().any(|it| it.column() == old.column());
+            under_way.changes.retain(others);
+            under_way.changes.extend(changes.iter().cloned());
+        }
+    };
+    pipeline.update_state(spec, begin).await?;
+    pipeline.forget_shadow(spec, rebuild.id).await;
+    tracing::info!(table = %spec.source, "columns change: the rebuild begins anew");
+    Ok(())
+}
+
 /// What ends an application that has no time left for all of a rebuild: the next one goes on.
 pub(super) fn unfinished() -> Error {
     Error::new(ErrorKind::Deadline, "the table is being rebuilt, which is not complete yet")
 }
 
 impl Pipeline {
-    /// What is built so far to take a table's place, if anything is.
+    /// What is built so far beside a table, to take its place or with other columns, if anything is.
     ///
     /// # Errors
     /// As [`table::open`] and [`crate::table::StateObject::read`].
@@ -134,21 +166,20 @@ impl Pipeline {
         spec: &TableSpec,
         location: &Location,
     ) -> Result<Option<LakeTable>> {
-        let state = self.state_object(&spec.source)?.read().await?;
-        match state.and_then(|state| state.rebuild) {
-            Some(rebuild) => Ok(Rebuilding::open(self, spec, location, &rebuild).await?.table),
-            None => Ok(None),
-        }
+        let Some(state) = self.state_object(&spec.source)?.read().await? else { return Ok(None) };
+        let rebuild = state.rebuild.map(|rebuild| rebuild.id);
+        let Some(id) = rebuild.or(state.reshape.map(|reshape| reshape.id)) else { return Ok(None) };
+        table::open(&shadow(location, &shadow_log(self, spec, id)?), None).await
     }
 
-    /// Removes the log of a rebuild that is over. What is left of it is harmless, so that a failure
-    /// is only logged.
-    pub(super) async fn forget_rebuild(&self, spec: &TableSpec, rebuild: &Rebuild) {
+    /// Removes the log of what was built beside a table. What is left of it is harmless, so that a
+    /// failure is only logged.
+    pub(super) async fn forget_shadow(&self, spec: &TableSpec, id: Uuid) {
         if !self.settings().maintain.delete {
             return;
         }
         let outcome = async {
-            let logs = shadow_log(self, spec, rebuild)?;
+            let logs = shadow_log(self, spec, id)?;
             let listed = logs.store().list(Some(logs.prefix()));
             let paths = listed.map_ok(|meta| meta.location).boxed();
             logs.store().delete_stream(paths).try_collect::<Vec<_>>().await?;
@@ -172,7 +203,7 @@ impl Pipeline {
         if !self.settings().maintain.delete {
             return;
         }
-        self.forget_rebuild(spec, rebuild).await;
+        self.forget_shadow(spec, rebuild.id).await;
         let outcome = async {
             let kept = table.file_paths()?;
             let mut paths = built.file_paths()?;
@@ -188,14 +219,14 @@ impl Pipeline {
     }
 }
 
-/// Where the log of a rebuild is.
-fn shadow_log(pipeline: &Pipeline, spec: &TableSpec, rebuild: &Rebuild) -> Result<Location> {
+/// Where the log of what is built beside a table is.
+pub(super) fn shadow_log(pipeline: &Pipeline, spec: &TableSpec, id: Uuid) -> Result<Location> {
     let logs = pipeline.lake_folder_of(&spec.source, &[OWN, "shadow"])?;
-    logs.folder(&[&rebuild.id.to_string(), "_delta_log"])
+    logs.folder(&[&id.to_string(), "_delta_log"])
 }
 
 /// The table's folder, with that log in the place of its own.
-fn shadow(location: &Location, log: &Location) -> Location {
+pub(super) fn shadow(location: &Location, log: &Location) -> Location {
     let shown = location.prefix().clone().join("_delta_log");
     let real = log.prefix().clone();
     location.clone().map_store(|store| Arc::new(Redirect::new(store, shown, real)))

@@ -123,7 +123,7 @@ impl Pipeline {
             }
         };
         self.update_state(spec, cancel).await?;
-        self.forget_rebuild(spec, &rebuild).await;
+        self.forget_shadow(spec, rebuild.id).await;
         Ok(true)
     }
 
@@ -160,7 +160,9 @@ impl Pipeline {
                 is_reload,
                 accepts_loss,
                 compared: false,
+                changes: Vec::new(),
             });
+            state.reshape = None;
             // All of it is yet to be applied to what is built.
             state.unapplied = Unapplied::of(plan.seen.clone());
             if accepts_loss {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::TableSpec;
+use crate::config::{OnColumnGone, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::external_sort::free_bytes;
 use crate::merge::{self, Bounds, Compared, Difference, MergePlan};
@@ -124,7 +124,9 @@ impl Successor<'_> {
         let ledger = Ledger { rebuilt: Some(self.rebuild.id), ..self.built.ledger().clone() };
         match self.way().await? {
             Way::Swap(because) => {
-                let outcome = table::replace(self.replaced, self.built, ledger, clock).await?;
+                let leaves = |name: &str| self.leaves(name);
+                let outcome =
+                    table::replace(self.replaced, self.built, ledger, leaves, clock).await?;
                 Ok((outcome, Replacement::Swap { because }))
             }
             Way::Difference(plan) => {
@@ -145,6 +147,10 @@ impl Successor<'_> {
         let swap = |why: &str| Ok(Way::Swap(why.to_owned()));
         if self.rebuild.compared {
             return swap("comparing the rows did not come to its end before");
+        }
+        let mut names = self.replaced.schema().columns().iter().map(|column| &column.name);
+        if names.any(|name| self.leaves(name) && self.built.schema().column(name).is_none()) {
+            return swap("columns went away or have other names now");
         }
         let comparison = self.comparison();
         if let Some(why) = comparison.refusal(self.replaced, self.built, &self.spec.lake_keys()) {
@@ -183,6 +189,13 @@ impl Successor<'_> {
             Some(why) => Way::Swap(why.to_owned()),
             None => Way::Difference(Box::new(plan)),
         })
+    }
+
+    /// Whether a column goes with the rows that had it: one that moved on stands under its new
+    /// name.
+    fn leaves(&self, name: &str) -> bool {
+        self.spec.on_column_gone == OnColumnGone::Drop
+            || self.spec.moved_names().any(|(before, _)| before == name)
     }
 
     fn comparison(&self) -> Comparison {

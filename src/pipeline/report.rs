@@ -47,6 +47,10 @@ pub struct TableReport {
     pub foreign_commits: Vec<ForeignCommit>,
     /// When the table was first met as it is held now.
     pub held_since: Option<DateTime<Utc>>,
+    /// Columns that the table got.
+    pub added_columns: Vec<String>,
+    /// Columns of the table that applied objects lack, and that stay.
+    pub gone_columns: Vec<String>,
     /// Objects not applied yet.
     pub pending: u64,
     /// Whether there is neither a table nor an object that is staged for it.
@@ -107,25 +111,15 @@ impl TableReport {
     /// of the table is that of the later one.
     #[must_use]
     pub fn followed_by(self, next: Self) -> Self {
-        let mut warnings = self.warnings;
-        for warning in next.warnings {
-            if !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
-        }
-        let mut foreign_commits = self.foreign_commits;
-        for commit in next.foreign_commits {
-            if !foreign_commits.contains(&commit) {
-                foreign_commits.push(commit);
-            }
-        }
         Self {
-            warnings,
+            warnings: either(self.warnings, next.warnings),
+            added_columns: either(self.added_columns, next.added_columns),
+            gone_columns: either(self.gone_columns, next.gone_columns),
             objects: self.objects + next.objects,
             counts: self.counts + next.counts,
             replayed: self.replayed + next.replayed,
             before_load: self.before_load.max(next.before_load),
-            foreign_commits,
+            foreign_commits: either(self.foreign_commits, next.foreign_commits),
             version: next.version.or(self.version),
             rebuilt: next.rebuilt.or(self.rebuilt),
             seconds: self.seconds + next.seconds,
@@ -133,6 +127,16 @@ impl TableReport {
             ..next
         }
     }
+}
+
+/// What stands in one list or in the other, once.
+fn either<T: PartialEq>(mut first: Vec<T>, then: Vec<T>) -> Vec<T> {
+    for more in then {
+        if !first.contains(&more) {
+            first.push(more);
+        }
+    }
+    first
 }
 
 /// One step forward of an application.
@@ -149,6 +153,11 @@ pub enum Step {
     Decoded {
         /// Since the last such step.
         rows: u64,
+    },
+    /// A file of the table was written again with other columns.
+    Reshaped {
+        /// Files that are left.
+        files_left: u64,
     },
     /// A slice was committed.
     Committed {

@@ -8,13 +8,14 @@ use object_store::ObjectStoreExt;
 
 use crate::clock::Clock;
 use crate::config::{OnBadRow, TableSpec};
-use crate::decode::{BadRow, DecodedBatch, OpenObject, ReadAhead, ReadSettings};
+use crate::decode::{BadRow, DecodedBatch, Next, OpenObject, ReadAhead, ReadSettings};
 use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::memory_size;
 use crate::pipeline::slice::{Portion, Slice, Turn};
 use crate::pipeline::{Observer, Step};
 use crate::progress::{ListLength, Partial};
+use crate::schema::ColumnChange;
 use crate::staging::StagedObject;
 use crate::storage::{Location, StoreKind};
 use crate::table::LakeTable;
@@ -29,9 +30,21 @@ pub(super) struct Cut<'a> {
     pub(super) staging: &'a Location,
     pub(super) clock: &'a dyn Clock,
     pub(super) observer: &'a dyn Observer,
+    /// How the table's columns will have changed when the objects are applied.
+    pub(super) changes: Vec<ColumnChange>,
     pub(super) memory_budget: usize,
     /// Objects that may exceed the limits of the configuration; they share no slice with others.
     pub(super) let_pass: &'a BTreeSet<String>,
+}
+
+/// What comes next when pending objects are cut into slices.
+pub(super) enum NextSlice {
+    /// A slice, which takes in some rows or finishes an object.
+    Slice(Slice),
+    /// The table needs these changes of its columns before anything more is applied.
+    Reshape(Vec<ColumnChange>),
+    /// All is cut.
+    End,
 }
 
 /// Reads pending objects in order, slice by slice.
@@ -43,6 +56,8 @@ pub(super) struct Slicer<'a> {
     objects: ReadAhead,
     /// The object being read, with what is read of it for the next slice.
     reading: Option<Reading>,
+    /// What the table needs before the objects to come.
+    reshape: Vec<ColumnChange>,
     /// What ended reading, told once everything before it has been handed out.
     failed: Option<Error>,
 }
@@ -66,6 +81,7 @@ impl<'a> Slicer<'a> {
             table: cut.table.clone(),
             dms: cut.dms.clone(),
             staging: cut.staging.clone(),
+            changes: cut.changes.clone(),
             memory_budget: cut.memory_budget,
         };
         let partial = table.and_then(|table| table.ledger().partial.as_ref());
@@ -76,15 +92,19 @@ impl<'a> Slicer<'a> {
         let skip_rows = partial.map_or(0, |partial| partial.rows);
         let schema = table.map(|table| table.schema().clone()).unwrap_or_default();
         let objects = ReadAhead::new(settings, objects, skip_rows, schema);
-        Self { cut, late, objects, reading: None, failed: None }
+        Self { cut, late, objects, reading: None, reshape: Vec::new(), failed: None }
     }
 
-    /// The next slice, read until `until`; none at the end. A slice always takes in some
-    /// rows or finishes an object.
+    /// Columns of the table that objects read so far lack.
+    pub(super) fn gone(&self) -> &BTreeSet<String> {
+        self.objects.gone()
+    }
+
+    /// The next slice, read until `until`.
     ///
     /// # Errors
     /// What reading met, after the slice before it has been handed out.
-    pub(super) async fn next(&mut self, until: Option<Instant>) -> Result<Option<Slice>> {
+    pub(super) async fn next(&mut self, until: Option<Instant>) -> Result<NextSlice> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -96,8 +116,11 @@ impl<'a> Slicer<'a> {
             Err(error) if slice.portions.is_empty() => return Err(error),
             Err(error) => self.failed = Some(error),
         }
-        // Objects behind the slice may have widened the schema that reading goes on with.
-        Ok((!slice.portions.is_empty()).then_some(slice))
+        if !slice.portions.is_empty() {
+            return Ok(NextSlice::Slice(slice));
+        }
+        let changes = std::mem::take(&mut self.reshape);
+        Ok(if changes.is_empty() { NextSlice::End } else { NextSlice::Reshape(changes) })
     }
 
     async fn fill(&mut self, slice: &mut Slice, until: Option<Instant>) -> Result<()> {
@@ -186,7 +209,17 @@ impl<'a> Slicer<'a> {
         if let Some(reading) = self.reading.take() {
             return Ok(Some(reading));
         }
-        let Some(mut object) = self.objects.next().await? else { return Ok(None) };
+        if !self.reshape.is_empty() {
+            return Ok(None);
+        }
+        let mut object = match self.objects.next().await? {
+            Next::Object(object) => *object,
+            Next::Reshape(changes) => {
+                self.reshape = changes;
+                return Ok(None);
+            }
+            Next::End => return Ok(None),
+        };
         let ahead = object.next().await?;
         let (staged, identity) = (object.object.clone(), object.identity.clone());
         let portion = Portion::at(staged, identity, object.skip_rows);
@@ -231,7 +264,7 @@ impl<'a> Slicer<'a> {
         );
         let remedy = "bring columns, layouts and [dms] in line with the object; if so many rows \
                       are bad indeed, dmslake resume TABLE lets the object pass once";
-        let own = first.remedy.map(|own| format!("; or, {own}")).unwrap_or_default();
+        let own = first.remedy.as_ref().map(|own| format!("; or, {own}")).unwrap_or_default();
         Err(at_row(why, &portion.object, first)
             .with_passable(vec![portion.object.relative.clone()])
             .with_remedy(format!("{remedy}{own}")))
@@ -253,8 +286,8 @@ impl<'a> Slicer<'a> {
 
 fn refused(object: &StagedObject, bad: &BadRow) -> Error {
     let error = at_row(format!("a row cannot be decoded: {}", bad.reason), object, bad);
-    match bad.remedy {
-        Some(remedy) => error.with_remedy(remedy),
+    match &bad.remedy {
+        Some(remedy) => error.with_remedy(remedy.as_ref()),
         None => error,
     }
 }

@@ -1,5 +1,7 @@
 //! What an application has done so far and what is left: its report in the making.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -10,6 +12,7 @@ use crate::error::Error;
 use crate::pipeline::look::{Look, Standing, Work};
 use crate::pipeline::{Replacement, TableReport};
 use crate::progress::{Counts, Position, SeenObject};
+use crate::schema::TableSchema;
 use crate::table::{ForeignCommit, LakeTable, TableState};
 
 const STATE_LOST: &str = "the state object was missing and is made again: whether the table was \
@@ -50,6 +53,8 @@ pub(super) struct Known {
     pub(super) has_progress: bool,
     /// The last rebuild that took the table's place.
     pub(super) rebuilt: Option<Uuid>,
+    /// Whether no object waits for a change of its columns.
+    pub(super) needs_no_reshape: bool,
     /// The last change before a reload, where the look found one.
     pub(super) reloaded_behind: Option<Position>,
 }
@@ -114,6 +119,7 @@ impl Tally {
                 report.late.clone_from(&work.late);
                 self.waiting.clone_from(&work.seen);
             }
+            Standing::Reshape(reshaping) => self.waiting.clone_from(&reshaping.seen),
             Standing::Held(hold) => {
                 let names = |objects: &[SeenObject]| {
                     objects.iter().map(|seen| seen.object.clone()).collect::<Vec<_>>()
@@ -135,8 +141,11 @@ impl Tally {
             report.warn(STATE_LOST);
         }
         let rebuilt = look.table.as_ref().and_then(|table| table.ledger().rebuilt);
+        let state = look.state.clone();
+        let is_in_shape = matches!(look.standing, Standing::CaughtUp | Standing::Apply(_));
+        let needs_no_reshape = is_in_shape || look.rebuilding.is_some();
         self.known =
-            Some(Known { state: look.state.clone(), has_progress, rebuilt, reloaded_behind });
+            Some(Known { state, has_progress, rebuilt, needs_no_reshape, reloaded_behind });
     }
 
     /// Takes in what is applied next, which a look may have found to be held.
@@ -154,6 +163,11 @@ impl Tally {
     /// What was known of the table when it was last looked at; none if it was not.
     pub(super) fn known(&self) -> Option<&Known> {
         self.known.as_ref()
+    }
+
+    /// What its state object said then, if it had one.
+    pub(super) fn known_state(&self) -> Option<&TableState> {
+        self.known.as_ref()?.state.as_ref()
     }
 
     /// Whether there is a table.
@@ -195,6 +209,27 @@ impl Tally {
         self.report.rebuilt = Some(replacement);
     }
 
+    /// Takes in which columns of the table objects no longer have.
+    pub(super) fn saw_gone(&mut self, gone: &BTreeSet<String>) {
+        add_to(&mut self.report.gone_columns, gone.iter());
+    }
+
+    /// Takes in the columns of the table after a commit: what it had before is not new.
+    pub(super) fn saw_columns(&mut self, before: Option<&TableSchema>, after: &TableSchema) {
+        let Some(before) = before else { return };
+        let report = &mut self.report;
+        let names = after.columns().iter().map(|column| &column.name);
+        add_to(&mut report.added_columns, names.filter(|name| before.column(name).is_none()));
+        let both = report.added_columns.first().zip(report.gone_columns.first());
+        if let Some((added, gone)) = both {
+            let warning = format!(
+                "objects have the new column {added} and lack {gone}: if it was renamed at the \
+                 source, add renamed = {{ {gone:?} = {added:?} }}"
+            );
+            report.warn(&warning);
+        }
+    }
+
     /// Takes in that so many objects hold nothing that could be committed: as good as applied.
     pub(super) fn passed_over(&mut self, objects: usize) {
         self.report.pending = self.report.pending.saturating_sub(objects as u64);
@@ -223,6 +258,14 @@ impl Tally {
     fn left(&self) -> &[SeenObject] {
         let pending = usize::try_from(self.report.pending).unwrap_or(usize::MAX);
         &self.waiting[self.waiting.len().saturating_sub(pending)..]
+    }
+}
+
+fn add_to<'a>(names: &mut Vec<String>, more: impl Iterator<Item = &'a String>) {
+    for name in more {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
     }
 }
 

@@ -1,15 +1,21 @@
 //! The columns of a table in the lake: their types, and how they may evolve.
 
 pub mod evolve;
+mod reshape;
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use serde::{Deserialize, Serialize};
+
+pub use reshape::{ColumnChange, earlier_name, pending_changes, reshaped};
 
 /// A column type in the lake: one of the Delta types that every reader of protocol reader 1 /
-/// writer 2 supports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// writer 2 supports. It is written down in Delta's spelling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum ColumnType {
     /// 8-bit signed integer.
     Byte,
@@ -79,6 +85,48 @@ impl fmt::Display for ColumnType {
             Self::String => f.write_str("string"),
             Self::Binary => f.write_str("binary"),
         }
+    }
+}
+
+impl From<ColumnType> for String {
+    fn from(column_type: ColumnType) -> Self {
+        column_type.to_string()
+    }
+}
+
+impl TryFrom<String> for ColumnType {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl FromStr for ColumnType {
+    type Err = String;
+
+    /// Reads Delta's spelling.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = |inner: &str| {
+            let (precision, scale) = inner.split_once(',')?;
+            let (precision, scale) = (precision.parse().ok()?, scale.parse().ok()?);
+            (scale <= precision && precision <= 38).then_some(Self::Decimal { precision, scale })
+        };
+        let decimal = text.strip_prefix("decimal(").and_then(|rest| rest.strip_suffix(')'));
+        let plain = [
+            Self::Byte,
+            Self::Short,
+            Self::Int,
+            Self::Long,
+            Self::Double,
+            Self::Boolean,
+            Self::Date,
+            Self::Timestamp,
+            Self::String,
+            Self::Binary,
+        ];
+        let named = || plain.into_iter().find(|plain| plain.to_string() == text);
+        decimal.map_or_else(named, digits).ok_or_else(|| format!("there is no type `{text}`"))
     }
 }
 

@@ -36,7 +36,8 @@ pub async fn create(
         (TableProperty::CheckpointInterval, "20"),
     ];
     let metadata = metadata(name, columns, &properties)?;
-    make(Transaction::making(location, Some(record), clock), location, metadata).await
+    let transaction = Transaction::making(location, Some(record), clock);
+    make(transaction, location, metadata, plain_protocol()?).await
 }
 
 /// Makes an empty table that keeps no progress.
@@ -50,7 +51,8 @@ pub async fn create_without_progress(
     clock: &Arc<dyn Clock>,
 ) -> Result<CommitOutcome> {
     let metadata = metadata(name, columns, &[])?;
-    make(Transaction::making(location, None, clock), location, metadata).await
+    let transaction = Transaction::making(location, None, clock);
+    make(transaction, location, metadata, plain_protocol()?).await
 }
 
 fn metadata(
@@ -65,16 +67,16 @@ fn metadata(
     Ok(named.map_err(DeltaTableError::from)?)
 }
 
-async fn make(
+pub(super) async fn make(
     transaction: Transaction<'_>,
     location: &Location,
     metadata: Metadata,
+    protocol: Protocol,
 ) -> Result<CommitOutcome> {
     // The commit call only sees that version 0 is free, not a table whose first commits are gone.
     if log_store(location)?.is_delta_table_location().await? {
         return Err(Error::new(ErrorKind::Conflict, "there is a table already"));
     }
-    let protocol = plain_protocol()?;
     let operation = DeltaOperation::Create {
         mode: SaveMode::ErrorIfExists,
         metadata: metadata.clone(),

@@ -90,6 +90,13 @@ fn put_back(restore: &ForeignCommit) -> Option<Version> {
 fn refuse_keys(spec: &TableSpec, table: &LakeTable) -> Result<()> {
     let Some(keys) = &table.ledger().keys else { return Ok(()) };
     let configured = spec.lake_keys();
+    // Columns that got other names are yet to move on.
+    let moved = |key: &String| {
+        let mut moved = spec.moved_names();
+        let after = moved.find_map(|(before, after)| (before == key).then_some(after));
+        after.map_or_else(|| key.clone(), str::to_owned)
+    };
+    let keys: &Vec<String> = &keys.iter().map(moved).collect();
     let as_set = |keys: &[String]| keys.iter().cloned().collect::<BTreeSet<_>>();
     if table.ledger().is_untouched() || as_set(keys) == as_set(&configured) {
         return Ok(());

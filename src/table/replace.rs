@@ -19,7 +19,7 @@ use crate::table::{CommitOutcome, LakeTable, Transaction};
 /// metadata is written, whatever the size. The log goes on, and with it history, properties and
 /// name; progress afterwards is `ledger`.
 ///
-/// Columns that the shadow lacks stay, without values.
+/// Columns that the shadow lacks stay, without values, but for those that `leave`.
 ///
 /// # Errors
 /// As [`Transaction::commit`].
@@ -27,10 +27,11 @@ pub async fn replace(
     table: &LakeTable,
     shadow: &LakeTable,
     ledger: Ledger,
+    leave: impl Fn(&str) -> bool,
     clock: &Arc<dyn Clock>,
 ) -> Result<CommitOutcome> {
     let record = record(table, shadow.rows(), ledger, clock.as_ref())?;
-    let mut actions = definition(table, shadow)?;
+    let mut actions = definition(table, shadow, leave)?;
     let removals = removals(table, clock.as_ref())?;
     let added = files(shadow)?;
     let metrics = json!({
@@ -82,11 +83,15 @@ fn removals(table: &LakeTable, clock: &dyn Clock) -> Result<Vec<Action>> {
 }
 
 /// What of columns, properties and protocol has to change, if anything.
-fn definition(table: &LakeTable, shadow: &LakeTable) -> Result<Vec<Action>> {
+fn definition(
+    table: &LakeTable,
+    shadow: &LakeTable,
+    leave: impl Fn(&str) -> bool,
+) -> Result<Vec<Action>> {
     let (old, new) = (table.delta().snapshot()?, shadow.delta().snapshot()?);
     let mut actions = Vec::new();
     let mut metadata = old.metadata().clone();
-    let schema = columns(&old.schema(), &new.schema())?;
+    let schema = columns(&old.schema(), &new.schema(), leave)?;
     let has_other_columns = schema != *old.schema();
     if has_other_columns {
         metadata = metadata.with_schema(&schema).map_err(DeltaTableError::from)?;
@@ -104,9 +109,11 @@ fn definition(table: &LakeTable, shadow: &LakeTable) -> Result<Vec<Action>> {
 }
 
 /// The columns of the table in their order, as the shadow has them, and then its new ones.
-fn columns(old: &StructType, new: &StructType) -> Result<StructType> {
+fn columns(old: &StructType, new: &StructType, leave: impl Fn(&str) -> bool) -> Result<StructType> {
     let known: HashSet<&str> = old.fields().map(|field| field.name().as_str()).collect();
-    let kept = old.fields().map(|field| new.field(field.name()).unwrap_or(field));
+    let kept = old.fields().filter_map(|field| {
+        new.field(field.name()).or_else(|| Some(field).filter(|field| !leave(field.name())))
+    });
     let added = new.fields().filter(|field| !known.contains(field.name().as_str()));
     let fields: Vec<StructField> = kept.chain(added).cloned().collect();
     Ok(StructType::try_new(fields)?)

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::config::TableName;
 use crate::error::Error;
 use crate::progress::{Ledger, Position, SeenObject, Unapplied};
+use crate::schema::ColumnChange;
 
 /// So many of an operator's decisions of one kind are kept, the newest.
 const MOST_DECISIONS: usize = 20;
@@ -49,6 +50,10 @@ pub struct TableState {
     /// The rebuild that is under way.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rebuild: Option<Rebuild>,
+    /// The change of its columns that is under way. A program that drops it meets what asks for it
+    /// again.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reshape: Option<Reshape>,
     /// Changes that an operator has given up.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     losses: Vec<Loss>,
@@ -105,6 +110,21 @@ pub struct Rebuild {
     /// Whether the rows of it and of the table were begun to be compared: that is not tried twice.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub compared: bool,
+    /// How columns will have changed by its end: objects that are read anew are read so from the
+    /// first one on.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub changes: Vec<ColumnChange>,
+}
+
+/// A change of columns for which all rows are written again, and which is not in place yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reshape {
+    /// Its id.
+    pub id: Uuid,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// The changes.
+    pub changes: Vec<ColumnChange>,
 }
 
 /// Changes that will not be in the table, with an operator's consent.
@@ -145,6 +165,7 @@ impl TableState {
             let_pass: Unapplied::default(),
             unapplied: Unapplied::default(),
             rebuild: None,
+            reshape: None,
             losses: Vec::new(),
             applied_late: Vec::new(),
         }

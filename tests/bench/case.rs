@@ -11,7 +11,7 @@ use deltalake::delta_datafusion::create_session;
 use dmslake::change::{Changes, CurrentRows, NetChanges, net_changes};
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::Settings;
-use dmslake::decode::{ReadAhead, ReadSettings};
+use dmslake::decode::{Next, ReadAhead, ReadSettings};
 use dmslake::error::Result;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent};
 use dmslake::schema::TableSchema;
@@ -52,11 +52,12 @@ async fn decode_and_reduce(staging: &Path) -> Result<NetChanges> {
         table: table.clone(),
         dms: settings.dms.clone(),
         staging,
+        changes: Vec::new(),
         memory_budget: MEMORY_BUDGET,
     };
     let mut ahead = ReadAhead::new(read, objects, 0, TableSchema::default());
     let mut batches = Vec::new();
-    while let Some(mut object) = ahead.next().await? {
+    while let Next::Object(mut object) = ahead.next().await? {
         while let Some(batch) = object.next().await? {
             assert!(batch.bad_rows.is_empty(), "a bad row in {}", object.object.relative);
             batches.push(batch.changes);

@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 30] = [
     "rebuilt",
+    "added_columns",
+    "gone_columns",
     "held_since",
     "vanished",
     "absent",

@@ -241,7 +241,8 @@ async fn swapped(
     let lake = Location::open(copy.path().to_str().unwrap()).await.unwrap();
     let location = lake.folder(&["shop", "t"]).unwrap();
     let old = lake::open(&location).await;
-    let outcome = table::replace(&old, new, new.ledger().clone(), &lake::clock()).await.unwrap();
+    let outcome =
+        table::replace(&old, new, new.ledger().clone(), |_| false, &lake::clock()).await.unwrap();
     let table = outcome.committed().unwrap();
     same("swap", columns, expected, table.delta(), keys).await;
 }

@@ -154,6 +154,7 @@ impl<'a> Read<'a> {
         let context = DecodeContext {
             table,
             dms,
+            changes: &[],
             lake: None,
             store: &store,
             kind: StoreKind::S3,

@@ -192,19 +192,6 @@ async fn two_workers_rebuild_one_table_once() {
 }
 
 #[tokio::test]
-async fn a_column_is_widened_by_a_rebuild() {
-    let mut site = Site::on(StoreKind::S3);
-    site.stage("LOAD00000001.csv", &["1,a"]).await;
-    site.stage(&site.change(10), &["I,2,b"]).await;
-    site.expect_ok(&["1=a", "2=b"]).await;
-    site.id_type = "bigint".into();
-    site.stage(&site.change(20), &["I,5000000000,c"]).await;
-    site.expect_held(&["does not fit", "dmslake rebuild shop.t"]).await;
-    site.rebuild(Losses::Refused).await.unwrap();
-    site.expect_ok(&["1=a", "2=b", "5000000000=c"]).await;
-}
-
-#[tokio::test]
 async fn a_table_that_is_not_there_is_not_rebuilt() {
     let site = Site::on(StoreKind::S3);
     site.stage("LOAD00000001.csv", &["1,a"]).await;

@@ -338,50 +338,39 @@ async fn two_widths_in_one_object_are_cut_in_two() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt() {
-    let moved = ["at the source", "give its new type in `columns`", "dmslake rebuild shop.items"];
+async fn a_type_that_changed_at_the_source_is_given_and_the_table_follows() {
     for (old, new, value, fault, shown) in [
         ("int", "bigint", "5000000000", "out of range for int", "5000000000"),
         ("decimal(5,2)", "decimal(7,4)", "1.2345", "more fraction digits", "1.2345"),
-        ("int", "varchar(9)", "five", "the value is not a valid int", "five"),
         ("tinyint", "smallint", "-500", "out of range for tinyint", "-500"),
     ] {
         let site = Site::new();
         site.stage("LOAD00000001.csv", "1,7\n");
         site.stage("20240101-000000001.csv", format!("I,2,{value}\n"));
-        let (old, new) =
+        let (old_type, new_type) =
             (keyed(&["id int", &format!("v {old}")]), keyed(&["id int", &format!("v {new}")]));
-        site.held("", &old, fault, &moved).await;
-        if fault.starts_with("out of range") {
-            site.held("", &old, fault, &["if the column was widened at the source"]).await;
-        }
-        // The new type alone is not enough: it does not fit into the table.
-        site.held(
-            "",
-            &new,
-            "does not fit the column's type in the lake",
-            &["dmslake rebuild shop.items"],
-        )
-        .await;
-        site.rebuild("", &new).await;
-        let rows = site.rows("", &new).await;
+        let line = format!("in place of type = \"{old}\" of `v` in `columns`");
+        site.held("", &old_type, fault, &["at the source", &line, "the table follows"]).await;
+        let rows = site.rows("", &new_type).await;
         assert!(rows[0].starts_with("1|7") && rows[1] == format!("2|{shown}"), "{rows:?}");
     }
-    // In Parquet the object itself has the new type.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_that_holds_other_values_is_given_and_the_table_rebuilt() {
     let site = Site::new();
-    let narrow = file(&[("int64 id", numbers(1)), ("int32 v", Values::I32(vec![Some(7)]))]);
-    let wide = file(&[
-        ("int64 id", Values::I64(vec![Some(2)])),
-        ("int64 v", Values::I64(vec![Some(5_000_000_000)])),
-    ]);
-    site.stage("LOAD00000001.parquet", &narrow);
-    site.stage("20240101-000000001.parquet", &wide);
+    site.stage("LOAD00000001.csv", "1,7\n");
+    site.stage("20240101-000000001.csv", "I,2,five\n");
+    let (old, new) = (keyed(&["id int", "v int"]), keyed(&["id int", "v varchar(9)"]));
+    site.held("", &old, "the value is not a valid int", &["in `columns`, and apply again"]).await;
+    let unfit = "does not fit the column's type in the lake";
+    site.held("", &new, unfit, &["dmslake rebuild shop.items"]).await;
+    site.rebuild("", &new).await;
+    assert_eq!(site.rows("", &new).await, ["1|7", "2|five"]);
     let (dms, table) = ("cdc_inserts_only = true", "keys = [\"id\"]");
+    let narrow = file(&[("int64 id", numbers(1)), ("int32 v", Values::I32(vec![Some(7)]))]);
     let remedy =
         ["give the new type in `columns`", "dmslake rebuild shop.items", "reload the table"];
-    site.held(dms, table, "long does not fit the column's type in the lake", &remedy).await;
-    site.rebuild(dms, &keyed(&["v bigint"])).await;
-    assert_eq!(site.rows(dms, &keyed(&["v bigint"])).await, ["1|7", "2|5000000000"]);
     // If old values cannot be read as the new type, the table must be reloaded.
     let site = Site::new();
     let text = file(&[("int64 id", numbers(1)), ("binary v (UTF8)", texts(&[Some("seven")]))]);
@@ -405,7 +394,7 @@ async fn a_tinyint_that_is_no_boolean() {
     let boolean = "keys = [\"id\"]\ncolumns = [{ name = \"id\", type = \"int\" }, \
                    { name = \"v\", type = \"tinyint(1)\", boolean = true }]\n";
     let table = keyed(&["id int", "v tinyint(1)"]);
-    let remedy = ["remove boolean = true", "dmslake rebuild shop.items"];
+    let remedy = ["remove boolean = true", "the table follows"];
     site.stage("LOAD00000001.csv", "1,1\n2,2\n");
     site.held("", boolean, "boolean = true takes 0 and 1 only", &remedy).await;
     // There was no table yet.
@@ -415,7 +404,6 @@ async fn a_tinyint_that_is_no_boolean() {
     assert_eq!(site.rows("", boolean).await, ["1|true"]);
     site.stage("20240101-000000001.csv", "I,2,2\n");
     site.held("", boolean, "boolean = true takes 0 and 1 only", &remedy).await;
-    site.rebuild("", &table).await;
     assert_eq!(site.rows("", &table).await, ["1|1", "2|2"]);
 }
 
@@ -433,39 +421,21 @@ async fn a_table_without_key_whose_rows_are_updated_gets_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn names_that_differ_by_letter_case() {
-    let header = "add_column_name = true";
-    // The configuration spells a column differently from all objects.
-    let site = Site::new();
-    site.stage("LOAD00000001.csv", "id,Name\n1,a\n");
-    let remedy = ["spell it \"Name\" in `columns`", "rename = { \"Name\" = \"name\" }"];
-    let table = keyed(&["id int", "name varchar(9)"]);
-    site.held(header, &table, "spells a column `Name`, but `columns` spells it `name`", &remedy)
-        .await;
-    assert_eq!(site.rows(header, &keyed(&["id int", "Name varchar(9)"])).await, ["1|a"]);
-    // Earlier objects used the configured spelling.
-    let site = Site::new();
-    site.stage("LOAD00000001.csv", "id,name\n1,a\n");
-    site.stage("20240101-000000001.csv", "Op,id,Name\nU,1,b\n");
-    site.held(header, &table, "spells a column `Name`, but `columns` spells it `name`", &remedy)
-        .await;
-    let renamed = format!("{table}rename = {{ \"Name\" = \"name\" }}");
-    assert_eq!(site.rows(header, &renamed).await, ["1|b"]);
-    // The same in Parquet; or it is another column.
-    for (rename, rows) in [("name", ["1|x"]), ("Name_2", ["1|∅|x"])] {
-        let site = Site::new();
-        let load = file(&[("int64 id", numbers(1)), ("binary name (UTF8)", texts(&[Some("a")]))]);
-        let change = [
-            ("binary Op (UTF8)", texts(&[Some("U")])),
+async fn two_columns_that_differ_by_letter_case() {
+    // No table of MySQL has them; rules of a task may add one.
+    let columns = |second: &str| {
+        let second = format!("binary {second} (UTF8)");
+        file(&[
             ("int64 id", numbers(1)),
-            ("binary Name (UTF8)", texts(&[Some("x")])),
-        ];
-        site.stage("LOAD00000001.parquet", load);
-        site.stage("20240101-000000001.parquet", file(&change));
-        let offered = format!("rename = {{ \"Name\" = \"{rename}\" }}");
-        site.held("", "keys = [\"id\"]", "differ only by letter case", &[&offered]).await;
-        assert_eq!(site.rows("", &format!("keys = [\"id\"]\n{offered}")).await, rows);
-    }
+            ("binary name (UTF8)", texts(&[Some("a")])),
+            (&second, texts(&[Some("x")])),
+        ])
+    };
+    let site = Site::new();
+    site.stage("LOAD00000001.parquet", columns("Name"));
+    let offered = "rename = { \"Name\" = \"Name_2\" }";
+    site.held("", "keys = [\"id\"]", "differ only by letter case", &[offered]).await;
+    assert_eq!(site.rows("", &format!("keys = [\"id\"]\n{offered}")).await, ["1|a|x"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -513,39 +483,13 @@ async fn a_key_that_was_renamed_at_the_source_has_its_layout() {
         // Also from the start; and renamed once more.
         site.rebuild(dms, &format!("{table}{rename}{keys}")).await;
         assert_eq!(site.rows(dms, &format!("{table}{rename}{keys}")).await, ["1|c"]);
-        staged("ID", "20240101-000000003", Some("U"), 1, "d");
+        staged("nr", "20240101-000000003", Some("U"), 1, "d");
         let with_keys = format!("{table}{rename}{keys}");
         site.held(dms, &with_keys, "lacks the key column `no`", &remedy).await;
-        let both = with_keys.replace("{ \"no\" = \"id\" }", "{ \"no\" = \"id\", \"ID\" = \"id\" }");
-        let both = format!("{both}{}", layout("20240101-000000003", "keys = [\"ID\"]"));
+        let both = with_keys.replace("{ \"no\" = \"id\" }", "{ \"no\" = \"id\", \"nr\" = \"id\" }");
+        let both = format!("{both}{}", layout("20240101-000000003", "keys = [\"nr\"]"));
         assert_eq!(site.rows(dms, &both).await, ["1|d"]);
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_spelled_otherwise() {
-    let spelled = ["the object spells it \"ID\"", "rename = { \"ID\" = \"id\" }", "`keys`"];
-    let change = |key: &str, v: &str| {
-        let declared = format!("int64 {key}");
-        file(&[
-            ("binary Op (UTF8)", texts(&[Some("I")])),
-            (&declared, numbers(1)),
-            ("binary v (UTF8)", texts(&[Some(v)])),
-        ])
-    };
-    let site = Site::new();
-    site.stage("20240101-000000001.parquet", change("ID", "a"));
-    let table = keyed(&["id bigint"]);
-    site.held("", &table, "lacks the key column `id`", &spelled).await;
-    let respelled = "keys = [\"ID\"]\ncolumns = [{ name = \"ID\", type = \"bigint\" }]";
-    assert_eq!(site.rows("", respelled).await, ["1|a"]);
-    let site = Site::new();
-    site.stage("20240101-000000001.parquet", change("id", "a"));
-    site.stage("20240101-000000002.parquet", change("ID", "b"));
-    site.held("", &table, "lacks the key column `id`", &spelled).await;
-    let both =
-        format!("{table}rename = {{ \"ID\" = \"id\" }}\n{}", layout(SECOND, "keys = [\"ID\"]"));
-    assert_eq!(site.rows("", &both).await, ["1|b"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,6 +73,11 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "an_object_that_changed_in_part_is_staged_again_as_it_was",
     ),
     ("progress/record.rs", "upgrade dmslake", "a_commit_record_of_a_newer_format_holds_the_table"),
+    (
+        "pipeline/reshape.rs",
+        "dmslake rebuild TABLE while everything",
+        "a_rename_that_is_not_configured_is_reported_as_added_and_gone",
+    ),
     ("pipeline/slicer.rs", "{remedy}{own}", "an_object_with_many_bad_rows_may_pass_once"),
     ("pipeline/slicer.rs", "remedy", "a_tinyint_that_is_no_boolean"),
     (
@@ -99,16 +104,30 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     (
         "decode/column_checks.rs",
         "if the column's type changed",
-        "a_type_that_changed_at_the_source_is_given_and_the_table_rebuilt",
+        "a_type_that_holds_other_values_is_given_and_the_table_rebuilt",
     ),
-    ("decode/column_checks.rs", "spell it {name:?}", "a_key_that_is_spelled_otherwise"),
+    (
+        "decode/evolution.rs",
+        "if a column was renamed at the source",
+        "columns_that_come_or_go_hold_where_that_is_configured",
+    ),
+    (
+        "decode/evolution.rs",
+        "set on_column_added",
+        "columns_that_come_or_go_hold_where_that_is_configured",
+    ),
+    ("decode/names.rs", "if they are two columns", "an_object_with_both_names_is_refused"),
     ("decode/column_checks.rs", "list every column of the object", "a_header_is_configured_or_not"),
     (
         "decode/column_checks.rs",
         "{as_one}if it is another column",
-        "names_that_differ_by_letter_case",
+        "two_columns_that_differ_by_letter_case",
     ),
-    ("decode/column_checks.rs", "remedy", "a_key_that_was_renamed_at_the_source_has_its_layout"),
+    (
+        "decode/column_checks.rs",
+        "if it was renamed at the source",
+        "a_key_that_was_renamed_at_the_source_has_its_layout",
+    ),
     ("decode/csv/decode.rs", "OTHER_WIDTH", "two_widths_in_one_object_are_cut_in_two"),
     ("decode/csv/dialect.rs", "set csv_row_delimiter in [dms]", "a_row_delimiter_is_stated"),
     ("decode/csv/dialect.rs", "set csv_row_delimiter =", "a_row_delimiter_is_stated"),

@@ -10,8 +10,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use chrono::DateTime;
 use dmslake::config::{
-    ColumnSpec, Guard, MaxBadRows, MaxChangeFraction, OnBadRow, OnForeignCommit, OnReload,
-    TableName, TableSpec,
+    ColumnSpec, Guard, MaxBadRows, MaxChangeFraction, OnBadRow, OnColumnAdded, OnColumnGone,
+    OnForeignCommit, OnReload, TableName, TableSpec,
 };
 use dmslake::decode::{BadRow, ChangeSequence, DecodeContext, OPERATION, ROW, open};
 use dmslake::dms::{Classified, MySqlType, S3Settings, classify};
@@ -69,6 +69,9 @@ impl Staged {
             on_reload: OnReload::default(),
             guard: Guard::default(),
             tombstone_retention_days: TableSpec::TOMBSTONE_RETENTION_DAYS,
+            on_column_gone: OnColumnGone::default(),
+            on_column_added: OnColumnAdded::default(),
+            renamed: std::collections::BTreeMap::new(),
             columns: columns.collect(),
             layouts: Vec::new(),
             rename: std::collections::BTreeMap::new(),
@@ -118,6 +121,7 @@ impl Staged {
         DecodeContext {
             table: &self.table,
             dms: &self.dms,
+            changes: &[],
             lake: self.lake.as_ref(),
             store: &self.store,
             kind: self.kind,

@@ -28,6 +28,13 @@ pub(super) fn remarks(report: &TableReport, warned: &[String]) -> Vec<String> {
         let objects = plural(report.before_load, "change object");
         remarks.push(format!("{objects} from before the full load not applied"));
     }
+    for (names, what) in
+        [(&report.added_columns, "added"), (&report.gone_columns, "gone from objects, and kept")]
+    {
+        if !names.is_empty() {
+            remarks.push(format!("columns {what}: {}", names.join(", ")));
+        }
+    }
     for commit in &report.foreign_commits {
         remarks.push(format!("another writer changed rows: {commit}"));
     }

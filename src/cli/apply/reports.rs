@@ -91,7 +91,7 @@ mod tests {
              \"inserted\":0,\"updated\":0,\"deleted\":0,\"superseded\":0,\"ignored\":0,\
              \"quarantined\":0,\"in_quarantine\":0,\"before_load\":0,\"replayed\":0,\"version\":null,\"rebuilt\":null,\"seconds\":0.0,\
              \"requests\":{\"get\":0,\"head\":0,\"list\":0,\"put\":0,\"delete\":0},\
-             \"foreign\":[],\"late\":[],\"vanished\":[],\"foreign_commits\":[],\"held_since\":null,\"pending\":0,\
+             \"foreign\":[],\"late\":[],\"vanished\":[],\"foreign_commits\":[],\"held_since\":null,\"added_columns\":[],\"gone_columns\":[],\"pending\":0,\
              \"absent\":false,\"oldest_pending_seconds\":0,\"warnings\":[],\"error\":null,\"kind\":null}"
         );
     }

@@ -8,7 +8,7 @@ use arrow::datatypes::DataType;
 use crate::config::ColumnSpec;
 use crate::dms::MySqlType;
 use crate::schema::ColumnType;
-use crate::schema::evolve::{fits, natural};
+use crate::schema::evolve::{is_integer, natural, widened};
 
 /// The set of values that a column may have in MySQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,8 @@ impl Reading {
     }
 
     /// How to read a column that is configured as `spec`, has the type `lake` in the lake and
-    /// `physical` in the object, if that is Parquet.
+    /// `physical` in the object, if that is Parquet. The target is the lake's type, or a wider one
+    /// that the lake has to get first.
     pub(in crate::decode) fn resolve(
         spec: Option<&ColumnSpec>,
         lake: Option<ColumnType>,
@@ -82,10 +83,10 @@ impl Reading {
             let asked =
                 if spec.boolean { ColumnType::Boolean } else { spec.mysql_type.column_type() };
             let label = Label(spec.mysql_type).to_string();
-            let target = lake.unwrap_or(asked);
-            if !fits(asked, target) {
-                return Err(Refusal::Unfit { from: format!("{asked} (of {label})"), to: target });
-            }
+            let target = lake.map_or(Ok(asked), |lake| {
+                let from = || format!("{asked} (of {label})");
+                widened(lake, asked).ok_or_else(|| Refusal::Unfit { from: from(), to: lake })
+            })?;
             Self { domain: Domain::of_spec(spec), target, label, switched: spec.boolean }
         } else if let Some(physical) = physical {
             let asked = natural(physical).ok_or(Refusal::Untyped)?;
@@ -94,10 +95,15 @@ impl Reading {
                 Some(ColumnType::Boolean) if asked == ColumnType::String => {
                     Self::of_type(ColumnType::Boolean, ColumnType::Boolean)
                 }
-                Some(lake) if !fits(asked, lake) => {
-                    return Err(Refusal::Unfit { from: asked.to_string(), to: lake });
+                // A `tinyint(1)` of a number column.
+                Some(lake) if asked == ColumnType::Boolean && is_integer(lake) => {
+                    Self::of_type(lake, lake)
                 }
-                lake => Self::of_type(asked, lake.unwrap_or(asked)),
+                Some(lake) => match widened(lake, asked) {
+                    Some(target) => Self::of_type(asked, target),
+                    None => return Err(Refusal::Unfit { from: asked.to_string(), to: lake }),
+                },
+                None => Self::of_type(asked, asked),
             }
         } else {
             let lake = lake.ok_or(Refusal::Untyped)?;
