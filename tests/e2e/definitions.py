@@ -39,18 +39,28 @@ def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
 
 def redefine(of: Scene, pause: float, done: Counter):
     """Runs one after another, while everything else continues."""
-    pipeline = of.pipeline
+    add_column(of, done)
+    time.sleep(pause)
+    truncate_and_reload(of.pipeline, pause, done)
+
+
+def add_column(of: Scene, done: Counter):
+    """To the table of all types, and gives some of its rows a value there."""
+    database = of.pipeline.database
     table = f"{types_table.SCHEMA}.{types_table.TABLE}"
-    pipeline.database.run(f"ALTER TABLE {table} ADD COLUMN {ADDED} VARCHAR(40)")
+    database.run(f"ALTER TABLE {table} ADD COLUMN {ADDED} VARCHAR(40)")
     chance = random.Random(of.chance.random())
-    with pipeline.database.connection() as connection, connection.cursor() as cursor:
+    with database.connection() as connection, connection.cursor() as cursor:
         for number in range(50):
             cursor.execute(
                 f"UPDATE {table} SET {ADDED} = %s WHERE id >= %s ORDER BY id LIMIT 1",
                 (f"late {number}", chance.randrange(1, of.row)),
             )
     done["columns added"] += 1
-    time.sleep(pause)
+
+
+def truncate_and_reload(pipeline: Pipeline, pause: float, done: Counter):
+    """Empties one table, and has it and another one loaded again."""
     pipeline.database.run(f"TRUNCATE TABLE {SCHEMA}.{TRUNCATED}")
     done["truncated tables"] += 1
     time.sleep(pause)
@@ -61,26 +71,36 @@ def redefine(of: Scene, pause: float, done: Counter):
         done["tables loaded again"] += 1
 
 
-class Operator:
-    """Removes the causes of holds as the guide says. No others are expected here."""
+class Waiting:
+    """Does nothing about a load that DMS makes again: it is applied as soon as it is complete."""
 
-    def __init__(self, pipeline: Pipeline, done: Counter):
-        self.pipeline = pipeline
+    def __init__(self, done: Counter):
         self.done = done
 
     def __call__(self, report: dict) -> bool:
-        """Removes the cause of this hold; returns whether it did."""
-        remedy = {"Reloading": self.wait, "SchemaRefused": self.add_column}
-        if report["kind"] not in remedy:
+        """Whether the hold of this report passes by itself."""
+        if report["kind"] != "Reloading":
             return False
-        self.done[f"holds as {report['kind']}"] += 1
-        remedy[report["kind"]](report)
+        assert "not complete yet" in report["error"], report
+        self.done["holds as Reloading"] += 1
+        time.sleep(5)
         return True
 
-    def wait(self, report: dict):
-        """A load that DMS makes again is applied by itself, as soon as it is complete."""
-        assert "not complete yet" in report["error"], report
-        time.sleep(5)
+
+class Operator(Waiting):
+    """Removes the causes of holds as the guide says. No others are expected here."""
+
+    def __init__(self, pipeline: Pipeline, done: Counter):
+        super().__init__(done)
+        self.pipeline = pipeline
+
+    def __call__(self, report: dict) -> bool:
+        """Removes the cause of this hold; returns whether it did."""
+        if report["kind"] != "SchemaRefused":
+            return super().__call__(report)
+        self.done["holds as SchemaRefused"] += 1
+        self.add_column(report)
+        return True
 
     def add_column(self, report: dict):
         """For CSV the layout must be configured: for all objects with a header, otherwise from one on."""

@@ -1,31 +1,77 @@
-"""S3, events, the function and DMS fail, and no row is lost or duplicated."""
+"""S3, events, the function and DMS fail, staged objects expire, and tables are loaded again, emptied
+and altered. No row is lost or duplicated, and nobody does anything about it."""
 
 import random
 import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import conformance
-from pipeline import Pipeline
-from scene import begin, conclude, scene, verdict
+import definitions
+from pipeline import STAGING, Pipeline
+from scene import Scene, begin, conclude, scene, verdict
+
+# The column that gets a wider type, and by how much its values then grow.
+WIDENED, COLUMN, GROWTH = "sbtest1", "k", 5_000_000_000
 
 
 def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
     """Returns descriptions of faults."""
     with scene("torture", programs, seed, ["copy-on-write", "deletion-vectors", "auto"]) as of:
         begin(of)
-        with tormented(of.pipeline, random.Random(of.chance.random())) as kills:
-            of.load(seconds)
+        done: Counter = Counter()
+        with tormented(of, done, kills_the_task=True):
+            of.load(seconds / 2)
         of.settle()
+        expire(of.pipeline, done)
+        of.go_on()
+        # A task that goes back behind a reload repeats changes that the new load has overtaken.
+        with tormented(of, done, kills_the_task=False), ThreadPoolExecutor() as pool:
+            load = pool.submit(of.load, seconds / 2)
+            redefine(of, seconds / 10, done)
+            load.result()
+        of.settle(definitions.Waiting(done))
         faults = verdict(of, readers)
         faults += conformance.faults(of, readers)
-        return conclude(of, faults, kills)
+        return conclude(of, faults, done)
+
+
+def expire(pipeline: Pipeline, done: Counter):
+    """Deletes everything that is staged: all of it is applied."""
+    s3 = pipeline.client("s3")
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=STAGING):
+        keys = [{"Key": one["Key"]} for one in page.get("Contents", [])]
+        if keys:
+            s3.delete_objects(Bucket=STAGING, Delete={"Objects": keys})
+            done["expired objects"] += len(keys)
+
+
+def redefine(of: Scene, pause: float, done: Counter):
+    """Runs one after another, while everything else continues."""
+    if of.settings.s3["DataFormat"] == "parquet":
+        # For CSV a person has to say what columns there are, and of which types.
+        definitions.add_column(of, done)
+        time.sleep(pause)
+        widen(of.pipeline, done)
+        time.sleep(pause)
+    definitions.truncate_and_reload(of.pipeline, pause, done)
+
+
+def widen(pipeline: Pipeline, done: Counter):
+    table = f"{definitions.SCHEMA}.{WIDENED}"
+    pipeline.database.run(
+        f"ALTER TABLE {table} MODIFY {COLUMN} BIGINT NOT NULL DEFAULT 0",
+        f"UPDATE {table} SET {COLUMN} = {COLUMN} + {GROWTH} WHERE id % 50 = 0",
+    )
+    done["widened columns"] += 1
 
 
 @contextmanager
-def tormented(pipeline: Pipeline, chance: random.Random):
+def tormented(of: Scene, done: Counter, kills_the_task: bool):
     """Faults of S3 and of events, kill -9 of the function, of S3 and of the stand-in for DMS."""
-    kills: Counter = Counter()
+    pipeline, chance = of.pipeline, random.Random(of.chance.random())
     is_over = threading.Event()
     pipeline.proxy.is_faulty = True
     pipeline.mapping.is_torturing = True
@@ -35,19 +81,19 @@ def tormented(pipeline: Pipeline, chance: random.Random):
             dice = chance.random()
             if dice < 0.85:
                 chance.choice(pipeline.environments).kill()
-                kills["kills of the function"] += 1
-            elif dice < 0.92:
+                done["kills of the function"] += 1
+            elif dice < 0.92 or not kills_the_task:
                 pipeline.lake_server.restart()
-                kills["kills of the lake's server"] += 1
+                done["kills of the lake's server"] += 1
             else:
                 pipeline.dms.kill()
                 pipeline.dms.follow(back=chance.choice([0, 0, 1, 2]))
-                kills["kills of the stand-in for DMS"] += 1
+                done["kills of the stand-in for DMS"] += 1
 
     thread = threading.Thread(target=torment)
     thread.start()
     try:
-        yield kills
+        yield
     finally:
         is_over.set()
         thread.join()
