@@ -136,13 +136,14 @@ locals {
   }
 
   dmslake_toml = templatefile("${path.module}/templates/dmslake.toml.tftpl", {
-    staging         = "s3://${local.staging_bucket}/${var.staging.prefix}"
-    lake            = "s3://${local.lake_bucket}/${var.lake.prefix}"
-    dms             = merge(local.s3_settings, local.rule_settings)
-    maintain_delete = var.maintain_delete
-    catalog         = var.catalog
-    defaults        = var.table_defaults
-    tables          = [for source in sort(keys(local.tables)) : local.tables[source]]
+    staging             = "s3://${local.staging_bucket}/${var.staging.prefix}"
+    lake                = "s3://${local.lake_bucket}/${var.lake.prefix}"
+    dms                 = merge(local.s3_settings, local.rule_settings)
+    maintain_delete     = var.maintain_delete
+    staging_expiry_days = var.staging.expiry_days
+    catalog             = var.catalog
+    defaults            = var.table_defaults
+    tables              = [for source in sort(keys(local.tables)) : local.tables[source]]
   })
 
   # Only settings that differ from DMS's defaults. Comments say what they prevent.

@@ -99,8 +99,14 @@ pub fn remedy_of(error: &Error) -> &str {
 /// [`remedy_of`] for a table of that name: commands are told as they are typed.
 #[must_use]
 pub fn remedy_for(error: &Error, table: &str) -> String {
-    let commands =
-        ["dmslake rebuild", "dmslake resume", "dmslake late apply", "dmslake late discard"];
+    let commands = [
+        "dmslake rebuild",
+        "dmslake restore",
+        "dmslake resume",
+        "dmslake truncate",
+        "dmslake late apply",
+        "dmslake late discard",
+    ];
     commands.iter().fold(remedy_of(error).to_owned(), |remedy, command| {
         remedy.replace(&format!("{command} TABLE"), &format!("{command} {table}"))
     })

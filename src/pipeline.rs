@@ -24,10 +24,12 @@ mod rebuild_plan;
 mod replacement;
 mod report;
 mod reshape;
+mod restore;
 mod slice;
 mod slicer;
 mod suspicion;
 mod tally;
+mod truncated;
 
 pub use components::Pipeline;
 pub use estimate::Estimate;
@@ -38,6 +40,7 @@ pub use rebuild::Rebuilding;
 pub use rebuild_plan::RebuildPlan;
 pub use replacement::Replacement;
 pub use report::{Observer, Silent, Step, TableReport};
+pub use restore::{RestorePlan, RestoreTo};
 
 pub use crate::disposition::Status;
 pub use crate::limits::{Limits, Stop};
@@ -55,6 +58,7 @@ use crate::pipeline::replacement::put_in_place;
 use crate::pipeline::slice::Turn;
 use crate::pipeline::slicer::{NextSlice, Slicer};
 use crate::pipeline::tally::Tally;
+use crate::pipeline::truncated::empty_truncated;
 use crate::schema::ColumnChange;
 use crate::table::{LakeTable, LostCommit};
 
@@ -117,6 +121,16 @@ impl Application<'_> {
             Standing::Reload(reload) => {
                 begin_reload(pipeline, spec, &reload).await?;
                 pipeline.keep_warm(&spec.source, table);
+                return Ok(PassEnd::LookAgain);
+            }
+            Standing::Truncated(_) if rebuilding.is_some() => {
+                // What it is made from was deleted, and is no longer the table.
+                pipeline.cancel_rebuild(spec).await?;
+                pipeline.keep_warm(&spec.source, table);
+                return Ok(PassEnd::LookAgain);
+            }
+            Standing::Truncated(_) => {
+                tally.committed(&empty_truncated(pipeline, spec, table.as_ref()).await?);
                 return Ok(PassEnd::LookAgain);
             }
             Standing::Replace => {

@@ -14,6 +14,7 @@ mod mariadb;
 mod names;
 mod pause;
 mod reports;
+mod restore;
 mod usage;
 
 use std::path::Path;

@@ -1,7 +1,9 @@
 //! The configuration: what is understood, and what is refused with which sentence.
 
 use dmslake::config::load::parse;
-use dmslake::config::{LookBack, MaxChangeFraction, MergeMode, OnBadRow, Settings, TableName};
+use dmslake::config::{
+    LookBack, MaxChangeFraction, MergeMode, OnBadRow, OnObjectsVanished, Settings, TableName,
+};
 use dmslake::dms::{Classified, MySqlType, ObjectName, S3Settings, classify};
 use dmslake::error::ErrorKind;
 use dmslake::schema::ColumnType;
@@ -45,6 +47,7 @@ fn the_least_configuration_takes_every_default() {
     assert_eq!(settings.lake, "s3://lake/tables");
     assert_eq!(settings.dms, S3Settings::default());
     assert_eq!(settings.memory_budget, None);
+    assert_eq!(settings.staging_expiry_days, None);
     assert_eq!(settings.look_back, LookBack { objects: 64, minutes: 1440 });
     assert!(settings.maintain.delete);
     let [table] = settings.tables.as_slice() else { panic!("one table") };
@@ -95,6 +98,28 @@ fn columns_carry_type_and_switches() {
     assert_eq!((paid.column_type(), paid.nullable), (ColumnType::Boolean, true));
     assert!(table.column("token").expect("configured").hex);
     assert_eq!(table.column("Id"), None);
+}
+
+#[test]
+fn what_vanished_objects_mean_is_configured() {
+    let of = |extra: &str| {
+        let text = format!("[[table]]\nsource = \"shop.t\"\nkeys = [\"id\"]\n{extra}");
+        settings(&text).tables[0].on_objects_vanished
+    };
+    assert_eq!(of(""), OnObjectsVanished::Hold);
+    assert_eq!(of("on_objects_vanished = \"truncate\""), OnObjectsVanished::Truncate);
+    assert_eq!(of("on_objects_vanished = \"ignore\""), OnObjectsVanished::Ignore);
+    let table = "[[table]]\nsource = \"shop.t\"\nkeys = [\"id\"]\n";
+    let days = format!("staging_expiry_days = 7\n{table}");
+    assert_eq!(settings(&days).staging_expiry_days, Some(7));
+    let refused = format!("staging_expiry_days = 0\n{table}on_objects_vanished = 1");
+    assert_refused(
+        &refused,
+        &[
+            ("table[0].on_objects_vanished (shop.t)", "\"hold\", \"truncate\", \"ignore\""),
+            ("staging_expiry_days", "1 to 36500"),
+        ],
+    );
 }
 
 #[test]
@@ -249,7 +274,7 @@ fn every_violation_is_named_at_once() {
         "table[0].on_reload (shop.orders): true is not allowed; allowed: \"apply\", \"hold\"",
         "table[0].guard (shop.orders): \"all\" is not allowed; allowed: \"sequence\", \"off\"",
         "table[0].tombstone_retention_days (shop.orders): 0 is not allowed; allowed: 1 to 365",
-        "colour: no such setting; allowed: catalog, defaults, dms, lake, look_back, maintain, memory_budget, reload, staging, table",
+        "colour: no such setting; allowed: catalog, defaults, dms, lake, look_back, maintain, memory_budget, reload, staging, staging_expiry_days, table",
     ];
     for line in expected {
         assert!(found.iter().any(|found| found.starts_with(line)), "{line}\nin {found:#?}");
@@ -280,6 +305,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "name",
         "on_bad_row",
         "on_foreign_commit",
+        "on_objects_vanished",
         "on_reload",
         "redshift_manifest",
         "rename",
@@ -317,6 +343,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "memory_budget",
         "reload",
         "staging",
+        "staging_expiry_days",
         "table",
     ];
     assert_eq!(sorted(list), of_file);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use dmslake::clock::SystemClock;
 use dmslake::config::{
     CatalogSettings, Guard, LookBack, MaintainSettings, MaxBadRows, MaxChangeFraction, MergeMode,
-    OnBadRow, OnColumnAdded, OnColumnGone, OnForeignCommit, OnReload, ReloadSettings, Settings,
-    SourcePattern, TableName, TablePattern, TableSpec,
+    OnBadRow, OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload,
+    ReloadSettings, Settings, SourcePattern, TableName, TablePattern, TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -191,6 +191,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         on_column_gone: OnColumnGone::default(),
         on_column_added: OnColumnAdded::default(),
         renamed: std::collections::BTreeMap::new(),
+        on_objects_vanished: OnObjectsVanished::default(),
         columns: vec![],
         layouts: vec![],
         rename: [].into(),
@@ -206,6 +207,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         patterns: Vec::new(),
         tables: tables.iter().map(table).collect(),
         memory_budget: None,
+        staging_expiry_days: None,
         look_back: LookBack::default(),
         reload: ReloadSettings::default(),
         maintain: MaintainSettings::default(),

@@ -14,6 +14,8 @@ mod pauses;
 mod random;
 mod rebuilds;
 mod reloaded;
+mod restores;
 mod site;
+mod truncated;
 mod two_tasks;
 mod vanished;

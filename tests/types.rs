@@ -289,7 +289,11 @@ async fn dates_and_times_in_csv() {
 
     let cases = [
         ("-838:59:59", Is("-838:59:59")),
-        ("838:59:59.000000", Is("838:59:59.000000")),
+        ("838:59:59.000000", Is("838:59:59")),
+        ("010:20:30.500", Is("10:20:30.5")),
+        ("-00:00:00", Is("00:00:00")),
+        ("839:00:00", RANGE),
+        ("10:20", NO),
         ("00:00:00", Is("00:00:00")),
         ("NULL", Null),
     ];
@@ -552,13 +556,14 @@ async fn dates_and_times_in_parquet() {
     parquet(Some("datetime"), "binary v (UTF8)", "timestamp", values, &fates).await;
 
     let values = i32s(&[0, 37_230_004, 86_399_999]);
-    let fates = [Is("00:00:00.000"), Is("10:20:30.004"), Is("23:59:59.999"), Null];
+    let fates = [Is("00:00:00"), Is("10:20:30.004"), Is("23:59:59.999"), Null];
     parquet(None, "int32 v (TIME_MILLIS)", "string", values.clone(), &fates).await;
     parquet(Some("time(3)"), "int32 v (TIME_MILLIS)", "string", values, &fates).await;
     let fates = [Is("10:20:30.000004"), Null];
     parquet(None, "int64 v (TIME_MICROS)", "string", i64s(&[37_230_000_004]), &fates).await;
-    let values = texts(&[Some("-838:59:59"), None]);
-    parquet(Some("time"), "binary v (UTF8)", "string", values, &[Is("-838:59:59"), Null]).await;
+    let values = texts(&[Some("-838:59:59"), Some("10:20:30.004000"), Some("10:20"), None]);
+    let fates = [Is("-838:59:59"), Is("10:20:30.004"), NO, Null];
+    parquet(Some("time"), "binary v (UTF8)", "string", values, &fates).await;
 }
 
 #[tokio::test]

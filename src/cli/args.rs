@@ -2,6 +2,7 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
 mod late;
+mod operator;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,6 +10,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
+pub(super) use operator::{
+    PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
+};
 
 use crate::readers::statements::Engine;
 use crate::version;
@@ -49,6 +53,7 @@ pub(super) enum Command {
     Pause(PauseArguments),
     Resume(ResumeArguments),
     Rebuild(RebuildArguments),
+    Restore(RestoreArguments),
     Truncate(TruncateArguments),
     Late(LateArguments),
     Init(InitArguments),
@@ -138,90 +143,6 @@ pub(super) struct MaintainArguments {
     /// Print one line of JSON per table.
     #[arg(long)]
     pub(super) json: bool,
-}
-
-/// Let tables wait: nothing is applied to them until `resume`.
-///
-/// Holds for every worker, the function included. `apply` reports a paused table as held and
-/// says since when, and what is pending.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-pub(super) struct PauseArguments {
-    #[command(flatten)]
-    pub(super) named: NamedArguments,
-
-    /// Why, for whoever finds the table paused.
-    #[arg(long, value_name = "TEXT")]
-    pub(super) reason: Option<String>,
-}
-
-/// Let paused tables go on, let unusual objects pass, or give up changes that are lost.
-///
-/// If a table is held because an object has too many bad rows (max_bad_rows), or because its
-/// changes would delete or update too much of the table (max_change_fraction), exactly the objects
-/// that hold it may then pass, once.
-///
-/// Objects that vanish from staging before they are applied (a lifecycle rule, a TRUNCATE that
-/// DMS handles, somebody who deletes them) hold their table, because it can no longer equal the
-/// source. If they cannot be staged again and the table is not to be loaded again, --accept-loss
-/// goes on without them.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-pub(super) struct ResumeArguments {
-    #[command(flatten)]
-    pub(super) named: NamedArguments,
-
-    /// Go on without the changes of objects that have vanished. They are named, and written down
-    /// in the table's state object.
-    #[arg(long)]
-    pub(super) accept_loss: bool,
-}
-
-/// Build tables anew from what is staged, and put them in place in one commit each.
-///
-/// First proves that everything is staged from which the table was made, and shows what will be
-/// read. The new rows are built beside the table that readers see and replace it when they are
-/// complete: history, time travel, properties and catalogue entry stay. May be interrupted: the
-/// next `apply` or invocation of the function goes on with it.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub(super) struct RebuildArguments {
-    #[command(flatten)]
-    pub(super) named: NamedArguments,
-
-    /// Only show what would be done.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-
-    /// Give up a rebuild that is under way: the table goes on as it is.
-    #[arg(long, conflicts_with_all = ["dry_run", "accept_loss"])]
-    pub(super) cancel: bool,
-
-    /// Do not ask.
-    #[arg(short, long)]
-    pub(super) yes: bool,
-
-    /// Rebuild from what is staged even if that is not all. What is lost is named, and written
-    /// down in the table's state object.
-    #[arg(long)]
-    pub(super) accept_loss: bool,
-}
-
-/// Remove all rows of tables, in one commit each.
-///
-/// For a table that was truncated at the source: no change object shows that. What is staged and
-/// not applied yet is applied onto the empty table, so apply first what was staged before the
-/// TRUNCATE. Older versions stay readable. If in doubt, have DMS reload the table instead.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-pub(super) struct TruncateArguments {
-    #[command(flatten)]
-    pub(super) named: NamedArguments,
-
-    /// Do not ask.
-    #[arg(short, long)]
-    pub(super) yes: bool,
 }
 
 /// Write a first configuration from what is staged.

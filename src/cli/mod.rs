@@ -25,6 +25,7 @@ mod pause;
 mod progress_bar;
 mod rebuild;
 mod register;
+mod restore;
 mod run;
 mod signals;
 mod truncate;

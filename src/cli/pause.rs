@@ -49,6 +49,7 @@ pub(super) async fn resume(arguments: &ResumeArguments, screen: &Screen) -> Resu
         let what = if resumed.was_paused { "resumed" } else { "not paused" };
         let (follows, end) = match chosen.pipeline.look(table, &Scope::Everything).await?.standing {
             Standing::CaughtUp => ("caught up".to_owned(), TableEnd::Done),
+            Standing::Truncated(_) => ("to be emptied".to_owned(), TableEnd::Done),
             Standing::Reload(_) => ("to be rebuilt from a new load".to_owned(), TableEnd::Done),
             Standing::Replace => ("being rebuilt".to_owned(), TableEnd::Done),
             Standing::Reshape(_) => ("its columns are to be changed".to_owned(), TableEnd::Done),

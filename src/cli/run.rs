@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::Screen;
 use super::{
     apply, ddl, demo, discover, help, init, late, logs, maintain, pause, rebuild, register,
-    truncate,
+    restore, truncate,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -43,6 +43,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Pause(arguments) => pause::pause(&arguments, screen).await,
             Command::Resume(arguments) => pause::resume(&arguments, screen).await,
             Command::Rebuild(arguments) => rebuild::run(&arguments, screen).await,
+            Command::Restore(arguments) => restore::run(&arguments, screen).await,
             Command::Truncate(arguments) => truncate::run(&arguments, screen).await,
             Command::Late(arguments) => late::run(&arguments, screen).await,
             Command::Init(arguments) => init::run(&arguments, screen).await,

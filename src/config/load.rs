@@ -74,6 +74,9 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
         "bytes above 0, as a number or as a string such as \"512MB\" or \"1 GiB\"",
         bytes,
     );
+    let staging_expiry_days = fields.read("staging_expiry_days", "1 to 36500", |value| {
+        value.as_integer().and_then(|days| u32::try_from(days).ok()).filter(in_range(1, 36_500))
+    });
     let look_back = look_back(fields.table("look_back"));
     let reload = reload(fields.table("reload"));
     let maintain = maintain(fields.table("maintain"));
@@ -86,6 +89,7 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
         tables,
         patterns,
         memory_budget,
+        staging_expiry_days,
         look_back,
         reload,
         maintain,

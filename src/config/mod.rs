@@ -8,6 +8,8 @@
 //! lake = "s3://shop-lake/tables"         # a table's root is <lake>/<schema>/<table>
 //! memory_budget = "512MB"  # decoded rows at once, KB to GB or KiB to GiB; default: by machine
 //!
+//! staging_expiry_days = 30 # objects in staging are deleted by age then; default: not known
+//!
 //! [look_back]      # which applied objects are remembered one by one, below a table's watermark
 //! objects = 64     # 1 to 64; default 64
 //! minutes = 1440   # 1 to 525600; default a day
@@ -50,6 +52,7 @@
 //! on_column_gone = "keep"         # or "drop" or "hold": if objects lack it; default "keep"
 //! on_column_added = "add"         # or "hold": if objects bring a new one; default "add"
 //! on_reload = "apply"             # or "hold": if DMS loads the table again; default "apply"
+//! on_objects_vanished = "hold"    # or "truncate" or "ignore": if all of it was deleted; default "hold"
 //! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
 //! cdc_only = false                # true: the task loads nothing, tables start from their changes
 //!
@@ -123,7 +126,8 @@ pub use names::refused_column_name;
 pub use pattern::{SourcePattern, TablePattern};
 pub use table::{
     ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
-    OnColumnAdded, OnColumnGone, OnForeignCommit, OnReload, TableName, TableSpec,
+    OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload, TableName,
+    TableSpec,
 };
 
 use std::collections::BTreeSet;
@@ -160,6 +164,9 @@ pub struct Settings {
     /// Bytes of decoded rows that may be in memory at once; `None` is a share of the machine's
     /// memory.
     pub memory_budget: Option<u64>,
+    /// After how many days objects in staging are deleted because of their age; none if that is not
+    /// known.
+    pub staging_expiry_days: Option<u32>,
     /// How far below the watermark objects are remembered one by one.
     pub look_back: LookBack,
     /// When a new load counts as complete.

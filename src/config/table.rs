@@ -183,6 +183,19 @@ pub enum OnColumnAdded {
     Hold,
 }
 
+/// What happens to a table of which all staged objects were deleted before they expired, as DMS does
+/// at a TRUNCATE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnObjectsVanished {
+    /// The table is held.
+    #[default]
+    Hold,
+    /// The table is emptied when the next change object shows that it was no reload.
+    Truncate,
+    /// Nothing: the rows stay.
+    Ignore,
+}
+
 /// How a merge removes rows from data files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MergeMode {
@@ -276,6 +289,8 @@ pub struct TableSpec {
     pub on_column_gone: OnColumnGone,
     /// What happens if objects have a column that the table lacks.
     pub on_column_added: OnColumnAdded,
+    /// What happens if all of its staged objects were deleted before they expired.
+    pub on_objects_vanished: OnObjectsVanished,
     /// How changes are merged.
     pub merge: MergeMode,
     /// Whether symlink manifests of the newest version are kept next to the log.

@@ -7,8 +7,8 @@ use toml::Value;
 use crate::config::fields::{Fields, Place};
 use crate::config::{
     ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
-    OnColumnAdded, OnColumnGone, OnForeignCommit, OnReload, SourcePattern, TableName, TablePattern,
-    TableSpec,
+    OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload, SourcePattern,
+    TableName, TablePattern, TableSpec,
 };
 use crate::dms::{MySqlType, Phase};
 
@@ -17,6 +17,7 @@ const SOURCE: &str = "\"schema.table\", or { schema = \"…\", table = \"…\" }
 const EXCEPT: &str = "a list of sources such as [\"shop.audit_*\"]";
 const NAME: &str = "\"table\" or \"database.table\", of lower-case letters, digits and _";
 const MERGE: &str = "\"copy-on-write\", \"deletion-vectors\", \"auto\"";
+const VANISHED: &str = "\"hold\", \"truncate\", \"ignore\"";
 const FROM: &str = "an object's base name such as \"LOAD00000001\" or \"20221024-175902985\"";
 
 /// The keys of one section; `None` if a key is not set.
@@ -39,6 +40,7 @@ pub(super) struct Section {
     tombstone_retention_days: Option<u32>,
     on_column_gone: Option<OnColumnGone>,
     on_column_added: Option<OnColumnAdded>,
+    on_objects_vanished: Option<OnObjectsVanished>,
     merge: Option<MergeMode>,
     redshift_manifest: Option<bool>,
 }
@@ -147,6 +149,7 @@ impl Section {
                 .or(lower.tombstone_retention_days),
             on_column_gone: self.on_column_gone.or(lower.on_column_gone),
             on_column_added: self.on_column_added.or(lower.on_column_added),
+            on_objects_vanished: self.on_objects_vanished.or(lower.on_objects_vanished),
             merge: self.merge.or(lower.merge),
             redshift_manifest: self.redshift_manifest.or(lower.redshift_manifest),
         }
@@ -176,6 +179,7 @@ impl Section {
                 .unwrap_or(TableSpec::TOMBSTONE_RETENTION_DAYS),
             on_column_gone: self.on_column_gone.unwrap_or_default(),
             on_column_added: self.on_column_added.unwrap_or_default(),
+            on_objects_vanished: self.on_objects_vanished.unwrap_or_default(),
             merge: self.merge.unwrap_or_default(),
             redshift_manifest: self.redshift_manifest.unwrap_or_default(),
         }
@@ -247,6 +251,14 @@ fn section(mut fields: Fields<'_>) -> Section {
             match value.as_str()? {
                 "add" => Some(OnColumnAdded::Add),
                 "hold" => Some(OnColumnAdded::Hold),
+                _ => None,
+            }
+        }),
+        on_objects_vanished: fields.read("on_objects_vanished", VANISHED, |value| {
+            match value.as_str()? {
+                "hold" => Some(OnObjectsVanished::Hold),
+                "truncate" => Some(OnObjectsVanished::Truncate),
+                "ignore" => Some(OnObjectsVanished::Ignore),
                 _ => None,
             }
         }),

@@ -11,6 +11,7 @@ use object_store::path::Path;
 use percent_encoding::percent_decode_str;
 
 use crate::error::Result;
+use crate::files::vector_path;
 use crate::maintenance::log::with_log;
 use crate::table::LakeTable;
 
@@ -79,13 +80,4 @@ fn text(columns: &StructArray, name: &str, row: usize) -> Option<String> {
 fn decoded(path: &str) -> Path {
     let path = percent_decode_str(path).decode_utf8_lossy();
     Path::parse(&path).unwrap_or_else(|_| Path::from(path.as_ref()))
-}
-
-/// Where a vector of the table is: the file's id is the last 20 characters in base 85, perhaps
-/// behind a folder.
-pub(super) fn vector_path(place: &str) -> Option<Path> {
-    let (folder, id) = place.split_at_checked(place.len().checked_sub(20)?)?;
-    let id = uuid::Uuid::from_slice(&z85::decode(id).ok()?).ok()?;
-    let name = format!("deletion_vector_{id}.bin");
-    Some(if folder.is_empty() { Path::from(name) } else { Path::from(format!("{folder}/{name}")) })
 }

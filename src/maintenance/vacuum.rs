@@ -3,16 +3,15 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use deltalake::kernel::StorageType;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore as _};
 
 use crate::error::Result;
-use crate::files::bytes::path_of;
+use crate::files::paths_of;
 use crate::maintenance::checkpoint::before;
 use crate::maintenance::live_file::LiveFile;
-use crate::maintenance::tombstones::{removed_since, vector_path};
+use crate::maintenance::tombstones::removed_since;
 use crate::table::LakeTable;
 use crate::table::features::file_retention;
 
@@ -39,7 +38,7 @@ pub(super) async fn choose(
 ) -> Result<Option<Vacuum>> {
     let retention = file_retention(table.delta().snapshot()?.metadata());
     let cutoff = before(now, retention);
-    let live: HashSet<Path> = files.iter().flat_map(paths).collect();
+    let live: HashSet<Path> = files.iter().flat_map(|file| paths_of(&file.add)).collect();
     let store = table.delta().log_store().object_store(None);
     let is_old = |object: &ObjectMeta| {
         object.last_modified < cutoff
@@ -79,14 +78,6 @@ pub(super) async fn delete(table: &LakeTable, vacuum: Vacuum) -> Result<u64> {
     let paths = futures::stream::iter(vacuum.files).map(|file| Ok(file.location)).boxed();
     store.delete_stream(paths).try_collect::<Vec<_>>().await?;
     Ok(count)
-}
-
-/// A data file and the deletion vector that belongs to it.
-fn paths(file: &LiveFile) -> impl Iterator<Item = Path> {
-    let vector = file.add.deletion_vector.as_ref();
-    let vector = vector.filter(|vector| vector.storage_type == StorageType::UuidRelativePath);
-    let vector = vector.and_then(|vector| vector_path(&vector.path_or_inline_dv));
-    std::iter::once(path_of(&file.add)).chain(vector)
 }
 
 /// Other files beside the data, the log among them, are nobody's here to delete. A folder of a

@@ -63,6 +63,9 @@ pub(super) fn beginning(
             _ => Ok(Beginning::of(Ledger::of_load(None, &[]))),
         };
     }
+    if !is_there {
+        must_be_staged_since_emptied(&loads, known, kind)?;
+    }
     if changes.is_empty() {
         return Ok(Beginning::of(Ledger::of_load(known.load_begins, &[])));
     }
@@ -206,6 +209,28 @@ fn not_staged_any_more(known: &Known<'_>) -> Error {
         "move the table's folder back, or have DMS reload the table; if what is staged is \
          everything after all, remove the state object and apply again",
     )
+}
+
+/// Rows that were removed from a table that is gone would come back from its load of before.
+fn must_be_staged_since_emptied(
+    loads: &[&StagedObject],
+    known: &Known<'_>,
+    kind: StoreKind,
+) -> Result<()> {
+    let Some(emptied) = known.state.and_then(|state| state.emptied) else { return Ok(()) };
+    let is_since = |load: &&StagedObject| load.last_modified > emptied;
+    if kind == StoreKind::S3 && loads.iter().all(is_since) {
+        return Ok(());
+    }
+    Err(refused(
+        "the table is gone, and all of its rows had been removed (truncate) since its full load: \
+         what is staged does not tell",
+    )
+    .with("state object", &known.shown)
+    .with_remedy(
+        "move the table's folder back, or have DMS reload the table; if the load is of after that, \
+         remove the state object and apply again",
+    ))
 }
 
 fn refused(message: &str) -> Error {

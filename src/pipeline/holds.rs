@@ -1,6 +1,6 @@
 //! Why nothing may be applied to a table, where its progress alone does not tell.
 
-use crate::config::TableSpec;
+use crate::config::{OnObjectsVanished, TableSpec};
 use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind};
 use crate::progress::{NewLoad, SeenObject};
@@ -63,6 +63,28 @@ pub(super) fn refuse_vanished(spec: &TableSpec, vanished: &[SeenObject]) -> Opti
             spec.source
         )),
     )
+}
+
+/// Everything that is staged of the table was deleted before it expired.
+pub(super) fn all_deleted(spec: &TableSpec, is_rebuilt: bool) -> Error {
+    Error::new(
+        ErrorKind::VanishedObject,
+        "everything that was applied was deleted from staging before it expired",
+    )
+    .with_remedy(match spec.on_objects_vanished {
+        OnObjectsVanished::Truncate => {
+            "wait for the next object, which tells whether the table was truncated or is loaded \
+             again; or, if it was truncated, dmslake truncate TABLE"
+        }
+        _ if is_rebuilt => {
+            "dmslake rebuild TABLE --cancel: the table is not what the rebuild was begun from"
+        }
+        OnObjectsVanished::Hold | OnObjectsVanished::Ignore => {
+            "if the table was truncated or dropped at the source, dmslake truncate TABLE; if DMS \
+             loads it again, wait; if somebody deleted the objects, set on_objects_vanished = \
+             \"ignore\" until the next change has been applied"
+        }
+    })
 }
 
 /// A new load is not complete yet.

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::config::{OnReload, Settings, TableSpec};
+use crate::config::{OnObjectsVanished, OnReload, Settings, TableSpec};
 use crate::error::Error;
-use crate::pipeline::holds::{incomplete, paused, refuse_staging, refuse_vanished};
+use crate::pipeline::holds::{all_deleted, incomplete, paused, refuse_staging, refuse_vanished};
 use crate::pipeline::look::{Hold, Reload};
 use crate::pipeline::rebuild::Rebuilding;
 use crate::progress::{Ledger, NewLoad, Pending, Position, SeenObject};
@@ -24,12 +24,18 @@ pub(super) struct Sight<'a> {
     pub(super) waiting: Vec<SeenObject>,
     /// What was seen before and has vanished unapplied.
     pub(super) vanished: Vec<SeenObject>,
+    /// Whether all that was applied was deleted before it expired.
+    pub(super) is_all_deleted: bool,
+    /// Whether the table is rebuilt beside the one that readers see.
+    pub(super) is_rebuilt: bool,
 }
 
 /// What follows from that.
 pub(super) enum Judgement {
     Hold(Box<Hold>),
     Reload(Box<Reload>),
+    /// The table was truncated at the source, and these changes have come since.
+    Truncated(Vec<SeenObject>),
     /// These objects; none where all is applied.
     Apply(Due),
 }
@@ -62,7 +68,7 @@ impl Judge<'_> {
         state: Option<&TableState>,
         refused: Option<Error>,
     ) -> Judgement {
-        let Sight { listing, found, waiting, mut vanished } = sight;
+        let Sight { listing, found, waiting, mut vanished, is_all_deleted, is_rebuilt } = sight;
         // What was staged before a new load is no longer needed.
         let new_load = found.reload.filter(|load| load.doubt.is_none());
         if let Some(load) = &new_load {
@@ -81,6 +87,13 @@ impl Judge<'_> {
                 let objects = objects.filter(|seen| !load.is_after(seen)).collect();
                 return Judgement::Reload(Box::new(Reload { begins: load.begins, objects }));
             }
+        }
+        if is_all_deleted && cause.is_none() && found.hold.is_none() {
+            let tells = self.spec.on_objects_vanished == OnObjectsVanished::Truncate;
+            if tells && !found.objects.is_empty() {
+                return Judgement::Truncated(waiting);
+            }
+            cause = Some(all_deleted(self.spec, is_rebuilt));
         }
         let is_in_part = late_in_part(&found.objects, ledger).is_some();
         if cause.is_none() && found.hold.is_none() && self.may_place(&found.late, is_in_part) {

@@ -163,9 +163,11 @@ fn late_of(standing: &Standing) -> Vec<&str> {
     match standing {
         Standing::Held(hold) => hold.late.iter().map(|seen| seen.object.as_str()).collect(),
         Standing::Apply(work) => work.late.iter().map(String::as_str).collect(),
-        Standing::CaughtUp | Standing::Reload(_) | Standing::Replace | Standing::Reshape(_) => {
-            Vec::new()
-        }
+        Standing::CaughtUp
+        | Standing::Truncated(_)
+        | Standing::Reload(_)
+        | Standing::Replace
+        | Standing::Reshape(_) => Vec::new(),
     }
 }
 

@@ -42,6 +42,9 @@ pub enum Standing {
     /// DMS has loaded the table again, and the new load is complete: the table is to be rebuilt
     /// from it.
     Reload(Box<Reload>),
+    /// The table was truncated at the source, and these changes have come since: it is to be
+    /// emptied.
+    Truncated(Vec<SeenObject>),
     /// The rebuilt table is complete and is to take the table's place.
     Replace,
     /// Nothing may be applied until a person has looked.

@@ -11,6 +11,7 @@ use crate::pipeline::judgement::{Due, Judge, Judgement, Sight, seen};
 use crate::pipeline::look::{Hold, Look, Reshaping, Standing, Work};
 use crate::pipeline::rebuild::Rebuilding;
 use crate::pipeline::reshape::wanted;
+use crate::pipeline::truncated::is_all_deleted;
 use crate::pipeline::{Pipeline, Scope};
 use crate::progress::{GuardProgress, Ledger, Pending, SeenObject, pending};
 use crate::staging::{Identify, Listing, StagedObject, list_everything, list_window};
@@ -178,6 +179,8 @@ impl<'a> Looker<'a> {
         };
         let beginning = beginning.unwrap_or_default();
         let ledger = table.as_ref().map_or(&beginning, LakeTable::ledger);
+        let is_all_deleted =
+            is_all_deleted(self.pipeline, self.spec, ledger, &self.staging, &mut listing).await?;
         let (found, bound) = match self.compare(ledger, &mut listing).await {
             Ok(found) => found,
             Err(cause) => {
@@ -191,10 +194,13 @@ impl<'a> Looker<'a> {
         } else {
             unapplied(state.as_ref()).to_vec()
         };
-        let sight = Sight { listing: &listing, found, waiting, vanished };
+        let is_rebuilt = rebuild.is_some();
+        let sight =
+            Sight { listing: &listing, found, waiting, vanished, is_all_deleted, is_rebuilt };
         let standing = match self.judge().judge(sight, ledger, state.as_ref(), refused) {
             Judgement::Hold(hold) => Standing::Held(*hold),
             Judgement::Reload(reload) => Standing::Reload(reload),
+            Judgement::Truncated(seen) => Standing::Truncated(seen),
             Judgement::Apply(due) => {
                 let schema = table.as_ref().filter(|_| rebuild.is_none()).map(LakeTable::schema);
                 let has_objects = !due.objects.is_empty();

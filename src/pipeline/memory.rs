@@ -80,6 +80,7 @@ pub(super) async fn remember(
         }
         if known.has_progress {
             state.reloaded_behind.clone_from(&known.reloaded_behind);
+            state.emptied = state.emptied.filter(|_| known.emptied);
         }
     };
     let new = || TableState::new(&spec.source, spec.lake_keys());

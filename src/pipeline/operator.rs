@@ -4,9 +4,22 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::truncated::empty;
 use crate::pipeline::{Pipeline, Scope, Standing};
 use crate::progress::{CommitRecord, Ledger, SeenObject, Unapplied};
 use crate::table::{self, LakeTable, Paused, TableState, Transaction, refuse_table};
+
+/// Refuses a table that is being rebuilt: what is built knows nothing of what an operator does.
+///
+/// # Errors
+/// `TableRefused`.
+pub(super) fn refuse_rebuilding(state: Option<&TableState>, table: &LakeTable) -> Result<()> {
+    if state.is_some_and(|state| state.rebuild_of(table.ledger()).is_some()) {
+        return Err(Error::new(ErrorKind::TableRefused, "the table is being rebuilt")
+            .with_remedy("dmslake rebuild TABLE to its end, or with --cancel"));
+    }
+    Ok(())
+}
 
 /// Whether changes that are no longer staged may be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,15 +99,9 @@ impl Pipeline {
         })?;
         refuse_table(spec, &table)?;
         let state = self.state_object(&spec.source)?.read().await?;
-        if state.is_some_and(|state| state.rebuild_of(table.ledger()).is_some()) {
-            return Err(Error::new(ErrorKind::TableRefused, "the table is being rebuilt")
-                .with_remedy(format!(
-                    "dmslake rebuild {} to its end, or with --cancel",
-                    spec.source
-                )));
-        }
+        refuse_rebuilding(state.as_ref(), &table)?;
         let rows = table.rows();
-        table::empty(&table, self.clock()).await?.committed()?;
+        empty(self, spec, &table).await?;
         tracing::warn!(table = %spec.source, rows, "an operator has emptied the table");
         Ok(rows)
     }
@@ -106,6 +113,7 @@ impl Pipeline {
             Standing::Held(hold) => hold.vanished.iter().map(|seen| seen.object.clone()).collect(),
             Standing::CaughtUp
             | Standing::Apply(_)
+            | Standing::Truncated(_)
             | Standing::Reload(_)
             | Standing::Replace
             | Standing::Reshape(_) => Vec::new(),

@@ -78,7 +78,8 @@ async fn created(target: &Target<'_>, slice: &Slice) -> Result<LakeTable> {
     let sequence = sequence_of(spec);
     columns.extend(sequence.filter(|it| columns.iter().all(|column| column.name != it.name)));
     let attempt = pipeline.clock().attempt_id();
-    let progress = Ledger { keys: Some(spec.lake_keys()), ..beginning.clone() };
+    let keys = Some(spec.lake_keys());
+    let progress = Ledger { keys, one_time_spelling: true, ..beginning.clone() };
     let record = CommitRecord::without_objects(attempt, progress, 0);
     let name = spec.source.to_string();
     table::create(location, &name, &columns, record, pipeline.clock()).await?.committed()

@@ -174,7 +174,7 @@ impl Pipeline {
     }
 }
 
-fn sentences(missing: &Missing, vanished: &[String]) -> Vec<String> {
+pub(super) fn sentences(missing: &Missing, vanished: &[String]) -> Vec<String> {
     let mut lost = Vec::new();
     if let Some((loads, of_all)) = missing.loads {
         lost.push(format!("{loads} of {of_all} objects of its full load are no longer staged"));

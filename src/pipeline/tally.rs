@@ -51,6 +51,8 @@ pub(super) struct Known {
     pub(super) state: Option<TableState>,
     /// Whether anything was applied to the table.
     pub(super) has_progress: bool,
+    /// Whether all rows were removed since its full load.
+    pub(super) emptied: bool,
     /// The last rebuild that took the table's place.
     pub(super) rebuilt: Option<Uuid>,
     /// Whether no object waits for a change of its columns.
@@ -114,6 +116,7 @@ impl Tally {
         let mut reloaded_behind = None;
         match &look.standing {
             Standing::CaughtUp | Standing::Replace => self.waiting.clear(),
+            Standing::Truncated(changes) => self.waiting.clone_from(changes),
             Standing::Reload(reload) => self.waiting.clone_from(&reload.objects),
             Standing::Apply(work) => {
                 report.late.clone_from(&work.late);
@@ -141,11 +144,18 @@ impl Tally {
             report.warn(STATE_LOST);
         }
         let rebuilt = look.table.as_ref().and_then(|table| table.ledger().rebuilt);
+        let emptied = look.table.as_ref().is_some_and(|table| table.ledger().emptied);
         let state = look.state.clone();
         let is_in_shape = matches!(look.standing, Standing::CaughtUp | Standing::Apply(_));
         let needs_no_reshape = is_in_shape || look.rebuilding.is_some();
-        self.known =
-            Some(Known { state, has_progress, rebuilt, needs_no_reshape, reloaded_behind });
+        self.known = Some(Known {
+            state,
+            has_progress,
+            emptied,
+            rebuilt,
+            needs_no_reshape,
+            reloaded_behind,
+        });
     }
 
     /// Takes in what is applied next, which a look may have found to be held.

@@ -92,6 +92,11 @@ impl CdcProgress {
         self.window.iter().map(|known| &known.mark)
     }
 
+    /// Newest last-modified time of those objects that are remembered one by one.
+    pub(super) fn newest(&self) -> Option<i64> {
+        self.window.iter().map(|known| known.modified).max()
+    }
+
     /// Whether no object has been applied.
     pub(super) fn is_untouched(&self) -> bool {
         self.window.is_empty()

@@ -12,6 +12,7 @@
 
 mod cdc;
 mod counts;
+mod deleted;
 mod fingerprint;
 mod guard;
 mod load;
@@ -85,9 +86,17 @@ pub struct Ledger {
     /// them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub keys: Option<Vec<String>>,
-    /// Whether an operator has removed all rows since the full load: what is staged does not tell.
+    /// Whether times of day in the key columns have the one spelling of their values. Programs that
+    /// did not know it stored them as they came.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub one_time_spelling: bool,
+    /// Whether all rows were removed since the full load, by an operator or because of a TRUNCATE:
+    /// what is staged does not tell.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub emptied: bool,
+    /// Newest last-modified time of the objects that were applied by then, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub emptied_behind: Option<i64>,
     /// What change objects of an hour have deleted and updated, where that is limited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub recent: Option<Recent>,
@@ -173,9 +182,10 @@ impl Ledger {
         }
     }
 
-    /// Records that an operator has removed all rows.
+    /// Records that all rows were removed, by an operator or because of a TRUNCATE.
     pub fn empty(&mut self) {
         self.emptied = true;
+        self.emptied_behind = self.newest_applied();
         let Some(guard) = &mut self.guard else { return };
         match &self.sequence {
             Some(last) => guard.lost_track_up_to(last, WhyUntraced::Emptied),

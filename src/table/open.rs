@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use deltalake::DeltaTable;
+use deltalake::kernel::Version;
 use deltalake::logstore::{LogStoreRef, StorageConfig, default_logstore};
 use object_store::ObjectStore;
 use url::Url;
@@ -86,6 +87,20 @@ pub async fn open(location: &Location, warm: Option<LakeTable>) -> Result<Option
         Some(delta) => read_progress(delta, &reads, Arc::default()).await.map(Some),
         None => Ok(None),
     }
+}
+
+/// Opens the table as it was at a version, with the progress that it had then.
+///
+/// # Errors
+/// As [`open`]; `TableCorrupt` also where the log no longer holds the version.
+pub async fn open_at(location: &Location, version: Version) -> Result<LakeTable> {
+    let log_store = log_store(location)?;
+    let reads = read_once(&log_store)?;
+    let mut loading = DeltaTable::new(Arc::clone(&reads));
+    loading.load_version(version).await?;
+    let mut table = DeltaTable::new(log_store);
+    table.state = loading.state.take();
+    read_progress(table, &reads, Arc::default()).await
 }
 
 pub(super) async fn read_progress(

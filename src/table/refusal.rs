@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use deltalake::kernel::Version;
 
 use crate::config::{OnForeignCommit, TableSpec};
+use crate::dms::MySqlType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{ForeignCommit, LakeTable};
 
-/// Refuses a table whose keys are not those of the configuration, or as [`refuse_foreign`].
+/// Refuses a table whose keys are not those of the configuration, or not spelled as they are now, or as [`refuse_foreign`].
 ///
 /// # Errors
 /// `TableRefused`.
 pub(crate) fn refuse_table(spec: &TableSpec, table: &LakeTable) -> Result<()> {
     refuse_keys(spec, table)?;
+    refuse_spelling(spec, table)?;
     refuse_foreign(spec, table)
 }
 
@@ -33,8 +35,8 @@ pub(crate) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> 
         return Err(refused("another writer has put back older rows, which lack what is applied")
             .with("commit", restore)
             .with_remedy(format!(
-                "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}), or dmslake \
-                 rebuild TABLE while everything since the load is staged"
+                "dmslake restore TABLE --to {ours}; or, if files of that version are deleted, \
+                 dmslake rebuild TABLE while everything since the load is staged"
             )));
     }
     let standing = standing(table.foreign(), ours);
@@ -44,8 +46,8 @@ pub(crate) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> 
     Err(refused("another writer has changed rows of the table")
         .with("commits", named(standing))
         .with_remedy(format!(
-            "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}); or, to keep what \
-             it did, set on_foreign_commit = \"report\" until the next change has been applied"
+            "dmslake restore TABLE --to {ours}; or, to keep what it did, set on_foreign_commit = \
+             \"report\" until the next change has been applied"
         )))
 }
 
@@ -109,6 +111,19 @@ fn refuse_keys(spec: &TableSpec, table: &LakeTable) -> Result<()> {
             "set keys back; or, if the new ones are right, dmslake rebuild TABLE while everything \
              since the load is staged",
         ))
+}
+
+/// A key that is spelled in two ways would make two rows of one.
+fn refuse_spelling(spec: &TableSpec, table: &LakeTable) -> Result<()> {
+    let is_time =
+        |key: &&String| spec.column(key).is_some_and(|column| column.mysql_type == MySqlType::Time);
+    let Some(key) = spec.keys.iter().find(is_time) else { return Ok(()) };
+    if table.ledger().is_untouched() || table.ledger().one_time_spelling {
+        return Ok(());
+    }
+    Err(refused("times of day in a key column are stored as they came, not in one spelling")
+        .with("column", spec.lake_name(key))
+        .with_remedy("dmslake rebuild TABLE while everything since the load is staged"))
 }
 
 /// Commits as messages name them.

@@ -1,4 +1,5 @@
-//! Replacing all rows of a table, or removing them, in one commit on the same log.
+//! Replacing all rows of a table, putting those of an older version back, or removing them, in one
+//! commit on the same log.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -6,14 +7,20 @@ use std::sync::Arc;
 use deltalake::DeltaTableError;
 use deltalake::kernel::{Action, Add, LogicalFileView, MetadataExt as _, StructField, StructType};
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use object_store::ObjectStoreExt as _;
+use object_store::path::Path;
 use serde_json::json;
 
 use crate::clock::Clock;
-use crate::error::Result;
-use crate::files::removal;
+use crate::error::{Error, Result};
+use crate::files::{paths_of, removal};
 use crate::progress::{CommitRecord, Counts, Ledger};
 use crate::table::alter::allowing_vectors;
 use crate::table::{CommitOutcome, LakeTable, Transaction};
+
+/// So many files are asked for at once.
+const HEADS_AT_ONCE: usize = 16;
 
 /// Replaces all rows of a table by those of its shadow, whose files are in the same folder: only
 /// metadata is written, whatever the size. The log goes on, and with it history, properties and
@@ -44,6 +51,75 @@ pub async fn replace(
     let operation =
         DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };
     Transaction::on(table, record, clock).commit(actions, operation, Some(metrics)).await
+}
+
+/// Puts the rows of an older version of a table back; progress afterwards is `ledger`. Files that both
+/// versions have stay as they are. Columns that were added since stay, without values, unless others
+/// were renamed, dropped or given another type.
+///
+/// # Errors
+/// As [`Transaction::commit`].
+pub async fn put_back(
+    table: &LakeTable,
+    older: &LakeTable,
+    ledger: Ledger,
+    clock: &Arc<dyn Clock>,
+) -> Result<CommitOutcome> {
+    let record = record(table, older.rows(), ledger, clock.as_ref())?;
+    // Where columns have changed otherwise since, those of then come back.
+    let has_all = has_all_columns_of(table, older)?;
+    let mut actions = definition(table, older, |_| !has_all)?;
+    let (now, then) = (files(table)?, files(older)?);
+    let (live, kept): (HashSet<_>, HashSet<_>) =
+        (now.iter().map(entry).collect(), then.iter().map(entry).collect());
+    let added: Vec<Add> = then.iter().filter(|add| !live.contains(&entry(add))).cloned().collect();
+    let removed: Vec<Add> = now.iter().filter(|add| !kept.contains(&entry(add))).cloned().collect();
+    let metrics = json!({
+        "numRestoredFiles": added.len().to_string(),
+        "numRemovedFiles": removed.len().to_string(),
+        "numOfFilesAfterRestore": then.len().to_string(),
+    });
+    let time = clock.now();
+    actions.extend(removed.into_iter().map(|add| removal(add, time)));
+    actions.extend(added.into_iter().map(Action::Add));
+    let operation = DeltaOperation::Restore { version: Some(older.version()), datetime: None };
+    Transaction::on(table, record, clock).commit(actions, operation, Some(metrics)).await
+}
+
+/// The files of an older version that no longer exist, data files and deletion vectors.
+///
+/// # Errors
+/// `Unavailable` if the store does not answer.
+pub async fn deleted_files(table: &LakeTable, older: &LakeTable) -> Result<Vec<Path>> {
+    let live: HashSet<Path> = files(table)?.iter().flat_map(paths_of).collect();
+    let needed: HashSet<Path> = files(older)?.iter().flat_map(paths_of).collect();
+    let store = table.files().store();
+    let heads = needed.into_iter().filter(|path| !live.contains(path)).map(|path| {
+        let store = Arc::clone(&store);
+        async move {
+            match store.head(&path).await {
+                Ok(_) => Ok(None),
+                Err(object_store::Error::NotFound { .. }) => Ok(Some(path)),
+                Err(error) => Err(Error::from(error)),
+            }
+        }
+    });
+    let gone: Vec<Option<Path>> =
+        stream::iter(heads).buffer_unordered(HEADS_AT_ONCE).try_collect().await?;
+    Ok(gone.into_iter().flatten().collect())
+}
+
+/// Whether a table has all columns of its older version, as they were.
+fn has_all_columns_of(table: &LakeTable, older: &LakeTable) -> Result<bool> {
+    let (now, then) = (table.delta().snapshot()?.schema(), older.delta().snapshot()?.schema());
+    Ok(then.fields().all(|field| now.field(field.name()) == Some(field)))
+}
+
+/// What tells entries of the log apart: the file, and what is masked of it.
+fn entry(add: &Add) -> (String, Option<(String, Option<i32>)>) {
+    let vector = add.deletion_vector.as_ref();
+    let vector = vector.map(|vector| (vector.path_or_inline_dv.clone(), vector.offset));
+    (add.path.clone(), vector)
 }
 
 /// Removes all rows of a table, in one commit; progress stays as it is.

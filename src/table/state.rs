@@ -35,6 +35,10 @@ pub struct TableState {
     /// it are older than the load, which is to be known where times of objects tell nothing.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reloaded_behind: Option<Position>,
+    /// When all of its rows were removed, by an operator or because of a TRUNCATE, if that was since
+    /// its full load: what is staged does not tell.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub emptied: Option<DateTime<Utc>>,
     /// That an operator has paused it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub paused: Option<Paused>,
@@ -160,6 +164,7 @@ impl TableState {
             begun: false,
             keys,
             reloaded_behind: None,
+            emptied: None,
             paused: None,
             held: None,
             let_pass: Unapplied::default(),

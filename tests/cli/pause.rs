@@ -103,7 +103,7 @@ fn a_table_is_rebuilt_and_emptied() {
 fn a_table_must_be_named() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write(&home.path().join("dmslake.toml"), configuration());
-    for command in ["pause", "resume", "rebuild", "truncate"] {
+    for command in ["pause", "resume", "rebuild", "restore", "truncate"] {
         assert_eq!(run(home.path(), &[command]).code, Some(2), "{command}");
         assert_eq!(run(home.path(), &[command, "shop.other"]).code, Some(2), "{command}");
     }

@@ -3,6 +3,9 @@
 use dmslake::pipeline::Losses;
 use dmslake::storage::StoreKind;
 
+use object_store::path::Path;
+use object_store::{ObjectStoreExt as _, PutPayload};
+
 use super::site::Site;
 
 #[tokio::test]
@@ -45,6 +48,35 @@ async fn a_row_that_a_load_copies_twice_is_one_row() {
     assert_eq!((report.counts.rows, report.counts.superseded), (3, 1));
     site.stage("LOAD00000002.csv", &["2,b", "3,c"]).await;
     site.expect_ok(&["1=a", "2=b", "3=c"]).await;
+}
+
+/// One row whatever the number of fraction digits, which an ALTER TABLE changes.
+#[tokio::test]
+async fn a_time_is_one_key_however_it_is_spelled() {
+    let site = Site { id_type: "time(6)".into(), ..Site::on(StoreKind::S3) };
+    site.stage("LOAD00000001.csv", &["10:00:00.500000,a", "-00:30:00,b", "100:00:00.000,c"]).await;
+    site.expect_ok(&["-00:30:00=b", "100:00:00=c", "10:00:00.5=a"]).await;
+    site.stage(&site.change(10), &["U,10:00:00.5,d", "D,-00:30:00.000,b", "U,100:00:00,e"]).await;
+    site.expect_ok(&["100:00:00=e", "10:00:00.5=d"]).await;
+}
+
+#[tokio::test]
+async fn a_table_with_times_as_they_came_for_keys_is_rebuilt() {
+    let site = Site { id_type: "time(3)".into(), ..Site::on(StoreKind::S3) };
+    site.stage("LOAD00000001.csv", &["10:00:00.500,a"]).await;
+    site.expect_ok(&["10:00:00.5=a"]).await;
+    // A program of before wrote the newest commit.
+    let log = Path::from("shop/t/_delta_log/00000000000000000001.json");
+    let store = site.lake.store();
+    let text = store.get(&log).await.unwrap().bytes().await.unwrap();
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    let older = text.replace("\"one_time_spelling\":true,", "");
+    assert_ne!(older, text);
+    store.put(&log, PutPayload::from(older.into_bytes())).await.unwrap();
+    site.stage(&site.change(10), &["U,10:00:00.500,b"]).await;
+    site.expect_held(&["not in one spelling", "column: id", "dmslake rebuild shop.t"]).await;
+    site.rebuild(Losses::Refused).await.unwrap();
+    site.expect_ok(&["10:00:00.5=b"]).await;
 }
 
 #[tokio::test]

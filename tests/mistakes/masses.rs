@@ -6,8 +6,8 @@ use dmslake::pipeline::{Losses, Status};
 use dmslake::storage::StoreKind;
 use serde_json::Value;
 
-use super::site::Site;
-use crate::support::hooked_store::{Fault, Faults, Side};
+use super::site::{Site, faults};
+use crate::support::hooked_store::Faults;
 
 const LIMIT: &str = "max_change_fraction = { deleted = 0.5, updated = 0.75, min_rows = 10 }";
 
@@ -151,21 +151,20 @@ async fn an_object_with_many_bad_rows_may_pass_once() {
 /// passes, and only it.
 #[tokio::test]
 async fn a_crash_does_not_let_more_pass() {
-    for write in 1..12 {
-        for side in [Side::Before, Side::After] {
-            let site = loaded(LIMIT, 24).await;
-            stage(&site, &site.change(10), &lines("D", 0..13)).await;
-            site.expect_held(&["would delete 13"]).await;
-            site.resume(Losses::Refused).await;
-            let faulty = site.through(Faults::new(Some(Fault { write, side, died: true })));
-            let _ = faulty.apply().await;
-            let report = site.apply().await;
-            assert_eq!((report.status, report.pending), (Status::Ok, 0), "{write}: {report:?}");
-            assert_eq!(site.rows().await.len(), 11);
-            stage(&site, &site.change(20), &lines("D", 13..19)).await;
-            site.expect_held(&["would delete 6 and update 0 of 11 rows"]).await;
-        }
-    }
+    faults(1..12, |fault| async move {
+        let site = loaded(LIMIT, 24).await;
+        stage(&site, &site.change(10), &lines("D", 0..13)).await;
+        site.expect_held(&["would delete 13"]).await;
+        site.resume(Losses::Refused).await;
+        let faulty = site.through(Faults::new(Some(fault)));
+        let _ = faulty.apply().await;
+        let report = site.apply().await;
+        assert_eq!((report.status, report.pending), (Status::Ok, 0), "{fault:?}: {report:?}");
+        assert_eq!(site.rows().await.len(), 11);
+        stage(&site, &site.change(20), &lines("D", 13..19)).await;
+        site.expect_held(&["would delete 6 and update 0 of 11 rows"]).await;
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -20,9 +20,16 @@ async fn ok_means_equal_whatever_is_done_to_the_table() {
     property::check(name, 25, 12, live).await;
 }
 
+/// Limits that some changes exceed.
+const LIMIT: &str = "max_change_fraction = { deleted = 0.4, updated = 0.8, min_rows = 3 }";
+const TRUNCATE: &str = "on_objects_vanished = \"truncate\"";
+
 /// A source, and what is staged of it.
 struct Life {
     site: Site,
+    /// Whether the task deletes what is staged at a TRUNCATE. Nothing expires then as young as it
+    /// does here.
+    handles_truncate: bool,
     source: BTreeMap<u32, u32>,
     /// What the last load and all changes since it come to.
     staged: BTreeSet<String>,
@@ -32,6 +39,8 @@ struct Life {
     is_guarded: bool,
     /// A change object that DMS has made and not uploaded yet.
     delayed: Option<(String, Vec<String>)>,
+    /// What was done so far, for whoever looks into a failure.
+    done: Vec<String>,
 }
 
 impl Life {
@@ -44,6 +53,7 @@ impl Life {
 
     async fn stage(&mut self, (name, rows): (String, Vec<String>)) {
         self.site.stage(&name, &rows.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        self.done.push(format!("{name}: {}", rows.join(" ")));
         self.staged.insert(name);
     }
 
@@ -104,14 +114,31 @@ impl Life {
         oldest.sort_by_key(|name| name != LOAD);
         for name in oldest.into_iter().take(rng.random_range(1..4)) {
             self.site.expire(&name).await;
+            self.done.push(format!("expired: {name}"));
             self.staged.remove(&name);
         }
+    }
+
+    /// The task deletes what is staged of a table that is truncated.
+    async fn truncate_at_source(&mut self) {
+        self.source.clear();
+        for name in std::mem::take(&mut self.staged) {
+            self.site.expire(&name).await;
+        }
+    }
+
+    /// A key is added to the configuration, and taken away again.
+    async fn edit_keys(&mut self) {
+        let keys = std::mem::replace(&mut self.site.keys, "[\"id\", \"v\"]".into());
+        let report = self.site.apply().await;
+        self.judge(&report).await;
+        self.site.keys = keys;
     }
 
     /// The invariant.
     async fn judge(&self, report: &TableReport) {
         if report.status == Status::Ok && report.pending == 0 && self.delayed.is_none() {
-            assert_eq!(self.site.rows().await, self.expected(), "{report:?}");
+            assert_eq!(self.site.rows().await, self.expected(), "{report:?} {:#?}", self.done);
         }
     }
 }
@@ -120,25 +147,36 @@ async fn live(mut rng: StdRng) {
     let kind = if rng.random() { StoreKind::S3 } else { StoreKind::File };
     let is_guarded = rng.random();
     let guard = format!("guard = \"{}\"", if is_guarded { "sequence" } else { "off" });
+    let handles_truncate = rng.random();
+    let limit = if rng.random() { LIMIT } else { "" };
+    let truncate = if handles_truncate { TRUNCATE } else { "" };
     let mut life = Life {
-        site: Site { extra: guard, ..Site::on(kind) },
+        site: Site {
+            extra: format!("{guard}\n{limit}\n{truncate}"),
+            expiry_days: handles_truncate.then_some(7),
+            ..Site::on(kind)
+        },
+        handles_truncate,
         source: (0..rng.random_range(1..6)).map(|id| (id, id)).collect(),
         staged: BTreeSet::new(),
         seconds: 0,
         value: 100,
         is_guarded,
         delayed: None,
+        done: Vec::new(),
     };
     life.load().await;
     let (mut unapplied, mut unseen) = (true, true);
-    for _ in 0..rng.random_range(4..16) {
-        match rng.random_range(0..17) {
+    for _ in 0..rng.random_range(4..20) {
+        let action = rng.random_range(0..23);
+        life.done.push(format!("{action}"));
+        match action {
             0..6 => {
                 life.change(&mut rng).await;
                 (unapplied, unseen) = (true, true);
             }
             // What no run has seen must not expire: nothing would show that it existed.
-            6 | 7 if !unseen => life.expire_some(&mut rng).await,
+            6 | 7 if !unseen && !life.handles_truncate => life.expire_some(&mut rng).await,
             8 if has_table(&life.site).await => life.site.move_away().await,
             // On a disk a reload must have been preceded by a run: times tell nothing there.
             9 if kind == StoreKind::S3 || !unapplied && life.delayed.is_none() => {
@@ -157,17 +195,39 @@ async fn live(mut rng: StdRng) {
             12 => {
                 life.site.pause(None).await;
             }
-            13 | 14 => {
+            13..16 => {
                 life.site.resume(Losses::Refused).await;
             }
-            15 if life.delayed.is_some() => {
+            21 if life.delayed.is_some() => {
                 life.deliver().await;
                 (unapplied, unseen) = (true, true);
+            }
+            // An operator applies first what was staged before.
+            16 if !unapplied && life.delayed.is_none() => {
+                if life.site.truncate().await.is_ok() {
+                    life.source.clear();
+                }
+            }
+            17 if life.handles_truncate && life.delayed.is_none() => {
+                life.truncate_at_source().await;
+                // The next change is of after it.
+                life.change(&mut rng).await;
+                (unapplied, unseen) = (true, true);
+            }
+            18 if !unapplied && has_table(&life.site).await => life.edit_keys().await,
+            19 | 20 if has_table(&life.site).await => {
+                let newest = life.site.delta().await.version().unwrap_or_default();
+                let version = rng.random_range(0..=newest);
+                let restored = life.site.restore(version, Losses::Refused).await;
+                unapplied |= restored.is_ok();
+                life.done.push(format!("restore {version}: {restored:?}"));
             }
             _ => {}
         }
         if rng.random_bool(0.6) {
             let report = life.site.apply().await;
+            let (status, pending, version) = (report.status, report.pending, report.version);
+            life.done.push(format!("apply: {status:?} {pending} {version:?} {:?}", report.error));
             life.judge(&report).await;
             unapplied = !(report.status == Status::Ok && report.pending == 0);
             unseen = false;
@@ -190,6 +250,17 @@ async fn live(mut rng: StdRng) {
             life.site.rebuild(Losses::Accepted).await.unwrap();
         } else {
             life.site.resume(Losses::Accepted).await;
+            // Times do not tell on a disk that the new load is of after a truncate.
+            let error = life.site.apply().await.error.unwrap_or_default();
+            if error.contains("all of its rows had been removed") {
+                life.site.remove_state().await;
+            }
+        }
+    }
+    // What the limit holds is let pass, object by object.
+    for _ in 0..4 {
+        if life.site.apply().await.status == Status::Held {
+            life.site.resume(Losses::Refused).await;
         }
     }
     let expected = life.expected();

@@ -1,6 +1,7 @@
 //! One table, `shop.t (id int, v text)`, in memory: what is staged for it, and its folder.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,14 +9,15 @@ use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::{Settings, TableSpec};
 use dmslake::error::Error;
 use dmslake::pipeline::{
-    Limits, Losses, Pipeline, RebuildPlan, Resumed, Scope, Silent, Status, TableReport,
+    Limits, Losses, Pipeline, RebuildPlan, RestorePlan, RestoreTo, Resumed, Scope, Silent, Status,
+    TableReport,
 };
 use dmslake::storage::{Location, StoreKind};
-use futures::TryStreamExt;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
-use crate::support::hooked_store::{HookedStore, Hooks};
+use crate::support::hooked_store::{Fault, HookedStore, Hooks, Side};
 use crate::support::table::LakeTable;
 use crate::support::world::{in_memory, settings};
 
@@ -29,6 +31,10 @@ pub(super) struct Site {
     /// Keys of the table, and other keys of `[[table]]`.
     pub(super) keys: String,
     pub(super) extra: String,
+    /// Its `[[table.layout]]`, if columns change.
+    pub(super) layout: String,
+    /// After how many days staging expires, where that is configured.
+    pub(super) expiry_days: Option<u32>,
     pub(super) id_type: String,
     /// Other keys of `[dms]`, and other columns behind the three.
     pub(super) dms: String,
@@ -45,6 +51,8 @@ impl Site {
             lake: in_memory("s3://lake", StoreKind::S3),
             keys: "[\"id\"]".into(),
             extra: String::new(),
+            layout: String::new(),
+            expiry_days: None,
             id_type: "int".into(),
             dms: String::new(),
             more_columns: String::new(),
@@ -64,13 +72,15 @@ impl Site {
     }
 
     fn settings(&self) -> Arc<Settings> {
-        let Self { keys, extra, id_type, dms, more_columns, .. } = self;
+        let Self { keys, extra, id_type, dms, more_columns, layout, .. } = self;
+        let days = |days| format!("staging_expiry_days = {days}\n");
+        let expiry = self.expiry_days.map(days).unwrap_or_default();
         let budget = if self.small { "memory_budget = 65536\n" } else { "" };
         settings(&format!(
-            "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n{budget}\
+            "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n{budget}{expiry}\
              [dms]\nchange_seq_column = \"seq\"\n{dms}\n[[table]]\nsource = \"shop.t\"\nkeys = {keys}\n\
              {extra}\ncolumns = [{{ name = \"id\", type = \"{id_type}\" }}, \
-             {{ name = \"v\", type = \"text\" }}, {{ name = \"seq\", type = \"varchar(35)\" }}{more_columns}]"
+             {{ name = \"v\", type = \"text\" }}, {{ name = \"seq\", type = \"varchar(35)\" }}{more_columns}]\n{layout}"
         ))
     }
 
@@ -103,8 +113,13 @@ impl Site {
     }
 
     pub(super) fn pipeline(&self) -> Pipeline {
+        self.pipeline_at(Arc::new(SystemClock))
+    }
+
+    /// The same by another clock.
+    pub(super) fn pipeline_at(&self, clock: Arc<dyn Clock>) -> Pipeline {
         let (staging, lake) = (self.staging.clone(), self.lake.clone());
-        Pipeline::new(self.settings(), staging, lake, Arc::new(SystemClock))
+        Pipeline::new(self.settings(), staging, lake, clock)
     }
 
     pub(super) async fn apply_through(&self, pipeline: &Pipeline) -> TableReport {
@@ -147,6 +162,24 @@ impl Site {
     pub(super) async fn rebuild(&self, losses: Losses) -> Result<TableReport, Error> {
         let (pipeline, _) = self.begin_rebuild(losses).await?;
         Ok(Self::apply_to(&pipeline).await)
+    }
+
+    /// Removes all rows, as an operator does.
+    pub(super) async fn truncate(&self) -> Result<u64, Error> {
+        let pipeline = self.pipeline();
+        pipeline.truncate(&pipeline.settings().tables[0]).await
+    }
+
+    pub(super) async fn plan_restore(&self, to: u64) -> Result<RestorePlan, Error> {
+        let pipeline = self.pipeline();
+        pipeline.plan_restore(&pipeline.settings().tables[0], RestoreTo::Version(to)).await
+    }
+
+    /// Puts rows and progress of that version back.
+    pub(super) async fn restore(&self, to: u64, losses: Losses) -> Result<u64, Error> {
+        let plan = self.plan_restore(to).await?;
+        let pipeline = self.pipeline();
+        pipeline.restore(&pipeline.settings().tables[0], &plan, losses).await
     }
 
     /// Deletes whatever may be deleted, however new it is.
@@ -222,4 +255,12 @@ impl Site {
 /// Where an object of that name is staged.
 fn staged(name: &str) -> Path {
     Path::parse(format!("dms/shop/t/{name}")).unwrap()
+}
+
+/// Runs with each of these writes failing, before and after its effect, in a process that dies; side
+/// by side, because a process that dies waits in vain.
+pub(super) async fn faults<F: Future<Output = ()>>(writes: Range<u64>, run: impl Fn(Fault) -> F) {
+    let sides = [Side::Before, Side::After];
+    let faults = writes.flat_map(|write| sides.map(|side| Fault { write, side, died: true }));
+    stream::iter(faults).map(run).buffer_unordered(16).collect::<Vec<()>>().await;
 }

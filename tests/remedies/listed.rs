@@ -44,8 +44,13 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ),
     (
         "pipeline/beginning.rs",
-        "move the table's folder back",
+        "move the table's folder back, or have DMS reload the table; if what",
         "a_table_whose_load_has_expired_is_not_begun_anew_from_the_next_change",
+    ),
+    (
+        "pipeline/beginning.rs",
+        "move the table's folder back, or have DMS reload the table; if the load",
+        "rows_that_were_removed_do_not_come_back_with_the_folder_gone",
     ),
     (
         "pipeline/apply.rs",
@@ -54,13 +59,13 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ),
     (
         "table/refusal.rs",
-        "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}), or",
-        "a_restore_of_another_writer_holds_until_it_is_undone",
+        "dmslake restore TABLE --to {ours}; or, if files",
+        "what_others_did_is_undone",
     ),
     (
         "table/refusal.rs",
-        "restore version {ours} (RESTORE TABLE … TO VERSION AS OF {ours}); or",
-        "rows_that_others_change_hold_a_table_that_is_configured_so",
+        "dmslake restore TABLE --to {ours}; or, to keep",
+        "what_others_did_is_undone",
     ),
     (
         "table/refusal.rs",
@@ -71,6 +76,11 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "progress/pending.rs",
         "stage the object again as it was",
         "an_object_that_changed_in_part_is_staged_again_as_it_was",
+    ),
+    (
+        "table/refusal.rs",
+        "dmslake rebuild TABLE while",
+        "a_table_with_times_as_they_came_for_keys_is_rebuilt",
     ),
     ("progress/record.rs", "upgrade dmslake", "a_commit_record_of_a_newer_format_holds_the_table"),
     (
@@ -212,6 +222,7 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "stage them again; or",
         "what_is_given_up_is_written_down_and_the_table_goes_on",
     ),
+    ("pipeline/holds.rs", "match", "a_truncate_holds_the_table_until_it_is_emptied"),
     ("pipeline/holds.rs", "wait until all of its objects", "a_load_with_a_gap_is_waited_for"),
     (
         "pipeline/holds.rs",
@@ -220,13 +231,21 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ),
     (
         "pipeline/operator.rs",
-        "dmslake rebuild {} to its end",
+        "dmslake rebuild TABLE to its end",
         "nothing_empties_a_table_that_is_being_rebuilt",
     ),
     (
         "pipeline/beginning.rs",
         "stage the missing objects again, or have DMS reload the table; or",
         "a_reload_with_a_gap_is_not_applied_by_hand_either",
+    ),
+    ("pipeline/restore.rs", "dmslake apply --table", "there_must_be_a_table"),
+    ("pipeline/restore.rs", "LATER", "a_version_whose_files_are_deleted_is_none_to_go_back_to"),
+    ("pipeline/restore.rs", "LATER", "a_version_whose_files_are_deleted_is_none_to_go_back_to"),
+    (
+        "pipeline/restore.rs",
+        "stage the objects again",
+        "what_is_no_longer_staged_is_named_and_not_lost",
     ),
     ("pipeline/operator.rs", "dmslake apply --table", "a_table_that_is_not_there_is_not_rebuilt"),
     (

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use chrono::DateTime;
 use dmslake::config::{
     ColumnSpec, Guard, MaxBadRows, MaxChangeFraction, OnBadRow, OnColumnAdded, OnColumnGone,
-    OnForeignCommit, OnReload, TableName, TableSpec,
+    OnForeignCommit, OnObjectsVanished, OnReload, TableName, TableSpec,
 };
 use dmslake::decode::{BadRow, ChangeSequence, DecodeContext, OPERATION, ROW, open};
 use dmslake::dms::{Classified, MySqlType, S3Settings, classify};
@@ -72,6 +72,7 @@ impl Staged {
             on_column_gone: OnColumnGone::default(),
             on_column_added: OnColumnAdded::default(),
             renamed: std::collections::BTreeMap::new(),
+            on_objects_vanished: OnObjectsVanished::default(),
             columns: columns.collect(),
             layouts: Vec::new(),
             rename: std::collections::BTreeMap::new(),

@@ -59,6 +59,11 @@ const TOLD_BY_OBJECTS: &str = "\
 # override a type, such as { name = \"paid\", type = \"tinyint(1)\", boolean = true }.
 ";
 
+const EXPIRY: &str = "\
+# staging_expiry_days = 30         # the lifecycle rule of the staging bucket, if it has one: objects
+#                                  # that vanish earlier were deleted, as DMS does at a TRUNCATE
+";
+
 const HEADER_FOUND: &str = "\
 # CHECK: the first record of CSV objects begins with Op, so it is a header.
 add_column_name = true
@@ -123,6 +128,7 @@ pub(super) fn render(draft: &Draft<'_>) -> String {
         &mut text,
         format_args!("\nstaging = {}\nlake = {}\n", quoted(draft.staging), quoted(draft.lake)),
     );
+    text.push_str(EXPIRY);
     match draft.endpoint {
         None => unknown_endpoint(&mut text, draft.proposals),
         Some(endpoint) => known_endpoint(&mut text, endpoint),

@@ -10,6 +10,7 @@ use arrow::array::{
 
 use crate::decode::values::reading::{Domain, Reading};
 use crate::decode::values::text::{self, Fault};
+use crate::decode::values::time;
 use crate::schema::ColumnType;
 
 /// Builds one column. Domain and target type are chosen once.
@@ -93,10 +94,13 @@ impl Appender {
         match &mut self.builder {
             Builder::String(builder) => {
                 let mut found = std::str::from_utf8(text).map_err(|_| Fault::Encoding)?;
-                if self.domain == (Domain::Text { padded: true }) {
+                if let Domain::Text { padded: true } | Domain::Time { padded: true } = self.domain {
                     found = found.strip_suffix(' ').unwrap_or(found);
                 }
-                builder.append_value(found);
+                match self.domain {
+                    Domain::Time { .. } => builder.append_value(time::canonical(found)?),
+                    _ => builder.append_value(found),
+                }
                 return Ok(true);
             }
             Builder::Binary(builder) => {
@@ -126,8 +130,10 @@ impl Appender {
                 Some(micros) => self.push_instant(micros),
                 None => return self.push_zero_date(),
             },
-            // Text and bytes have only their own target types, which are handled above.
-            Domain::Text { .. } | Domain::Bytes { .. } => return Err(Fault::Unreadable),
+            // Text, times and bytes have only their own target types, which are handled above.
+            Domain::Time { .. } | Domain::Text { .. } | Domain::Bytes { .. } => {
+                return Err(Fault::Unreadable);
+            }
         }?;
         Ok(true)
     }

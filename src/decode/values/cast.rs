@@ -46,9 +46,10 @@ pub(in crate::decode) fn is_readable(domain: Domain, physical: &DataType) -> boo
         Domain::Date | Domain::Timestamp => {
             matches!(physical, T::Date32 | T::Timestamp(_, _))
         }
+        Domain::Time { .. } => is_binary(physical) || is_time(physical),
         Domain::Text { .. } => {
             is_binary(physical)
-                || matches!(physical, T::Time32(_) | T::Time64(_))
+                || is_time(physical)
                 || matches!(physical, T::Decimal256(precision, _) if *precision <= MOST_DIGITS)
         }
         Domain::Bytes { .. } => is_binary(physical),
@@ -66,6 +67,10 @@ fn is_decimal(physical: &DataType) -> bool {
 fn is_whole_decimal(physical: &DataType) -> bool {
     let is_whole = matches!(physical, DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0));
     is_whole && is_decimal(physical)
+}
+
+fn is_time(physical: &DataType) -> bool {
+    matches!(physical, DataType::Time32(_) | DataType::Time64(_))
 }
 
 fn is_binary(physical: &DataType) -> bool {
@@ -136,7 +141,7 @@ pub(in crate::decode) fn read(
         }
         Domain::Timestamp => instants(input, faults)?,
         Domain::Text { .. } if is_decimal(physical) => cast(input, &DataType::Utf8)?,
-        Domain::Text { .. } | Domain::Bytes { .. } => times_of_day(input)?,
+        Domain::Time { .. } | Domain::Text { .. } | Domain::Bytes { .. } => times_of_day(input)?,
     };
     Ok(read)
 }

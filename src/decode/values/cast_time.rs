@@ -15,6 +15,7 @@ use chrono::{DateTime, TimeDelta};
 
 use crate::decode::values::faults::{Faults, flag, flag_as, flag_lost};
 use crate::decode::values::text::{Fault, MICROS_PER_DAY};
+use crate::decode::values::time;
 use crate::error::Result;
 
 /// Days from 1970-01-01 to 0001-01-01.
@@ -121,13 +122,13 @@ fn checked(
     (values.map(|value| value.filter(|value| !is_zero(value))).collect(), true)
 }
 
-/// Times of day as `[-]HH:MM:SS.fff`, with as many fraction digits as the unit has.
+/// Times of day as text in the form of [`time::of_ticks`].
 pub(in crate::decode) fn times_of_day(input: &ArrayRef) -> Result<ArrayRef> {
-    let (per_second, digits) = match input.data_type() {
-        DataType::Time32(TimeUnit::Second) => (1, 0),
-        DataType::Time32(_) => (1_000, 3),
-        DataType::Time64(TimeUnit::Nanosecond) => (1_000_000_000, 9),
-        _ => (1_000_000, 6),
+    let digits = match input.data_type() {
+        DataType::Time32(TimeUnit::Second) => 0,
+        DataType::Time32(_) => 3,
+        DataType::Time64(TimeUnit::Nanosecond) => 9,
+        _ => 6,
     };
     let width = if matches!(input.data_type(), DataType::Time32(_)) {
         DataType::Int32
@@ -138,19 +139,8 @@ pub(in crate::decode) fn times_of_day(input: &ArrayRef) -> Result<ArrayRef> {
     let ticks: &Int64Array = ticks.as_primitive::<Int64Type>();
     let mut text = StringBuilder::with_capacity(ticks.len(), ticks.len() * 12);
     for tick in ticks {
-        text.append_option(tick.map(|tick| time_of_day(tick, per_second, digits)));
+        text.append_option(tick.map(|tick| time::of_ticks(tick, digits)));
     }
     let text: StringArray = text.finish();
     Ok(Arc::new(text))
-}
-
-fn time_of_day(ticks: i64, per_second: u64, digits: usize) -> String {
-    let sign = if ticks < 0 { "-" } else { "" };
-    let magnitude = ticks.unsigned_abs();
-    let (seconds, fraction) = (magnitude / per_second, magnitude % per_second);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if digits == 0 {
-        return format!("{sign}{hours:02}:{minutes:02}:{seconds:02}");
-    }
-    format!("{sign}{hours:02}:{minutes:02}:{seconds:02}.{fraction:0digits$}")
 }

@@ -8,3 +8,4 @@ pub(super) mod cast_time;
 pub(super) mod faults;
 pub(super) mod reading;
 pub(super) mod text;
+mod time;

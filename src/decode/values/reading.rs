@@ -31,6 +31,8 @@ pub(in crate::decode) enum Domain {
     Date,
     /// An instant of the years 1 to 9999. Zero dates and days of the year 0 are NULL.
     Timestamp,
+    /// A time of day or a span of up to 838 hours, as text that has one form for each value.
+    Time { padded: bool },
     /// UTF-8 text; with `padded`, one trailing space is the endpoint's padding character.
     Text { padded: bool },
     /// Bytes; `hex` if Parquet's bytes are hexadecimal text, as they always are in CSV.
@@ -109,7 +111,9 @@ impl Reading {
             let lake = lake.ok_or(Refusal::Untyped)?;
             Self::of_type(lake, lake)
         };
-        if let Domain::Text { padded: strips } = &mut reading.domain {
+        if let Domain::Text { padded: strips } | Domain::Time { padded: strips } =
+            &mut reading.domain
+        {
             *strips = padded;
         }
         Ok(reading)
@@ -144,9 +148,8 @@ impl Domain {
             MySqlType::Decimal { precision, scale } if precision <= 38 => {
                 Self::Decimal { precision, scale }
             }
-            MySqlType::Decimal { .. } | MySqlType::Time | MySqlType::Text => {
-                Self::Text { padded: false }
-            }
+            MySqlType::Decimal { .. } | MySqlType::Text => Self::Text { padded: false },
+            MySqlType::Time => Self::Time { padded: false },
             MySqlType::Float | MySqlType::Double => Self::Double,
             MySqlType::Bit { width: 64.. } | MySqlType::Bytes => Self::Bytes { hex: spec.hex },
             MySqlType::Bit { width } => Self::Bit { width, hex: spec.hex },

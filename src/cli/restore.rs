@@ -1,0 +1,82 @@
+//! `dmslake restore`: tables go back to an older version.
+
+use chrono::DateTime;
+
+use super::args::RestoreArguments;
+use super::chosen::{Chosen, Places, TableEnd};
+use super::exit::Exit;
+use super::output::{Screen, count, plural};
+use crate::config::TableSpec;
+use crate::error::Result;
+use crate::pipeline::{Losses, RestorePlan, RestoreTo};
+
+/// Puts the named tables back, one after another.
+///
+/// # Errors
+/// `Config` for a configuration or a table name that cannot be used, `StoreRefused` if staging or
+/// the lake cannot be used, `Unavailable` if one of them does not answer.
+pub(super) async fn run(arguments: &RestoreArguments, screen: &Screen) -> Result<Exit> {
+    let chosen = Chosen::open(&arguments.named.chosen(), Places::LakeAndStaging, screen).await?;
+    let losses = if arguments.accept_loss { Losses::Accepted } else { Losses::Refused };
+    let restored = chosen.each(async |table| {
+        let source = &table.source;
+        let plan = match chosen.pipeline.plan_restore(table, arguments.to).await {
+            Ok(plan) => plan,
+            Err(error) => return Ok(TableEnd::refused_by(&error, source, screen)),
+        };
+        show(screen, table, &plan)?;
+        let is_lossy = !plan.lost.is_empty() && losses == Losses::Refused;
+        if arguments.dry_run {
+            return Ok(if is_lossy { TableEnd::Attention } else { TableEnd::Done });
+        }
+        // What would lose changes is refused, not asked about.
+        let goes_on =
+            is_lossy || arguments.yes || screen.is_confirmed(format_args!("{source}: restore?"));
+        if !goes_on {
+            screen.note(format_args!("{source}: left as it is"));
+            return Ok(TableEnd::Attention);
+        }
+        if arguments.pause && !is_lossy {
+            chosen.pipeline.pause(table, Some(&format!("restored to {}", plan.version))).await?;
+        }
+        let version = match chosen.pipeline.restore(table, &plan, losses).await {
+            Ok(version) => version,
+            Err(error) => return Ok(TableEnd::refused_by(&error, source, screen)),
+        };
+        let follows = if arguments.pause {
+            format!("paused: dmslake resume {source} lets it go on from there")
+        } else {
+            "the next apply goes on from there".to_owned()
+        };
+        screen.line(format_args!("{source}: restored as version {version}; {follows}"))?;
+        Ok(TableEnd::Done)
+    });
+    Ok(restored.await?.exit())
+}
+
+fn show(screen: &Screen, table: &TableSpec, plan: &RestorePlan) -> Result<()> {
+    let source = &table.source;
+    let (now, rows) = (plural(plan.rows_now, "row"), plural(plan.rows, "row"));
+    let version = plan.version;
+    let time = plan.committed.map(|at| format!(" ({})", at.format("%Y-%m-%d %H:%M:%S UTC")));
+    let time = time.unwrap_or_default();
+    screen.line(format_args!(
+        "{source}: {now} are replaced by the {rows} of version {version}{time}; {} of {} bytes \
+         are then applied again",
+        plural(plan.objects, "object"),
+        count(plan.bytes)
+    ))?;
+    for lost in &plan.lost {
+        screen.line(format_args!("{source}: lost: {lost}"))?;
+    }
+    Ok(())
+}
+
+/// Reads a version, or a time as RFC 3339 has it.
+pub(super) fn version_or_time(text: &str) -> Result<RestoreTo, String> {
+    if let Ok(version) = text.parse() {
+        return Ok(RestoreTo::Version(version));
+    }
+    let time = DateTime::parse_from_rfc3339(text).map(|time| RestoreTo::Time(time.to_utc()));
+    time.map_err(|_| "neither a version nor a time such as 2026-03-01T12:00:00Z".to_owned())
+}
