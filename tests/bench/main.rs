@@ -1,5 +1,5 @@
 //! The baselines of dmslake's speed and size: `cargo bench`, or `cargo bench -- decode` for one
-//! part (`decode`, `load`, `apply`, `guard`, `merge`, `memory`, `batches`, `package`).
+//! part (`decode`, `load`, `apply`, `guard`, `merge`, `reload`, `memory`, `batches`, `package`).
 //!
 //! Every measured case runs in a process of its own, so that its peak memory is its own. Data
 //! are the same in every run; `DMSLAKE_BENCH_ROWS` makes them fewer for a trial.
@@ -33,6 +33,7 @@ mod merge_builder;
 mod objects;
 mod package;
 mod reduction;
+mod reload;
 mod report;
 mod rows;
 #[allow(dead_code, reason = "tests use the rest")]
@@ -43,8 +44,8 @@ mod tables;
 use objects::Staging;
 use report::Report;
 
-const PARTS: [&str; 8] =
-    ["decode", "load", "apply", "guard", "merge", "memory", "batches", "package"];
+const PARTS: [&str; 9] =
+    ["decode", "load", "apply", "guard", "merge", "reload", "memory", "batches", "package"];
 
 fn main() {
     let arguments: Vec<String> =
@@ -77,6 +78,9 @@ fn main() {
     }
     if is_wanted("merge") {
         merge::measure(folder.path(), &mut report);
+    }
+    if is_wanted("reload") {
+        reload::measure(folder.path(), &mut report);
     }
     if is_wanted("memory") {
         memory::measure(folder.path(), &mut report);

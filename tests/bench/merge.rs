@@ -6,7 +6,7 @@ pub(crate) mod changes;
 pub(crate) mod contestant;
 mod figures;
 pub(crate) mod orders;
-mod python;
+pub(crate) mod python;
 pub(crate) mod target;
 
 use std::path::{Path, PathBuf};

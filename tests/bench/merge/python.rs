@@ -70,7 +70,15 @@ impl Spark {
 
     /// Merges a batch into the table.
     pub(crate) fn merge(&mut self, key: Key, table: &Path, batch: &Batch) -> Run {
-        let request = json!({ "table": table, "batch": batch.path, "keys": key.names() });
+        self.ask(&json!({ "table": table, "batch": batch.path, "keys": key.names() }))
+    }
+
+    /// Makes the table equal to another one.
+    pub(crate) fn reload(&mut self, key: Key, table: &Path, built: &Path) -> Run {
+        self.ask(&json!({ "table": table, "built": built, "keys": key.names() }))
+    }
+
+    fn ask(&mut self, request: &serde_json::Value) -> Run {
         writeln!(self.requests.as_mut().expect("open until the end"), "{request}")
             .expect("Spark listens");
         let mut answer = String::new();
