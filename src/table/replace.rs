@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use deltalake::DeltaTableError;
-use deltalake::kernel::{Action, Add, LogicalFileView, MetadataExt as _, StructField, StructType};
+use deltalake::kernel::{
+    Action, Add, LogicalFileView, Metadata, MetadataExt as _, StructField, StructType,
+};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::ObjectStoreExt as _;
@@ -26,7 +28,8 @@ const HEADS_AT_ONCE: usize = 16;
 /// metadata is written, whatever the size. The log goes on, and with it history, properties and
 /// name; progress afterwards is `ledger`.
 ///
-/// Columns that the shadow lacks stay, without values, but for those that `leave`.
+/// Columns that the shadow lacks stay, without values, but for those that `leave`. The table is
+/// partitioned as the shadow is.
 ///
 /// # Errors
 /// As [`Transaction::commit`].
@@ -172,16 +175,28 @@ fn definition(
     if has_other_columns {
         metadata = metadata.with_schema(&schema).map_err(DeltaTableError::from)?;
     }
+    let is_partitioned_otherwise =
+        metadata.partition_columns() != new.metadata().partition_columns();
+    if is_partitioned_otherwise {
+        metadata = partitioned_as(&metadata, new.metadata())?;
+    }
     let asks_for_vectors = shadow.may_mask() && !table.may_mask();
     if asks_for_vectors {
         let (allowing, protocol) = allowing_vectors(metadata, old.protocol())?;
         metadata = allowing;
         actions.push(Action::Protocol(protocol));
     }
-    if has_other_columns || asks_for_vectors {
+    if has_other_columns || is_partitioned_otherwise || asks_for_vectors {
         actions.push(Action::Metadata(metadata));
     }
     Ok(actions)
+}
+
+/// All files come from the shadow, so that its partition columns are those that they have values of.
+fn partitioned_as(metadata: &Metadata, shadow: &Metadata) -> Result<Metadata> {
+    let mut json = serde_json::to_value(metadata).map_err(DeltaTableError::from)?;
+    json["partitionColumns"] = json!(shadow.partition_columns());
+    Ok(serde_json::from_value(json).map_err(DeltaTableError::from)?)
 }
 
 /// The columns of the table in their order, as the shadow has them, and then its new ones.

@@ -2,8 +2,10 @@
 //! swapping all files does, and leaves files without differences alone.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use deltalake::DeltaTable;
+use deltalake::operations::create::CreateBuilder;
 use dmslake::clock::SystemClock;
 use dmslake::config::MergeMode;
 use dmslake::merge::{self, Bounds, Compared};
@@ -94,6 +96,41 @@ async fn zeros_and_nans_are_told_apart() {
     assert_eq!(difference.updated, 5);
 }
 
+/// What differs goes into the partitions that others have made; a swap leaves none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partitioned_table_is_replaced() {
+    let rng = &mut StdRng::seed_from_u64(1);
+    let shape = shape(&[ColumnType::Long; 3], vec![0]);
+    let (columns, keys, names) = (shape.columns.clone(), shape.keys.clone(), shape.key_names());
+    let rows = |changed: i128| -> Rows {
+        let row = |id: i128| -> Row {
+            let value = if id % 100 == changed { -1 } else { id };
+            vec![Value::Int(id), Value::Int(id % 3), Value::Int(value)]
+        };
+        (0..300).map(|id| (vec![Value::Int(id)], row(id))).collect()
+    };
+    let (folder, built) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let location = lake::location(&folder, "t").await;
+    CreateBuilder::new()
+        .with_log_store(table::log_store(&location).unwrap())
+        .with_columns(table::to_delta(&columns).unwrap())
+        .with_partition_columns(["c1"])
+        .with_commit_properties(table::commit_properties(&lake::empty_record(0), 1, None).unwrap())
+        .await
+        .unwrap();
+    let changes = Changes { upserts: rows(-1).into_iter().collect(), deletes: vec![] };
+    let net = changes.net(rng, &columns, &keys);
+    let (_, old) = lake::apply(&location, &lake::open(&location).await, &names, net).await;
+    let new = staged(rng, &built, &columns, None, &keys, &rows(7)).await;
+    swapped(&folder.path().join("shop/t"), &new, &built, &columns, &keys, &rows(7)).await;
+    let compared = merge::difference(&old, &new, &names, BOUNDS, &SystemClock).await.unwrap();
+    let Compared::Little(difference) = compared else { panic!("unsuited") };
+    assert_eq!((difference.updated, difference.rows()), (3, 3));
+    let (_, table) = lake::apply(&location, &old, &names, difference.net).await;
+    same("difference", &columns, &rows(7), table.delta(), &keys).await;
+    assert_eq!(table.delta().snapshot().unwrap().metadata().partition_columns(), &["c1"]);
+}
+
 async fn case(mut rng: StdRng, scale: Scale, bounds: Bounds) {
     let rng = &mut rng;
     let mut world = World::random(rng, scale).await;
@@ -127,13 +164,13 @@ async fn case(mut rng: StdRng, scale: Scale, bounds: Bounds) {
                 _ => false,
             };
             assert!(is_expected, "{why}: {counts:?}");
-            return swapped(&world, &new, &built, &columns, &keys, &expected).await;
+            return swapped(&world.root, &new, &built, &columns, &keys, &expected).await;
         }
     };
     assert!(!has_nameless);
     assert_eq!([difference.inserted, difference.updated, difference.deleted], counts);
     assert_eq!(difference.rows(), counts.iter().sum::<u64>());
-    swapped(&world, &new, &built, &columns, &keys, &expected).await;
+    swapped(&world.root, &new, &built, &columns, &keys, &expected).await;
 
     let modes = [MergeMode::CopyOnWrite, MergeMode::DeletionVectors, MergeMode::Auto];
     let plan = merge::plan(&world.table, &names, difference.net).await.unwrap();
@@ -222,7 +259,7 @@ async fn staged(
 
 /// Swaps all files in a copy of the table.
 async fn swapped(
-    world: &World,
+    root: &Path,
     new: &LakeTable,
     built: &TempDir,
     columns: &[Column],
@@ -232,7 +269,7 @@ async fn swapped(
     let copy = TempDir::new().unwrap();
     let folder = copy.path().join("shop/t");
     std::fs::create_dir_all(&folder).unwrap();
-    copy_folder(&world.root, &folder);
+    copy_folder(root, &folder);
     let parts = copy.path().join("built");
     std::fs::create_dir_all(&parts).unwrap();
     copy_folder(&built.path().join("shop/t"), &parts);
