@@ -7,7 +7,7 @@ use crate::config::fields::{Fields, Place, Violations};
 use crate::config::table_fields::TableSection;
 use crate::config::{
     CatalogSettings, Expansion, LookBack, MaintainSettings, ReloadSettings, Settings, TablePattern,
-    TableSpec, dms, table_fields, validate,
+    TableSpec, dms, publication, table_fields, validate,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -67,8 +67,8 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
     let (tables, patterns) = tables(&mut fields, expansion);
     validate::tables(&tables, &dms, fields.violations());
     let catalog = catalog(fields.table("catalog"));
-    validate::names_in_catalogs(&tables, &catalog, fields.violations());
-    validate::manifests(&tables, &lake, fields.violations());
+    publication::names_in_catalogs(&tables, &catalog, fields.violations());
+    publication::manifests(&tables, &lake, fields.violations());
     let memory_budget = fields.read(
         "memory_budget",
         "bytes above 0, as a number or as a string such as \"512MB\" or \"1 GiB\"",

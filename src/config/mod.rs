@@ -113,6 +113,7 @@ pub mod load;
 mod lock;
 mod names;
 mod pattern;
+mod publication;
 mod table;
 mod table_fields;
 mod validate;
