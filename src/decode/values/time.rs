@@ -26,7 +26,7 @@ pub(super) fn canonical(text: &str) -> Result<String, Fault> {
         part.parse::<u64>().map_err(|_| Fault::Unreadable)
     };
     let (hours, minutes, seconds) = (next(1..=3)?, next(2..=2)?, next(2..=2)?);
-    let is_whole = rest.contains('.') == !fraction.is_empty();
+    let is_whole = rest.contains('.') != fraction.is_empty();
     if parts.next().is_some() || !is_digits(fraction) || !is_whole {
         return Err(Fault::Unreadable);
     }
