@@ -205,7 +205,7 @@ pub(crate) async fn reload_here(way: Way, table: &Path, built: &Path) -> Run {
             Way::Swap => {
                 let (old, new) = (target::open(table).await, target::open(built).await);
                 let ledger = new.ledger().clone();
-                table::replace(&old, &new, ledger, &lake::clock()).await?.committed()
+                table::replace(&old, &new, ledger, |_| false, &lake::clock()).await?.committed()
             }
             Way::Load => Ok(load(table, built).await),
             Way::MergeBuilder => Ok(library(table, built).await),

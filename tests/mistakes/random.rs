@@ -22,6 +22,9 @@ async fn ok_means_equal_whatever_is_done_to_the_table() {
 
 /// Limits that some changes exceed.
 const LIMIT: &str = "max_change_fraction = { deleted = 0.4, updated = 0.8, min_rows = 3 }";
+/// The type that the key gets, and what makes keys too large for the first one.
+const WIDE: &str = "bigint";
+const BEYOND_INT: u64 = 5_000_000_000;
 const TRUNCATE: &str = "on_objects_vanished = \"truncate\"";
 
 /// A source, and what is staged of it.
@@ -30,7 +33,7 @@ struct Life {
     /// Whether the task deletes what is staged at a TRUNCATE. Nothing expires then as young as it
     /// does here.
     handles_truncate: bool,
-    source: BTreeMap<u32, u32>,
+    source: BTreeMap<u64, u32>,
     /// What the last load and all changes since it come to.
     staged: BTreeSet<String>,
     seconds: i64,
@@ -89,7 +92,8 @@ impl Life {
                     rows.push(format!("U,{id},v{}", self.value));
                 }
                 _ => {
-                    let id = rng.random_range(0..12);
+                    let is_wide = self.site.id_type == WIDE && rng.random();
+                    let id = rng.random_range(0..12) + if is_wide { BEYOND_INT } else { 0 };
                     let op = if self.source.insert(id, self.value).is_some() { "U" } else { "I" };
                     rows.push(format!("{op},{id},v{}", self.value));
                 }
@@ -127,6 +131,19 @@ impl Life {
         }
     }
 
+    /// The key gets a wider type at the source, and the configuration says so.
+    fn widen(&mut self) {
+        self.site.id_type = WIDE.into();
+    }
+
+    /// The other column gets another name at the source, and the configuration says so.
+    fn rename(&mut self) {
+        if self.site.value == "v" {
+            self.site.value = "w".into();
+            self.site.extra.push_str("\nrenamed = { v = \"w\" }");
+        }
+    }
+
     /// A key is added to the configuration, and taken away again.
     async fn edit_keys(&mut self) {
         let keys = std::mem::replace(&mut self.site.keys, "[\"id\", \"v\"]".into());
@@ -157,7 +174,7 @@ async fn live(mut rng: StdRng) {
             ..Site::on(kind)
         },
         handles_truncate,
-        source: (0..rng.random_range(1..6)).map(|id| (id, id)).collect(),
+        source: (0..rng.random_range(1..6)).map(|id| (u64::from(id), id)).collect(),
         staged: BTreeSet::new(),
         seconds: 0,
         value: 100,
@@ -168,7 +185,7 @@ async fn live(mut rng: StdRng) {
     life.load().await;
     let (mut unapplied, mut unseen) = (true, true);
     for _ in 0..rng.random_range(4..20) {
-        let action = rng.random_range(0..23);
+        let action = rng.random_range(0..25);
         life.done.push(format!("{action}"));
         match action {
             0..6 => {
@@ -203,10 +220,8 @@ async fn live(mut rng: StdRng) {
                 (unapplied, unseen) = (true, true);
             }
             // An operator applies first what was staged before.
-            16 if !unapplied && life.delayed.is_none() => {
-                if life.site.truncate().await.is_ok() {
-                    life.source.clear();
-                }
+            16 if !unapplied && life.delayed.is_none() && life.site.truncate().await.is_ok() => {
+                life.source.clear();
             }
             17 if life.handles_truncate && life.delayed.is_none() => {
                 life.truncate_at_source().await;
@@ -222,6 +237,8 @@ async fn live(mut rng: StdRng) {
                 unapplied |= restored.is_ok();
                 life.done.push(format!("restore {version}: {restored:?}"));
             }
+            22 => life.widen(),
+            23 => life.rename(),
             _ => {}
         }
         if rng.random_bool(0.6) {

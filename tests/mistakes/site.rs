@@ -36,6 +36,8 @@ pub(super) struct Site {
     /// After how many days staging expires, where that is configured.
     pub(super) expiry_days: Option<u32>,
     pub(super) id_type: String,
+    /// The name of the column beside the key.
+    pub(super) value: String,
     /// Other keys of `[dms]`, and other columns behind the three.
     pub(super) dms: String,
     pub(super) more_columns: String,
@@ -54,6 +56,7 @@ impl Site {
             layout: String::new(),
             expiry_days: None,
             id_type: "int".into(),
+            value: "v".into(),
             dms: String::new(),
             more_columns: String::new(),
             small: false,
@@ -72,7 +75,7 @@ impl Site {
     }
 
     fn settings(&self) -> Arc<Settings> {
-        let Self { keys, extra, id_type, dms, more_columns, layout, .. } = self;
+        let Self { keys, extra, id_type, value, dms, more_columns, layout, .. } = self;
         let days = |days| format!("staging_expiry_days = {days}\n");
         let expiry = self.expiry_days.map(days).unwrap_or_default();
         let budget = if self.small { "memory_budget = 65536\n" } else { "" };
@@ -80,7 +83,7 @@ impl Site {
             "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n{budget}{expiry}\
              [dms]\nchange_seq_column = \"seq\"\n{dms}\n[[table]]\nsource = \"shop.t\"\nkeys = {keys}\n\
              {extra}\ncolumns = [{{ name = \"id\", type = \"{id_type}\" }}, \
-             {{ name = \"v\", type = \"text\" }}, {{ name = \"seq\", type = \"varchar(35)\" }}{more_columns}]\n{layout}"
+             {{ name = \"{value}\", type = \"text\" }}, {{ name = \"seq\", type = \"varchar(35)\" }}{more_columns}]\n{layout}"
         ))
     }
 
@@ -228,9 +231,9 @@ impl Site {
         dmslake::table::load(&location).await.unwrap().expect("a table")
     }
 
-    /// `id=v` of every row, in order.
+    /// `id=v` of every row, in order, under whichever name.
     pub(super) async fn rows(&self) -> Vec<String> {
-        LakeTable::at(&self.lake, &["shop", "t"]).pairs("id", "v").await
+        LakeTable::at(&self.lake, &["shop", "t"]).pairs("id", &self.value).await
     }
 
     pub(super) async fn expect_ok(&self, rows: &[&str]) -> TableReport {
