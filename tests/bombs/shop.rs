@@ -20,6 +20,8 @@ const MULTIPLE: u64 = 8;
 /// How far two runs of the program itself may lie apart: address space is taken for the stacks of
 /// all threads that wait for files, 8 MB each, and for the pools of memory.
 const SPREAD: u64 = 256 << 20;
+/// Seconds that a run may take on a slow machine.
+const PATIENCE: u64 = 900;
 
 /// A folder with staging, lake and configuration.
 #[derive(Debug)]
@@ -85,7 +87,7 @@ impl Shop {
         static PROGRAM: OnceLock<u64> = OnceLock::new();
         let program = *PROGRAM.get_or_init(program);
         let budget = BUDGET.max(self.budget());
-        run(self.folder.path(), program + SPREAD + MULTIPLE * budget)
+        run(self.folder.path(), program + SPREAD + MULTIPLE * budget, PATIENCE)
     }
 
     fn budget(&self) -> u64 {
@@ -130,14 +132,18 @@ impl Reports {
 /// Address space that the program itself takes to apply two rows.
 fn program() -> u64 {
     let shop = Shop::new("");
-    let fits = |megabytes: &u64| run(shop.folder.path(), megabytes << 20).code == Some(0);
+    // A program that gets no further thread may wait for one for ever.
+    let fits = |megabytes: &u64| run(shop.folder.path(), megabytes << 20, 30).code == Some(0);
     let megabytes = (3..).map(|step| step * 64).take(60).find(fits);
     megabytes.expect("it runs in 4 GB") << 20
 }
 
-fn run(folder: &Path, address_space: u64) -> Reports {
+/// Runs the program for so many seconds at most.
+fn run(folder: &Path, address_space: u64, seconds: u64) -> Reports {
+    let limited =
+        format!("ulimit -v {}; exec timeout {seconds} \"$0\" \"$@\"", address_space >> 10);
     let output = Command::new("sh")
-        .args(["-c", &format!("ulimit -v {}; exec \"$0\" \"$@\"", address_space >> 10)])
+        .args(["-c", &limited])
         .arg(env!("CARGO_BIN_EXE_dmslake"))
         .args(["apply", "--json"])
         .current_dir(folder)

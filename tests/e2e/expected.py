@@ -53,6 +53,10 @@ def _column(row: dict) -> Column:
         shown = f"LPAD(HEX({name}), 16, '0')"
     elif row["DATA_TYPE"] in ("bit", "year"):
         shown = f"({name} + 0)"
+    elif row["DATA_TYPE"] == "time":
+        # Without zeros at the end of a fraction, whichever digits the column has.
+        trimmed = f"TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {name}))"
+        shown = f"IF(LOCATE('.', {name}), {trimmed}, {name})"
     else:
         shown = SHOWN.get(delta_type, "{}").format(name)
     return Column(row["COLUMN_NAME"], delta_type, shown)
