@@ -141,7 +141,7 @@ fn program() -> u64 {
 /// Runs the program for so many seconds at most.
 fn run(folder: &Path, address_space: u64, seconds: u64) -> Reports {
     let limited =
-        format!("ulimit -v {}; exec timeout {seconds} \"$0\" \"$@\"", address_space >> 10);
+        format!("ulimit -v {}; exec timeout -s KILL {seconds} \"$0\" \"$@\"", address_space >> 10);
     let output = Command::new("sh")
         .args(["-c", &limited])
         .arg(env!("CARGO_BIN_EXE_dmslake"))

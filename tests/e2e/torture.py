@@ -2,6 +2,7 @@
 and altered. No row is lost or duplicated, and nobody does anything about it."""
 
 import random
+import re
 import threading
 import time
 from collections import Counter
@@ -21,6 +22,8 @@ def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
     """Returns descriptions of faults."""
     with scene("torture", programs, seed, ["copy-on-write", "deletion-vectors", "auto"]) as of:
         begin(of)
+        if is_parquet(of):
+            take_types_from_objects(of.pipeline)
         done: Counter = Counter()
         with tormented(of, done, kills_the_task=True):
             of.load(seconds / 2)
@@ -50,13 +53,25 @@ def expire(pipeline: Pipeline, done: Counter):
 
 def redefine(of: Scene, pause: float, done: Counter):
     """Runs one after another, while everything else continues."""
-    if of.settings.s3["DataFormat"] == "parquet":
+    if is_parquet(of):
         # For CSV a person has to say what columns there are, and of which types.
         definitions.add_column(of, done)
         time.sleep(pause)
         widen(of.pipeline, done)
         time.sleep(pause)
     definitions.truncate_and_reload(of.pipeline, pause, done)
+
+
+def is_parquet(of: Scene) -> bool:
+    return of.settings.s3["DataFormat"] == "parquet"
+
+
+def take_types_from_objects(pipeline: Pipeline):
+    """A type that is configured stays what it is, whatever the objects have."""
+    text = pipeline.config.read_text()
+    before, title, after = text.partition(f'source = "{definitions.SCHEMA}.{WIDENED}"')
+    columns = re.compile(r"(?ms)^columns = \[\n.*?^\]\n")
+    pipeline.config.write_text(before + title + columns.sub("", after, count=1))
 
 
 def widen(pipeline: Pipeline, done: Counter):
