@@ -12,7 +12,7 @@ use std::fmt::{self, Write as _};
 use std::path::{Component, PathBuf};
 use std::sync::Arc;
 
-use futures::StreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -325,4 +325,16 @@ fn directory(mut url: Url) -> Url {
 fn unusable(uri: &str) -> Error {
     Error::new(ErrorKind::Config, "not an s3:// URI, a file:// URI or a usable folder")
         .with("location", uri)
+}
+/// Deletes these objects.
+///
+/// # Errors
+/// `Unavailable` or `StoreRefused` if one cannot be deleted; others may be gone.
+pub(crate) async fn delete_all(
+    store: &dyn ObjectStore,
+    paths: impl IntoIterator<Item = Path, IntoIter: Send + 'static>,
+) -> Result<()> {
+    let paths = stream::iter(paths).map(Ok).boxed();
+    store.delete_stream(paths).try_collect::<Vec<_>>().await?;
+    Ok(())
 }

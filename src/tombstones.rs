@@ -14,7 +14,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt as _, PutPayload};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::config::SEQUENCE;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{GuardProgress, TombstoneObject, WhyUntraced};
-use crate::storage::Location;
+use crate::storage::{Location, delete_all};
 
 /// An object is merged with the one before it that has at most so many times its tombstones. So
 /// there are few, and each tombstone is written anew only a few times.
@@ -153,8 +153,7 @@ impl Tombstones {
         let old = all.into_iter().filter(|meta| meta.last_modified < cutoff && !is_named(meta));
         let old: Vec<ObjectMeta> = old.collect();
         let (count, bytes) = (old.len() as u64, old.iter().map(|meta| meta.size).sum());
-        let paths = futures::stream::iter(old).map(|meta| Ok(meta.location)).boxed();
-        self.folder.store().delete_stream(paths).try_collect::<Vec<_>>().await?;
+        delete_all(self.folder.store(), old.into_iter().map(|meta| meta.location)).await?;
         Ok((count, bytes))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use futures::{StreamExt, TryStreamExt};
+use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore as _};
 
@@ -12,6 +12,7 @@ use crate::files::paths_of;
 use crate::maintenance::checkpoint::before;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::tombstones::removed_since;
+use crate::storage::delete_all;
 use crate::table::LakeTable;
 use crate::table::features::file_retention;
 
@@ -75,8 +76,7 @@ pub(super) async fn choose(
 pub(super) async fn delete(table: &LakeTable, vacuum: Vacuum) -> Result<u64> {
     let store = table.delta().log_store().object_store(None);
     let count = vacuum.files.len() as u64;
-    let paths = futures::stream::iter(vacuum.files).map(|file| Ok(file.location)).boxed();
-    store.delete_stream(paths).try_collect::<Vec<_>>().await?;
+    delete_all(&store, vacuum.files.into_iter().map(|file| file.location)).await?;
     Ok(count)
 }
 

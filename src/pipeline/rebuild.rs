@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use object_store::ObjectStore as _;
+use futures::TryStreamExt as _;
+use object_store::path::Path;
 use uuid::Uuid;
 
 use crate::config::{OWN, TableSpec};
@@ -16,7 +16,7 @@ use crate::pipeline::{Pipeline, Reload};
 use crate::progress::{Ledger, Unapplied};
 use crate::schema::ColumnChange;
 use crate::staging::{Listing, StagedObject};
-use crate::storage::{Location, Redirect};
+use crate::storage::{Location, Redirect, delete_all};
 use crate::table::{self, LakeTable, Rebuild, TableState};
 
 /// A rebuild that is under way.
@@ -181,9 +181,8 @@ impl Pipeline {
         let outcome = async {
             let logs = shadow_log(self, spec, id)?;
             let listed = logs.store().list(Some(logs.prefix()));
-            let paths = listed.map_ok(|meta| meta.location).boxed();
-            logs.store().delete_stream(paths).try_collect::<Vec<_>>().await?;
-            Ok::<_, Error>(())
+            let paths: Vec<Path> = listed.map_ok(|meta| meta.location).try_collect().await?;
+            delete_all(logs.store(), paths).await
         };
         if let Err(error) = outcome.await {
             tracing::warn!(table = %spec.source, "a shadow log is not removed: {}", error.chain());
@@ -209,9 +208,7 @@ impl Pipeline {
             let mut paths = built.file_paths()?;
             paths.retain(|path| !kept.contains(path));
             let store = table.delta().log_store().object_store(None);
-            let paths = stream::iter(paths).map(Ok).boxed();
-            store.delete_stream(paths).try_collect::<Vec<_>>().await?;
-            Ok::<_, Error>(())
+            delete_all(&store, paths).await
         };
         if let Err(error) = outcome.await {
             tracing::warn!(table = %spec.source, "rebuilt files are not removed: {}", error.chain());

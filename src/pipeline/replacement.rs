@@ -94,28 +94,22 @@ pub(super) async fn put_in_place(
     let successor = Successor { pipeline, spec, limits, replaced, rebuild, built };
     let begun = pipeline.clock().instant();
     let (outcome, replacement) = successor.commit().await?;
-    match outcome {
-        CommitOutcome::Committed(table) => {
-            let milliseconds = (pipeline.clock().instant() - begun).as_millis();
-            tracing::info!(
-                table = %spec.source,
-                version = table.version(),
-                rows_before = replaced.rows(),
-                rows = table.rows(),
-                milliseconds = u64::try_from(milliseconds).unwrap_or(u64::MAX),
-                "the rebuilt table is in place: {replacement}"
-            );
-            if matches!(replacement, Replacement::Difference { .. }) {
-                pipeline.remove_built(spec, rebuild, built, &table).await;
-            }
-            Ok(replacement)
-        }
-        // The next look tells whether it is in the log: the ledger names the rebuild.
-        CommitOutcome::Conflicted { error, .. }
-        | CommitOutcome::Gone(error)
-        | CommitOutcome::BelowOthers { error, .. }
-        | CommitOutcome::Unknown { error, .. } => Err(error),
+    // Where it is not the newest, the next look tells whether it is in the log: the ledger names the
+    // rebuild.
+    let table = outcome.committed()?;
+    let milliseconds = (pipeline.clock().instant() - begun).as_millis();
+    tracing::info!(
+        table = %spec.source,
+        version = table.version(),
+        rows_before = replaced.rows(),
+        rows = table.rows(),
+        milliseconds = u64::try_from(milliseconds).unwrap_or(u64::MAX),
+        "the rebuilt table is in place: {replacement}"
+    );
+    if matches!(replacement, Replacement::Difference { .. }) {
+        pipeline.remove_built(spec, rebuild, built, &table).await;
     }
+    Ok(replacement)
 }
 
 impl Successor<'_> {

@@ -19,8 +19,7 @@ use crate::pipeline::rebuild::{shadow, shadow_log};
 use crate::pipeline::{Pipeline, Step};
 use crate::schema::{ColumnChange, TableSchema, pending_changes, reshaped};
 use crate::table::{
-    self, CommitOutcome, LakeTable, Reshape, RowSource, TableState, add_reshaped, create_reshaped,
-    live_files, reshaped_files,
+    self, LakeTable, Reshape, RowSource, TableState, add_reshaped, create_reshaped, reshaped_files,
 };
 
 /// What is written is committed, and so safe from an end of the process, each time it has so many
@@ -129,18 +128,11 @@ impl Application<'_> {
             None => create_reshaped(&location, table, changes, clock).await?.committed()?,
         };
         let beside = self.write_again(table, beside, changes, pace).await?;
-        match table::reshape(table, &beside, changes, spec.lake_keys(), clock).await? {
-            CommitOutcome::Committed(table) => {
-                let version = table.version();
-                tracing::info!(table = %spec.source, version, "its columns are changed");
-                pipeline.forget_shadow(spec, under_way.id).await;
-                Ok(())
-            }
-            CommitOutcome::Conflicted { error, .. }
-            | CommitOutcome::Gone(error)
-            | CommitOutcome::BelowOthers { error, .. }
-            | CommitOutcome::Unknown { error, .. } => Err(error),
-        }
+        let outcome = table::reshape(table, &beside, changes, spec.lake_keys(), clock).await?;
+        let version = outcome.committed()?.version();
+        tracing::info!(table = %spec.source, version, "its columns are changed");
+        pipeline.forget_shadow(spec, under_way.id).await;
+        Ok(())
     }
 
     /// Writes the files that are not written with these columns yet, and commits them to the table
@@ -155,7 +147,7 @@ impl Application<'_> {
         let Looker { pipeline, spec, .. } = self.looker;
         let clock = pipeline.clock();
         let done = reshaped_files(&beside)?;
-        let mut left = live_files(table)?;
+        let mut left = table.live_files()?;
         left.retain(|add| !done.contains_key(&RowSource::of(add)));
         announce(spec, changes, &left);
         let layout = Arc::new(FileLayout::of(beside.files(), &spec.lake_keys(), clock)?);

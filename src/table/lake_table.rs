@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use deltalake::DeltaTable;
-use deltalake::kernel::{LogicalFileView, Version};
+use deltalake::kernel::{Add, LogicalFileView, Version};
 use deltalake::logstore::LogStoreRef;
 use object_store::path::Path;
 use uuid::Uuid;
@@ -242,10 +242,18 @@ impl LakeTable {
     /// # Errors
     /// `TableCorrupt` if the snapshot is not loaded.
     pub(crate) fn file_paths(&self) -> Result<HashSet<Path>> {
+        Ok(self.live_files()?.iter().map(path_of).collect())
+    }
+
+    /// The entries of its live files, in the order of the log, as ones that change rows.
+    ///
+    /// # Errors
+    /// `TableCorrupt` if the snapshot is not loaded.
+    pub(crate) fn live_files(&self) -> Result<Vec<Add>> {
         let snapshot = self.delta().snapshot()?;
-        #[allow(deprecated, reason = "the only way to an entry whose path is decoded once")]
-        let path = |view: LogicalFileView| path_of(&view.add_action());
-        Ok(snapshot.log_data().iter().map(path).collect())
+        #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
+        let add = |view: LogicalFileView| view.add_action();
+        Ok(snapshot.log_data().iter().map(add).collect())
     }
 
     /// The record of a next commit that takes in no object and leaves the rows as they are,

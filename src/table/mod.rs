@@ -30,7 +30,7 @@ pub use log::{Newest, find_attempt, newest_commit};
 pub use open::{load, log_store, open, open_at};
 pub(crate) use refusal::{refuse_foreign, refuse_table};
 pub use replace::{deleted_files, empty, put_back, replace};
-pub use reshape::{RowSource, add_reshaped, create_reshaped, live_files, reshape, reshaped_files};
+pub use reshape::{RowSource, add_reshaped, create_reshaped, reshape, reshaped_files};
 pub use schema::to_delta;
 pub use state::{AppliedLate, Held, Loss, Paused, Rebuild, Reshape, TableState};
 pub use state_object::StateObject;

@@ -5,9 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use deltalake::DeltaTableError;
-use deltalake::kernel::{
-    Action, Add, LogicalFileView, Metadata, MetadataExt as _, StructField, StructType,
-};
+use deltalake::kernel::{Action, Add, Metadata, MetadataExt as _, StructField, StructType};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::ObjectStoreExt as _;
@@ -19,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::files::{paths_of, removal};
 use crate::progress::{CommitRecord, Counts, Ledger};
 use crate::table::alter::allowing_vectors;
-use crate::table::{CommitOutcome, LakeTable, Transaction};
+use crate::table::{CommitOutcome, LakeTable, RowSource, Transaction};
 
 /// So many files are asked for at once.
 const HEADS_AT_ONCE: usize = 16;
@@ -43,7 +41,7 @@ pub async fn replace(
     let record = record(table, shadow.rows(), ledger, clock.as_ref())?;
     let mut actions = definition(table, shadow, leave)?;
     let removals = removals(table, clock.as_ref())?;
-    let added = files(shadow)?;
+    let added = shadow.live_files()?;
     let metrics = json!({
         "numFiles": added.len().to_string(),
         "numOutputRows": shadow.rows().to_string(),
@@ -72,11 +70,13 @@ pub async fn put_back(
     // Where columns have changed otherwise since, those of then come back.
     let has_all = has_all_columns_of(table, older)?;
     let mut actions = definition(table, older, |_| !has_all)?;
-    let (now, then) = (files(table)?, files(older)?);
-    let (live, kept): (HashSet<_>, HashSet<_>) =
-        (now.iter().map(entry).collect(), then.iter().map(entry).collect());
-    let added: Vec<Add> = then.iter().filter(|add| !live.contains(&entry(add))).cloned().collect();
-    let removed: Vec<Add> = now.iter().filter(|add| !kept.contains(&entry(add))).cloned().collect();
+    let (now, then) = (table.live_files()?, older.live_files()?);
+    let sources = |files: &[Add]| files.iter().map(RowSource::of).collect::<HashSet<_>>();
+    let (live, kept) = (sources(&now), sources(&then));
+    let is_new = |add: &&Add| !live.contains(&RowSource::of(add));
+    let is_gone = |add: &&Add| !kept.contains(&RowSource::of(add));
+    let added: Vec<Add> = then.iter().filter(is_new).cloned().collect();
+    let removed: Vec<Add> = now.iter().filter(is_gone).cloned().collect();
     let metrics = json!({
         "numRestoredFiles": added.len().to_string(),
         "numRemovedFiles": removed.len().to_string(),
@@ -94,8 +94,8 @@ pub async fn put_back(
 /// # Errors
 /// `Unavailable` if the store does not answer.
 pub async fn deleted_files(table: &LakeTable, older: &LakeTable) -> Result<Vec<Path>> {
-    let live: HashSet<Path> = files(table)?.iter().flat_map(paths_of).collect();
-    let needed: HashSet<Path> = files(older)?.iter().flat_map(paths_of).collect();
+    let live: HashSet<Path> = table.live_files()?.iter().flat_map(paths_of).collect();
+    let needed: HashSet<Path> = older.live_files()?.iter().flat_map(paths_of).collect();
     let store = table.files().store();
     let heads = needed.into_iter().filter(|path| !live.contains(path)).map(|path| {
         let store = Arc::clone(&store);
@@ -116,13 +116,6 @@ pub async fn deleted_files(table: &LakeTable, older: &LakeTable) -> Result<Vec<P
 fn has_all_columns_of(table: &LakeTable, older: &LakeTable) -> Result<bool> {
     let (now, then) = (table.delta().snapshot()?.schema(), older.delta().snapshot()?.schema());
     Ok(then.fields().all(|field| now.field(field.name()) == Some(field)))
-}
-
-/// What tells entries of the log apart: the file, and what is masked of it.
-fn entry(add: &Add) -> (String, Option<(String, Option<i32>)>) {
-    let vector = add.deletion_vector.as_ref();
-    let vector = vector.map(|vector| (vector.path_or_inline_dv.clone(), vector.offset));
-    (add.path.clone(), vector)
 }
 
 /// Removes all rows of a table, in one commit; progress stays as it is.
@@ -158,7 +151,7 @@ fn record(
 /// The actions that remove all live files of a table.
 fn removals(table: &LakeTable, clock: &dyn Clock) -> Result<Vec<Action>> {
     let now = clock.now();
-    Ok(files(table)?.into_iter().map(|add| removal(add, now)).collect())
+    Ok(table.live_files()?.into_iter().map(|add| removal(add, now)).collect())
 }
 
 /// What of columns, properties and protocol has to change, if anything.
@@ -208,12 +201,4 @@ fn columns(old: &StructType, new: &StructType, leave: impl Fn(&str) -> bool) -> 
     let added = new.fields().filter(|field| !known.contains(field.name().as_str()));
     let fields: Vec<StructField> = kept.chain(added).cloned().collect();
     Ok(StructType::try_new(fields)?)
-}
-
-/// The entries of all live files of a table, as ones that change rows.
-fn files(table: &LakeTable) -> Result<Vec<Add>> {
-    let snapshot = table.delta().snapshot()?;
-    #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
-    let add = |view: LogicalFileView| Add { data_change: true, ..view.add_action() };
-    Ok(snapshot.log_data().iter().map(add).collect())
 }

@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use deltalake::DeltaTableError;
-use deltalake::kernel::{
-    Action, Add, LogicalFileView, Metadata, MetadataExt as _, StructField, StructType,
-};
+use deltalake::kernel::{Action, Add, Metadata, MetadataExt as _, StructField, StructType};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use serde_json::json;
 
@@ -93,23 +91,12 @@ pub async fn add_reshaped(
 /// `TableCorrupt` if its log cannot be understood.
 pub fn reshaped_files(reshaped: &LakeTable) -> Result<HashMap<RowSource, Vec<Add>>> {
     let mut files: HashMap<RowSource, Vec<Add>> = HashMap::new();
-    for add in live_files(reshaped)? {
+    for add in reshaped.live_files()? {
         if let Some(source) = RowSource::tagged(&add) {
             files.entry(source).or_default().push(add);
         }
     }
     Ok(files)
-}
-
-/// All live files of a table.
-///
-/// # Errors
-/// As [`reshaped_files`].
-pub fn live_files(table: &LakeTable) -> Result<Vec<Add>> {
-    let snapshot = table.delta().snapshot()?;
-    #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
-    let add = |view: LogicalFileView| view.add_action();
-    Ok(snapshot.log_data().iter().map(add).collect())
 }
 
 /// Changes the columns of a table, and puts in place of its files those that hold the same rows so.
@@ -128,7 +115,7 @@ pub async fn reshape(
     let mut files = reshaped_files(reshaped)?;
     let mut actions = vec![Action::Metadata(changed(table, changes)?)];
     let (mut removed, mut added) = (0_u64, 0_u64);
-    for file in live_files(table)? {
+    for file in table.live_files()? {
         let source = RowSource::of(&file);
         let masked = file.deletion_vector.as_ref().map_or(0, |vector| vector.cardinality);
         let live = rows_of(&file).saturating_sub(masked.unsigned_abs());
