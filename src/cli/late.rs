@@ -76,8 +76,7 @@ async fn decide(one: &OneLateArguments, decision: Decision, screen: &Screen) -> 
             ),
         };
         screen.line(format_args!("{source}: {changes} of {} {means}", one.object))?;
-        if !(one.yes || screen.is_confirmed(format_args!("{source}: {question}?"))) {
-            screen.note(format_args!("{source}: left as it is"));
+        if !screen.is_agreed(one.yes, source, question) {
             return Ok(TableEnd::Attention);
         }
         match decision {

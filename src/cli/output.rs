@@ -12,6 +12,7 @@ use indicatif::MultiProgress;
 pub(super) use grid::{Align, Grid, Row};
 pub(super) use results::Results;
 
+use crate::config::TableName;
 use crate::disposition::advice;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Counts;
@@ -85,8 +86,23 @@ impl Screen {
         });
     }
 
+    /// Whether the user wants something done to a table, if that is not known: asks, and says that
+    /// the table is left as it is.
+    pub(super) fn is_agreed(
+        &self,
+        is_known: bool,
+        table: &TableName,
+        question: impl Display,
+    ) -> bool {
+        let is_agreed = is_known || self.is_confirmed(format_args!("{table}: {question}?"));
+        if !is_agreed {
+            self.note(format_args!("{table}: left as it is"));
+        }
+        is_agreed
+    }
+
     /// Asks a question on the terminal. Without one nobody could answer: then it is no.
-    pub(super) fn is_confirmed(&self, question: impl Display) -> bool {
+    fn is_confirmed(&self, question: impl Display) -> bool {
         if !io::stdin().is_terminal() {
             self.note(format_args!("{question} nobody can be asked: add --yes"));
             return false;

@@ -34,11 +34,7 @@ pub(super) async fn run(arguments: &RebuildArguments, screen: &Screen) -> Result
             return Ok(if is_lossy { TableEnd::Attention } else { TableEnd::Done });
         }
         // What would lose rows is refused, not asked about.
-        let goes_on = is_lossy
-            || arguments.yes
-            || screen.is_confirmed(format_args!("{}: rebuild?", table.source));
-        if !goes_on {
-            screen.note(format_args!("{}: left as it is", table.source));
+        if !screen.is_agreed(is_lossy || arguments.yes, &table.source, "rebuild") {
             return Ok(TableEnd::Attention);
         }
         if let Err(error) = chosen.pipeline.begin_rebuild(table, &plan, losses).await {

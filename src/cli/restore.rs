@@ -30,10 +30,7 @@ pub(super) async fn run(arguments: &RestoreArguments, screen: &Screen) -> Result
             return Ok(if is_lossy { TableEnd::Attention } else { TableEnd::Done });
         }
         // What would lose changes is refused, not asked about.
-        let goes_on =
-            is_lossy || arguments.yes || screen.is_confirmed(format_args!("{source}: restore?"));
-        if !goes_on {
-            screen.note(format_args!("{source}: left as it is"));
+        if !screen.is_agreed(is_lossy || arguments.yes, source, "restore") {
             return Ok(TableEnd::Attention);
         }
         if arguments.pause && !is_lossy {

@@ -15,8 +15,7 @@ pub(super) async fn run(arguments: &TruncateArguments, screen: &Screen) -> Resul
     let chosen = Chosen::open(&arguments.named.chosen(), Places::Lake, screen).await?;
     let emptied = chosen.each(async |table| {
         let source = &table.source;
-        if !(arguments.yes || screen.is_confirmed(format_args!("{source}: remove all rows?"))) {
-            screen.note(format_args!("{source}: left as it is"));
+        if !screen.is_agreed(arguments.yes, source, "remove all rows") {
             return Ok(TableEnd::Attention);
         }
         match chosen.pipeline.truncate(table).await {
