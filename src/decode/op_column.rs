@@ -89,7 +89,7 @@ pub(super) fn find(
         Some(false) => Ok(None),
         None if is_configured || is_in_lake || values.others => Ok(None),
         // A full load holds inserts only.
-        None if values.changes && matches!(phase, Phase::FullLoad { .. }) => Ok(None),
+        None if values.changes && phase.is_full_load() => Ok(None),
         None if values.inserts || values.changes => Ok(Some(0)),
         None => Err(context
             .refused(

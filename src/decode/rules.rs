@@ -23,7 +23,7 @@ pub(super) struct RowRules {
 
 impl RowRules {
     pub(super) fn new(table: &TableSpec, phase: &Phase) -> Self {
-        Self { append_only: table.append_only, full_load: matches!(phase, Phase::FullLoad { .. }) }
+        Self { append_only: table.append_only, full_load: phase.is_full_load() }
     }
 
     /// The operation of a row, from the text of its `Op`; without `Op`, every row is an insert.

@@ -82,6 +82,12 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether it is the full load.
+    #[must_use]
+    pub fn is_full_load(&self) -> bool {
+        matches!(self, Self::FullLoad { .. })
+    }
+
     /// Reads a name without suffixes, below its table's folder, such as `LOAD00000001` or
     /// `20221024-175902985`; `None` if it belongs to neither phase.
     #[must_use]

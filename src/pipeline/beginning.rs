@@ -54,7 +54,7 @@ pub(super) fn beginning(
     listing: &Listing,
     kind: StoreKind,
 ) -> Result<Beginning> {
-    let is_load = |object: &&StagedObject| matches!(object.name.phase, Phase::FullLoad { .. });
+    let is_load = |object: &&StagedObject| object.name.phase.is_full_load();
     let (mut loads, changes): (Vec<_>, Vec<_>) = listing.objects.iter().partition(is_load);
     loads.retain(|load| known.load_begins.is_none_or(|begins| modified(load) >= begins));
     if loads.is_empty() {

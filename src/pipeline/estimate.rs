@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use crate::dms::Phase;
 use crate::error::Result;
 use crate::pipeline::comparison::{BYTES_PER_SECOND, bytes, comparing_takes};
 use crate::staging::StagedObject;
@@ -40,7 +39,7 @@ impl Estimate {
         let pace = Pace::of(table).await?;
         let size = |object: &StagedObject| object.size;
         let staged: u64 = objects.iter().map(size).sum();
-        let is_load = |object: &&StagedObject| matches!(object.name.phase, Phase::FullLoad { .. });
+        let is_load = |object: &&StagedObject| object.name.phase.is_full_load();
         let loaded: u64 = objects.iter().filter(is_load).map(size).sum();
         let rows_after = if is_reload { pace.rows_in(loaded) } else { Some(table.rows()) };
         let rows_read = pace.rows_in(staged);

@@ -6,7 +6,6 @@ use chrono::TimeDelta;
 
 use crate::change::{Changes, CurrentRows, without_older};
 use crate::config::{OWN, TableSpec};
-use crate::dms::Phase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
 use crate::pipeline::slice::{Slice, Turn};
@@ -53,7 +52,7 @@ impl Guard {
                 .unwrap_or_else(|| GuardProgress::beginning_at(progress)),
             newest: progress.sequence.clone(),
             turn: slice.turn,
-            is_load: last.is_some_and(|last| matches!(last.name.phase, Phase::FullLoad { .. })),
+            is_load: slice.is_of_load(),
             object: last.map_or_else(String::new, |last| last.relative.clone()),
         }))
     }

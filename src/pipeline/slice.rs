@@ -74,6 +74,11 @@ pub(super) enum Turn {
 }
 
 impl Slice {
+    /// Whether it is of the full load. Empty objects of the load may go with the first changes.
+    pub(super) fn is_of_load(&self) -> bool {
+        self.portions.last().is_some_and(|last| last.object.name.phase.is_full_load())
+    }
+
     /// The slice with portions before its own, which hold no rows.
     pub(super) fn after(mut self, mut before: Vec<Portion>) -> Self {
         before.append(&mut self.portions);

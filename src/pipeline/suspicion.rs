@@ -4,7 +4,6 @@ use arrow::record_batch::RecordBatch;
 
 use crate::change::{Changes, refuse_differing};
 use crate::config::TableSpec;
-use crate::dms::Phase;
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::{self, MergePlan};
 use crate::pipeline::slice::Slice;
@@ -38,12 +37,7 @@ impl Suspicion {
         if spec.keys.is_empty() {
             return Self::None;
         }
-        // Empty objects of the load may go with the first changes.
-        let is_load = slice
-            .portions
-            .last()
-            .is_some_and(|last| matches!(last.object.name.phase, Phase::FullLoad { .. }));
-        if is_load {
+        if slice.is_of_load() {
             let apart = spec.store.iter().map(|stored| spec.lake_name(stored).to_owned());
             return Self::KeysNotUnique { apart: apart.collect() };
         }

@@ -3,7 +3,6 @@
 use chrono::DateTime;
 use serde::{Deserialize, Serialize};
 
-use crate::dms::Phase;
 use crate::error::Result;
 use crate::progress::remembered::{self, Remembered};
 use crate::progress::{Fingerprint, Mark};
@@ -83,9 +82,10 @@ impl LoadProgress {
 
     /// The staged objects of this generation and of later ones, in load order.
     pub fn staged<'a>(&self, listing: &'a Listing) -> impl Iterator<Item = &'a StagedObject> {
-        listing.objects.iter().filter(|object| {
-            matches!(object.name.phase, Phase::FullLoad { .. }) && self.is_of_generation(object)
-        })
+        listing
+            .objects
+            .iter()
+            .filter(|object| object.name.phase.is_full_load() && self.is_of_generation(object))
     }
 
     /// The mark of a listed object, whose content is read only if it is not remembered.

@@ -134,8 +134,7 @@ async fn head(folder: &Location, location: Path) -> Result<Option<ObjectMeta>> {
 
 fn is_load(folder: &Location, meta: &ObjectMeta) -> bool {
     relative(folder.prefix(), &meta.location).is_some_and(|relative| {
-        matches!(classify(&relative), Classified::Changes(name)
-            if matches!(name.phase, Phase::FullLoad { .. }))
+        matches!(classify(&relative), Classified::Changes(name) if name.phase.is_full_load())
     })
 }
 
