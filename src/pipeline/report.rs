@@ -130,7 +130,7 @@ impl TableReport {
 }
 
 /// What stands in one list or in the other, once.
-fn either<T: PartialEq>(mut first: Vec<T>, then: Vec<T>) -> Vec<T> {
+pub(super) fn either<T: PartialEq>(mut first: Vec<T>, then: impl IntoIterator<Item = T>) -> Vec<T> {
     for more in then {
         if !first.contains(&more) {
             first.push(more);

@@ -10,6 +10,7 @@ use crate::config::TableSpec;
 use crate::disposition::{Status, remedy_for};
 use crate::error::Error;
 use crate::pipeline::look::{Look, Standing, Work};
+use crate::pipeline::report::either;
 use crate::pipeline::{Replacement, TableReport};
 use crate::progress::{Counts, Position, SeenObject};
 use crate::schema::TableSchema;
@@ -221,7 +222,8 @@ impl Tally {
 
     /// Takes in which columns of the table objects no longer have.
     pub(super) fn saw_gone(&mut self, gone: &BTreeSet<String>) {
-        add_to(&mut self.report.gone_columns, gone.iter());
+        let known = std::mem::take(&mut self.report.gone_columns);
+        self.report.gone_columns = either(known, gone.iter().cloned());
     }
 
     /// Takes in the columns of the table after a commit: what it had before is not new.
@@ -229,7 +231,8 @@ impl Tally {
         let Some(before) = before else { return };
         let report = &mut self.report;
         let names = after.columns().iter().map(|column| &column.name);
-        add_to(&mut report.added_columns, names.filter(|name| before.column(name).is_none()));
+        let added = names.filter(|name| before.column(name).is_none()).cloned();
+        report.added_columns = either(std::mem::take(&mut report.added_columns), added);
         let both = report.added_columns.first().zip(report.gone_columns.first());
         if let Some((added, gone)) = both {
             let warning = format!(
@@ -268,14 +271,6 @@ impl Tally {
     fn left(&self) -> &[SeenObject] {
         let pending = usize::try_from(self.report.pending).unwrap_or(usize::MAX);
         &self.waiting[self.waiting.len().saturating_sub(pending)..]
-    }
-}
-
-fn add_to<'a>(names: &mut Vec<String>, more: impl Iterator<Item = &'a String>) {
-    for name in more {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
     }
 }
 

@@ -136,15 +136,11 @@ pub fn difference(lake: &TableSchema, brought: &[Column]) -> Difference {
 /// The names must have been checked against the table's, as decoding does.
 #[must_use]
 pub fn extended(lake: &TableSchema, brought: &[Column]) -> Option<TableSchema> {
-    let known: HashSet<&str> = lake.columns().iter().map(|column| column.name.as_str()).collect();
-    let new: Vec<Column> = brought
-        .iter()
-        .filter(|column| !known.contains(column.name.as_str()))
-        .map(|column| Column { nullable: true, ..column.clone() })
-        .collect();
-    if new.is_empty() {
+    let added = difference(lake, brought).added;
+    if added.is_empty() {
         return None;
     }
+    let new = added.into_iter().map(|column| Column { nullable: true, ..column });
     Some(TableSchema::new(lake.columns().iter().cloned().chain(new).collect()))
 }
 
