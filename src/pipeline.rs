@@ -55,6 +55,7 @@ use crate::pipeline::memory::remember_waiting;
 use crate::pipeline::ready::Target;
 use crate::pipeline::rebuild::{Build, begin_reload, begin_with, unfinished};
 use crate::pipeline::replacement::put_in_place;
+use crate::pipeline::reshape::columns_of_successor;
 use crate::pipeline::slice::Turn;
 use crate::pipeline::slicer::{NextSlice, Slicer};
 use crate::pipeline::tally::Tally;
@@ -79,6 +80,8 @@ enum SlicesEnd {
     Stopped,
     /// The table needs these changes of its columns before the rest.
     Reshape(Vec<ColumnChange>),
+    /// A table was made whose columns no object told: the rest is to be read by them.
+    Made,
 }
 
 impl Application<'_> {
@@ -157,7 +160,8 @@ impl Application<'_> {
         let (built, table, location, columns) = match rebuilding {
             None => (Build::InPlace, table, location.clone(), Vec::new()),
             Some(Rebuilding { table: built, location, .. }) => {
-                let columns = table.as_ref().map(|table| table.schema().columns().to_vec());
+                let columns =
+                    table.as_ref().map(|table| columns_of_successor(spec, table, &changes));
                 pipeline.keep_warm(&spec.source, table);
                 (Build::InShadow, built, location, columns.unwrap_or_default())
             }
@@ -201,7 +205,7 @@ impl Application<'_> {
                 Ok(PassEnd::LookAgain)
             }
             (_, None) => Ok(PassEnd::Done),
-            (SlicesEnd::All, Some(_)) => Ok(PassEnd::LookAgain),
+            (SlicesEnd::All | SlicesEnd::Made, Some(_)) => Ok(PassEnd::LookAgain),
             (SlicesEnd::Stopped, Some(_)) => Err(unfinished().into()),
         }
     }
@@ -234,6 +238,7 @@ impl Application<'_> {
                     return Ok((table, SlicesEnd::All));
                 }
             };
+            let makes_unread = table.is_none() && slice.schema.columns().is_empty();
             let slice = slice.after(std::mem::take(&mut empty));
             match Box::pin(apply_slice(target, table.take(), slice, pace)).await? {
                 SliceOutcome::Committed(applied) => {
@@ -243,6 +248,9 @@ impl Application<'_> {
                         self.follow(Some(&applied.table)).await?;
                     }
                     table = Some(*applied.table);
+                    if makes_unread {
+                        return Ok((table, SlicesEnd::Made));
+                    }
                 }
                 SliceOutcome::Empty(portions) => empty = portions,
             }

@@ -17,7 +17,7 @@ use crate::pipeline::budget::Pace;
 use crate::pipeline::looker::Looker;
 use crate::pipeline::rebuild::{shadow, shadow_log};
 use crate::pipeline::{Pipeline, Step};
-use crate::schema::{ColumnChange, TableSchema, pending_changes, reshaped};
+use crate::schema::{Column, ColumnChange, TableSchema, pending_changes, reshaped};
 use crate::table::{
     self, LakeTable, Reshape, RowSource, TableState, add_reshaped, create_reshaped, reshaped_files,
 };
@@ -65,6 +65,25 @@ pub(super) fn wanted(
         }
     }
     Ok(changes)
+}
+
+/// The columns of a table that takes the place of another, as far as no object tells them.
+pub(super) fn columns_of_successor(
+    spec: &TableSpec,
+    replaced: &LakeTable,
+    changes: &[ColumnChange],
+) -> Vec<Column> {
+    let schema = replaced.schema();
+    let moved = spec.moved_names().map(|(before, after)| {
+        let column = before.to_owned();
+        // Where both are there, the table is rebuilt to be rid of the older one.
+        match schema.column(after) {
+            Some(_) => ColumnChange::Drop { column },
+            None => ColumnChange::Rename { column, to: after.to_owned() },
+        }
+    });
+    let moved = reshaped(schema, &moved.collect::<Vec<_>>());
+    reshaped(&moved, changes).columns().to_vec()
 }
 
 fn refused_both(before: &str, after: &str) -> Error {

@@ -205,6 +205,25 @@ async fn the_type_of_a_csv_column_is_the_configurations() {
 }
 
 #[tokio::test]
+async fn a_load_without_rows_is_followed_by_other_columns() {
+    let columns = |id: &str, value: &str| {
+        format!(
+            "{KEYED}\ncolumns = [{{ name = \"id\", type = \"{id}\" }}, {{ name = \"{value}\", \
+             type = \"int\" }}]"
+        )
+    };
+    let mut site = Site::with(&columns("int", "v"));
+    site.put("LOAD00000001.csv", "1,7\n").await;
+    site.ok().await;
+    site.table = format!("{}\nrenamed = {{ v = \"w\" }}", columns("bigint", "w"));
+    site.put("LOAD00000001.csv", "").await;
+    site.put("20240101-000000002.csv", "I,5000000000,1\n").await;
+    site.ok().await;
+    assert_eq!(site.columns().await, ["id long", "w integer"]);
+    assert_eq!(site.rows().await, ["5000000000|1"]);
+}
+
+#[tokio::test]
 async fn a_column_is_no_longer_read_as_boolean() {
     let columns = |more: &str| {
         format!(
