@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use dmslake::clock::SystemClock;
 use dmslake::config::{
-    CatalogSettings, Guard, LookBack, MaintainSettings, MaxBadRows, MaxChangeFraction, MergeMode,
-    OnBadRow, OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload,
-    ReloadSettings, Settings, SourcePattern, TableName, TablePattern, TableSpec,
+    CatalogSettings, LookBack, MaintainSettings, ReloadSettings, Settings, SourcePattern,
+    TableName, TablePattern, TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::support::events::{event_bridge, queue, s3_record, sns, test_event};
+use crate::support::world::plain_table;
 
 fn object(key: &str) -> Doorbell {
     Doorbell::Object { bucket: "staging".into(), key: key.into() }
@@ -178,27 +178,7 @@ fn a_batch_whose_messages_cannot_be_named_fails_as_a_whole() {
 pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
     let table = |(schema, table): &(&str, &str)| TableSpec {
         source: TableName { schema: (*schema).to_owned(), table: (*table).to_owned() },
-        name: None,
-        keys: vec!["id".into()],
-        append_only: false,
-        cdc_only: false,
-        max_bad_rows: MaxBadRows::default(),
-        max_change_fraction: MaxChangeFraction::default(),
-        on_foreign_commit: OnForeignCommit::default(),
-        on_reload: OnReload::default(),
-        guard: Guard::default(),
-        tombstone_retention_days: TableSpec::TOMBSTONE_RETENTION_DAYS,
-        on_column_gone: OnColumnGone::default(),
-        on_column_added: OnColumnAdded::default(),
-        renamed: std::collections::BTreeMap::new(),
-        on_objects_vanished: OnObjectsVanished::default(),
-        columns: vec![],
-        layouts: vec![],
-        rename: [].into(),
-        store: vec![],
-        on_bad_row: OnBadRow::Stop,
-        merge: MergeMode::default(),
-        redshift_manifest: false,
+        ..plain_table()
     };
     Settings {
         staging: staging.into(),

@@ -1,9 +1,7 @@
 //! One table, `shop.t`, whose objects bring columns of their own.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::pipeline::{Limits, Losses, Observer, Pipeline, Scope, Silent, Status, TableReport};
 use dmslake::storage::{Location, StoreKind};
@@ -12,7 +10,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
 use crate::support::parquet_file::{Values, file, texts};
-use crate::support::table::LakeTable;
+use crate::support::table::{LakeTable, keep_nothing_deleted, shown};
 use crate::support::world::{in_memory, settings};
 
 /// Staging, lake and the configuration.
@@ -84,11 +82,7 @@ impl Site {
 
     /// Maintains the table, and deletes whatever may be deleted, however new it is.
     pub(super) async fn maintain(&self) {
-        let location = self.lake.folder(&["shop", "t"]).unwrap();
-        let table = dmslake::table::load(&location).await.unwrap().expect("a table");
-        let property = "delta.deletedFileRetentionDuration";
-        let properties = HashMap::from([(property.to_owned(), "interval 0 seconds".to_owned())]);
-        table.set_tbl_properties().with_properties(properties).await.unwrap();
+        keep_nothing_deleted(&self.lake.folder(&["shop", "t"]).unwrap()).await;
         let pipeline = self.pipeline();
         let report = pipeline.maintain(&pipeline.settings().tables[0], &Limits::default()).await;
         assert_eq!(report.status, Status::Ok, "{report:?}");
@@ -138,19 +132,7 @@ impl Site {
 
     /// Every row of a version as text, in order.
     pub(super) async fn rows_at(&self, version: u64) -> Vec<String> {
-        let mut rows = Vec::new();
-        for batch in self.delta().batches(version).await {
-            let options = FormatOptions::new().with_null("-");
-            let columns = batch.columns().iter();
-            let columns: Vec<_> =
-                columns.map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
-            rows.extend((0..batch.num_rows()).map(|row| {
-                let values = columns.iter().map(|column| column.value(row).to_string());
-                values.collect::<Vec<_>>().join("|")
-            }));
-        }
-        rows.sort();
-        rows
+        shown(&self.delta().batches(version).await, "-")
     }
 
     pub(super) async fn rows(&self) -> Vec<String> {

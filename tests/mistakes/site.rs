@@ -1,6 +1,5 @@
 //! One table, `shop.t (id int, v text)`, in memory: what is staged for it, and its folder.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
 use crate::support::hooked_store::{Fault, HookedStore, Hooks, Side};
-use crate::support::table::LakeTable;
+use crate::support::table::{LakeTable, keep_nothing_deleted};
 use crate::support::world::{in_memory, settings};
 
 pub(super) const STATE: &str = "_dmslake/state/shop/t.json";
@@ -187,10 +186,7 @@ impl Site {
 
     /// Deletes whatever may be deleted, however new it is.
     pub(super) async fn vacuum(&self) {
-        let property = "delta.deletedFileRetentionDuration";
-        let properties = HashMap::from([(property.to_owned(), "interval 0 seconds".to_owned())]);
-        let table = self.delta().await;
-        table.set_tbl_properties().with_properties(properties).await.unwrap();
+        keep_nothing_deleted(&self.lake.folder(&["shop", "t"]).unwrap()).await;
         let pipeline = self.pipeline();
         let spec = &pipeline.settings().tables[0];
         let report = pipeline.maintain(spec, &Limits::default()).await;

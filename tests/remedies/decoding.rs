@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 use dmslake::clock::SystemClock;
 use dmslake::config::load;
 use dmslake::pipeline::{Limits, Losses, Pipeline, Scope, Silent, Status, TableReport};
 use tempfile::TempDir;
 
 use crate::support::parquet_file::{Values, file, numbers, texts};
+use crate::support::table::shown;
 
 const LOAD: &str = "LOAD00000001";
 const FIRST: &str = "20240101-000000001";
@@ -97,19 +97,7 @@ impl Site {
         let table = deltalake::open_table(url).await.unwrap();
         let context = datafusion::prelude::SessionContext::new();
         let frame = context.read_table(table.table_provider().await.unwrap()).unwrap();
-        let mut rows = Vec::new();
-        for batch in frame.collect().await.unwrap() {
-            let options = FormatOptions::new().with_null("∅");
-            let columns = batch.columns().iter();
-            let columns: Vec<_> =
-                columns.map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
-            rows.extend((0..batch.num_rows()).map(|row| {
-                let values = columns.iter().map(|column| column.value(row).to_string());
-                values.collect::<Vec<_>>().join("|")
-            }));
-        }
-        rows.sort();
-        rows
+        shown(&frame.collect().await.unwrap(), "∅")
     }
 }
 

@@ -9,10 +9,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use chrono::DateTime;
-use dmslake::config::{
-    ColumnSpec, Guard, MaxBadRows, MaxChangeFraction, OnBadRow, OnColumnAdded, OnColumnGone,
-    OnForeignCommit, OnObjectsVanished, OnReload, TableName, TableSpec,
-};
+use dmslake::config::{ColumnSpec, OnBadRow, TableSpec};
 use dmslake::decode::{BadRow, ChangeSequence, DecodeContext, OPERATION, ROW, open};
 use dmslake::dms::{Classified, MySqlType, S3Settings, classify};
 use dmslake::error::Result;
@@ -22,6 +19,8 @@ use dmslake::storage::StoreKind;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+
+use super::world::plain_table;
 
 /// The name of an object of ongoing changes in CSV.
 pub(crate) const CDC_CSV: &str = "20221024-175902985.csv";
@@ -58,28 +57,9 @@ impl Staged {
     pub(crate) fn new(columns: &[(&str, &str)]) -> Self {
         let columns = columns.iter().map(|(name, mysql_type)| column(name, mysql_type));
         let table = TableSpec {
-            source: TableName { schema: "shop".into(), table: "t".into() },
-            name: None,
-            keys: vec!["id".into()],
-            append_only: false,
-            cdc_only: false,
-            max_bad_rows: MaxBadRows::default(),
-            max_change_fraction: MaxChangeFraction::default(),
-            on_foreign_commit: OnForeignCommit::default(),
-            on_reload: OnReload::default(),
-            guard: Guard::default(),
-            tombstone_retention_days: TableSpec::TOMBSTONE_RETENTION_DAYS,
-            on_column_gone: OnColumnGone::default(),
-            on_column_added: OnColumnAdded::default(),
-            renamed: std::collections::BTreeMap::new(),
-            on_objects_vanished: OnObjectsVanished::default(),
             columns: columns.collect(),
-            layouts: Vec::new(),
-            rename: std::collections::BTreeMap::new(),
-            store: Vec::new(),
             on_bad_row: OnBadRow::Quarantine,
-            merge: dmslake::config::MergeMode::default(),
-            redshift_manifest: false,
+            ..plain_table()
         };
         Self {
             table,

@@ -1,6 +1,6 @@
 //! A Delta table as readers see it: its log as JSON, its rows through DataFusion.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -9,6 +9,7 @@ use arrow::datatypes::{
     TimeUnit, TimestampMicrosecondType,
 };
 use arrow::record_batch::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionContext;
 use deltalake::{DeltaTable, DeltaTableBuilder};
 use dmslake::storage::Location;
@@ -181,6 +182,31 @@ impl LakeTable {
         }
         rows
     }
+}
+
+/// Every row of these batches as text, in order; `null` stands for NULL.
+pub(crate) fn shown(batches: &[RecordBatch], null: &str) -> Vec<String> {
+    let options = FormatOptions::new().with_null(null);
+    let mut rows = Vec::new();
+    for batch in batches {
+        let columns = batch.columns().iter();
+        let columns: Vec<_> =
+            columns.map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+        rows.extend((0..batch.num_rows()).map(|row| {
+            let values = columns.iter().map(|column| column.value(row).to_string());
+            values.collect::<Vec<_>>().join("|")
+        }));
+    }
+    rows.sort();
+    rows
+}
+
+/// Lets maintenance delete files of the table however new they are.
+pub(crate) async fn keep_nothing_deleted(location: &Location) {
+    let table = dmslake::table::load(location).await.unwrap().expect("a table");
+    let property = "delta.deletedFileRetentionDuration";
+    let properties = HashMap::from([(property.to_owned(), "interval 0 seconds".to_owned())]);
+    table.set_tbl_properties().with_properties(properties).await.unwrap();
 }
 
 pub(crate) fn value(array: &ArrayRef, index: usize) -> Value {

@@ -35,6 +35,13 @@ pub(crate) fn settings(text: &str) -> Arc<Settings> {
     Arc::new(settings.unwrap_or_else(|error| panic!("{}\n{text}", error.chain())))
 }
 
+/// The table `shop.t` with the key `id`, of which nothing else is configured.
+pub(crate) fn plain_table() -> TableSpec {
+    let text = "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n[[table]]\n\
+                source = \"shop.t\"\nkeys = [\"id\"]";
+    settings(text).tables[0].clone()
+}
+
 /// An in-memory location with the given kind.
 pub(crate) fn in_memory(url: &str, kind: StoreKind) -> Location {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
