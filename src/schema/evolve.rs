@@ -1,7 +1,7 @@
 //! How an object may differ from a table's columns: it may add columns and lack some, and its types
 //! may be narrower or wider. Anything else is refused.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use arrow::datatypes::DataType;
 
@@ -114,19 +114,19 @@ pub struct Difference {
 #[must_use]
 pub fn difference(lake: &TableSchema, brought: &[Column]) -> Difference {
     let mut difference = Difference::default();
-    let mut known: HashSet<&str> = HashSet::new();
+    let columns = lake.columns().iter().map(|column| (column.name.as_str(), column));
+    let mut left: HashMap<&str, &Column> = columns.collect();
     for column in brought {
-        match lake.column(&column.name) {
+        match left.remove(column.name.as_str()) {
             Some(old) if old.column_type != column.column_type => {
                 difference.wider.push(column.clone());
             }
             Some(_) => {}
             None => difference.added.push(column.clone()),
         }
-        known.insert(&column.name);
     }
     let names = lake.columns().iter().map(|column| &column.name);
-    difference.gone = names.filter(|name| !known.contains(name.as_str())).cloned().collect();
+    difference.gone = names.filter(|name| left.contains_key(name.as_str())).cloned().collect();
     difference
 }
 
