@@ -29,6 +29,32 @@ locals {
     before_image_prefix = var.staged_format.before_image_prefix
   }
 
+  # What a policy of a table may be.
+  policies = {
+    on_bad_row          = ["stop", "quarantine"]
+    on_foreign_commit   = ["report", "hold"]
+    on_reload           = ["apply", "hold"]
+    on_column_gone      = ["keep", "drop", "hold"]
+    on_column_added     = ["add", "hold"]
+    on_objects_vanished = ["hold", "truncate", "ignore"]
+    guard               = ["sequence", "off"]
+  }
+  policies_told  = join("; ", [for name, allowed in local.policies : "${name} must be one of ${join(", ", [for it in allowed : "\"${it}\""])}"])
+  retention_days = range(1, 366)
+  # The policies that are set, of every table and (as "") of all, as dmslake.toml spells them.
+  policies_set = {
+    for source, table in merge({ "" = var.table_defaults }, var.tables) : source => merge(
+      {
+        for name in concat(keys(local.policies), ["tombstone_retention_days"]) :
+        name => jsonencode(table[name]) if table[name] != null
+      },
+      {
+        for name in ["max_bad_rows", "max_change_fraction"] :
+        name => "{ ${join(", ", [for part, value in table[name] : "${part} = ${value}" if value != null])} }" if table[name] != null
+      },
+    )
+  }
+
   # The schema is the part before the first dot.
   tables = {
     for source, table in var.tables : source => merge(table, {
@@ -142,8 +168,8 @@ locals {
     maintain_delete     = var.maintain_delete
     staging_expiry_days = var.staging.expiry_days
     catalog             = var.catalog
-    defaults            = var.table_defaults
-    tables              = [for source in sort(keys(local.tables)) : local.tables[source]]
+    defaults            = merge({ merge = jsonencode(var.table_defaults.merge) }, local.policies_set[""])
+    tables              = [for source in sort(keys(local.tables)) : merge(local.tables[source], { policies = local.policies_set[source] })]
   })
 
   # Only settings that differ from DMS's defaults. Comments say what they prevent.

@@ -12,11 +12,12 @@ variable "tables" {
       append_only       = each insert is a new row; there are no keys
       name              = the table's name in Glue, if the source's name is not suitable
       merge             = "copy-on-write", "deletion-vectors" or "auto"
-      on_bad_row        = "stop" or "quarantine"
       redshift_manifest = keep a manifest for Redshift; only with merge = "copy-on-write"
       columns           = MySQL types that Parquet does not reveal
       rename            = source column = column in the lake
+      renamed           = source column = its later name at the source
       store             = control and before-image columns to keep
+    and the policies, which table_defaults describes.
   TEXT
   type = map(object({
     except            = optional(list(string), [])
@@ -24,7 +25,6 @@ variable "tables" {
     append_only       = optional(bool)
     name              = optional(string)
     merge             = optional(string)
-    on_bad_row        = optional(string)
     redshift_manifest = optional(bool)
     columns = optional(list(object({
       name     = string
@@ -33,8 +33,20 @@ variable "tables" {
       boolean  = optional(bool)
       hex      = optional(bool)
     })))
-    rename = optional(map(string))
-    store  = optional(list(string))
+    rename  = optional(map(string))
+    renamed = optional(map(string))
+    store   = optional(list(string))
+
+    on_bad_row               = optional(string)
+    max_bad_rows             = optional(object({ count = optional(number), share = optional(number) }))
+    max_change_fraction      = optional(object({ deleted = optional(number), updated = optional(number), min_rows = optional(number) }))
+    on_foreign_commit        = optional(string)
+    on_reload                = optional(string)
+    on_column_gone           = optional(string)
+    on_column_added          = optional(string)
+    on_objects_vanished      = optional(string)
+    guard                    = optional(string)
+    tombstone_retention_days = optional(number)
   }))
   nullable = false
 
@@ -86,8 +98,16 @@ variable "tables" {
     error_message = "tables: merge must be \"copy-on-write\", \"deletion-vectors\" or \"auto\"."
   }
   validation {
-    condition     = alltrue([for table in values(var.tables) : contains(["stop", "quarantine"], coalesce(table.on_bad_row, var.table_defaults.on_bad_row))])
-    error_message = "tables: on_bad_row must be \"stop\" or \"quarantine\"."
+    condition = alltrue(flatten([
+      for table in values(var.tables) : [
+        for name, allowed in local.policies : contains(allowed, coalesce(table[name], allowed[0]))
+      ]
+    ]))
+    error_message = "tables: ${local.policies_told}."
+  }
+  validation {
+    condition     = alltrue([for table in values(var.tables) : contains(local.retention_days, coalesce(table.tombstone_retention_days, 1))])
+    error_message = "tables: tombstone_retention_days must be a whole number from 1 to 365."
   }
   validation {
     condition = alltrue([
@@ -144,10 +164,32 @@ variable "lock_file" {
 }
 
 variable "table_defaults" {
-  description = "Defaults for all tables: merge, on_bad_row."
+  description = <<-TEXT
+    Defaults for all tables; without one, that of dmslake.
+      merge                    = "copy-on-write", "deletion-vectors" or "auto"
+      on_bad_row               = "stop" or "quarantine"
+      max_bad_rows             = { count, share } of an object's rows, beyond which the table is held
+      max_change_fraction      = { deleted, updated, min_rows }: changes that touch more hold the table
+      on_foreign_commit        = "report" or "hold", if another writer has changed rows
+      on_reload                = "apply" or "hold", if DMS loads the table again
+      on_column_gone           = "keep", "drop" or "hold"
+      on_column_added          = "add" or "hold"
+      on_objects_vanished      = "hold", "truncate" or "ignore", if all that is staged was deleted
+      guard                    = "sequence" or "off": late changes are placed by change sequences
+      tombstone_retention_days = so long deletes are remembered for that
+  TEXT
   type = object({
-    merge      = optional(string, "copy-on-write")
-    on_bad_row = optional(string, "stop")
+    merge                    = optional(string, "copy-on-write")
+    on_bad_row               = optional(string)
+    max_bad_rows             = optional(object({ count = optional(number), share = optional(number) }))
+    max_change_fraction      = optional(object({ deleted = optional(number), updated = optional(number), min_rows = optional(number) }))
+    on_foreign_commit        = optional(string)
+    on_reload                = optional(string)
+    on_column_gone           = optional(string)
+    on_column_added          = optional(string)
+    on_objects_vanished      = optional(string)
+    guard                    = optional(string)
+    tombstone_retention_days = optional(number)
   })
   default  = {}
   nullable = false
@@ -157,8 +199,12 @@ variable "table_defaults" {
     error_message = "table_defaults.merge: \"copy-on-write\", \"deletion-vectors\" or \"auto\"."
   }
   validation {
-    condition     = contains(["stop", "quarantine"], var.table_defaults.on_bad_row)
-    error_message = "table_defaults.on_bad_row: \"stop\" or \"quarantine\"."
+    condition     = alltrue([for name, allowed in local.policies : contains(allowed, coalesce(var.table_defaults[name], allowed[0]))])
+    error_message = "table_defaults: ${local.policies_told}."
+  }
+  validation {
+    condition     = contains(local.retention_days, coalesce(var.table_defaults.tombstone_retention_days, 1))
+    error_message = "table_defaults.tombstone_retention_days: a whole number from 1 to 365."
   }
 }
 

@@ -410,6 +410,19 @@ fn a_guarded_table_needs_change_sequences_and_a_name_for_them() {
 }
 
 #[test]
+fn a_table_with_change_sequences_is_guarded_unless_it_says_otherwise() {
+    let table = "[[table]]\nsource = \"s.t\"\nkeys = [\"id\"]\n";
+    let is_guarded = |text: &str| settings(text).tables[0].is_guarded();
+    assert!(!is_guarded(table));
+    let sequenced = format!("[dms]\nchange_seq_column = \"seq\"\n{table}");
+    assert!(is_guarded(&sequenced));
+    assert!(!is_guarded(&format!("{sequenced}guard = \"off\"")));
+    let defaults = "[defaults]\nguard = \"off\"\n";
+    assert!(!is_guarded(&format!("{defaults}{sequenced}")));
+    assert!(is_guarded(&format!("{defaults}{sequenced}guard = \"sequence\"")));
+}
+
+#[test]
 fn keys_and_sources_are_checked() {
     let table = |more: &str| {
         format!("[dms]\ntimestamp_column_name = \"ts\"\n[[table]]\nsource = \"s.t\"\n{more}")

@@ -39,9 +39,9 @@ fn the_model_of_all_objects_is_the_source_however_they_are_cut() {
             let objects = table.objects.iter();
             objects.flat_map(|object| object.rows.iter().map(|row| (object.epoch, row)))
         };
-        let mut whole = Model::default();
+        let mut whole = Model::new(table.task.guarded);
         whole.apply(&history.columns, &history.keys, rows());
-        let mut cut = Model::default();
+        let mut cut = Model::new(table.task.guarded);
         for row in rows() {
             cut.apply(&history.columns, &history.keys, [row]);
         }
@@ -55,7 +55,7 @@ fn the_model_counts_every_change_once() {
     for seed in 0..100 {
         let (_, table) = random(seed);
         let history = &table.history;
-        let mut model = Model::default();
+        let mut model = Model::new(table.task.guarded);
         for object in &table.objects {
             let before = model.rows.len() as u64;
             let slice = object.rows.iter().map(|row| (object.epoch, row));

@@ -8,8 +8,12 @@ run "patterns" {
   variables {
     tables = {
       "shop.*"      = { except = ["shop.audit_*"], merge = "auto" }
-      "shop.orders" = { on_bad_row = "quarantine" }
+      "shop.orders" = {
+        on_bad_row          = "quarantine", max_bad_rows = { share = 0.25 }, guard = "off"
+        max_change_fraction = { deleted = 0.5, min_rows = 100 }, renamed = { note = "remark" }
+      }
     }
+    table_defaults = { on_column_gone = "hold", tombstone_retention_days = 30 }
     lock_file = "tests/dmslake.lock"
   }
   assert {
@@ -27,10 +31,24 @@ run "patterns" {
 
       [[table]]
       source = { schema = "shop", table = "orders" }
+      guard = "off"
+      max_bad_rows = { share = 0.25 }
+      max_change_fraction = { deleted = 0.5, min_rows = 100 }
       on_bad_row = "quarantine"
+      renamed = { "note" = "remark" }
     TEXT
     )
     error_message = "dmslake.toml has the patterns, and of each table what is set for it: ${output.dmslake_toml}"
+  }
+  assert {
+    condition = strcontains(output.dmslake_toml, <<-TEXT
+      [defaults]
+      merge = "copy-on-write"
+      on_column_gone = "hold"
+      tombstone_retention_days = 30
+    TEXT
+    )
+    error_message = "what is set for all tables: ${output.dmslake_toml}"
   }
   assert {
     condition     = aws_s3_object.lock[0].key == "config/dmslake.lock" && aws_s3_object.lock[0].content == file("tests/dmslake.lock") && output.dmslake_lock == file("tests/dmslake.lock")

@@ -84,6 +84,22 @@ run "unknown_on_bad_row" {
   expect_failures = [var.tables]
 }
 
+run "unknown_guard" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], guard = "on" } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "retention_of_no_days" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], tombstone_retention_days = 0 } }
+  }
+  expect_failures = [var.tables]
+}
+
 run "manifest_with_deletion_vectors" {
   command = plan
   variables {

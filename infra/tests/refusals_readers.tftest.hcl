@@ -156,6 +156,14 @@ run "unknown_default_on_bad_row" {
   expect_failures = [var.table_defaults]
 }
 
+run "default_retention_of_a_part_of_a_day" {
+  command = plan
+  variables {
+    table_defaults = { tombstone_retention_days = 1.5 }
+  }
+  expect_failures = [var.table_defaults]
+}
+
 run "key_column_twice" {
   command = plan
   variables {

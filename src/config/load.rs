@@ -6,8 +6,8 @@ use crate::config::expand::{expand, patterns};
 use crate::config::fields::{Fields, Place, Violations};
 use crate::config::table_fields::TableSection;
 use crate::config::{
-    CatalogSettings, Expansion, LookBack, MaintainSettings, ReloadSettings, Settings, TablePattern,
-    TableSpec, dms, publication, table_fields, validate,
+    CatalogSettings, Expansion, LookBack, MaintainSettings, ReloadSettings, S3Settings, Settings,
+    TablePattern, TableSpec, dms, publication, table_fields, validate,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -64,7 +64,7 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
         fields.refuse("lake", "is the same place as staging; tables need a place of their own");
     }
     let dms = dms::read(fields.table("dms"));
-    let (tables, patterns) = tables(&mut fields, expansion);
+    let (tables, patterns) = tables(&mut fields, &dms, expansion);
     validate::tables(&tables, &dms, fields.violations());
     let catalog = catalog(fields.table("catalog"));
     publication::names_in_catalogs(&tables, &catalog, fields.violations());
@@ -113,9 +113,12 @@ fn location(fields: &mut Fields<'_>, name: &'static str) -> String {
 /// some of them come from.
 fn tables(
     fields: &mut Fields<'_>,
+    dms: &S3Settings,
     expansion: Expansion<'_>,
 ) -> (Vec<(Place, TableSpec)>, Vec<TablePattern>) {
     let defaults = table_fields::defaults(fields.table("defaults"));
+    let is_sequenced = dms.change_seq_column.is_some();
+    let defaults = if is_sequenced { defaults.guarded() } else { defaults };
     let sections = fields.tables("table");
     if sections.as_ref().is_none_or(Vec::is_empty) && !fields.violations().has("table") {
         fields.refuse("table", "is missing; allowed: at least one [[table]]");

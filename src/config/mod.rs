@@ -47,7 +47,7 @@
 //! max_bad_rows = { count = 1000, share = 0.5 }  # of an object; default: half, from 10 on
 //! max_change_fraction = { deleted = 0.5, updated = 0.9, min_rows = 1000 }  # default: any
 //! on_foreign_commit = "report"    # or "hold": if other writers changed rows; default "report"
-//! guard = "off"                   # or "sequence": late changes are placed by their sequence
+//! guard = "sequence"              # or "off": default, unless there is a change_seq_column
 //! tombstone_retention_days = 7    # so long deletes are remembered for that
 //! on_column_gone = "keep"         # or "drop" or "hold": if objects lack it; default "keep"
 //! on_column_added = "add"         # or "hold": if objects bring a new one; default "add"

@@ -121,6 +121,11 @@ impl Section {
         Self { keys, ..Self::default() }
     }
 
+    /// Guarded by change sequences unless it says otherwise.
+    pub(super) fn guarded(self) -> Self {
+        Self { guard: self.guard.or(Some(Guard::Sequence)), ..self }
+    }
+
     /// These keys, and those of a more general section where they are not set.
     pub(super) fn over(self, lower: Self) -> Self {
         // `keys` and `append_only` answer the same question: an answer overrides both.

@@ -1,7 +1,8 @@
-//! Guarded tables: late objects and changes that a resume writes again are placed by their change
-//! sequences, or the table is held with the reason.
+//! Guarded tables, as all with a change sequence are by default: late objects and changes that a
+//! resume writes again are placed by their change sequences, or the table is held with the reason.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use dmslake::error::ErrorKind;
 use dmslake::pipeline::{Limits, Losses, Silent, Status, TableReport};
@@ -13,17 +14,17 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::site::Site;
+use super::site::{Site, faults};
+use crate::support::hooked_store::{Fault, Faults, HookedStore};
 use crate::support::property;
 use crate::support::table::LakeTable;
 
-const GUARDED: &str = "guard = \"sequence\"";
 const KINDS: [StoreKind; 2] = [StoreKind::S3, StoreKind::File];
 
 /// A guarded table of one row, 1=a, and the objects of sequences 10, 20 and 30, of which the second
 /// is not staged.
 async fn guarded(kind: StoreKind) -> Site {
-    let site = Site { extra: GUARDED.into(), ..Site::on(kind) };
+    let site = Site::on(kind);
     site.stage("LOAD00000001.csv", &["1,a"]).await;
     site.stage(&site.change(10), &["U,1,b,10", "I,2,b,11", "I,3,b,12"]).await;
     site.stage(&site.change(30), &["U,1,c,30", "D,2,c,31"]).await;
@@ -85,11 +86,11 @@ async fn a_late_object_that_cannot_be_placed_holds_the_table_and_says_why() {
     site.expect_ok(&["1=c", "3=x"]).await;
     late(&site, "U,1,x,20", &["changes without a sequence were applied"]).await;
     // The table was not guarded when newer changes were applied.
-    let mut site = Site::on(StoreKind::S3);
+    let mut site = Site::with("guard = \"off\"");
     site.stage("LOAD00000001.csv", &["1,a"]).await;
     site.stage(&site.change(30), &["U,1,c,30"]).await;
     site.expect_ok(&["1=c"]).await;
-    site.extra = GUARDED.into();
+    site.extra.clear();
     late(&site, "U,1,x,20", &["before the table was guarded"]).await;
     // An operator has emptied it.
     let site = guarded(StoreKind::S3).await;
@@ -107,7 +108,6 @@ async fn a_late_object_that_cannot_be_placed_holds_the_table_and_says_why() {
 #[tokio::test]
 async fn values_that_were_not_supplied_are_not_placed() {
     let marked = || Site {
-        extra: GUARDED.into(),
         dms: "use_csv_no_sup_value = true\ncsv_no_sup_value = \"?\"".into(),
         ..Site::on(StoreKind::S3)
     };
@@ -166,7 +166,7 @@ async fn the_sequence_of_every_row_is_kept_while_the_table_is_guarded() {
     site.expect_ok(&["1=d", "3=b", "4=d"]).await;
     assert_eq!(sequences(&site).await, ["1=NULL", "3=12", "4=NULL"]);
     // Guarded again, it places what is newer than all that it has not seen.
-    site.extra = GUARDED.into();
+    site.extra.clear();
     site.stage(&site.change(60), &["U,1,e,60"]).await;
     site.expect_ok(&["1=e", "3=b", "4=d"]).await;
     site.stage(&site.change(50), &["U,4,f,50", "U,1,f,51"]).await;
@@ -190,6 +190,34 @@ async fn the_ledger_names_few_objects_of_tombstones() {
     assert!(named.len() < 8, "{} objects", named.len());
     let there = tombstones(&site).await;
     assert!(named.iter().all(|it| there.iter().any(|path| path.filename() == Some(&it.name))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_at_every_write_of_a_guarded_table_heals() {
+    let writes = crashed(None).await;
+    assert!(writes > 5, "{writes} writes");
+    faults(1..writes + 1, |fault| async move {
+        crashed(Some(fault)).await;
+    })
+    .await;
+}
+
+/// A late object and the next one, both with deletes, which another process goes on with after the
+/// fault. Then comes what is older than those deletes.
+async fn crashed(fault: Option<Fault>) -> u64 {
+    let site = guarded(StoreKind::S3).await;
+    let faulty = HookedStore::new(Arc::clone(site.lake.store()), Faults::new(fault));
+    let lake = site.lake.clone().map_store(|_| Arc::new(faulty.clone()));
+    site.stage(&site.change(20), &["U,1,older,20", "U,2,older,21", "D,3,x,22", "I,4,new,23"]).await;
+    site.stage(&site.change(40), &["D,1,c,40", "I,5,e,41"]).await;
+    let hit = Site { lake, ..site.clone() }.apply().await;
+    assert!(fault.is_some() || hit.status == Status::Ok, "{hit:?}");
+    site.expect_ok(&["4=new", "5=e"]).await;
+    let older = ["I,3,x,16", "U,1,x,24", "U,2,x,25", "U,5,x,26", "U,6,f,27"];
+    site.stage(&site.change(25), &older).await;
+    let report = site.expect_ok(&["4=new", "5=e", "6=f"]).await;
+    assert_eq!(report.counts.superseded, 4, "{fault:?}: {report:?}");
+    faulty.hooks().writes()
 }
 
 async fn tombstones(site: &Site) -> Vec<Path> {
@@ -228,7 +256,7 @@ async fn shuffled(mut rng: StdRng) {
     let kind = if rng.random() { StoreKind::S3 } else { StoreKind::File };
     let merge = ["copy-on-write", "deletion-vectors"][usize::from(rng.random::<bool>())];
     let site = Site {
-        extra: format!("{GUARDED}\nmerge = \"{merge}\""),
+        extra: format!("merge = \"{merge}\""),
         more_columns: ", { name = \"BI_id\", type = \"int\" }".into(),
         ..Site::on(kind)
     };

@@ -8,11 +8,13 @@ use serde_json::Value;
 
 use super::site::Site;
 
+/// Where changes are not placed by their sequences, a person decides.
+const UNGUARDED: &str = "guard = \"off\"";
 const KINDS: [StoreKind; 2] = [StoreKind::S3, StoreKind::File];
 
 /// A table of two rows, held by a late object of two changes, with another object that waits.
 async fn held_by_a_late_object(kind: StoreKind) -> (Site, String) {
-    let site = Site::on(kind);
+    let site = Site { extra: UNGUARDED.into(), ..Site::on(kind) };
     site.stage("LOAD00000001.csv", &["1,a", "2,b"]).await;
     site.stage(&site.change(20), &["U,1,newer"]).await;
     site.expect_ok(&["1=newer", "2=b"]).await;
@@ -119,7 +121,7 @@ impl Observer for Once {
 
 /// A table of which a large object is applied in part.
 async fn applied_in_part(kind: StoreKind) -> (Site, String, Vec<String>) {
-    let mut site = Site::on(kind);
+    let mut site = Site { extra: UNGUARDED.into(), ..Site::on(kind) };
     site.small = true;
     let large: Vec<String> = (10..20).map(|id| format!("I,{id},{}", "x".repeat(40_000))).collect();
     site.stage("LOAD00000001.csv", &["1,a"]).await;

@@ -106,7 +106,9 @@ fn overwrite() -> arrow::record_batch::RecordBatch {
     use arrow::array::{ArrayRef, Int32Array, StringArray};
     let ids: ArrayRef = Arc::new(Int32Array::from(vec![9]));
     let values: ArrayRef = Arc::new(StringArray::from(vec!["overwritten"]));
-    arrow::record_batch::RecordBatch::try_from_iter([("id", ids), ("v", values)]).unwrap()
+    let sequences: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>]));
+    let columns = [("id", ids), ("v", values), ("_cdc_seq", sequences)];
+    arrow::record_batch::RecordBatch::try_from_iter(columns).unwrap()
 }
 
 /// What another writer does.

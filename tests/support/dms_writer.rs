@@ -148,7 +148,7 @@ pub(crate) fn stage_scripted(
     script: Vec<Scripted>,
 ) -> StagedTable {
     let mut objects = Vec::new();
-    let mut model = Model::default();
+    let mut model = Model::new(task.guarded);
     for Scripted { relative, load, epoch, rows } in script {
         let form = Form { history: &history, endpoint, task: &task, load, epoch };
         let logged: Vec<LoggedRow> =

@@ -38,7 +38,7 @@ impl Judge {
             folder: format!("{}/{schema}/{table}", staging.prefix()),
             lake: LakeTable::at(lake, &[&lake_schema, &lake_table]),
             quarantine: LakeTable::at(lake, &["_quarantine", &lake_schema, &lake_table]),
-            model: Model::default(),
+            model: Model::new(staged.task.guarded),
             done: BTreeMap::new(),
             next_version: 0,
             attempts: BTreeSet::new(),

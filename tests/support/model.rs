@@ -63,6 +63,8 @@ pub(crate) struct StagedRow {
     pub(crate) unset: Vec<bool>,
     /// The row cannot be decoded: it must be counted as quarantined and change nothing.
     pub(crate) bad: bool,
+    /// Its change sequence; none in full load.
+    pub(crate) sequence: Option<String>,
 }
 
 /// The effect of a row on a key.
@@ -70,6 +72,13 @@ pub(crate) struct StagedRow {
 enum Effect {
     Upsert(Key),
     Delete(Key),
+}
+
+impl Effect {
+    fn key(&self) -> &Key {
+        let (Self::Upsert(key) | Self::Delete(key)) = self;
+        key
+    }
 }
 
 impl StagedRow {
@@ -118,9 +127,26 @@ impl std::ops::AddAssign for Counts {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     pub(crate) rows: Rows,
+    /// The greatest change sequence of each key; none of a table that is not guarded.
+    newest: Option<BTreeMap<Key, String>>,
 }
 
 impl Model {
+    /// Of a table that is guarded or not.
+    pub(crate) fn new(guarded: bool) -> Self {
+        Self { rows: Rows::new(), newest: guarded.then(BTreeMap::new) }
+    }
+
+    /// Whether the guard drops a change of that key; otherwise its sequence is taken in.
+    fn is_older(&mut self, key: &Key, sequence: Option<&String>) -> bool {
+        let (Some(newest), Some(sequence)) = (&mut self.newest, sequence) else { return false };
+        if newest.get(key).is_some_and(|newest| newest > sequence) {
+            return true;
+        }
+        newest.insert(key.clone(), sequence.clone());
+        false
+    }
+
     /// Applies one slice, row by row, and returns the expected counts of its commit.
     pub(crate) fn apply<'a>(
         &mut self,
@@ -132,14 +158,14 @@ impl Model {
         // Per key: whether it existed before, and whether it exists after the last change.
         let mut last: BTreeMap<Key, (bool, bool)> = BTreeMap::new();
         for (epoch, row) in slice {
-            let effects = row.effects(keys);
+            let mut effects = row.effects(keys);
             counts.quarantined += u64::from(row.bad);
-            counts.rows += u64::from(row.bad) + u64::try_from(effects.len()).expect("few");
+            counts.rows += u64::from(row.bad) + effects.len() as u64;
+            let all = effects.len();
+            effects.retain(|effect| !self.is_older(effect.key(), row.sequence.as_ref()));
+            counts.superseded += (all - effects.len()) as u64;
             for effect in &effects {
-                let (key, upserts) = match effect {
-                    Effect::Upsert(key) => (key, true),
-                    Effect::Delete(key) => (key, false),
-                };
+                let (key, upserts) = (effect.key(), matches!(effect, Effect::Upsert(_)));
                 let before = last.get(key).map(|&(before, _)| before);
                 counts.superseded += u64::from(before.is_some());
                 let before = before.unwrap_or_else(|| self.rows.contains_key(key));

@@ -43,7 +43,14 @@ fn image(id: i32, name: &str) -> Row {
 
 fn change(op: Op, before: Option<i32>, id: i32, name: &str) -> StagedRow {
     let before = before.map(|id| image(id, name));
-    StagedRow { op, before, image: image(id, name), unset: vec![false; 4], bad: false }
+    StagedRow {
+        op,
+        before,
+        image: image(id, name),
+        unset: vec![false; 4],
+        bad: false,
+        sequence: None,
+    }
 }
 
 /// `I`

@@ -10,6 +10,7 @@ use datafusion::prelude::SessionContext;
 use deltalake::DeltaTable;
 
 use super::source::{Kind, MONEY_SCALE, SourceColumn, SourceTable, Value, Values};
+use crate::config::SEQUENCE;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The comparison of a table with its source.
@@ -49,7 +50,9 @@ pub(super) async fn compare(table: &DeltaTable, source: &SourceTable) -> Result<
 
 fn wrong_columns(batches: &[RecordBatch], source: &SourceTable) -> Option<String> {
     let schema = batches.first()?.schema();
-    let is_known = |name: &str| source.columns().iter().any(|column| column.name == name);
+    // A guarded table keeps the change sequence of each row.
+    let is_known =
+        |name: &str| name == SEQUENCE || source.columns().iter().any(|column| column.name == name);
     let surplus = schema.fields().iter().find(|field| !is_known(field.name()))?;
     Some(format!("column {} does not exist at the source", surplus.name()))
 }

@@ -88,9 +88,9 @@ fn table_section(rng: &mut StdRng, endpoint: &Endpoint, staged: &StagedTable) ->
     if !is_loaded && (task.resumes || rng.random()) {
         table.insert("cdc_only".into(), true.into());
     }
-    // What a resume writes again changes other counts in a guarded table.
-    if endpoint.sequence.is_some() && !task.resumes && rng.random() {
-        table.insert("guard".into(), "sequence".into());
+    // The default is said sometimes.
+    if endpoint.sequence.is_some() && (!task.guarded || rng.random()) {
+        table.insert("guard".into(), if task.guarded { "sequence" } else { "off" }.into());
     }
     if task.bad_rows {
         table.insert("on_bad_row".into(), "quarantine".into());

@@ -73,7 +73,7 @@ fn text(form: &Form<'_>, spelling: &Spelling, logged: &LoggedRow, field: Field) 
             Op::Delete => "D".into(),
         },
         Field::Timestamp => instant(logged.timestamp),
-        Field::Sequence => logged.sequence.clone(),
+        Field::Sequence => logged.row.sequence.clone().unwrap_or_default(),
         Field::Before(position) => match row.before.as_ref().map(|row| &row[position]) {
             None | Some(Value::Null) if spelling.empty_before => String::new(),
             None => null(),

@@ -24,8 +24,6 @@ pub(super) struct LoggedRow {
     pub(super) row: StagedRow,
     /// The time of the commit, or of the copy in a full load.
     pub(super) timestamp: i64,
-    /// Empty in full load.
-    pub(super) sequence: String,
     pub(super) spoilt: Option<Spoilt>,
 }
 
@@ -37,7 +35,6 @@ impl LoggedRow {
         Self {
             row: row.clone(),
             timestamp: START,
-            sequence: String::new(),
             spoilt: spoilt.filter(|_| row.bad).map(Spoilt::Letters),
         }
     }
@@ -200,10 +197,10 @@ impl Writer<'_> {
         }
         let unset = vec![false; image.len()];
         let before = before.filter(|_| self.endpoint.before_prefix.is_some()).cloned();
-        let sequence =
-            if load { String::new() } else { format!("2024030512000000{:019}", self.counter) };
-        let row = StagedRow { op, before, image, unset, bad: false };
-        LoggedRow { row, timestamp: self.commit, sequence, spoilt: None }
+        let has_sequence = !load && self.endpoint.sequence.is_some();
+        let sequence = has_sequence.then(|| format!("2024030512000000{:019}", self.counter));
+        let row = StagedRow { op, before, image, unset, bad: false, sequence };
+        LoggedRow { row, timestamp: self.commit, spoilt: None }
     }
 
     /// Sometimes adds a broken copy of a change before it.

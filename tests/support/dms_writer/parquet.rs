@@ -209,7 +209,7 @@ fn value(form: &Form<'_>, logged: &LoggedRow, field: Field) -> Value {
     match field {
         Field::Op => op(row.op),
         Field::Timestamp => Value::Text(instant(logged.timestamp)),
-        Field::Sequence => Value::Text(logged.sequence.clone()),
+        Field::Sequence => Value::Text(logged.row.sequence.clone().unwrap_or_default()),
         Field::Before(position) => {
             row.before.as_ref().map_or(Value::Null, |row| row[position].clone())
         }

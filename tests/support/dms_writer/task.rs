@@ -69,6 +69,8 @@ pub(crate) struct TableTask {
     pub(crate) resumes: bool,
     /// Changes written again keep their change sequence.
     pub(crate) resume_keeps_sequence: bool,
+    /// Older images never replace newer ones.
+    pub(crate) guarded: bool,
     /// Parquet settings change from object to object.
     pub(crate) unsteady: bool,
 }
@@ -168,6 +170,7 @@ impl TableTask {
             stored_timestamp: false,
             resumes: false,
             resume_keeps_sequence: false,
+            guarded: false,
             unsteady: false,
         }
     }
@@ -195,6 +198,7 @@ impl TableTask {
             stored_timestamp,
             resumes: rng.random_bool(0.25),
             resume_keeps_sequence: rng.random(),
+            guarded: endpoint.sequence.is_some() && rng.random_bool(0.7),
             unsteady: rng.random_bool(0.4),
         }
     }
