@@ -7,14 +7,14 @@ mock_provider "aws" {
 run "patterns" {
   variables {
     tables = {
-      "shop.*"      = { except = ["shop.audit_*"], merge = "auto" }
+      "shop.*" = { except = ["shop.audit_*"], merge = "auto" }
       "shop.orders" = {
         on_bad_row          = "quarantine", max_bad_rows = { share = 0.25 }, guard = "off"
         max_change_fraction = { deleted = 0.5, min_rows = 100 }, renamed = { note = "remark" }
       }
     }
     table_defaults = { on_column_gone = "hold", tombstone_retention_days = 30 }
-    lock_file = "tests/dmslake.lock"
+    lock_file      = "tests/dmslake.lock"
   }
   assert {
     condition = [for rule in jsondecode(output.table_mappings).rules : [rule.rule-action, rule.object-locator.table-name] if rule.rule-type == "selection"] == [
