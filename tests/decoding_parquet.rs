@@ -35,7 +35,7 @@ async fn operations_and_what_a_delete_brings() {
         ),
         ("int64 id", longs(&[Some(1), Some(2), Some(3), Some(4), Some(5), None, Some(7)])),
         (
-            "int32 qty",
+            "int32 qty (INT_8)",
             Values::I32(vec![Some(1), Some(300), Some(300), Some(4), Some(5), Some(6), Some(7)]),
         ),
         (
@@ -205,7 +205,7 @@ async fn reading_resumes_at_every_row() {
     let mut staged = orders();
     staged.table.columns.push(column("v", "tinyint"));
     let values = Values::I32(vec![Some(1), Some(2), Some(999), None, Some(5)]);
-    let columns = [("int64 id", numbers(5)), ("int32 v", values)];
+    let columns = [("int64 id", numbers(5)), ("int32 v (INT_8)", values)];
     let object = file_with(&columns, WriterProperties::new(), 3);
     let object = staged.put(LOAD_PARQUET, object).await;
     for batch_rows in [1, 4, 100] {

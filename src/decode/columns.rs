@@ -28,6 +28,8 @@ pub(super) struct Fields {
     pub(super) physical: Vec<DataType>,
     /// The field of the operation, if the object has one.
     pub(super) operation: Option<usize>,
+    /// Fields whose own types count, since values exceed the types that are configured.
+    pub(super) outgrown: Vec<usize>,
 }
 
 impl Fields {
@@ -73,6 +75,8 @@ pub(super) enum Role {
 pub(super) struct Output {
     /// Its position in the object.
     pub(super) field: usize,
+    /// The position of the field that it has the type of: that of a before image is its column's.
+    pub(super) typed_as: usize,
     /// Its name at the source, for messages.
     pub(super) source: String,
     /// Its name in decoded batches.
@@ -122,6 +126,7 @@ impl Plan {
                 match resolve(fields, of, of, expected, context)? {
                     Some(reading) => outputs.push(Output {
                         field,
+                        typed_as: of,
                         source: name.to_owned(),
                         name: format!("{BEFORE}{}", expected.table.lake_name(&fields.names[of])),
                         role: Role::Before,
@@ -155,6 +160,7 @@ impl Plan {
             let name_in_lake = expected.table.lake_name(name).to_owned();
             outputs.push(Output {
                 field,
+                typed_as: before.unwrap_or(field),
                 source: name.to_owned(),
                 name: name_in_lake,
                 role,
@@ -167,6 +173,7 @@ impl Plan {
             outputs.retain(|output| !is_kept(output) || output.field != field);
             outputs.push(Output {
                 field,
+                typed_as: field,
                 source: fields.names[field].clone(),
                 name: SEQUENCE.to_owned(),
                 role: Role::Sequence,
@@ -292,7 +299,13 @@ fn resolve(
     let lake_type = expected.lake_type(name);
     let physical = fields.physical.get(typed_as);
     let padded = expected.dms.add_trailing_padding_character;
-    match Reading::resolve(expected.spec(name), lake_type, physical, padded) {
+    let spec = expected.spec(name);
+    let is_outgrown = fields.outgrown.contains(&typed_as);
+    let (spec, lake_type) = match spec.filter(|_| is_outgrown) {
+        Some(outgrown) => (None, lake_type.or(Some(outgrown.mysql_type.column_type()))),
+        None => (spec, lake_type),
+    };
+    match Reading::resolve(spec, lake_type, physical, padded) {
         Ok(reading) => Ok(Some(reading)),
         Err(Refusal::Untyped) => Ok(None),
         Err(Refusal::Unfit { from, to }) => {

@@ -126,6 +126,70 @@ async fn every_kind_of_column_widens() {
     }
 }
 
+/// As `init --mysql` states all types: what an object says of itself is newer.
+#[tokio::test]
+async fn a_parquet_column_outgrows_the_type_that_is_stated() {
+    let unsigned = |bits: u8| format!("int{} v (INTEGER({bits},false))", bits.max(32));
+    let medium = (unsigned(32), ints(&[200]), "v integer", "200");
+    let int = ("int32 v".to_owned(), ints(&[7]), "v integer", "7");
+    let wide = |value: i64| ("int64 v".to_owned(), longs(&[value]));
+    let huge = (unsigned(64), longs(&[-1]));
+    let instant = ("int64 v (TIMESTAMP(MICROS,true))".to_owned(), longs(&[1]));
+    let day = ("int32 v (DATE)".to_owned(), ints(&[1]), "v date", "1970-01-02");
+    let cents = ("int64 v (DECIMAL(10,2))".to_owned(), longs(&[725]), "v decimal(10,2)", "7.25");
+    let more = ("int64 v (DECIMAL(14,2))".to_owned(), longs(&[99_999_999_999_999]));
+    let half = ("double v".to_owned(), Values::F64(vec![Some(0.5)]));
+    let cases = [
+        ("int", int.clone(), wide(1 << 40), "v long", ["7", "1099511627776"]),
+        ("int", int.clone(), wide(8), "v integer", ["7", "8"]),
+        ("int", int, half, "v double", ["7.0", "0.5"]),
+        // Its own form is that of an int unsigned.
+        ("mediumint unsigned", medium, huge, "v decimal(20,0)", ["200", "18446744073709551615"]),
+        ("decimal(10,2)", cents, more, "v decimal(14,2)", ["7.25", "999999999999.99"]),
+        (
+            "date",
+            day,
+            instant,
+            "v timestamp",
+            ["1970-01-02T00:00:00Z", "1970-01-01T00:00:00.000001Z"],
+        ),
+    ];
+    for (stated, (old, old_values, was, first), (new, new_values), becomes, shown) in cases {
+        let site =
+            Site::with(&format!("{KEYED}\ncolumns = [{{ name = \"v\", type = \"{stated}\" }}]"));
+        let before = |id| [("int64 id", longs(&[id])), (&*old, old_values.clone())];
+        site.stage(LOAD, None, &before(1)).await;
+        site.ok().await;
+        assert_eq!(site.columns().await[1], was, "{stated}");
+        assert_eq!(site.rows().await, [format!("1|{first}")], "{stated}");
+        let after = [("int64 id", longs(&[2])), (&*new, new_values)];
+        site.stage(&change(1), Some("I"), &after).await;
+        site.ok().await;
+        assert_eq!(site.columns().await[1], becomes, "{stated} to {new}");
+        // An object of before still fits, as it may come from another reading of the source.
+        site.stage(&change(2), Some("I"), &before(3)).await;
+        site.ok().await;
+        let expected = [(1, shown[0]), (2, shown[1]), (3, shown[0])];
+        let expected = expected.map(|(id, value)| format!("{id}|{value}"));
+        assert_eq!(site.rows().await, expected, "{stated} to {new}");
+    }
+}
+
+/// The first rows of a large object say nothing; the statistics of its row groups do.
+#[tokio::test]
+async fn statistics_tell_that_a_stated_type_is_outgrown() {
+    let stated = "columns = [{ name = \"v\", type = \"int\" }]";
+    let site = narrow(&format!("{KEYED}\n{stated}")).await;
+    let ids: Vec<i32> = (10..40_000).collect();
+    let mut values = vec![5_i64; ids.len()];
+    values[ids.len() - 1] = 1 << 40;
+    let wide = [("int32 id", ints(&ids)), ("int64 v", longs(&values))];
+    site.stage(&change(2), Some("I"), &wide).await;
+    site.ok().await;
+    assert_eq!(site.columns().await, ["id integer", "v long"]);
+    assert!(site.rows().await.contains(&"39999|1099511627776".to_owned()));
+}
+
 #[tokio::test]
 async fn what_no_type_holds_keeps_holding() {
     for (old, new) in [("int64 v", "double v"), ("double v", "int64 v")] {

@@ -86,20 +86,19 @@ async fn integers() {
     let values = i64s(&[-1, i64::MIN, 7]);
     for declared in ["int64 v (UINT_64)", "int64 v (INTEGER(64,false))"] {
         forms.push((None, declared, "decimal(20,0)", values.clone(), all.clone()));
+        // What exceeds the configured type makes it wider, where there is one.
+        for stated in ["bigint", "decimal(9,0)"] {
+            forms.push((Some(stated), declared, "decimal(20,0)", values.clone(), all.clone()));
+        }
         let narrow = vec![RANGE, RANGE, Is("7")];
-        forms.push((Some("bigint"), declared, "long", values.clone(), narrow.clone()));
-        forms.push((
-            Some("decimal(9,0)"),
-            declared,
-            "decimal(9,0)",
-            values.clone(),
-            narrow.clone(),
-        ));
         forms.push((Some("bit(60)"), declared, "long", values.clone(), narrow));
     }
     let values = i64s(&[99_999, 100_000, i64::MAX]);
-    let fates = vec![Is("99999"), RANGE, RANGE];
-    forms.push((Some("decimal(5,0)"), "int64 v", "decimal(5,0)", values, fates));
+    let fates = vec![Is("99999"), Is("100000"), Is("9223372036854775807")];
+    forms.push((Some("decimal(5,0)"), "int64 v", "decimal(19,0)", values.clone(), fates));
+    let shown = format!("99999.{}", "0".repeat(30)).leak();
+    let fates = vec![Is(shown), RANGE, RANGE];
+    forms.push((Some("decimal(35,30)"), "int64 v", "decimal(35,30)", values, fates));
     check(forms).await;
 }
 
@@ -238,8 +237,10 @@ async fn instants() {
         RANGE,
         RANGE,
     ];
-    let midnights = days(&[(-354_285, 0), (2_932_896, 0), (0, 1000), (0, 1), (2_932_897, 0)]);
-    let dates = vec![Is("1000-01-01"), Is("9999-12-31"), RANGE, FRACTION, RANGE];
+    let midnights = days(&[(-354_285, 0), (2_932_896, 0), (0, 1), (2_932_897, 0)]);
+    let dates = vec![Is("1000-01-01"), Is("9999-12-31"), FRACTION, RANGE];
+    let morning = days(&[(0, 0), (0, 1000)]);
+    let mornings = vec![Is("1970-01-01T00:00:00Z"), Is("1970-01-01T00:00:00.000001Z")];
     let nanos = i64s(&[
         1_666_634_342_123_456_000,
         1_666_634_342_123_456_789,
@@ -266,6 +267,7 @@ async fn instants() {
         (None, "int96 v", "timestamp", int96.clone(), shown.clone()),
         (Some("datetime(6)"), "int96 v", "timestamp", int96, shown),
         (Some("date"), "int96 v", "date", midnights, dates),
+        (Some("date"), "int96 v", "timestamp", morning, mornings),
         (
             Some("date"),
             "int64 v (TIMESTAMP(NANOS,true))",

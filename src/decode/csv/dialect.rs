@@ -173,7 +173,7 @@ fn named_fields(
         )
     })?;
     let operation = op_column::find(&names, Some(operations), expected, phase, context)?;
-    Ok(Fields { names, physical: Vec::new(), operation })
+    Ok(Fields { names, physical: Vec::new(), operation, outgrown: Vec::new() })
 }
 
 /// What the first rows show.

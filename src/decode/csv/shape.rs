@@ -91,7 +91,12 @@ pub(super) fn fields(
     names.extend(shape.operation.then(|| OP.to_owned()));
     names.extend(timestamp.filter(|_| shape.timestamp));
     names.extend(choice.columns(&shape).into_iter().map(|column| column.name.clone()));
-    Ok(Fields { names, physical: Vec::new(), operation: shape.operation.then_some(0) })
+    Ok(Fields {
+        names,
+        physical: Vec::new(),
+        operation: shape.operation.then_some(0),
+        outgrown: Vec::new(),
+    })
 }
 
 struct Choice<'a> {

@@ -15,6 +15,7 @@ use crate::decode::columns::{Expected, Fields, Output, Plan, Role};
 use crate::decode::flaw::Flaw;
 use crate::decode::op_column::{self, OpValues, check_there};
 use crate::decode::parquet::content::row_as_json;
+use crate::decode::parquet::outgrown::outgrown;
 use crate::decode::parquet::rows::ParquetRows;
 use crate::decode::rules::RowRules;
 use crate::decode::sequence::{OTHER_SEQUENCE, SequenceTrack};
@@ -54,10 +55,14 @@ impl ParquetReader {
             return Ok(None);
         };
         let waiting = stream.next().await?;
-        let fields = fields(&schema, waiting.as_ref(), expected, phase, &context)?;
+        let mut fields = fields(&schema, waiting.as_ref(), expected, phase, &context)?;
         check_there(fields.operation.is_some(), phase, expected.dms, &context)?;
         let rules = RowRules::new(expected.table, phase);
-        let plan = Plan::new(&fields, expected, false, &context)?;
+        let mut plan = Plan::new(&fields, expected, false, &context)?;
+        fields.outgrown = outgrown(&plan, &fields, expected, &stream, waiting.as_ref())?;
+        if !fields.outgrown.is_empty() {
+            plan = Plan::new(&fields, expected, false, &context)?;
+        }
         let physical = fields.physical;
         check_types(&plan, &physical, &context)?;
         let sequence = SequenceTrack::default();
@@ -190,7 +195,7 @@ fn fields(
         values
     });
     let operation = op_column::find(&names, values, expected, phase, context)?;
-    Ok(Fields { names, physical, operation })
+    Ok(Fields { names, physical, operation, outgrown: Vec::new() })
 }
 
 fn check_types(plan: &Plan, physical: &[DataType], context: &ObjectContext) -> Result<()> {

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder,
 };
 use parquet::arrow::parquet_to_arrow_schema;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 
 use crate::decode::bounds::ReadBounds;
@@ -91,6 +94,20 @@ impl ParquetRows {
                 return Ok(None);
             }
         }
+    }
+
+    /// The least and the greatest values of a column in each row group, as the column is read; empty
+    /// if the object does not tell.
+    pub(super) fn extremes(&self, column: &str) -> Vec<ArrayRef> {
+        let metadata = &self.metadata;
+        let found = guarded(&self.context, || {
+            let of =
+                StatisticsConverter::try_new(column, metadata.schema(), metadata.parquet_schema())?;
+            let groups = || metadata.metadata().row_groups();
+            Ok::<_, ParquetError>(vec![of.row_group_mins(groups())?, of.row_group_maxes(groups())?])
+        });
+        // No statistics are no error: whatever is read is checked anyway.
+        found.unwrap_or_default()
     }
 
     /// Opens the next row group with rows to read; false at the end.
