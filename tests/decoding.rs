@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::sync::Arc;
 
-use dmslake::config::Layout;
+use dmslake::config::{Layout, StatedIn};
 use dmslake::decode::open;
 use dmslake::error::ErrorKind;
 use dmslake::schema::ColumnType;
@@ -526,4 +526,19 @@ async fn reading_can_move_between_threads() {
     let mut reader = moved(moved(open(&context, &object, 0)).await.unwrap());
     assert!(moved(reader.next()).await.unwrap().is_some());
     assert!(moved(reader.next()).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn the_type_of_a_lock_file_is_asked_of_the_source_again() {
+    let mut staged = Staged::new(&[("id", "int"), ("v", "tinyint")]);
+    let line = "in place of type = \"tinyint\" of `v` in `columns`";
+    let ask = "run dmslake discover --mysql, which writes its new type for `v`";
+    for (stated_in, told, other) in
+        [(StatedIn::Configuration, line, ask), (StatedIn::LockFile, ask, line)]
+    {
+        staged.table.columns[1].stated_in = stated_in;
+        let decoded = staged.read(LOAD_CSV, "1,300\n").await.unwrap();
+        let remedy = decoded.bad_rows[0].remedy.as_deref().unwrap();
+        assert!(remedy.contains(told) && !remedy.contains(other), "{remedy}");
+    }
 }

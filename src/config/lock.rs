@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ColumnSpec, TableName};
+use crate::config::{ColumnSpec, StatedIn, TableName};
 use crate::dms::MySqlType;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -142,7 +142,14 @@ impl LockedTable {
             let spelled = column.mysql_type.as_deref().unwrap_or_default();
             let mysql_type = MySqlType::parse(spelled).map_err(|why| (column.name.clone(), why))?;
             let LockedColumn { name, nullable, .. } = column.clone();
-            Ok(ColumnSpec { name, mysql_type, nullable, boolean: false, hex: false })
+            Ok(ColumnSpec {
+                name,
+                mysql_type,
+                nullable,
+                boolean: false,
+                hex: false,
+                stated_in: StatedIn::LockFile,
+            })
         };
         self.columns.iter().map(spec).collect()
     }

@@ -127,7 +127,7 @@ pub use names::refused_column_name;
 pub use pattern::{SourcePattern, TablePattern};
 pub use table::{
     ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
-    OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload, TableName,
+    OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload, StatedIn, TableName,
     TableSpec,
 };
 

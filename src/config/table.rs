@@ -224,6 +224,17 @@ pub struct ColumnSpec {
     pub boolean: bool,
     /// Only for byte types in Parquet: the text is hexadecimal (`hex = true`), not raw bytes.
     pub hex: bool,
+    /// Where that is stated.
+    pub stated_in: StatedIn,
+}
+
+/// Where a column is stated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatedIn {
+    /// In the configuration.
+    Configuration,
+    /// In the lock file, which asks the source.
+    LockFile,
 }
 
 impl ColumnSpec {

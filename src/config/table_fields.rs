@@ -8,7 +8,7 @@ use crate::config::fields::{Fields, Place};
 use crate::config::{
     ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
     OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload, SourcePattern,
-    TableName, TablePattern, TableSpec,
+    StatedIn, TableName, TablePattern, TableSpec,
 };
 use crate::dms::{MySqlType, Phase};
 
@@ -361,7 +361,14 @@ fn column(mut fields: Fields<'_>) -> Option<ColumnSpec> {
     fields.finish();
     // A column whose type is refused is kept for the checks of names.
     let mysql_type = mysql_type.unwrap_or(MySqlType::Text);
-    Some(ColumnSpec { name: name?, mysql_type, nullable, boolean, hex })
+    Some(ColumnSpec {
+        name: name?,
+        mysql_type,
+        nullable,
+        boolean,
+        hex,
+        stated_in: StatedIn::Configuration,
+    })
 }
 
 fn layout(mut fields: Fields<'_>) -> Option<Layout> {

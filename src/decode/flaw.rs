@@ -90,10 +90,14 @@ fn retyped(output: &Output, fault: Fault) -> String {
         Domain::Integer { .. } => " (say \"bigint\")",
         _ => "",
     };
+    let remedy = if output.reading.is_locked {
+        format!("run dmslake discover --mysql, which writes its new type for `{name}`")
+    } else {
+        format!("give its new type{example} in place of type = {label:?} of `{name}` in `columns`")
+    };
     format!(
-        "if the column was {changed} at the source, give its new type{example} in place of type = \
-         {label:?} of `{name}` in `columns`, and apply again: the table follows if no value can be \
-         lost; otherwise set on_bad_row = \"quarantine\", or fix the row at the source and stage the \
+        "if the column was {changed} at the source, {remedy}, and apply again: the table follows if \
+         no value can be lost; otherwise set on_bad_row = \"quarantine\", or fix the row at the source and stage the \
          object again"
     )
 }

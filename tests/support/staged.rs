@@ -9,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use bytes::Bytes;
 use chrono::DateTime;
-use dmslake::config::{ColumnSpec, OnBadRow, TableSpec};
+use dmslake::config::{ColumnSpec, OnBadRow, StatedIn, TableSpec};
 use dmslake::decode::{BadRow, ChangeSequence, DecodeContext, OPERATION, ROW, open};
 use dmslake::dms::{Classified, MySqlType, S3Settings, classify};
 use dmslake::error::Result;
@@ -49,6 +49,7 @@ pub(crate) fn column(name: &str, mysql_type: &str) -> ColumnSpec {
         nullable: true,
         boolean: false,
         hex: false,
+        stated_in: StatedIn::Configuration,
     }
 }
 

@@ -1,6 +1,7 @@
 //! CSV objects: how their rows end and which fields they have (`dialect`, `header`, `shape`), the
-//! rows as slices of the text (`feed`, `scan`, `row`), and their columns (`decode`, `read`).
+//! rows as slices of the text (`feed`, `scan`, `cut`, `row`), and their columns (`decode`, `read`).
 
+mod cut;
 mod decode;
 mod dialect;
 mod feed;

@@ -4,9 +4,10 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::decode::csv::cut::Dialect;
 use crate::decode::csv::dialect::RowEnds;
 use crate::decode::csv::row::Row;
-use crate::decode::csv::scan::{Dialect, Scanner};
+use crate::decode::csv::scan::Scanner;
 use crate::dms::{Compression, S3Settings};
 use crate::staging::fetch::compression;
 

@@ -3,10 +3,11 @@
 use crate::decode::DecodedBatch;
 use crate::decode::bounds::ReadBounds;
 use crate::decode::columns::{Expected, Plan};
+use crate::decode::csv::cut::Dialect;
 use crate::decode::csv::decode::{Decoder, Markers};
 use crate::decode::csv::dialect::{self, not_cut};
 use crate::decode::csv::feed::Feed;
-use crate::decode::csv::scan::{Dialect, Scanner};
+use crate::decode::csv::scan::Scanner;
 use crate::decode::rules::RowRules;
 use crate::decode::sequence::SequenceTrack;
 use crate::dms::Phase;

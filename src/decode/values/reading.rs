@@ -5,7 +5,7 @@ use std::fmt;
 
 use arrow::datatypes::DataType;
 
-use crate::config::ColumnSpec;
+use crate::config::{ColumnSpec, StatedIn};
 use crate::dms::MySqlType;
 use crate::schema::ColumnType;
 use crate::schema::evolve::{is_integer, natural, widened};
@@ -50,6 +50,8 @@ pub(in crate::decode) struct Reading {
     pub(in crate::decode) label: String,
     /// Whether it is boolean because of `boolean = true`.
     pub(in crate::decode) switched: bool,
+    /// Whether the lock file states its type.
+    pub(in crate::decode) is_locked: bool,
 }
 
 /// Why a column cannot be read.
@@ -89,7 +91,8 @@ impl Reading {
                 let from = || format!("{asked} (of {label})");
                 widened(lake, asked).ok_or_else(|| Refusal::Unfit { from: from(), to: lake })
             })?;
-            Self { domain: Domain::of_spec(spec), target, label, switched: spec.boolean }
+            let (switched, is_locked) = (spec.boolean, spec.stated_in == StatedIn::LockFile);
+            Self { domain: Domain::of_spec(spec), target, label, switched, is_locked }
         } else if let Some(physical) = physical {
             let asked = natural(physical).ok_or(Refusal::Untyped)?;
             match lake {
@@ -121,7 +124,8 @@ impl Reading {
 
     fn of_type(asked: ColumnType, target: ColumnType) -> Self {
         let label = asked.to_string();
-        Self { domain: Domain::of_type(asked), target, label, switched: false }
+        let domain = Domain::of_type(asked);
+        Self { domain, target, label, switched: false, is_locked: false }
     }
 }
 
