@@ -1,7 +1,7 @@
 //! One measured case in a process of its own: this program again, with the case as arguments.
 
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,20 +65,36 @@ pub(crate) fn run(case: &Case, in_lambda: bool) -> Run {
 
 /// Runs a case with the memory budget of a function of so many megabytes, or of this machine.
 pub(crate) fn run_within(case: &Case, function_memory: Option<&str>) -> Run {
+    let mut command = of_case(case);
+    if let Some(megabytes) = function_memory {
+        command.env(FUNCTION_MEMORY, megabytes);
+    }
+    read(command)
+}
+
+/// Runs a case that may not come to its end, such as one that takes all memory: how it ended, then.
+pub(crate) fn try_run(case: &Case) -> Result<Run, ExitStatus> {
+    try_read(&mut of_case(case))
+}
+
+fn of_case(case: &Case) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.arg(CHILD).arg(serde_json::to_string(case).expect("a case as JSON"));
-    match function_memory {
-        Some(megabytes) => command.env(FUNCTION_MEMORY, megabytes),
-        None => command.env_remove(FUNCTION_MEMORY),
-    };
-    read(command)
+    command.env_remove(FUNCTION_MEMORY);
+    command
 }
 
 /// Runs a program that prints a [`Run`] as JSON.
 pub(crate) fn read(mut command: Command) -> Run {
+    try_read(&mut command).unwrap_or_else(|status| panic!("{command:?}: {status}"))
+}
+
+fn try_read(command: &mut Command) -> Result<Run, ExitStatus> {
     let output = command.stderr(std::process::Stdio::inherit()).output().expect("it starts");
-    assert!(output.status.success(), "{command:?}: {}", output.status);
-    serde_json::from_slice(&output.stdout).expect("a run as JSON")
+    if !output.status.success() {
+        return Err(output.status);
+    }
+    Ok(serde_json::from_slice(&output.stdout).expect("a run as JSON"))
 }
 
 /// The case that the arguments ask for; none in the process that measures.
