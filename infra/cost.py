@@ -31,6 +31,8 @@ INPUTS = {
     "lists": (4, "LIST requests among these", "counted: src/guide/function.md"),
     "puts_vectors": (3, "PUT requests among these", "counted: data file, deletion vector, commit"),
     "puts_copy": (2, "PUT requests among these", "counted: data file, commit; more if more files change"),
+    "requests_guard": (2, "requests more of a guarded table", "counted: tombstones of a commit that deletes rows, read and written"),
+    "puts_guard": (1, "PUT request among these", "counted: the same"),
     # Settings of the components.
     "batch_interval": (60, "s", "setting: staged_format.batch_interval"),
     "function_gb": (1.769, "GB", "setting: function.memory_mb"),
@@ -95,6 +97,7 @@ class Model:
 
     def s3(self, requests, puts):
         """S3 requests per month, for this many requests per commit, including the PUT by DMS."""
+        requests, puts = requests + self.requests_guard, puts + self.puts_guard
         dear, cheap = self.lists + puts + 1, requests - self.lists - puts
         each = dear * self.s3_put_thousand / 1000 + cheap * self.s3_get_thousand / 1000
         return self.commits * self.days * each

@@ -33,10 +33,10 @@ const MOST_IN_SEQUENCE_COLD: usize = 16;
 /// behind it.
 const MOST_LISTS: usize = 4;
 /// Reads of a warm application that touches three files: log, object, and of each file its
-/// footer, its keys, its vector and its row group.
-const MOST_GETS: usize = 3 + 3 * 4;
-/// Writes of such an application: data files, vectors, commit.
-const MOST_PUTS: usize = 3 + 1 + 1;
+/// footer, its keys, its vector and its row group; and the tombstones of before.
+const MOST_GETS: usize = 3 + 3 * 4 + 1;
+/// Writes of such an application: data files, vectors, tombstones, commit.
+const MOST_PUTS: usize = 3 + 1 + 1 + 1;
 
 const FORMATS: [&str; 2] = ["csv", "parquet"];
 const MODES: [&str; 2] = ["copy-on-write", "deletion-vectors"];
@@ -47,7 +47,7 @@ type Change = (&'static str, i32, &'static str);
 /// Changes to rows of three files, and a new row.
 const CHANGES: [Change; 4] = [("U", 110, "x"), ("U", 210, "x"), ("D", 310, "x"), ("I", 900, "x")];
 
-/// `shop.items (id int, name)` with staging and lake in memory, whose requests are counted.
+/// `shop.items (id int, name)`, a guarded table, with staging and lake in memory, whose requests are counted.
 struct Shop {
     format: &'static str,
     settings: Arc<Settings>,
@@ -61,11 +61,12 @@ impl Shop {
     fn new(format: &'static str, mode: &str, on_bad_row: &str) -> Self {
         let settings = settings(&format!(
             "staging = \"s3://bucket/dms\"\nlake = \"s3://lake\"\n\
-             [dms]\ndata_format = \"{format}\"\n\
+             [dms]\ndata_format = \"{format}\"\nchange_seq_column = \"seq\"\n\
              [defaults]\nmerge = \"{mode}\"\non_bad_row = \"{on_bad_row}\"\n\
              [[table]]\nsource = \"shop.items\"\nkeys = [\"id\"]\ncolumns = [\n\
              {{ name = \"id\", type = \"int\", nullable = false }},\n\
-             {{ name = \"name\", type = \"varchar(20)\" }},\n]\n"
+             {{ name = \"name\", type = \"varchar(20)\" }},\n\
+             {{ name = \"seq\", type = \"varchar(35)\" }},\n]\n"
         ));
         let staging = in_memory("memory:///bucket/dms", StoreKind::S3);
         let lake = in_memory("memory:///lake", StoreKind::File);
@@ -100,7 +101,12 @@ impl Shop {
     /// Stages an object of these changes, and gives the doorbell that an S3 event rings.
     async fn stage(&self, stem: &str, changes: &[Change]) -> Scope {
         let key = format!("bucket/dms/shop/items/{stem}.{}", self.format);
-        let content = if self.format == "csv" { csv(changes) } else { parquet(changes) };
+        let sequences = (0..changes.len()).map(|row| {
+            if stem.starts_with("LOAD") { String::new() } else { format!("{stem}-{row}") }
+        });
+        let sequences: Vec<String> = sequences.collect();
+        let encode = if self.format == "csv" { csv } else { parquet };
+        let content = encode(changes, &sequences);
         self.staging.store().put(&Path::from(key.as_str()), content.into()).await.unwrap();
         Scope::Named(vec![key])
     }
@@ -166,18 +172,24 @@ fn process(
     Pipeline::new(Arc::clone(settings), staging, lake, Arc::new(SystemClock))
 }
 
-fn csv(changes: &[Change]) -> Bytes {
-    let lines = changes.iter().map(|(op, id, name)| format!("{op},{id},{name}\n"));
+fn csv(changes: &[Change], sequences: &[String]) -> Bytes {
+    let lines = changes.iter().zip(sequences);
+    let lines = lines.map(|((op, id, name), sequence)| format!("{op},{id},{name},{sequence}\n"));
     lines.collect::<String>().into()
 }
 
-fn parquet(changes: &[Change]) -> Bytes {
+fn parquet(changes: &[Change], sequences: &[String]) -> Bytes {
     let column = |of: &dyn Fn(&Change) -> &'static str| -> ArrayRef {
         Arc::new(changes.iter().map(|change| Some(of(change))).collect::<StringArray>())
     };
     let ids: ArrayRef = Arc::new(changes.iter().map(|change| change.1).collect::<Int32Array>());
-    let columns =
-        [("Op", column(&|change| change.0)), ("id", ids), ("name", column(&|change| change.2))];
+    let sequences: ArrayRef = Arc::new(sequences.iter().map(Some).collect::<StringArray>());
+    let columns = [
+        ("Op", column(&|change| change.0)),
+        ("id", ids),
+        ("name", column(&|change| change.2)),
+        ("seq", sequences),
+    ];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
@@ -196,6 +208,8 @@ fn purpose(request: &Request) -> &'static str {
         Method::Get if path.ends_with("_last_checkpoint") => "where the newest checkpoint is",
         Method::Get if path.contains(".checkpoint.") => "a checkpoint",
         Method::Get if path.contains("/_dmslake/state/") => "the state object",
+        Method::Get if path.contains("/_dmslake/tombstones/") => "tombstones",
+        Method::Put if path.contains("/_dmslake/tombstones/") => "new tombstones",
         Method::Get if is_log => "a commit of the log",
         Method::Put if is_log => "the commit",
         Method::Get if path.starts_with("bucket/dms") => "the staged object",

@@ -49,16 +49,16 @@ pub(super) fn refuse_vanished(spec: &TableSpec, vanished: &[SeenObject]) -> Opti
     }
     let bytes: u64 = vanished.iter().map(|seen| seen.size).sum();
     let count = vanished.len();
-    let what = if count == 1 { "object" } else { "objects" };
+    let (what, they) = if count == 1 { ("object", "it was") } else { ("objects", "they were") };
     Some(
         Error::new(
             ErrorKind::VanishedObject,
-            format!("{count} staged {what} vanished before they were applied"),
+            format!("{count} staged {what} vanished before {they} applied"),
         )
         .with("objects", named(vanished.iter().map(|seen| seen.object.as_str())))
         .with("bytes", bytes)
         .with_remedy(format!(
-            "stage them again; or, if their changes are to be lost, dmslake resume {} \
+            "stage again what vanished; or, if its changes are to be lost, dmslake resume {} \
              --accept-loss",
             spec.source
         )),

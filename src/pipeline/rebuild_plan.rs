@@ -191,7 +191,8 @@ pub(super) fn sentences(missing: &Missing, vanished: &[String]) -> Vec<String> {
         lost.push(format!("{} change objects are no longer staged", missing.changes));
     }
     if !vanished.is_empty() {
-        lost.push(format!("{} vanished before they were applied", vanished.join(", ")));
+        let they = if vanished.len() == 1 { "it was" } else { "they were" };
+        lost.push(format!("{} vanished before {they} applied", vanished.join(", ")));
     }
     lost
 }

@@ -219,7 +219,7 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ("pipeline/holds.rs", "dmslake resume", "a_paused_table_takes_in_nothing_until_it_is_resumed"),
     (
         "pipeline/holds.rs",
-        "stage them again; or",
+        "stage again what vanished; or",
         "what_is_given_up_is_written_down_and_the_table_goes_on",
     ),
     ("pipeline/holds.rs", "match", "a_truncate_holds_the_table_until_it_is_emptied"),
