@@ -91,6 +91,10 @@ const RULES_UNKNOWN: &str = "\
 # `aws dms describe-replication-tasks`.
 ";
 
+const SEQUENCED: &str = "\
+# Late changes find their place by it. Tables keep it as _cdc_seq, unless guard = \"off\".
+";
+
 const NO_SEQUENCE: &str = "\
 # change_seq_column = \"\"           # the column that an AR_H_CHANGE_SEQ rule adds
 ";
@@ -211,7 +215,7 @@ fn rules(text: &mut String, mappings: Option<&TableMappings>) {
         text.push_str(RULES_UNKNOWN);
     }
     match mappings.and_then(TableMappings::change_seq_column) {
-        Some(name) => add(text, format_args!("change_seq_column = {}\n", quoted(name))),
+        Some(name) => add(text, format_args!("{SEQUENCED}change_seq_column = {}\n", quoted(name))),
         None => text.push_str(NO_SEQUENCE),
     }
     match mappings.and_then(TableMappings::before_image_prefix) {
