@@ -100,7 +100,7 @@ variable "tables" {
   validation {
     condition = alltrue(flatten([
       for table in values(var.tables) : [
-        for name, allowed in local.policies : contains(allowed, coalesce(table[name], allowed[0]))
+        for name, allowed in local.policies : table[name] == null || contains(allowed, coalesce(table[name], "-"))
       ]
     ]))
     error_message = "tables: ${local.policies_told}."
@@ -108,6 +108,18 @@ variable "tables" {
   validation {
     condition     = alltrue([for table in values(var.tables) : contains(local.retention_days, coalesce(table.tombstone_retention_days, 1))])
     error_message = "tables: tombstone_retention_days must be a whole number from 1 to 365."
+  }
+  validation {
+    condition = alltrue(flatten([
+      for table in values(var.tables) : [
+        for limit in [table.max_bad_rows, table.max_change_fraction] : limit == null ? [true] : [
+          for name, value in limit : value == null ? true : (
+            contains(["count", "min_rows"], name) ? value >= 0 && floor(value) == value : value >= 0 && value <= 1
+          )
+        ]
+      ]
+    ]))
+    error_message = "tables: in max_bad_rows and max_change_fraction, shares are from 0 to 1 and counts whole numbers."
   }
   validation {
     condition = alltrue([
@@ -199,12 +211,22 @@ variable "table_defaults" {
     error_message = "table_defaults.merge: \"copy-on-write\", \"deletion-vectors\" or \"auto\"."
   }
   validation {
-    condition     = alltrue([for name, allowed in local.policies : contains(allowed, coalesce(var.table_defaults[name], allowed[0]))])
+    condition     = alltrue([for name, allowed in local.policies : var.table_defaults[name] == null || contains(allowed, coalesce(var.table_defaults[name], "-"))])
     error_message = "table_defaults: ${local.policies_told}."
   }
   validation {
     condition     = contains(local.retention_days, coalesce(var.table_defaults.tombstone_retention_days, 1))
     error_message = "table_defaults.tombstone_retention_days: a whole number from 1 to 365."
+  }
+  validation {
+    condition = alltrue(flatten([
+      for limit in [var.table_defaults.max_bad_rows, var.table_defaults.max_change_fraction] : limit == null ? [true] : [
+        for name, value in limit : value == null ? true : (
+          contains(["count", "min_rows"], name) ? value >= 0 && floor(value) == value : value >= 0 && value <= 1
+        )
+      ]
+    ]))
+    error_message = "table_defaults: in max_bad_rows and max_change_fraction, shares are from 0 to 1 and counts whole numbers."
   }
 }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, StringArray};
+use arrow::array::{AsArray, BooleanArray, StringArray};
 use arrow::compute::kernels::cmp::gt_eq;
 use arrow::compute::{cast, concat_batches, filter_record_batch, is_not_null, max_string};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -33,8 +33,10 @@ use crate::storage::{Location, delete_all};
 const GROWTH: u64 = 4;
 /// What is merged is at most this part of the retention apart, so that it can expire.
 const SHARE_OF_RETENTION: i32 = 8;
-/// The most objects; beyond, they are merged whatever their age.
+/// The most objects; beyond, they are merged whatever their age, or the oldest is given up.
 const MOST: usize = 48;
+/// The most tombstones of an object, which is in memory while it is written; some 50 MB.
+const MOST_ROWS: u64 = 1 << 20;
 
 /// Where the tombstones of a table are, and how long they are kept.
 #[derive(Clone, Debug)]
@@ -50,8 +52,8 @@ impl Tombstones {
         Self { folder, retention }
     }
 
-    /// The tombstones from that sequence on, as batches of the columns `keys` and [`SEQUENCE`].
-    /// Where an object is gone, the guard has lost track of what it had.
+    /// The tombstones from that sequence on that are `asked` for, as batches of the columns `keys`
+    /// and [`SEQUENCE`]. Where an object is gone, the guard has lost track of what it had.
     ///
     /// # Errors
     /// `Unavailable` if the lake does not answer, `TableCorrupt` if an object cannot be read.
@@ -60,6 +62,7 @@ impl Tombstones {
         first: &str,
         progress: &mut GuardProgress,
         keys: &SchemaRef,
+        asked: impl Fn(&RecordBatch) -> Result<BooleanArray>,
     ) -> Result<Vec<RecordBatch>> {
         let schema = with_sequence(keys);
         let mut found = Vec::new();
@@ -70,7 +73,8 @@ impl Tombstones {
             };
             let sequences = batch.column(batch.num_columns() - 1);
             let is_since = gt_eq(sequences, &StringArray::new_scalar(first))?;
-            found.push(filter_record_batch(&batch, &is_since)?);
+            let batch = filter_record_batch(&batch, &is_since)?;
+            found.push(filter_record_batch(&batch, &asked(&batch)?)?);
         }
         Ok(found)
     }
@@ -106,7 +110,7 @@ impl Tombstones {
         let is_crowded = progress.tombstones.len() >= MOST;
         while let Some(before) = progress.tombstones.last().cloned() {
             let is_alike = before.rows <= GROWTH * rows && before.since >= young;
-            if !is_alike && !is_crowded {
+            if rows + before.rows > MOST_ROWS || !(is_alike || is_crowded) {
                 break;
             }
             match self.read(&before, &schema).await? {
@@ -118,6 +122,10 @@ impl Tombstones {
                 }
                 None => forget(progress, &before),
             }
+        }
+        while progress.tombstones.len() >= MOST {
+            let oldest = progress.tombstones[0].clone();
+            forget(progress, &oldest);
         }
         let all = concat_batches(&schema, &left)?;
         let last = max_string(all.column(all.num_columns() - 1).as_string::<i32>());
@@ -200,10 +208,15 @@ fn with_sequence(keys: &SchemaRef) -> SchemaRef {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
-/// The columns of the schema, in its types: keys may have been widened since.
+/// The columns of the schema, in its types: keys may have been widened since, or renamed. Then they
+/// are in the same order.
 fn as_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = schema.fields().iter().map(|field| {
-        let column = batch.column_by_name(field.name()).ok_or_else(|| {
+    let fields = schema.fields();
+    let are_named = fields.iter().all(|field| batch.column_by_name(field.name()).is_some());
+    let columns = fields.iter().enumerate().map(|(at, field)| {
+        let in_place = || batch.columns().get(at).filter(|_| batch.num_columns() == fields.len());
+        let named = batch.column_by_name(field.name()).filter(|_| are_named);
+        let column = named.or_else(in_place).ok_or_else(|| {
             Error::new(ErrorKind::TableCorrupt, "tombstones lack a column")
                 .with("column", field.name())
         })?;

@@ -200,6 +200,20 @@ async fn an_object_that_is_gzip_as_a_whole() {
     assert_eq!(decoded.values("id"), ["1", "2", "3"]);
 }
 
+/// The statistics of a column are those of its place, not of its name.
+#[tokio::test]
+async fn a_source_column_named_op_may_outgrow_its_type() {
+    let mut staged = orders();
+    staged.table.columns.push(column("Op", "int"));
+    let object = file(&[
+        ("binary Op (UTF8)", texts(&[Some("U")])),
+        ("int64 id", numbers(1)),
+        ("int64 Op", longs(&[Some(1 << 40)])),
+    ]);
+    let decoded = staged.read(CDC_PARQUET, object).await.unwrap();
+    assert_eq!(decoded.values("Op"), ["1099511627776"]);
+}
+
 #[tokio::test]
 async fn reading_resumes_at_every_row() {
     let mut staged = orders();

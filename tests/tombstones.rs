@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int32Array, StringArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, TimeDelta, Utc};
 use dmslake::clock::{Clock, SystemClock};
-use dmslake::progress::{GuardProgress, WhyUntraced};
+use dmslake::progress::{GuardProgress, TombstoneObject, WhyUntraced};
 use dmslake::storage::{Location, StoreKind};
 use dmslake::tombstones::Tombstones;
 use object_store::ObjectStoreExt;
@@ -43,12 +43,17 @@ async fn leave(
     tombstones.leave(&batches, progress, name, now).await.unwrap();
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as a reader of keys may fail")]
+fn all(batch: &RecordBatch) -> dmslake::error::Result<BooleanArray> {
+    Ok(BooleanArray::from(vec![true; batch.num_rows()]))
+}
+
 async fn found(
     tombstones: &Tombstones,
     progress: &mut GuardProgress,
     first: &str,
 ) -> Vec<(i64, String)> {
-    let batches = tombstones.since(first, progress, &keys(DataType::Int64)).await.unwrap();
+    let batches = tombstones.since(first, progress, &keys(DataType::Int64), all).await.unwrap();
     let mut found = Vec::new();
     for batch in batches {
         // A key that was widened since is found too.
@@ -110,4 +115,26 @@ async fn what_is_gone_is_not_believed_and_what_no_one_names_is_removed() {
     folder.store().delete(&path).await.unwrap();
     assert!(found(&tombstones, &mut progress, "15").await.is_empty());
     assert_eq!(progress.cannot_place("20"), Some(WhyUntraced::Expired));
+}
+
+/// What stands in memory at once is bounded, however many rows are deleted.
+#[tokio::test]
+async fn large_objects_are_not_merged_and_the_oldest_of_too_many_is_given_up() {
+    let (_, tombstones) = lake();
+    let (mut progress, now) = (GuardProgress::default(), SystemClock.now());
+    let ids: Vec<i32> = (0..600_000).collect();
+    let deleted = deletes(&ids, &vec![Some("10"); ids.len()]);
+    for _ in 0..2 {
+        leave(&tombstones, &mut progress, &deleted, now).await;
+    }
+    assert_eq!(progress.tombstones.iter().map(|it| it.rows).collect::<Vec<_>>(), [600_000; 2]);
+    let large = progress.tombstones[0].clone();
+    progress.tombstones = (0..48)
+        .map(|at| TombstoneObject { rows: 1 << 20, last: format!("{at:02}"), ..large.clone() })
+        .collect();
+    leave(&tombstones, &mut progress, &deletes(&[1], &[Some("99")]), now).await;
+    assert_eq!(progress.tombstones.len(), 48);
+    assert_eq!(progress.tombstones[47].rows, 1);
+    let untraced = progress.untraced.unwrap();
+    assert_eq!((untraced.up_to.as_deref(), untraced.why), (Some("00"), WhyUntraced::Expired));
 }

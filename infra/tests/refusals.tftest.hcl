@@ -92,6 +92,30 @@ run "unknown_guard" {
   expect_failures = [var.tables]
 }
 
+run "empty_policy" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], on_bad_row = "" } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "share_in_percent" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], max_bad_rows = { share = 25 } } }
+  }
+  expect_failures = [var.tables]
+}
+
+run "part_of_a_row" {
+  command = plan
+  variables {
+    tables = { "shop.orders" = { keys = ["id"], max_change_fraction = { min_rows = 1.5 } } }
+  }
+  expect_failures = [var.tables]
+}
+
 run "retention_of_no_days" {
   command = plan
   variables {

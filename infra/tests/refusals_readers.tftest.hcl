@@ -156,6 +156,14 @@ run "unknown_default_on_bad_row" {
   expect_failures = [var.table_defaults]
 }
 
+run "default_share_below_nothing" {
+  command = plan
+  variables {
+    table_defaults = { max_change_fraction = { deleted = -1 } }
+  }
+  expect_failures = [var.table_defaults]
+}
+
 run "default_retention_of_a_part_of_a_day" {
   command = plan
   variables {

@@ -1,13 +1,14 @@
 //! Keeps older images from replacing newer ones: drops changes whose sequence is below that of a
 //! change of the same key that came before them, in the slice or in the table.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, StringArray};
 use arrow::compute::{filter, filter_record_batch};
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use arrow::row::{OwnedRow, Rows};
+use arrow::row::{OwnedRow, RowConverter, Rows};
 
 use super::CurrentRows;
 use super::batch::{ChangeBatch, flag};
@@ -59,6 +60,42 @@ impl Changes {
     #[must_use]
     pub fn keep_values(&self) -> bool {
         self.batches().iter().any(|batch| batch.unset.iter().any(Option::is_some))
+    }
+}
+
+/// The keys of a slice's changes.
+#[derive(Debug)]
+pub struct AskedKeys {
+    schema: SchemaRef,
+    converter: RowConverter,
+    keys: HashSet<OwnedRow>,
+}
+
+impl AskedKeys {
+    /// Which rows of a batch with the key columns are about one of them.
+    ///
+    /// # Errors
+    /// `Internal` if the batch lacks a key column.
+    pub fn among(&self, batch: &RecordBatch) -> Result<BooleanArray> {
+        let keys = self.converter.convert_columns(&key_columns(batch, &self.schema)?)?;
+        Ok(keys.iter().map(|key| Some(self.keys.contains(&key.owned()))).collect())
+    }
+}
+
+impl Changes {
+    /// The keys that the changes are about.
+    ///
+    /// # Errors
+    /// `Internal` if the changes lack a key column.
+    pub fn asked_keys(&self) -> Result<AskedKeys> {
+        let schema = self.key_schema()?;
+        let converter = row_converter(schema.fields().iter().map(|field| field.data_type()))?;
+        let mut keys = HashSet::new();
+        for batch in self.batches() {
+            let rows = converter.convert_columns(&batch.key_columns(self.keys()))?;
+            keys.extend(rows.iter().map(|key| key.owned()));
+        }
+        Ok(AskedKeys { schema, converter, keys })
     }
 }
 

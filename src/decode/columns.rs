@@ -77,6 +77,8 @@ pub(super) struct Output {
     pub(super) field: usize,
     /// The position of the field that it has the type of: that of a before image is its column's.
     pub(super) typed_as: usize,
+    /// The name of that at the source.
+    pub(super) typed_name: String,
     /// Its name at the source, for messages.
     pub(super) source: String,
     /// Its name in decoded batches.
@@ -127,6 +129,7 @@ impl Plan {
                     Some(reading) => outputs.push(Output {
                         field,
                         typed_as: of,
+                        typed_name: fields.names[of].clone(),
                         source: name.to_owned(),
                         name: format!("{BEFORE}{}", expected.table.lake_name(&fields.names[of])),
                         role: Role::Before,
@@ -161,6 +164,7 @@ impl Plan {
             outputs.push(Output {
                 field,
                 typed_as: before.unwrap_or(field),
+                typed_name: fields.names[before.unwrap_or(field)].clone(),
                 source: name.to_owned(),
                 name: name_in_lake,
                 role,
@@ -174,6 +178,7 @@ impl Plan {
             outputs.push(Output {
                 field,
                 typed_as: field,
+                typed_name: fields.names[field].clone(),
                 source: fields.names[field].clone(),
                 name: SEQUENCE.to_owned(),
                 role: Role::Sequence,

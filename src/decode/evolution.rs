@@ -30,6 +30,10 @@ pub(super) fn asked(
         return Ok(Asked::default());
     }
     let Difference { mut added, wider, mut gone } = difference(lake, brought);
+    // Ours is text from the beginning.
+    if wider.iter().any(|column| column.name == SEQUENCE) {
+        return Err(refused_sequence(context));
+    }
     // Whether an object has those is for the task's settings and the kind of the object.
     let is_stored = |name: &str| {
         name == SEQUENCE || table.store.iter().any(|stored| table.lake_name(stored) == name)
@@ -51,6 +55,12 @@ pub(super) fn asked(
         changes.extend(gone.drain(..).map(|column| ColumnChange::Drop { column }));
     }
     Ok(Asked { changes, gone })
+}
+
+fn refused_sequence(context: &ObjectContext) -> Error {
+    context
+        .refused(format!("the table has a column `{SEQUENCE}` that does not hold change sequences"))
+        .with_remedy("set guard = \"off\" for the table; then late objects hold it")
 }
 
 fn refused_gone(

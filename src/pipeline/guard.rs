@@ -112,7 +112,9 @@ impl Guard {
             return Ok(Guarded { changes, older: 0 });
         }
         let keys = changes.key_schema()?;
-        let tombstones = self.tombstones.since(first, &mut self.progress, &keys).await?;
+        let asked = changes.asked_keys()?;
+        let is_asked = |batch: &RecordBatch| asked.among(batch);
+        let tombstones = self.tombstones.since(first, &mut self.progress, &keys, is_asked).await?;
         // What has just turned out to be lost may be what it had to be compared with.
         if let (Turn::Late, Some(why)) = (self.turn, self.progress.cannot_place(first)) {
             return Err(self.unplaced(why.as_str()));

@@ -76,6 +76,45 @@ async fn a_renamed_key_moves_on() {
     assert_eq!(site.rows().await, ["1|c"]);
 }
 
+/// What it remembers of deleted rows has the old name.
+#[tokio::test]
+async fn a_renamed_key_of_a_guarded_table_moves_on() {
+    const SEQ: &str = "binary seq (UTF8)";
+    let mut site = Site { dms: "change_seq_column = \"seq\"".into(), ..Site::with(KEYED) };
+    let load = [("int64 id", longs(&[1, 2, 3])), (V, words(&["a", "b", "c"]))];
+    site.stage(LOAD, None, &load).await;
+    let delete = [("int64 id", longs(&[2])), (V, words(&["b"])), (SEQ, words(&["10"]))];
+    site.stage(&change(1), Some("D"), &delete).await;
+    site.ok().await;
+    site.table = format!("{KEYED}\nrenamed = {{ id = \"no\" }}");
+    let delete = [("int64 no", longs(&[3])), (V, words(&["c"])), (SEQ, words(&["30"]))];
+    site.stage(&change(3), Some("D"), &delete).await;
+    site.ok().await;
+    assert_eq!(site.rows().await, ["1|a|-"]);
+    // Written again by a resume: older than both deletes.
+    let again =
+        [("int64 no", longs(&[2, 3])), (V, words(&["b", "c"])), (SEQ, words(&["09", "11"]))];
+    site.stage(&change(4), Some("I"), &again).await;
+    let report = site.ok().await;
+    assert_eq!((report.counts.superseded, site.rows().await), (2, vec!["1|a|-".to_owned()]));
+}
+
+/// It is not ours, and no sequences can be told from it.
+#[tokio::test]
+async fn a_foreign_column_of_sequences_holds_a_guarded_table() {
+    let mut site = Site::with(KEYED);
+    let load = [("int64 id", longs(&[1])), ("int64 _cdc_seq", longs(&[7]))];
+    site.stage(LOAD, None, &load).await;
+    site.ok().await;
+    site.dms = "change_seq_column = \"seq\"".into();
+    let insert = [("int64 id", longs(&[2])), ("binary seq (UTF8)", words(&["10"]))];
+    site.stage(&change(1), Some("I"), &insert).await;
+    site.held(&["`_cdc_seq` that does not hold change sequences", "guard = \"off\""]).await;
+    site.table = format!("{KEYED}\nguard = \"off\"");
+    site.ok().await;
+    assert_eq!(site.rows().await, ["1|7", "2|-"]);
+}
+
 #[tokio::test]
 async fn a_rename_that_is_not_configured_is_reported_as_added_and_gone() {
     let mut site = renamed_at_the_source(KEYED).await;

@@ -2,9 +2,10 @@
 
 use dmslake::error::ErrorKind;
 use dmslake::pipeline::{Limits, Observer, Status, Step, Stop};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::site::{LOAD, Site, change, ints, longs};
-use crate::support::parquet_file::Values;
+use crate::support::parquet_file::{Values, file_with, texts};
 
 const KEYED: &str = "keys = [\"id\"]";
 
@@ -188,6 +189,37 @@ async fn statistics_tell_that_a_stated_type_is_outgrown() {
     site.ok().await;
     assert_eq!(site.columns().await, ["id integer", "v long"]);
     assert!(site.rows().await.contains(&"39999|1099511627776".to_owned()));
+}
+
+/// Once the table has followed, nothing has to tell that a value may be as wide.
+#[tokio::test]
+async fn a_table_that_has_followed_takes_every_value_of_the_columns_own_type() {
+    let stated = "columns = [{ name = \"id\", type = \"int\" }, { name = \"v\", type = \"int\" }]";
+    let site = Site {
+        dms: "before_image_prefix = \"BI_\"".into(),
+        ..Site::with(&format!("{KEYED}\n{stated}"))
+    };
+    let huge = 1 << 40;
+    site.stage(LOAD, None, &[("int64 id", longs(&[huge])), ("int64 v", longs(&[huge]))]).await;
+    site.ok().await;
+    assert_eq!(site.columns().await, ["id long", "v long"]);
+    // Only the before image exceeds the stated type.
+    let moved =
+        [("int64 id", longs(&[5])), ("int64 v", longs(&[6])), ("int64 BI_id", longs(&[huge]))];
+    site.stage(&change(1), Some("U"), &moved).await;
+    site.ok().await;
+    assert_eq!(site.rows().await, ["5|6"]);
+    // Without statistics, only the last row.
+    let ids: Vec<i64> = (10..30_000).collect();
+    let values: Vec<i64> = ids.iter().map(|id| if *id == 29_999 { huge } else { 1 }).collect();
+    let inserts = texts(&vec![Some("I"); ids.len()]);
+    let columns =
+        [("binary Op (UTF8)", inserts), ("int64 id", longs(&ids)), ("int64 v", longs(&values))];
+    let silent = WriterProperties::builder().set_statistics_enabled(EnabledStatistics::None);
+    let object = file_with(&columns, silent.build(), 1);
+    site.put(&format!("{}.parquet", change(2)), object).await;
+    site.ok().await;
+    assert!(site.rows().await.contains(&format!("29999|{huge}")));
 }
 
 #[tokio::test]

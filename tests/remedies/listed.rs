@@ -126,6 +126,7 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "set on_column_added",
         "columns_that_come_or_go_hold_where_that_is_configured",
     ),
+    ("decode/evolution.rs", "set guard", "a_foreign_column_of_sequences_holds_a_guarded_table"),
     ("decode/names.rs", "if they are two columns", "an_object_with_both_names_is_refused"),
     ("decode/column_checks.rs", "list every column of the object", "a_header_is_configured_or_not"),
     (

@@ -17,8 +17,9 @@ use crate::schema::ColumnType;
 use crate::schema::evolve::{natural, widened};
 
 /// The fields whose own types are to count. A column is one if its own type is wider than the
-/// configured one, and a value of it is too: as the statistics of the row groups tell, or the first
-/// rows. That its type alone is wider means nothing, since DMS chooses its forms freely.
+/// configured one, and a value of it or of its before image is too: as the statistics of the row
+/// groups tell, or the first rows. That its type alone is wider means nothing, since DMS chooses its
+/// forms freely; unless the table has followed it already.
 pub(super) fn outgrown(
     plan: &Plan,
     fields: &Fields,
@@ -28,38 +29,54 @@ pub(super) fn outgrown(
 ) -> Result<Vec<usize>> {
     let mut outgrown = Vec::new();
     for output in &plan.outputs {
-        let physical = &fields.physical[output.field];
-        if !may_outgrow(output, physical, expected) {
-            continue;
-        }
-        let mut samples = rows.extremes(&fields.names[output.field]);
-        samples.extend(first.map(|batch| ArrayRef::clone(batch.column(output.field))));
-        for sample in samples {
-            if exceeds(&sample, physical, output)? {
-                outgrown.push(output.typed_as);
-                break;
+        let own = &fields.physical[output.typed_as];
+        let is_outgrown = match room(&output.typed_name, own, expected) {
+            Room::None => false,
+            Room::InTable => true,
+            Room::ToWiden => {
+                let mut samples = rows.extremes(output.field);
+                samples.extend(first.map(|batch| ArrayRef::clone(batch.column(output.field))));
+                let physical = &fields.physical[output.field];
+                let exceeding = samples.iter().map(|sample| exceeds(sample, physical, output));
+                exceeding.collect::<Result<Vec<bool>>>()?.contains(&true)
             }
+        };
+        if is_outgrown {
+            outgrown.push(output.typed_as);
         }
     }
     Ok(outgrown)
 }
 
-/// Whether a column is read as a narrower number or date than it is, and the table may follow.
-fn may_outgrow(output: &Output, physical: &DataType, expected: &Expected<'_>) -> bool {
-    let stated = match expected.spec(&output.source) {
+/// Where values of a wider type than the configured one may go.
+enum Room {
+    /// The column has no wider type of its own, or none that the table may get.
+    None,
+    /// The table has a wider type already.
+    InTable,
+    /// The table may get one.
+    ToWiden,
+}
+
+/// For a column that is a number or a date.
+fn room(column: &str, physical: &DataType, expected: &Expected<'_>) -> Room {
+    let stated = match expected.spec(column) {
         // How DMS writes bits is not documented.
         Some(spec) if !spec.boolean && !matches!(spec.mysql_type, MySqlType::Bit { .. }) => {
             spec.mysql_type.column_type()
         }
-        _ => return false,
+        _ => return Room::None,
     };
-    let Some(own) = natural(physical) else { return false };
     let is_ordered =
         !matches!(stated, ColumnType::Boolean | ColumnType::String | ColumnType::Binary);
-    let has = expected.lake_type(&output.source).unwrap_or(stated);
-    is_ordered
-        && widened(stated, own).is_some_and(|both| both != stated)
-        && widened(has, own).is_some()
+    let is_wider = |own| is_ordered && widened(stated, own).is_some_and(|both| both != stated);
+    let Some(own) = natural(physical).filter(|own| is_wider(*own)) else { return Room::None };
+    let has = expected.lake_type(column).unwrap_or(stated);
+    match widened(has, own) {
+        None => Room::None,
+        Some(both) if both == has && has != stated => Room::InTable,
+        Some(_) => Room::ToWiden,
+    }
 }
 
 /// Whether one of these values is beyond the configured type, but not beyond the column's own.

@@ -96,13 +96,14 @@ impl ParquetRows {
         }
     }
 
-    /// The least and the greatest values of a column in each row group, as the column is read; empty
-    /// if the object does not tell.
-    pub(super) fn extremes(&self, column: &str) -> Vec<ArrayRef> {
+    /// The least and the greatest values of a field in each row group, as the field is read; empty if
+    /// the object does not tell.
+    pub(super) fn extremes(&self, field: usize) -> Vec<ArrayRef> {
         let metadata = &self.metadata;
         let found = guarded(&self.context, || {
-            let of =
-                StatisticsConverter::try_new(column, metadata.schema(), metadata.parquet_schema())?;
+            // No field is nested, so that each is one column; two may have the same name.
+            let of = metadata.schema().field(field);
+            let of = StatisticsConverter::from_column_index(field, of, metadata.parquet_schema())?;
             let groups = || metadata.metadata().row_groups();
             Ok::<_, ParquetError>(vec![of.row_group_mins(groups())?, of.row_group_maxes(groups())?])
         });
