@@ -6,6 +6,7 @@
 //! they have to fit into memory.
 
 mod digests;
+mod pool;
 
 use std::sync::Arc;
 
@@ -18,7 +19,6 @@ use datafusion::common::JoinType;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::prelude::SessionConfig;
@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::files::typed;
 use crate::merge::difference::digests::{Damaged, Digests, Encoder, Side};
+use crate::merge::difference::pool::Halves;
 use crate::merge::read::rows_of;
 use crate::session::session;
 use crate::table::LakeTable;
@@ -102,6 +103,7 @@ pub async fn difference(
     };
     match joined.await {
         Err(error) if is_lack_of_room(&error) => {
+            eprintln!("XX {error:#}");
             tracing::debug!(memory_budget = bounds.memory_budget, "rows are not compared: {error}");
             return Ok(Compared::Unsuited("memory or temporary disk are too small to compare"));
         }
@@ -140,12 +142,12 @@ async fn join(
     damaged: &Damaged,
     memory_budget: usize,
 ) -> Result<SendableRecordBatchStream, DataFusionError> {
-    let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(memory_budget)))
-        .build_arc()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // With one partition alone there would be a join by a hash table, which is not spilled.
     let partitions = cores.clamp(2, MOST_PARTITIONS);
+    // Each partition of both tables is sorted.
+    let pool = Halves::of(memory_budget, 2 * partitions);
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
     let batch_rows = (memory_budget / BUDGET_OF_ROW).clamp(LEAST_BATCH_ROWS, MOST_BATCH_ROWS);
     let mut config = SessionConfig::new()
         .with_target_partitions(partitions)
