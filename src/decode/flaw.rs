@@ -97,7 +97,7 @@ fn retyped(output: &Output, fault: Fault) -> String {
     };
     format!(
         "if the column was {changed} at the source, {remedy}, and apply again: the table follows if \
-         no value can be lost; otherwise set on_bad_row = \"quarantine\", or fix the row at the source and stage the \
-         object again"
+         no value can be lost; otherwise set on_bad_row = \"quarantine\", or fix the row at the \
+         source and stage the object again"
     )
 }

@@ -103,7 +103,6 @@ pub async fn difference(
     };
     match joined.await {
         Err(error) if is_lack_of_room(&error) => {
-            eprintln!("XX {error:#}");
             tracing::debug!(memory_budget = bounds.memory_budget, "rows are not compared: {error}");
             return Ok(Compared::Unsuited("memory or temporary disk are too small to compare"));
         }

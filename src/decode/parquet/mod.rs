@@ -1,6 +1,6 @@
 //! Parquet objects. Footer and pages are measured before the reader unpacks them (`footer`,
-//! `pages` and `delta`, with `thrift` and `shapes`); then the rows are read (`rows`, `read`), with a wider
-//! type than the configured one where their values ask for it (`outgrown`).
+//! `pages` and `delta`, with `thrift` and `shapes`); then the rows are read (`rows`, `read`), with a
+//! wider type than the configured one where their values ask for it (`outgrown`).
 
 mod content;
 mod delta;
