@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, StringArray};
+use arrow::array::{AsArray, StringArray};
 use arrow::compute::kernels::cmp::gt_eq;
 use arrow::compute::{cast, concat_batches, filter_record_batch, is_not_null, max_string};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -52,20 +52,20 @@ impl Tombstones {
         Self { folder, retention }
     }
 
-    /// The tombstones from that sequence on that are `asked` for, as batches of the columns `keys`
+    /// Shows the tombstones from that sequence on, object by object, as batches of the columns `keys`
     /// and [`SEQUENCE`]. Where an object is gone, the guard has lost track of what it had.
     ///
     /// # Errors
-    /// `Unavailable` if the lake does not answer, `TableCorrupt` if an object cannot be read.
+    /// `Unavailable` if the lake does not answer, `TableCorrupt` if an object cannot be read; those
+    /// of `each`.
     pub async fn since(
         &self,
         first: &str,
         progress: &mut GuardProgress,
         keys: &SchemaRef,
-        asked: impl Fn(&RecordBatch) -> Result<BooleanArray>,
-    ) -> Result<Vec<RecordBatch>> {
+        mut each: impl FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
         let schema = with_sequence(keys);
-        let mut found = Vec::new();
         for object in progress.tombstones.clone().iter().filter(|object| &*object.last >= first) {
             let Some(batch) = self.read(object, &schema).await? else {
                 forget(progress, object);
@@ -73,10 +73,9 @@ impl Tombstones {
             };
             let sequences = batch.column(batch.num_columns() - 1);
             let is_since = gt_eq(sequences, &StringArray::new_scalar(first))?;
-            let batch = filter_record_batch(&batch, &is_since)?;
-            found.push(filter_record_batch(&batch, &asked(&batch)?)?);
+            each(&filter_record_batch(&batch, &is_since)?)?;
         }
-        Ok(found)
+        Ok(())
     }
 
     /// Leaves tombstones of deleted rows: batches of the key columns and [`SEQUENCE`], where a delete

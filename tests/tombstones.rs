@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int32Array, StringArray};
+use arrow::array::{ArrayRef, AsArray, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -43,25 +43,21 @@ async fn leave(
     tombstones.leave(&batches, progress, name, now).await.unwrap();
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "as a reader of keys may fail")]
-fn all(batch: &RecordBatch) -> dmslake::error::Result<BooleanArray> {
-    Ok(BooleanArray::from(vec![true; batch.num_rows()]))
-}
-
 async fn found(
     tombstones: &Tombstones,
     progress: &mut GuardProgress,
     first: &str,
 ) -> Vec<(i64, String)> {
-    let batches = tombstones.since(first, progress, &keys(DataType::Int64), all).await.unwrap();
     let mut found = Vec::new();
-    for batch in batches {
+    let take_in = |batch: &RecordBatch| {
         // A key that was widened since is found too.
         let ids = batch.column(0).as_primitive::<Int64Type>();
         let sequences = batch.column(1).as_string::<i32>();
         let rows = ids.values().iter().zip(sequences);
         found.extend(rows.map(|(id, sequence)| (*id, sequence.unwrap().to_owned())));
-    }
+        Ok(())
+    };
+    tombstones.since(first, progress, &keys(DataType::Int64), take_in).await.unwrap();
     found.sort();
     found
 }

@@ -1,7 +1,7 @@
 //! Keeps older images from replacing newer ones: drops changes whose sequence is below that of a
 //! change of the same key that came before them, in the slice or in the table.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, StringArray};
@@ -63,92 +63,92 @@ impl Changes {
     }
 }
 
-/// The keys of a slice's changes.
+/// The keys of a slice's changes, each with the greatest sequence that is known of it.
 #[derive(Debug)]
-pub struct AskedKeys {
+pub struct Newest {
     schema: SchemaRef,
     converter: RowConverter,
-    keys: HashSet<OwnedRow>,
+    /// The key of each change, batch by batch.
+    keys: Vec<Rows>,
+    sequences: HashMap<OwnedRow, Option<String>>,
 }
 
-impl AskedKeys {
-    /// Which rows of a batch with the key columns are about one of them.
-    ///
-    /// # Errors
-    /// `Internal` if the batch lacks a key column.
-    pub fn among(&self, batch: &RecordBatch) -> Result<BooleanArray> {
-        let keys = self.converter.convert_columns(&key_columns(batch, &self.schema)?)?;
-        Ok(keys.iter().map(|key| Some(self.keys.contains(&key.owned()))).collect())
-    }
-}
-
-impl Changes {
-    /// The keys that the changes are about.
+impl Newest {
+    /// Of these changes, while nothing is known of their keys.
     ///
     /// # Errors
     /// `Internal` if the changes lack a key column.
-    pub fn asked_keys(&self) -> Result<AskedKeys> {
-        let schema = self.key_schema()?;
+    pub fn of(changes: &Changes) -> Result<Self> {
+        let schema = changes.key_schema()?;
         let converter = row_converter(schema.fields().iter().map(|field| field.data_type()))?;
-        let mut keys = HashSet::new();
-        for batch in self.batches() {
-            let rows = converter.convert_columns(&batch.key_columns(self.keys()))?;
-            keys.extend(rows.iter().map(|key| key.owned()));
+        let mut keys: Vec<Rows> = Vec::with_capacity(changes.batches().len());
+        for batch in changes.batches() {
+            keys.push(converter.convert_columns(&batch.key_columns(changes.keys()))?);
         }
-        Ok(AskedKeys { schema, converter, keys })
+        let sequences = keys.iter().flatten().map(|key| (key.owned(), None)).collect();
+        Ok(Self { schema, converter, keys, sequences })
     }
-}
 
-/// Drops each change that is older than what is known of its key: by a change before it in the
-/// slice, by the stored row or by a tombstone. A change without a sequence stays, and so does one of
-/// the same sequence, which is the same change. Returns how many are dropped.
-///
-/// `tombstones` have the key columns and [`SEQUENCE`].
-///
-/// # Errors
-/// Those of `current`; `Internal` if the table does not keep sequences.
-pub async fn without_older(
-    changes: Changes,
-    current: &dyn CurrentRows,
-    tombstones: &[RecordBatch],
-) -> Result<(Changes, u64)> {
-    let sequence = changes.sequence().ok_or_else(|| {
-        Error::new(ErrorKind::Internal, "the table does not keep change sequences")
-    })?;
-    let key_schema = changes.key_schema()?;
-    let converter = row_converter(key_schema.fields().iter().map(|field| field.data_type()))?;
-    let mut keys_of_batches: Vec<Rows> = Vec::with_capacity(changes.batches().len());
-    for batch in changes.batches() {
-        keys_of_batches.push(converter.convert_columns(&batch.key_columns(changes.keys()))?);
+    /// The key columns.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
     }
-    let mut newest: HashMap<OwnedRow, Option<String>> = HashMap::new();
-    for key in keys_of_batches.iter().flatten() {
-        newest.entry(key.owned()).or_default();
-    }
-    let asked = converter.convert_rows(newest.keys().map(OwnedRow::row))?;
-    let asked = RecordBatch::try_new(Arc::clone(&key_schema), asked)?;
-    let stored = current.rows(asked, &[SEQUENCE.to_owned()]).await?;
-    for batch in stored.iter().chain(tombstones) {
-        let sequences = batch.column_by_name(SEQUENCE).and_then(|it| it.as_string_opt::<i32>());
+
+    /// Takes in rows or tombstones: batches with the key columns and [`SEQUENCE`]. Those of other
+    /// keys tell nothing.
+    ///
+    /// # Errors
+    /// `Internal` if the batch lacks a key column.
+    pub fn take_in(&mut self, known: &RecordBatch) -> Result<()> {
+        let sequences = known.column_by_name(SEQUENCE).and_then(|it| it.as_string_opt::<i32>());
         // A table that was not guarded so far has none.
-        let Some(sequences) = sequences else { continue };
-        let keys = converter.convert_columns(&key_columns(batch, &key_schema)?)?;
+        let Some(sequences) = sequences else { return Ok(()) };
+        let keys = self.converter.convert_columns(&key_columns(known, &self.schema)?)?;
         for (row, key) in keys.iter().enumerate().filter(|(row, _)| sequences.is_valid(*row)) {
-            if let Some(newest) = newest.get_mut(&key.owned()) {
+            if let Some(newest) = self.sequences.get_mut(&key.owned()) {
                 let found = sequences.value(row);
                 if newest.as_deref().is_none_or(|newest| newest < found) {
                     *newest = Some(found.to_owned());
                 }
             }
         }
+        Ok(())
     }
+
+    /// Each key once.
+    fn asked(&self) -> Result<RecordBatch> {
+        let columns = self.converter.convert_rows(self.sequences.keys().map(OwnedRow::row))?;
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}
+
+/// Drops each change that is older than what is known of its key: by a change before it in the
+/// slice, by the stored row or by what `newest`, which is of the changes, has taken in. A change
+/// without a sequence stays, and so does one of the same sequence, which is the same change. Returns
+/// how many are dropped.
+///
+/// # Errors
+/// Those of `current`; `Internal` if the table does not keep sequences.
+pub async fn without_older(
+    changes: Changes,
+    mut newest: Newest,
+    current: &dyn CurrentRows,
+) -> Result<(Changes, u64)> {
+    let sequence = changes.sequence().ok_or_else(|| {
+        Error::new(ErrorKind::Internal, "the table does not keep change sequences")
+    })?;
+    for stored in current.rows(newest.asked()?, &[SEQUENCE.to_owned()]).await? {
+        newest.take_in(&stored)?;
+    }
+    let Newest { keys: keys_of_batches, mut sequences, .. } = newest;
     let mut masks = Vec::with_capacity(keys_of_batches.len());
     for (batch, keys) in changes.batches().iter().zip(&keys_of_batches) {
-        let sequences = batch.sequences(sequence);
+        let own_sequences = batch.sequences(sequence);
         let mut keep = Vec::with_capacity(batch.len());
         for (row, key) in keys.iter().enumerate() {
-            let own = sequences.filter(|it| it.is_valid(row)).map(|it| it.value(row));
-            let newest = newest.get_mut(&key.owned()).filter(|_| own.is_some());
+            let own = own_sequences.filter(|it| it.is_valid(row)).map(|it| it.value(row));
+            let newest = sequences.get_mut(&key.owned()).filter(|_| own.is_some());
             let is_older = newest.as_deref().is_some_and(|newest| newest.as_deref() > own);
             if let (Some(newest), Some(own), false) = (newest, own, is_older) {
                 *newest = Some(own.to_owned());

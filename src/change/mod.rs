@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use datafusion::prelude::SessionContext;
 
 pub use changes::{Changes, POSITION};
-pub use guard::{SequenceSpan, without_older};
+pub use guard::{Newest, SequenceSpan, without_older};
 pub(crate) use twice::refuse_differing;
 
 use crate::error::Result;

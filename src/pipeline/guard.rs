@@ -1,10 +1,12 @@
 //! The guard of a table: what of a slice is older than what was applied, and whether a late object
 //! can be placed.
 
+use std::sync::Arc;
+
 use arrow::record_batch::RecordBatch;
 use chrono::TimeDelta;
 
-use crate::change::{Changes, CurrentRows, without_older};
+use crate::change::{Changes, CurrentRows, Newest, without_older};
 use crate::config::{OWN, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
@@ -111,15 +113,15 @@ impl Guard {
         if !compares {
             return Ok(Guarded { changes, older: 0 });
         }
-        let keys = changes.key_schema()?;
-        let asked = changes.asked_keys()?;
-        let is_asked = |batch: &RecordBatch| asked.among(batch);
-        let tombstones = self.tombstones.since(first, &mut self.progress, &keys, is_asked).await?;
+        let mut newest = Newest::of(&changes)?;
+        let keys = Arc::clone(newest.schema());
+        let take_in = |batch: &RecordBatch| newest.take_in(batch);
+        self.tombstones.since(first, &mut self.progress, &keys, take_in).await?;
         // What has just turned out to be lost may be what it had to be compared with.
         if let (Turn::Late, Some(why)) = (self.turn, self.progress.cannot_place(first)) {
             return Err(self.unplaced(why.as_str()));
         }
-        let (changes, older) = without_older(changes, current, &tombstones).await?;
+        let (changes, older) = without_older(changes, newest, current).await?;
         Ok(Guarded { changes, older })
     }
 
