@@ -169,8 +169,8 @@ async fn join(
 /// More partitions would each have little memory.
 const MOST_PARTITIONS: usize = 8;
 /// Several batches of each partition and side are in memory at once.
-const BUDGET_OF_ROW: usize = 64 << 10;
-const LEAST_BATCH_ROWS: usize = 32;
+const BUDGET_OF_ROW: usize = 16 << 10;
+const LEAST_BATCH_ROWS: usize = 256;
 const MOST_BATCH_ROWS: usize = 8 << 10;
 
 /// Whether it was not the tables that could not be read, but memory or disk that was too small.
