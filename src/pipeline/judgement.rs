@@ -71,8 +71,11 @@ impl Judge<'_> {
         let Sight { listing, found, waiting, mut vanished, is_all_deleted, is_rebuilt } = sight;
         // What was staged before a new load is no longer needed.
         let new_load = found.reload.filter(|load| load.doubt.is_none());
+        let mut reload = Vec::new();
         if let Some(load) = &new_load {
             vanished.retain(|seen| !load.is_after(seen));
+            reload = seen(&listing.objects, self.kind);
+            reload.retain(|seen| !load.is_after(seen));
         }
         let mut cause = paused(self.spec, state)
             .or(refused)
@@ -83,9 +86,8 @@ impl Judge<'_> {
         if let (None, Some(load)) = (&cause, new_load.filter(|_| may_reload)) {
             cause = self.waits_for(&load);
             if cause.is_none() {
-                let objects = seen(&listing.objects, self.kind).into_iter();
-                let objects = objects.filter(|seen| !load.is_after(seen)).collect();
-                return Judgement::Reload(Box::new(Reload { begins: load.begins, objects }));
+                let begins = load.begins;
+                return Judgement::Reload(Box::new(Reload { begins, objects: reload }));
             }
         }
         if is_all_deleted && cause.is_none() && found.hold.is_none() {
@@ -110,7 +112,8 @@ impl Judge<'_> {
         let gone = vanished.iter().map(SeenObject::staged_at).min();
         let since = found.held_since.into_iter().chain(gone).min();
         let late = seen(&found.late, self.kind);
-        Judgement::Hold(Box::new(Hold { cause, late, waiting, vanished, since }))
+        reload.retain(|seen| !waiting.contains(seen) && !late.contains(seen));
+        Judgement::Hold(Box::new(Hold { cause, late, waiting, reload, vanished, since }))
     }
 
     /// Whether there are late objects that are tried; one may be applied in part. So many more would

@@ -97,6 +97,8 @@ pub struct Hold {
     pub late: Vec<SeenObject>,
     /// The objects that wait to be applied, in order of application.
     pub waiting: Vec<SeenObject>,
+    /// What is staged of a new load that is not applied yet, and behind it.
+    pub reload: Vec<SeenObject>,
     /// Objects that were seen before, and have vanished without having been applied.
     pub vanished: Vec<SeenObject>,
     /// When the oldest object was staged that the hold is about, if it is about any.
@@ -112,7 +114,8 @@ impl Hold {
 
     /// A hold that is about no object.
     pub(super) fn new(cause: Error) -> Self {
-        let (late, waiting, vanished) = (Vec::new(), Vec::new(), Vec::new());
-        Self { cause, late, waiting, vanished, since: None }
+        let none = Vec::new;
+        let (late, waiting, reload, vanished) = (none(), none(), none(), none());
+        Self { cause, late, waiting, reload, vanished, since: None }
     }
 }

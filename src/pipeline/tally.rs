@@ -130,7 +130,7 @@ impl Tally {
                 };
                 report.late = names(&hold.late);
                 report.vanished = names(&hold.vanished);
-                self.astray = [&*hold.vanished, &*hold.late].concat();
+                self.astray = [&*hold.vanished, &*hold.late, &*hold.reload].concat();
                 self.waiting.clone_from(&hold.waiting);
                 self.oldest_held = hold.since;
                 let ledger = look.table.as_ref().map(LakeTable::ledger);
@@ -166,7 +166,8 @@ impl Tally {
         self.report.pending = self.waiting.len() as u64;
     }
 
-    /// What was seen and is not applied: what has vanished, what is late, what waits.
+    /// What was seen and is not applied: what has vanished, what is late, what is of a new load that
+    /// is held, what waits.
     pub(super) fn unapplied(&self) -> Vec<SeenObject> {
         self.astray.iter().chain(self.left()).cloned().collect()
     }

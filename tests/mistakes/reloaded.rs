@@ -44,6 +44,20 @@ async fn a_reload_takes_the_place_of_the_rows_when_the_next_change_shows_that_it
 }
 
 #[tokio::test]
+async fn a_reload_that_vanishes_before_it_is_complete_is_missed() {
+    for kind in KINDS {
+        let site = loaded(kind).await;
+        site.stage(LOAD, &["1,new"]).await;
+        site.expect_held(&["not complete yet"]).await;
+        site.expire(LOAD).await;
+        site.expect_held(&["vanished before it was applied", LOAD]).await;
+        site.stage(LOAD, &["1,newer"]).await;
+        site.stage(&site.change(60), &["I,4,d"]).await;
+        site.expect_ok(&["1=newer", "4=d"]).await;
+    }
+}
+
+#[tokio::test]
 async fn objects_that_a_longer_load_has_left_are_none_of_a_shorter_one() {
     for kind in KINDS {
         let site = loaded(kind).await;
