@@ -5,14 +5,17 @@
 
 mod library;
 mod store;
+mod told;
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use store::Refusal;
 pub(crate) use store::{NoCredentials, is_missing};
+pub use told::ToldError;
 
 /// Result of every fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -20,7 +23,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 type Source = Box<dyn StdError + Send + Sync + 'static>;
 
 /// What the caller does next about an [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ErrorKind {
     /// The store or the network did not answer; the same call may pass later.
     Unavailable,
@@ -98,7 +101,7 @@ impl fmt::Display for ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: String,
-    context: Vec<(&'static str, String)>,
+    context: Vec<(Cow<'static, str>, String)>,
     remedy: Option<String>,
     may_pass: Vec<String>,
     source: Option<Source>,
@@ -124,7 +127,7 @@ impl Error {
     /// Adds one piece of context, such as `("object", key)`.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
-        self.context.push((name, value.to_string()));
+        self.context.push((Cow::Borrowed(name), value.to_string()));
         self
     }
 
@@ -190,7 +193,7 @@ impl Error {
     /// on an error has an effect, so paths that are already complete are not extended again.
     pub(crate) fn with_whole_paths(
         mut self,
-        whole_path: impl Fn(&'static str, &str) -> Option<String>,
+        whole_path: impl Fn(&str, &str) -> Option<String>,
     ) -> Self {
         if !self.has_whole_paths {
             for (name, value) in &mut self.context {

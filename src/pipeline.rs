@@ -10,6 +10,8 @@ mod components;
 mod estimate;
 mod guard;
 mod holds;
+#[cfg(feature = "cli")]
+pub mod job;
 mod judgement;
 mod late;
 mod look;
@@ -46,6 +48,8 @@ pub use crate::disposition::Status;
 pub use crate::limits::{Limits, Stop};
 pub use crate::staging::Scope;
 
+use uuid::Uuid;
+
 use crate::maintenance::checkpoint_after;
 use crate::pipeline::application::Application;
 use crate::pipeline::apply::{Setback, SliceOutcome, apply_slice};
@@ -61,6 +65,7 @@ use crate::pipeline::slicer::{NextSlice, Slicer};
 use crate::pipeline::tally::Tally;
 use crate::pipeline::truncated::empty_truncated;
 use crate::schema::ColumnChange;
+use crate::staging::StagedObject;
 use crate::table::{LakeTable, LostCommit};
 
 /// How a pass ended.
@@ -82,6 +87,19 @@ enum SlicesEnd {
     Reshape(Vec<ColumnChange>),
     /// A table was made whose columns no object told: the rest is to be read by them.
     Made,
+}
+
+/// What is pending for a table, or for the one that is to take its place.
+struct Pending<'a> {
+    objects: Vec<StagedObject>,
+    /// Those of them that are late, and why they may be applied.
+    late: &'a [String],
+    turn: Turn,
+    /// How the columns will have changed when they are applied.
+    changes: Vec<ColumnChange>,
+    /// The rebuild that they are applied for, if they are for one.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "tasks of a job open it"))]
+    shadow: Option<Uuid>,
 }
 
 impl Application<'_> {
@@ -180,9 +198,9 @@ impl Application<'_> {
             columns,
         };
         let base = table.as_ref().map(LakeTable::version);
-        let cut = self.cut(changes, let_pass);
-        let slicer = Slicer::new(cut, objects, (late.clone(), turn), table.as_ref());
-        let (table, end) = self.apply_slices(&target, slicer, table, pace, tally).await?;
+        let shadow = rebuild.as_ref().map(|rebuild| rebuild.id);
+        let pending = Pending { objects, late: &late, turn, changes, shadow };
+        let (table, end) = Box::pin(self.take_in(&target, pending, table, pace, tally)).await?;
         if let Some(table) = &table {
             checkpoint_after(base, table).await;
         }
@@ -208,6 +226,27 @@ impl Application<'_> {
             (SlicesEnd::All | SlicesEnd::Made, Some(_)) => Ok(PassEnd::LookAgain),
             (SlicesEnd::Stopped, Some(_)) => Err(unfinished().into()),
         }
+    }
+
+    /// Applies what is pending, by itself or spread over the tasks of a job; gives the table, and how
+    /// far it came.
+    async fn take_in(
+        &self,
+        target: &Target<'_>,
+        pending: Pending<'_>,
+        table: Option<LakeTable>,
+        pace: &mut Pace,
+        tally: &mut Tally,
+    ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
+        #[cfg(feature = "cli")]
+        if let Some(job) = self.manner.job {
+            let rounds = job::Rounds { application: self, target, job };
+            return Box::pin(rounds.apply(&pending, table, pace, tally)).await;
+        }
+        let Pending { objects, late, turn, changes, .. } = pending;
+        let cut = self.cut(changes, target.let_pass);
+        let slicer = Slicer::new(cut, objects, (late.to_vec(), turn), table.as_ref());
+        self.apply_slices(target, slicer, table, pace, tally).await
     }
 
     /// Applies slice by slice; gives the table, and how far it came.

@@ -171,6 +171,15 @@ impl Location {
         }
     }
 
+    /// The folder's URI for another process of this program, which opens it by [`Self::open`].
+    #[cfg(feature = "cli")]
+    pub(crate) fn address(&self) -> String {
+        match self.kind {
+            StoreKind::S3 => self.uri(),
+            StoreKind::File => self.url.to_string(),
+        }
+    }
+
     /// An object in this folder as messages name it: the folder as the user typed it, and the
     /// path below it.
     ///

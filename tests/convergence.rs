@@ -1,6 +1,8 @@
 //! Whatever the history, the settings, and the order, number and loss of doorbells: each commit
 //! is the model's state after the objects that it names, and after a sweep nothing is missing.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use bytes::Bytes;
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
 use rand::Rng;
@@ -10,6 +12,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use crate::support::dms_writer::StagedTable;
 use crate::support::judge::{Judge, counts};
 use crate::support::model::Counts;
+use crate::support::spread::apply_spread;
 use crate::support::stopper::Stopper;
 use crate::support::world::World;
 use crate::support::{manifest, property};
@@ -77,6 +80,7 @@ struct Followed<'w> {
     reported: Counts,
     replayed: u64,
     foreign: Option<String>,
+    sweeps: AtomicU32,
 }
 
 impl<'w> Followed<'w> {
@@ -106,6 +110,7 @@ impl<'w> Followed<'w> {
             reported: Counts::default(),
             replayed: 0,
             foreign,
+            sweeps: AtomicU32::new(rng.random_range(0..2)),
         }
     }
 
@@ -127,8 +132,14 @@ impl<'w> Followed<'w> {
         Scope::Named(named)
     }
 
+    /// Applies; of the runs that look at everything, every other one as a job.
     async fn apply(&self, pipeline: &Pipeline, scope: &Scope) -> TableReport {
         let spec = self.world.spec(self.table);
+        if *scope == Scope::Everything
+            && self.sweeps.fetch_add(1, Ordering::Relaxed).is_multiple_of(2)
+        {
+            return apply_spread(pipeline, spec, &Limits::default(), &Silent).await;
+        }
         pipeline.apply(spec, scope, &Limits::default(), &Silent).await
     }
 

@@ -27,6 +27,7 @@ mod formats;
 mod glue_entries;
 mod history;
 mod interop;
+mod jobs;
 mod judge;
 mod lambda;
 mod layers;

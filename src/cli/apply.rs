@@ -21,7 +21,7 @@ use crate::config::TableSpec;
 use crate::error::{ErrorKind, Result};
 use crate::pipeline::{Limits, Pipeline, Scope, TableReport};
 use crate::staging::{Survey, refused_order};
-use reports::Reports;
+pub(super) use reports::Reports;
 use rest::Rest;
 
 /// Applies what is pending for the chosen tables, and reports the status of each.

@@ -1,6 +1,7 @@
 //! The command-line arguments: declarations only.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
+mod job;
 mod late;
 mod operator;
 
@@ -9,6 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use job::{
+    DriveJobArguments, JobArguments, JobCommand, PlanJobArguments, RunJobArguments,
+};
 pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 pub(super) use operator::{
     PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
@@ -30,7 +34,7 @@ use crate::version;
 #[command(verbatim_doc_comment, disable_help_subcommand = true)]
 #[command(
     after_help = "Topics of `dmslake help TOPIC`: configuration, operations (held tables, errors), \
-merging,\nreaders, function (AWS Lambda), limits, formats (JSON output, exit codes).\n\n\
+merging,\nreaders, function (AWS Lambda), jobs, limits, formats (JSON output, exit codes).\n\n\
 Exit codes: 0 all tables are caught up, 1 a table is held, failed or not \
 caught up,\n2 bad usage or configuration. Results go to standard output, logs and progress to \
 standard\nerror."
@@ -49,6 +53,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Apply(ApplyArguments),
+    Job(JobArguments),
     Maintain(MaintainArguments),
     Pause(PauseArguments),
     Resume(ResumeArguments),

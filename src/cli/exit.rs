@@ -11,6 +11,8 @@ pub(super) enum Exit {
     Attention,
     /// The command line or the configuration cannot be used.
     Usage,
+    /// A task of a job has failed as every attempt would.
+    Final,
 }
 
 impl From<Exit> for ExitCode {
@@ -19,6 +21,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Attention => 1,
             Exit::Usage => 2,
+            Exit::Final => 3,
         })
     }
 }

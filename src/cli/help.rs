@@ -11,12 +11,13 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 
 /// The pages of the guide, in the order of `dmslake help`.
-const TOPICS: [(&str, &str); 7] = [
+const TOPICS: [(&str, &str); 8] = [
     ("configuration", include_str!("../guide/configuration.md")),
     ("operations", include_str!("../guide/operations.md")),
     ("merging", include_str!("../guide/merging.md")),
     ("readers", include_str!("../guide/readers.md")),
     ("function", include_str!("../guide/function.md")),
+    ("jobs", include_str!("../guide/jobs.md")),
     ("limits", include_str!("../guide/limits.md")),
     ("formats", include_str!("../guide/formats.md")),
 ];

@@ -17,6 +17,7 @@ mod discover;
 mod exit;
 mod help;
 mod init;
+mod job;
 mod late;
 mod logs;
 mod maintain;

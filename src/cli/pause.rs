@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::output::{Screen, plural};
 use crate::disposition::told_of;
 use crate::error::Result;
-use crate::pipeline::{Hold, Losses, Scope, Standing};
+use crate::pipeline::{Losses, Scope, Standing};
 
 /// Pauses the named tables.
 ///
@@ -57,8 +57,8 @@ pub(super) async fn resume(arguments: &ResumeArguments, screen: &Screen) -> Resu
                 let objects = plural(work.objects.len() as u64, "object");
                 (format!("{objects} to be applied"), TableEnd::Done)
             }
-            Standing::Held(Hold { cause, .. }) => {
-                (format!("held: {}", told_of(&cause, source)), TableEnd::Attention)
+            Standing::Held(hold) => {
+                (format!("held: {}", told_of(&hold.cause, source)), TableEnd::Attention)
             }
         };
         screen.line(format_args!("{source}: {what}; {follows}"))?;

@@ -8,7 +8,7 @@ use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
 use super::{
-    apply, ddl, demo, discover, help, init, late, logs, maintain, pause, rebuild, register,
+    apply, ddl, demo, discover, help, init, job, late, logs, maintain, pause, rebuild, register,
     restore, truncate,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -39,6 +39,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
     runtime.block_on(async {
         match command {
             Command::Apply(arguments) => apply::run(&arguments, screen).await,
+            Command::Job(arguments) => job::run(&arguments, screen).await,
             Command::Maintain(arguments) => maintain::run(&arguments, screen).await,
             Command::Pause(arguments) => pause::pause(&arguments, screen).await,
             Command::Resume(arguments) => pause::resume(&arguments, screen).await,

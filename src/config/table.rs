@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::dms::{MySqlType, ObjectName, Phase};
 use crate::schema::ColumnType;
 
 /// A table's name at the source: DMS's schema and table folders.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TableName {
     /// For MySQL, the database.
     pub schema: String,
@@ -22,7 +24,7 @@ impl fmt::Display for TableName {
 }
 
 /// A table's configured name in catalogues.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChosenName {
     /// The database; `None` is the one derived from the source.
     pub database: Option<String>,
@@ -50,7 +52,7 @@ impl ChosenName {
 }
 
 /// What happens to a table when a row cannot be decoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnBadRow {
     /// The table is held at the last good commit.
     #[default]
@@ -61,7 +63,7 @@ pub enum OnBadRow {
 
 /// How many bad rows of one object may be set aside before the object counts as misread. If an
 /// object is too large for one commit, each commit's part of it counts separately.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MaxBadRows {
     /// The most bad rows.
     pub count: u64,
@@ -91,7 +93,7 @@ impl Default for MaxBadRows {
 /// How much of a table changes may update or delete before a person has to look: shares of the rows
 /// that it had before. Changes of an hour count together, by the times in the names of their
 /// objects, however many objects and commits they are.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MaxChangeFraction {
     /// The largest share of rows that are deleted, 0 to 1; `None`: any.
     pub deleted: Option<f64>,
@@ -131,7 +133,7 @@ impl Default for MaxChangeFraction {
 }
 
 /// What happens to a table whose rows another writer has changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnForeignCommit {
     /// The commits are named in the report and the log, and the table goes on.
     #[default]
@@ -141,7 +143,7 @@ pub enum OnForeignCommit {
 }
 
 /// What happens when DMS has loaded a table again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnReload {
     /// The table is rebuilt from the new load as soon as that is complete.
     #[default]
@@ -151,7 +153,7 @@ pub enum OnReload {
 }
 
 /// Whether older images are kept from replacing newer ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Guard {
     /// No: changes apply in the order of their objects, and a late object holds the table.
     #[default]
@@ -162,7 +164,7 @@ pub enum Guard {
 }
 
 /// What happens when objects no longer have a column of the table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnColumnGone {
     /// It stays, without values in new rows, and the report names it.
     #[default]
@@ -174,7 +176,7 @@ pub enum OnColumnGone {
 }
 
 /// What happens when objects have a column that the table lacks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnColumnAdded {
     /// The table gets it, without values in older rows, and the report names it.
     #[default]
@@ -185,7 +187,7 @@ pub enum OnColumnAdded {
 
 /// What happens to a table of which all staged objects were deleted before they expired, as DMS does
 /// at a TRUNCATE.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OnObjectsVanished {
     /// The table is held.
     #[default]
@@ -197,7 +199,7 @@ pub enum OnObjectsVanished {
 }
 
 /// How a merge removes rows from data files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MergeMode {
     /// Every file that holds a changed row is replaced: protocol reader 1 / writer 2, which every
     /// reader supports.
@@ -212,7 +214,7 @@ pub enum MergeMode {
 }
 
 /// A configured source column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnSpec {
     /// Its name at the source.
     pub name: String,
@@ -229,7 +231,7 @@ pub struct ColumnSpec {
 }
 
 /// Where a column is stated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StatedIn {
     /// In the configuration.
     Configuration,
@@ -246,7 +248,7 @@ impl ColumnSpec {
 }
 
 /// What applies from an object on: the CSV columns, the names of the keys, or both.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     /// The first object of this layout, in order of application.
     pub from: Phase,
@@ -257,7 +259,7 @@ pub struct Layout {
 }
 
 /// One `[[table]]` with the defaults filled in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TableSpec {
     /// DMS's schema and table folders.
     pub source: TableName,

@@ -34,6 +34,7 @@ pub use sequence::ChangeSequence;
 use std::borrow::Cow;
 
 use arrow::record_batch::RecordBatch;
+use serde::{Deserialize, Serialize};
 
 /// Name of the `UInt8` column that holds [`crate::dms::Operation::code`]. Names with a space
 /// cannot collide: no lake column may contain one.
@@ -60,7 +61,7 @@ pub struct DecodedBatch {
 }
 
 /// A row that could not be decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BadRow {
     /// 1-based number in its object.
     pub row: u64,

@@ -4,10 +4,12 @@
 mod names;
 mod spelling;
 
+use serde::{Deserialize, Serialize};
+
 use crate::schema::ColumnType;
 
 /// A MySQL column type, reduced to what decoding needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MySqlType {
     /// `tinyint`, `tinyint(1)`, `bool`
     TinyInt {

@@ -40,6 +40,8 @@
 //! );
 //! ```
 
+use serde::{Deserialize, Serialize};
+
 mod date_folder;
 
 /// File format by name suffix.
@@ -64,7 +66,7 @@ pub enum Compression {
 ///
 /// The derived order is the order of application: full-load objects before CDC objects; full-load
 /// objects by series (folder, then segment) and counter; CDC objects by stamp as text.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// Full load: `LOAD00000001`, `SEGMENT1_LOAD00000001`, `LOAD_1_00000001`, partition folders.
     FullLoad {

@@ -1,8 +1,10 @@
 //! Those of the endpoint's S3Settings that change the bytes or names of objects, spelled as in
 //! Terraform's `aws_dms_s3_endpoint`.
 
+use serde::{Deserialize, Serialize};
+
 /// Settings of a DMS S3 target endpoint, with DMS's own defaults.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "the switches are the endpoint's own")]
 pub struct S3Settings {
     /// `csv_delimiter`, one or more characters; default `,`.

@@ -20,20 +20,52 @@ pub(crate) async fn append(
     layout: &Arc<FileLayout>,
     rows: &[RecordBatch],
 ) -> Result<Vec<Add>> {
-    let mut writers: BTreeMap<PartitionKey, DataFileWriter> = BTreeMap::new();
+    let mut files = NewFiles::new(store, layout);
     for batch in rows {
-        for (partition, rows) in divide(batch, layout.partition_columns())? {
-            let values = layout.partition_columns().iter().cloned().zip(partition.iter().cloned());
-            let values = values.collect();
-            let writer = writers.entry(partition).or_insert_with(|| {
-                DataFileWriter::new(Arc::clone(store), Arc::clone(layout), values)
+        files.write(batch).await?;
+    }
+    files.close().await
+}
+
+/// New data files that are filled batch by batch.
+pub(crate) struct NewFiles {
+    store: ObjectStoreRef,
+    layout: Arc<FileLayout>,
+    writers: BTreeMap<PartitionKey, DataFileWriter>,
+}
+
+impl NewFiles {
+    /// In that layout; none is written yet.
+    pub(crate) fn new(store: &ObjectStoreRef, layout: &Arc<FileLayout>) -> Self {
+        let (store, layout) = (Arc::clone(store), Arc::clone(layout));
+        Self { store, layout, writers: BTreeMap::new() }
+    }
+
+    /// Writes rows with the table's columns.
+    ///
+    /// # Errors
+    /// `Unavailable` if the files cannot be written.
+    pub(crate) async fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        for (partition, rows) in divide(batch, self.layout.partition_columns())? {
+            let names = self.layout.partition_columns().iter().cloned();
+            let values = names.zip(partition.iter().cloned()).collect();
+            let writer = self.writers.entry(partition).or_insert_with(|| {
+                DataFileWriter::new(Arc::clone(&self.store), Arc::clone(&self.layout), values)
             });
             writer.write(&rows).await?;
         }
+        Ok(())
     }
-    let mut files = Vec::new();
-    for writer in writers.into_values() {
-        files.extend(writer.close().await?);
+
+    /// Writes what is left; gives all files, which are now in the store.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub(crate) async fn close(self) -> Result<Vec<Add>> {
+        let mut files = Vec::new();
+        for writer in self.writers.into_values() {
+            files.extend(writer.close().await?);
+        }
+        Ok(files)
     }
-    Ok(files)
 }

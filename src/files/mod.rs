@@ -32,7 +32,7 @@ pub(crate) mod typed;
 pub(crate) mod vectors;
 mod writer;
 
-pub(crate) use append::append;
+pub(crate) use append::{NewFiles, append};
 pub use layout::FileLayout;
 pub(crate) use live_rows::{live_rows, rows_without};
 pub(crate) use partition_key::{PartitionKey, divide};

@@ -14,6 +14,7 @@ macro_rules! pages {
         #[doc = "[readers]: crate::guide::readers\n"]
         #[doc = "[function]: crate::guide::function\n"]
         #[doc = "[limits]: crate::guide::limits\n"]
+        #[doc = "[jobs]: crate::guide::jobs\n"]
         #[doc = "[formats]: crate::guide::formats\n\n"]
         #[doc = include_str!($file)]
         pub mod $topic {}
@@ -26,6 +27,7 @@ pages! {
     merging "merging.md",
     readers "readers.md",
     function "function.md",
+    jobs "jobs.md",
     limits "limits.md",
     formats "formats.md",
 }

@@ -71,7 +71,7 @@ fn nothing_to_merge_into() -> Error {
 
 /// A commit that removes files must be recorded as a merge. For other operations the library
 /// assumes that a concurrent compaction cannot have replaced their files.
-fn operation(actions: &[Action], merge_predicate: Option<String>) -> DeltaOperation {
+pub(crate) fn operation(actions: &[Action], merge_predicate: Option<String>) -> DeltaOperation {
     if !actions.is_empty() && actions.iter().all(|action| matches!(action, Action::Add(_))) {
         return DeltaOperation::Write {
             mode: SaveMode::Append,

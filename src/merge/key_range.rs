@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
+#[cfg(feature = "cli")]
+use arrow::compute::cast;
 use arrow::compute::kernels::substring::substring_by_char;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::row::{RowConverter, SortField};
@@ -42,6 +44,39 @@ pub(crate) fn key_ranges(
         }
     }
     Ok(by_file)
+}
+
+/// The least and the greatest key, as bytes that compare as keys do.
+#[cfg(feature = "cli")]
+pub(crate) type KeyInterval = (Vec<u8>, Vec<u8>);
+
+/// The least and the greatest key that a file may have, for each file, as bytes that compare as the
+/// whole keys do; none if the statistics do not tell.
+///
+/// # Errors
+/// `TableCorrupt` if a statistic in the log cannot be read.
+#[cfg(feature = "cli")]
+pub(crate) fn key_intervals(
+    files: &[LogicalFileView],
+    columns: &Schema,
+    keys: &[String],
+) -> Result<Vec<Option<KeyInterval>>> {
+    let told = prune::told(files);
+    let (mut lows, mut highs, mut types) = (Vec::new(), Vec::new(), Vec::new());
+    for key in keys {
+        let field = columns.field_with_name(key)?;
+        let Some(bounds) = prune::log_bounds(&told, field)? else {
+            return Ok(vec![None; files.len()]);
+        };
+        types.push(SortField::new(field.data_type().clone()));
+        lows.push(cast(&bounds.low, field.data_type())?);
+        highs.push(cast(&bounds.high, field.data_type())?);
+    }
+    let converter = RowConverter::new(types)?;
+    let (low, high) = (converter.convert_columns(&lows)?, converter.convert_columns(&highs)?);
+    let is_known = |at: usize| lows.iter().chain(&highs).all(|column| column.is_valid(at));
+    let interval = |at| (low.row(at).data().to_vec(), high.row(at).data().to_vec());
+    Ok((0..files.len()).map(|at| is_known(at).then(|| interval(at))).collect())
 }
 
 fn ranges(Bounds { low, high }: Bounds, field: &Field) -> Result<Vec<KeyRange>> {

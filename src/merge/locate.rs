@@ -49,10 +49,20 @@ pub(super) async fn locate(
 pub(super) async fn find(
     table: &LakeTable,
     keys: KeySet,
+    known: Known,
+) -> Result<Vec<TouchedFile>> {
+    let views = table.delta().snapshot()?.log_data().iter().collect();
+    find_among(table, views, keys, known).await
+}
+
+/// As [`find`], in these files of the snapshot alone.
+pub(super) async fn find_among(
+    table: &LakeTable,
+    views: Vec<LogicalFileView>,
+    keys: KeySet,
     mut known: Known,
 ) -> Result<Vec<TouchedFile>> {
     let sorted = SortedKeys::of(&keys)?;
-    let views = table.delta().snapshot()?.log_data().iter().collect();
     let candidates = prune::files(views, &keys, &sorted)?;
     let files = table.files().clone();
     let scan = Arc::new(Scan { store: files.store(), files, keys, sorted });
@@ -74,7 +84,7 @@ pub(super) async fn find(
 }
 
 /// Whether more than one row carries the same key.
-fn has_twice(touched: &[TouchedFile], keys: usize) -> bool {
+pub(super) fn has_twice(touched: &[TouchedFile], keys: usize) -> bool {
     let mut seen = vec![false; keys];
     let mut found = touched.iter().flat_map(|file| &file.matches);
     found.any(|found| std::mem::replace(&mut seen[found.change as usize], true))

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use deltalake::kernel::Add;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::files::Rewritten;
 use crate::merge::MergePlan;
 
 /// Counts of one commit. Rows are known from the plan, files as they are written.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Metrics {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Metrics {
     source_rows: u64,
     inserted: u64,
     updated: u64,
@@ -28,25 +29,45 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
+    /// What became of changes.
+    pub(crate) fn of_rows(inserted: u64, updated: u64, deleted: u64, ignored: u64) -> Self {
+        let source_rows = inserted + updated + deleted + ignored;
+        Self { source_rows, inserted, updated, deleted, ..Self::default() }
+    }
+
     /// The rows that a plan changes.
     pub(super) fn of(plan: &MergePlan) -> Self {
-        Self {
-            source_rows: plan.inserted + plan.updated + plan.deleted + plan.ignored,
-            inserted: plan.inserted,
-            updated: plan.updated,
-            deleted: plan.deleted,
-            ..Self::default()
+        Self::of_rows(plan.inserted, plan.updated, plan.deleted, plan.ignored)
+    }
+
+    /// Of new files.
+    pub(crate) fn of_new(files: &[Add]) -> Self {
+        let mut metrics = Self::default();
+        for file in files {
+            metrics.added(file);
         }
+        metrics
+    }
+
+    /// Counts files as `more` does, which was counted elsewhere.
+    pub(crate) fn count_files_of(&mut self, more: &Self) {
+        self.copied += more.copied;
+        self.files_added += more.files_added;
+        self.files_removed += more.files_removed;
+        self.bytes_added += more.bytes_added;
+        self.bytes_removed += more.bytes_removed;
+        self.vectors_added += more.vectors_added;
+        self.vectors_updated += more.vectors_updated;
     }
 
     /// Counts a file with new rows.
-    pub(super) fn added(&mut self, file: &Add) {
+    pub(crate) fn added(&mut self, file: &Add) {
         self.files_added += 1;
         self.bytes_added += file.size.unsigned_abs();
     }
 
     /// Counts a file and its replacement, if any row is left.
-    pub(super) fn replaced(&mut self, file: &Add, rewritten: &Rewritten) {
+    pub(crate) fn replaced(&mut self, file: &Add, rewritten: &Rewritten) {
         self.files_removed += 1;
         self.bytes_removed += file.size.unsigned_abs();
         self.copied += rewritten.copied_rows + rewritten.encoded_rows - rewritten.updated_rows;
@@ -56,14 +77,14 @@ impl Metrics {
     }
 
     /// Counts a file that was folded into new files, with this many unchanged rows.
-    pub(super) fn folded(&mut self, file: &Add, rows: u64) {
+    pub(crate) fn folded(&mut self, file: &Add, rows: u64) {
         self.files_removed += 1;
         self.bytes_removed += file.size.unsigned_abs();
         self.copied += rows;
     }
 
     /// Counts a file in which rows were masked; `after` is none if no row is left.
-    pub(super) fn masked(&mut self, before: &Add, after: Option<&Add>) {
+    pub(crate) fn masked(&mut self, before: &Add, after: Option<&Add>) {
         match (after, &before.deletion_vector) {
             (None, _) => {
                 self.files_removed += 1;
@@ -75,13 +96,13 @@ impl Metrics {
     }
 
     /// Sets the time until everything was written, and how much of it went by before writing began.
-    pub(super) fn took(&mut self, took: Duration, scanned: Option<Duration>) {
+    pub(crate) fn took(&mut self, took: Duration, scanned: Option<Duration>) {
         self.took = took;
         self.scanned = scanned;
     }
 
     /// The metrics as Spark writes them, with every value as text.
-    pub(super) fn to_json(self) -> Value {
+    pub(crate) fn to_json(self) -> Value {
         let milliseconds = |took: Duration| u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let metrics = [
             ("numSourceRows", self.source_rows),

@@ -23,13 +23,23 @@ mod layouts;
 mod locate;
 mod metrics;
 mod mode;
+#[cfg(feature = "cli")]
+mod part;
 mod prune;
 mod read;
 mod written;
 
 pub use difference::{Bounds, Compared, Difference, difference};
+#[cfg(feature = "cli")]
+pub(crate) use execute::operation;
 pub use execute::{Merged, commit};
+#[cfg(feature = "cli")]
+pub(crate) use key_range::{KeyInterval, key_intervals};
 pub(crate) use key_range::{KeyRange, key_ranges};
+#[cfg(feature = "cli")]
+pub(crate) use metrics::Metrics;
+#[cfg(feature = "cli")]
+pub(crate) use part::{Part, add_rows, find_in, new_files};
 pub use read::{rows_of, rows_with};
 pub use written::WrittenFiles;
 

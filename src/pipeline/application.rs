@@ -10,6 +10,8 @@ use crate::disposition::{Action, disposition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::apply::{Applied, Setback};
 use crate::pipeline::budget::{Pace, memory_budget};
+#[cfg(feature = "cli")]
+use crate::pipeline::job::Job;
 use crate::pipeline::looker::Looker;
 use crate::pipeline::memory::remember;
 use crate::pipeline::rebuild::Build;
@@ -34,23 +36,31 @@ pub(super) struct Application<'a> {
     pub(super) looker: Looker<'a>,
     pub(super) limits: &'a Limits,
     pub(super) observer: &'a dyn Observer,
-    /// The late object that an operator has applied out of its turn.
+    pub(super) manner: Manner<'a>,
+}
+
+/// How a table is applied; by default by this process, and what is due.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Manner<'a> {
+    /// The late object that an operator has applied out of its turn, and first.
     pub(super) asked: Option<&'a str>,
+    /// The job over whose tasks it is spread.
+    #[cfg(feature = "cli")]
+    pub(super) job: Option<Job<'a>>,
 }
 
 fn endless() -> Error {
     Error::new(ErrorKind::Internal, "looking at the table leads nowhere")
 }
 
-/// Applies a table and reports; see [`Pipeline::apply`]. First applies the late object that is
-/// `asked` for, if one is.
+/// Applies a table and reports; see [`Pipeline::apply`].
 pub(super) async fn run(
     pipeline: &Pipeline,
     spec: &TableSpec,
     scope: &Scope,
     limits: &Limits,
     observer: &dyn Observer,
-    asked: Option<&str>,
+    manner: Manner<'_>,
 ) -> TableReport {
     let clock = pipeline.clock().as_ref();
     let begun = clock.instant();
@@ -60,7 +70,7 @@ pub(super) async fn run(
     pipeline.begin_to_follow(&spec.source, scope);
     let outcome = match Looker::new(pipeline, spec, scope) {
         Ok(looker) => {
-            let application = Application { looker, limits, observer, asked };
+            let application = Application { looker, limits, observer, manner };
             let outcome = application.until_caught_up(&mut tally).await;
             application.remember(&mut tally, outcome).await
         }

@@ -28,7 +28,7 @@ use crate::table::{
 };
 
 /// How often a slice is planned again because others have committed, before the next look.
-const MOST_REPLANS: u32 = 3;
+pub(super) const MOST_REPLANS: u32 = 3;
 
 /// What ended a pass early. Everything committed by then is in the table.
 #[derive(Debug)]
@@ -105,7 +105,10 @@ pub(super) async fn apply_slice(
         let deletes = net.deletes.clone();
         let leaving = async {
             match guard {
-                Some(guard) => guard.leave_tombstones(&deletes, pipeline).await.map(Some),
+                Some(mut guard) => {
+                    guard.leave_tombstones(&deletes, pipeline).await?;
+                    Ok(Some(guard.into_progress()))
+                }
                 None => Ok(None),
             }
         };
@@ -177,7 +180,7 @@ pub(super) async fn apply_slice(
 }
 
 /// Whether nothing that the slice was cut by has changed: neither progress nor columns.
-fn is_as_planned(newer: &LakeTable, table: &LakeTable) -> bool {
+pub(super) fn is_as_planned(newer: &LakeTable, table: &LakeTable) -> bool {
     newer.schema() == table.schema() && is_same_progress(newer.ledger(), table.ledger())
 }
 
@@ -187,7 +190,7 @@ fn is_same_progress(one: &Ledger, other: &Ledger) -> bool {
     without_rows(one) == without_rows(other)
 }
 
-async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Result<()> {
+pub(super) async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Result<()> {
     if spec.on_bad_row != OnBadRow::Quarantine {
         return Ok(());
     }
@@ -209,7 +212,11 @@ async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Resu
 ///
 /// # Errors
 /// `TableRefused` if two tasks write the table.
-fn ledger_after(before: &Ledger, slice: &Slice, bound: Option<LookBack>) -> Result<(Ledger, u64)> {
+pub(super) fn ledger_after(
+    before: &Ledger,
+    slice: &Slice,
+    bound: Option<LookBack>,
+) -> Result<(Ledger, u64)> {
     let mut ledger = before.clone();
     let mut replayed = 0;
     for portion in &slice.portions {

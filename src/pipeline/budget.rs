@@ -35,6 +35,14 @@ fn whole_budget(settings: &Settings) -> usize {
     usize::try_from(budget).unwrap_or(usize::MAX)
 }
 
+/// Bytes of decoded rows that one task of a job may hold, where it has one of the machine's cores.
+#[cfg(feature = "cli")]
+pub(super) fn task_budget(given: Option<u64>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get) as u64;
+    let budget = given.unwrap_or_else(|| (memory() / SHARE / cores).clamp(LEAST, MOST));
+    usize::try_from(budget).unwrap_or(usize::MAX)
+}
+
 /// The function's memory in Lambda, else the machine's.
 fn memory() -> u64 {
     let lambda = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok();

@@ -7,7 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::clock::Clock;
 use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
 use crate::error::Result;
+use crate::pipeline::application::Manner;
 use crate::pipeline::budget::tables_at_once;
+#[cfg(feature = "cli")]
+use crate::pipeline::job::Job;
 use crate::pipeline::looker::Looker;
 use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
 use crate::readers::Followers;
@@ -92,6 +95,12 @@ impl Pipeline {
         &self.staging
     }
 
+    /// Where the tables are.
+    #[cfg(feature = "cli")]
+    pub(super) fn lake(&self) -> &Location {
+        &self.lake
+    }
+
     /// How many tables may be applied side by side, so that each has memory for large slices: as
     /// many as there are parts of 64 MiB in the memory budget, 8 at most.
     #[must_use]
@@ -109,7 +118,22 @@ impl Pipeline {
         observer: &dyn Observer,
     ) -> TableReport {
         // The whole path is one large future; callers hold a pointer to it.
-        Box::pin(application::run(self, table, scope, limits, observer, None)).await
+        let manner = Manner::default();
+        Box::pin(application::run(self, table, scope, limits, observer, manner)).await
+    }
+
+    /// As [`Self::apply`], spread over the tasks of a job.
+    #[cfg(feature = "cli")]
+    pub async fn apply_spread(
+        &self,
+        table: &TableSpec,
+        limits: &Limits,
+        observer: &dyn Observer,
+        job: Job<'_>,
+    ) -> TableReport {
+        let manner = Manner { job: Some(job), ..Manner::default() };
+        let scope = Scope::Everything;
+        Box::pin(application::run(self, table, &scope, limits, observer, manner)).await
     }
 
     /// Looks at one table, without any effect on it: what its log and its staged objects show, and
@@ -126,7 +150,8 @@ impl Pipeline {
         let named = |error| looker.with_whole_paths(error);
         let mut look = look.await.map_err(named)?;
         if let Standing::Held(hold) = look.standing {
-            look.standing = Standing::Held(Hold { cause: named(hold.cause), ..hold });
+            let Hold { cause, .. } = *hold;
+            look.standing = Standing::Held(Box::new(Hold { cause: named(cause), ..*hold }));
         }
         Ok(look)
     }

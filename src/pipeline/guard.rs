@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use chrono::TimeDelta;
 
-use crate::change::{Changes, CurrentRows, Newest, without_older};
+use crate::change::{Changes, CurrentRows, Newest, SequenceSpan, without_older};
 use crate::config::{OWN, TableSpec};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Pipeline;
@@ -73,26 +73,17 @@ impl Guard {
         if self.is_load || changes.is_empty() {
             return Ok(Guarded { changes, older: 0 });
         }
-        let span = changes.span().map(|span| (span.first.to_owned(), span.last.to_owned()));
-        let ascends = changes.span().is_some_and(|span| span.ascends);
+        let span = changes.span();
+        let known = span.map(|span| (span.first.to_owned(), span.last.to_owned()));
         let keep_values = changes.keep_values();
-        let (first, last) = match (&span, self.turn) {
+        let in_turn = self.turn == Turn::Due && !self.must_compare(span, keep_values);
+        let (first, last) = match (&known, self.turn) {
             (Some((first, last)), _) => (first.as_str(), last.as_str()),
-            (None, Turn::Due) => {
-                self.progress.lost_track(WhyUntraced::NoSequence);
-                return Ok(Guarded { changes, older: 0 });
-            }
             (None, Turn::Late) => return Err(self.unplaced("changes of it have no sequence")),
-            (None, Turn::Asked) => ("", ""),
+            (None, Turn::Due | Turn::Asked) => ("", ""),
         };
         let compares = match self.turn {
-            Turn::Due => {
-                self.progress.found_track(first, last);
-                if keep_values {
-                    self.progress.lost_track_up_to(last, WhyUntraced::KeptValues);
-                }
-                !ascends || self.newest.as_deref().is_some_and(|newest| newest >= first)
-            }
+            Turn::Due => !in_turn,
             Turn::Late => {
                 if let Some(why) = self.progress.cannot_place(first) {
                     return Err(self.unplaced(why.as_str()));
@@ -125,19 +116,43 @@ impl Guard {
         Ok(Guarded { changes, older })
     }
 
-    /// Leaves the tombstones of deleted keys, and gives what the guard can tell after the slice.
+    /// Takes in the sequences of changes that are applied in their turn, and tells whether they must
+    /// be compared with what was applied: where sequences go back.
+    pub(super) fn must_compare(
+        &mut self,
+        span: Option<SequenceSpan<'_>>,
+        keep_values: bool,
+    ) -> bool {
+        let Some(SequenceSpan { first, last, ascends }) = span else {
+            self.progress.lost_track(WhyUntraced::NoSequence);
+            return false;
+        };
+        self.progress.found_track(first, last);
+        if keep_values {
+            self.progress.lost_track_up_to(last, WhyUntraced::KeptValues);
+        }
+        let goes_back = !ascends || self.newest.as_deref().is_some_and(|newest| newest >= first);
+        self.newest = self.newest.take().max(Some(last.to_owned()));
+        goes_back
+    }
+
+    /// Leaves the tombstones of deleted keys.
     ///
     /// # Errors
     /// As [`Tombstones::leave`].
     pub(super) async fn leave_tombstones(
-        mut self,
+        &mut self,
         deletes: &[RecordBatch],
         pipeline: &Pipeline,
-    ) -> Result<GuardProgress> {
+    ) -> Result<()> {
         let clock = pipeline.clock();
         let (name, now) = (clock.attempt_id(), clock.now());
-        self.tombstones.leave(deletes, &mut self.progress, name, now).await?;
-        Ok(self.progress)
+        self.tombstones.leave(deletes, &mut self.progress, name, now).await
+    }
+
+    /// What it can tell after the slice.
+    pub(super) fn into_progress(self) -> GuardProgress {
+        self.progress
     }
 
     fn unplaced(&self, why: &str) -> Error {

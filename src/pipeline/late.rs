@@ -3,6 +3,7 @@
 use crate::config::TableSpec;
 use crate::decode::{Next, ReadAhead, ReadSettings};
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::application::Manner;
 use crate::pipeline::application::{self, Application};
 use crate::pipeline::budget::memory_budget;
 use crate::pipeline::judgement::seen;
@@ -65,8 +66,9 @@ impl Pipeline {
         observer: &dyn Observer,
     ) -> TableReport {
         let asked = Some(late.staged.relative.as_str());
+        let manner = Manner { asked, ..Manner::default() };
         // As in `apply`.
-        Box::pin(application::run(self, spec, &Scope::Everything, limits, observer, asked)).await
+        Box::pin(application::run(self, spec, &Scope::Everything, limits, observer, manner)).await
     }
 
     /// Gives up the changes of a late object: it counts as applied, so that it holds the table no
@@ -118,7 +120,7 @@ impl Application<'_> {
         listing: &Listing,
         table: Option<&LakeTable>,
     ) -> Option<Work> {
-        let (asked, ledger) = (self.asked?, table?.ledger());
+        let (asked, ledger) = (self.manner.asked?, table?.ledger());
         let waiting: Vec<&SeenObject> = match standing {
             Standing::Held(hold) if hold.cause.kind() == ErrorKind::LateObject => {
                 hold.late.iter().chain(&hold.waiting).collect()

@@ -48,7 +48,7 @@ pub enum Standing {
     /// The rebuilt table is complete and is to take the table's place.
     Replace,
     /// Nothing may be applied until a person has looked.
-    Held(Hold),
+    Held(Box<Hold>),
 }
 
 /// A change of columns that is to be made before anything is applied.

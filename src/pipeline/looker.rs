@@ -129,7 +129,7 @@ impl<'a> Looker<'a> {
                 let refusal = rebuilding.refusal(replaced, &look.listing);
                 match refusal.or_else(|| self.judge().waits_for_all_of(&rebuilding, &look.listing))
                 {
-                    Some(cause) => Standing::Held(Hold::new(cause)),
+                    Some(cause) => Standing::Held(Box::new(Hold::new(cause))),
                     None => Standing::Replace,
                 }
             }
@@ -198,7 +198,7 @@ impl<'a> Looker<'a> {
         let sight =
             Sight { listing: &listing, found, waiting, vanished, is_all_deleted, is_rebuilt };
         let standing = match self.judge().judge(sight, ledger, state.as_ref(), refused) {
-            Judgement::Hold(hold) => Standing::Held(*hold),
+            Judgement::Hold(hold) => Standing::Held(hold),
             Judgement::Reload(reload) => Standing::Reload(reload),
             Judgement::Truncated(seen) => Standing::Truncated(seen),
             Judgement::Apply(due) => {
@@ -207,7 +207,9 @@ impl<'a> Looker<'a> {
                 let wanted = |schema| wanted(self.spec, schema, state.as_ref(), has_objects);
                 let Due { objects, seen, late } = due;
                 match schema.map(wanted).transpose() {
-                    Err(cause) => Standing::Held(Hold { waiting: seen, ..Hold::new(cause) }),
+                    Err(cause) => {
+                        Standing::Held(Box::new(Hold { waiting: seen, ..Hold::new(cause) }))
+                    }
                     Ok(Some(changes)) if !changes.is_empty() => {
                         Standing::Reshape(Box::new(Reshaping { changes, seen }))
                     }
@@ -380,7 +382,7 @@ impl<'a> Looker<'a> {
             Some(cause) => Hold { cause, ..hold },
             None => hold,
         };
-        let standing = Standing::Held(hold);
+        let standing = Standing::Held(Box::new(hold));
         Ok(Look { table, listing, state, rebuilding: None, before_load: 0, standing })
     }
 }

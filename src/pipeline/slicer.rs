@@ -15,7 +15,7 @@ use crate::memory::memory_size;
 use crate::pipeline::slice::{Portion, Slice, Turn};
 use crate::pipeline::{Observer, Step};
 use crate::progress::{ListLength, Partial};
-use crate::schema::ColumnChange;
+use crate::schema::{ColumnChange, TableSchema};
 use crate::staging::StagedObject;
 use crate::storage::{Location, StoreKind};
 use crate::table::LakeTable;
@@ -77,13 +77,6 @@ impl<'a> Slicer<'a> {
         late: (Vec<String>, Turn),
         table: Option<&LakeTable>,
     ) -> Self {
-        let settings = ReadSettings {
-            table: cut.table.clone(),
-            dms: cut.dms.clone(),
-            staging: cut.staging.clone(),
-            changes: cut.changes.clone(),
-            memory_budget: cut.memory_budget,
-        };
         let partial = table.and_then(|table| table.ledger().partial.as_ref());
         let is_first = |partial: &&Partial| {
             objects.first().is_some_and(|first| first.relative == partial.object)
@@ -91,6 +84,24 @@ impl<'a> Slicer<'a> {
         let partial = partial.filter(is_first);
         let skip_rows = partial.map_or(0, |partial| partial.rows);
         let schema = table.map(|table| table.schema().clone()).unwrap_or_default();
+        Self::behind(cut, objects, late, skip_rows, schema)
+    }
+
+    /// Reads objects for a table with these columns, the first one behind so many of its rows.
+    pub(super) fn behind(
+        cut: Cut<'a>,
+        objects: Vec<StagedObject>,
+        late: (Vec<String>, Turn),
+        skip_rows: u64,
+        schema: TableSchema,
+    ) -> Self {
+        let settings = ReadSettings {
+            table: cut.table.clone(),
+            dms: cut.dms.clone(),
+            staging: cut.staging.clone(),
+            changes: cut.changes.clone(),
+            memory_budget: cut.memory_budget,
+        };
         let objects = ReadAhead::new(settings, objects, skip_rows, schema);
         Self { cut, late, objects, reading: None, reshape: Vec::new(), failed: None }
     }

@@ -38,11 +38,18 @@ impl Suspicion {
             return Self::None;
         }
         if slice.is_of_load() {
-            let apart = spec.store.iter().map(|stored| spec.lake_name(stored).to_owned());
-            return Self::KeysNotUnique { apart: apart.collect() };
+            return Self::KeysNotUnique { apart: columns_apart(spec) };
         }
-        let needs_load = progress.load.count == 0 && !spec.cdc_only && !accepts_loss;
-        if needs_load { Self::LoadNotStaged } else { Self::None }
+        if Self::needs_load(spec, progress, accepts_loss) {
+            Self::LoadNotStaged
+        } else {
+            Self::None
+        }
+    }
+
+    /// Whether changes are applied to a table that should have begun with a load.
+    pub(super) fn needs_load(spec: &TableSpec, progress: &Ledger, accepts_loss: bool) -> bool {
+        progress.load.count == 0 && !spec.cdc_only && !accepts_loss
     }
 
     /// The changes, told what to watch for.
@@ -84,6 +91,11 @@ impl Suspicion {
             _ => Ok(()),
         }
     }
+}
+
+/// Columns of a full load that tell of the transfer: two copies of one row may differ in them.
+pub(super) fn columns_apart(spec: &TableSpec) -> Vec<String> {
+    spec.store.iter().map(|stored| spec.lake_name(stored).to_owned()).collect()
 }
 
 fn key_columns(batch: &RecordBatch, keys: &[String]) -> Result<RecordBatch> {

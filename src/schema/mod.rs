@@ -131,7 +131,7 @@ impl FromStr for ColumnType {
 }
 
 /// One column of a table in the lake.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// Its name in the lake.
     pub name: String,

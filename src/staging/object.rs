@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use object_store::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::dms::ObjectName;
 
 /// What a listing shows of an object that holds changes.
@@ -23,7 +25,7 @@ pub struct StagedObject {
 }
 
 /// What identifies an object: its content, not only its name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Identity {
     /// On S3: the ETag.
     ETag(String),

@@ -14,6 +14,16 @@ use crate::support::folder::files_below;
 
 /// The source file, how the remedy begins (or the name of its variable), and the test.
 const REMEDIES: &[(&str, &str, &str)] = &[
+    (
+        "pipeline/job/format.rs",
+        "run driver and tasks of a job with the same dmslake",
+        "a_task_of_another_program_is_refused_for_good",
+    ),
+    (
+        "cli/job/engine.rs",
+        "give it a line that dmslake job drive has written",
+        "a_task_of_another_program_is_refused_for_good",
+    ),
     ("readers/glue.rs", "create", "glue_that_refuses_or_is_not_there_is_told_once"),
     (
         "readers/glue.rs",

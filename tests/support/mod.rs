@@ -26,6 +26,7 @@ pub(crate) mod parquet_file;
 pub(crate) mod property;
 pub(crate) mod runtime_api;
 pub(crate) mod script;
+pub(crate) mod spread;
 pub(crate) mod staged;
 pub(crate) mod statistics;
 pub(crate) mod stopper;

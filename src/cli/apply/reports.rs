@@ -11,7 +11,7 @@ use crate::pipeline::TableReport;
 
 /// Collects reports that come in any order.
 #[derive(Debug)]
-pub(super) struct Reports<'a> {
+pub(in crate::cli) struct Reports<'a> {
     results: Results<'a>,
     /// By the table's position; none if the table has not ended.
     ended: Vec<Option<TableReport>>,
@@ -25,7 +25,7 @@ pub(super) struct Reports<'a> {
 
 impl<'a> Reports<'a> {
     /// For so many tables. People are shown every table if `is_all`.
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         results: Results<'a>,
         tables: usize,
         is_all: bool,
@@ -41,7 +41,7 @@ impl<'a> Reports<'a> {
     ///
     /// # Errors
     /// `Unavailable` if standard output cannot be written.
-    pub(super) fn take_in(&mut self, position: usize, report: TableReport) -> Result<()> {
+    pub(in crate::cli) fn take_in(&mut self, position: usize, report: TableReport) -> Result<()> {
         self.ended[position] = Some(report);
         while let Some(Some(next)) = self.ended.get(self.printed) {
             self.results.print(next, |_, _| Vec::new())?;
@@ -51,7 +51,7 @@ impl<'a> Reports<'a> {
     }
 
     /// Takes in reports of tables that are not among those, after these.
-    pub(super) fn add(&mut self, reports: impl Iterator<Item = TableReport>) {
+    pub(in crate::cli) fn add(&mut self, reports: impl Iterator<Item = TableReport>) {
         self.ended.extend(reports.map(Some));
     }
 
@@ -60,7 +60,7 @@ impl<'a> Reports<'a> {
     ///
     /// # Errors
     /// As [`Self::take_in`].
-    pub(super) fn finish(&self) -> Result<()> {
+    pub(in crate::cli) fn finish(&self) -> Result<()> {
         for report in self.ended.iter().skip(self.printed).flatten() {
             self.results.print(report, |_, _| Vec::new())?;
         }
@@ -71,7 +71,7 @@ impl<'a> Reports<'a> {
     }
 
     /// The tables for which there is nothing.
-    pub(super) fn absent(&self) -> Vec<&str> {
+    pub(in crate::cli) fn absent(&self) -> Vec<&str> {
         let absent = self.ended.iter().flatten().filter(|report| report.absent);
         absent.map(|report| report.table.as_str()).collect()
     }

@@ -1,0 +1,128 @@
+//! `dmslake job`: tables are applied by tasks, on this machine or wherever another program runs them.
+
+mod engine;
+
+use std::sync::Arc;
+
+use super::args::{DriveJobArguments, JobArguments, JobCommand, PlanJobArguments, RunJobArguments};
+use super::chosen::{Chosen, LoopEnd, Places, TableEnd};
+use super::exit::Exit;
+use super::output::{Results, Screen, count, plural};
+use super::progress_bar::TableProgress;
+use crate::cli::apply::Reports;
+use crate::clock::SystemClock;
+use crate::error::Result;
+use crate::pipeline::Silent;
+use crate::pipeline::job::{Job, JobPlan, TaskEnd, Threads, run_alone, slots};
+use engine::Engine;
+
+/// Runs a job, or a part of one.
+///
+/// # Errors
+/// `Config` for a configuration or a table name that cannot be used, `StoreRefused` if staging or
+/// the lake cannot be used, `Unavailable` if what is said to the engine cannot be written.
+pub(super) async fn run(arguments: &JobArguments, screen: &Screen) -> Result<Exit> {
+    match &arguments.command {
+        JobCommand::Run(arguments) => by_threads(arguments, screen).await,
+        JobCommand::Plan(arguments) => plan(arguments, screen).await,
+        JobCommand::Drive(arguments) => drive(arguments, screen).await,
+        JobCommand::Task => task(screen).await,
+    }
+}
+
+async fn by_threads(arguments: &RunJobArguments, screen: &Screen) -> Result<Exit> {
+    let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
+    let at_once = arguments.slots.unwrap_or_else(slots);
+    let threads = Threads::new(chosen.pipeline.clone(), at_once);
+    let configured = chosen.pipeline.settings().memory_budget;
+    let share = configured.map(|budget| (budget / at_once.get() as u64).max(1));
+    let task_memory = arguments.sizes.task_memory.or(share);
+    let job = Job { workers: &threads, sizes: arguments.sizes.sizes(), task_memory };
+    let results = Results::new(screen, arguments.json);
+    let mut reports = Reports::new(results, chosen.len(), true, Vec::new());
+    let mut position = 0;
+    let applied = chosen.each(async |table| {
+        let name = table.source.to_string();
+        let progress = TableProgress::begin(screen, &name, chosen.name_width());
+        let applied = chosen.pipeline.apply_spread(table, &chosen.limits, &progress, job).await;
+        drop(progress);
+        let end = TableEnd::of(applied.is_caught_up(), applied.error_kind);
+        reports.take_in(position, applied)?;
+        position += 1;
+        Ok(end)
+    });
+    let applied = applied.await;
+    reports.finish()?;
+    Ok(applied?.exit())
+}
+
+async fn plan(arguments: &PlanJobArguments, screen: &Screen) -> Result<Exit> {
+    let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
+    let at_once = arguments.slots.unwrap_or_else(slots);
+    let results = Results::new(screen, arguments.json);
+    let planned = chosen.each(async |table| {
+        let planned = chosen.pipeline.plan_job(table, &arguments.sizes.sizes(), at_once).await;
+        match planned {
+            Ok(plan) => {
+                let is_held = plan.held.is_some();
+                results.print(&plan, |plan, _| lines(plan))?;
+                Ok(if is_held { TableEnd::Attention } else { TableEnd::Done })
+            }
+            Err(error) => Ok(TableEnd::refused_by(&error, &table.source, screen)),
+        }
+    });
+    Ok(planned.await?.exit())
+}
+
+fn lines(plan: &JobPlan) -> Vec<String> {
+    let JobPlan { table, objects, bytes, rounds, by_driver, .. } = plan;
+    if let Some(held) = &plan.held {
+        return vec![format!("{table}: held: {held}")];
+    }
+    let mut lines = vec![format!(
+        "{table}: {} of {} bytes are pending: {} of a job",
+        plural(*objects, "object"),
+        count(*bytes),
+        plural(rounds.len() as u64, "commit")
+    )];
+    lines.extend(rounds.iter().map(|round| {
+        format!(
+            "{table}: {} of {} bytes in {}, {}",
+            plural(round.objects, "object"),
+            count(round.bytes),
+            plural(round.tasks, "task"),
+            if round.is_load { "full load" } else { "changes" }
+        )
+    }));
+    if *by_driver > 0 {
+        lines.push(format!("{table}: {} by the driver itself", plural(*by_driver, "object")));
+    }
+    lines
+}
+
+async fn drive(arguments: &DriveJobArguments, screen: &Screen) -> Result<Exit> {
+    let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
+    let engine = Engine::new(arguments.slots, chosen.limits.stop.clone());
+    let sizes = arguments.sizes.sizes();
+    let job = Job { workers: &engine, sizes, task_memory: arguments.sizes.task_memory };
+    let driven = chosen.each(async |table| {
+        let report = chosen.pipeline.apply_spread(table, &chosen.limits, &Silent, job).await;
+        engine.report(&report).await?;
+        Ok(TableEnd::of(report.is_caught_up(), report.error_kind))
+    });
+    match driven.await? {
+        LoopEnd::Complete(exit) => Ok(exit),
+        LoopEnd::Stopped => Ok(Exit::Attention),
+    }
+}
+
+async fn task(screen: &Screen) -> Result<Exit> {
+    let line = engine::line_of_input().await?;
+    let (result, end) = run_alone(&line, Arc::new(SystemClock)).await;
+    screen.line(result)?;
+    Ok(match end {
+        TaskEnd::Done => Exit::Done,
+        TaskEnd::MayBeRepeated => Exit::Attention,
+        TaskEnd::Final => Exit::Final,
+    })
+}

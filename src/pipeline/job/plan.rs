@@ -1,0 +1,248 @@
+//! What one commit of a job takes in, and how its objects and data files are divided among tasks.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+
+use deltalake::kernel::{DeletionVectorDescriptor, LogicalFileView};
+use serde::Serialize;
+
+use crate::config::TableSpec;
+use crate::error::Result;
+use crate::merge::{KeyInterval, key_intervals};
+use crate::pipeline::job::chunk::object_spec;
+use crate::pipeline::job::format::{Chunk, RangeChanges};
+use crate::pipeline::job::workers::JobSizes;
+use crate::pipeline::{Pipeline, Scope, Standing};
+use crate::progress::Partial;
+use crate::staging::StagedObject;
+use crate::table::LakeTable;
+
+/// Bytes that the list of objects may take in one commit's record. There is one such commit for
+/// thousands of objects, so that it may be larger than those of slices.
+const LIST_BYTES: usize = 256 << 10;
+
+/// Bytes that an object takes there beside its name: identity, size, time and rows.
+const LISTED: usize = 64;
+
+/// How many of the objects one commit takes in, from the first one on: of one phase, and none that
+/// is let pass although it exceeds a limit.
+pub(super) fn round_of(
+    objects: &[StagedObject],
+    let_pass: &BTreeSet<String>,
+    sizes: &JobSizes,
+) -> usize {
+    let Some(first) = objects.first() else { return 0 };
+    let is_load = first.name.phase.is_full_load();
+    let most_bytes = if is_load { sizes.load_bytes } else { sizes.round_bytes };
+    let (mut bytes, mut list) = (0_u64, 0_usize);
+    let fits = |object: &&StagedObject| {
+        bytes += object.size;
+        list += object.relative.len() + LISTED;
+        object.name.phase.is_full_load() == is_load
+            && !let_pass.contains(&object.relative)
+            && bytes <= most_bytes
+            && list <= LIST_BYTES
+    };
+    objects.iter().take_while(fits).count().max(1)
+}
+
+/// The objects as chunks of consecutive ones, each with the place of its first object.
+pub(super) fn chunks(
+    objects: &[StagedObject],
+    partial: Option<&Partial>,
+    sizes: &JobSizes,
+    slots: NonZeroUsize,
+) -> Vec<(usize, Chunk)> {
+    let all = bytes_of(objects);
+    let most = JobSizes::part(sizes.chunk_bytes, all, slots);
+    let mut chunks: Vec<(usize, Chunk)> = Vec::new();
+    let mut bytes = 0;
+    for (at, object) in objects.iter().enumerate() {
+        bytes += object.size;
+        match chunks.last_mut() {
+            Some((_, chunk)) if bytes <= most => chunk.objects.push(object_spec(object)),
+            _ => {
+                let partial = partial.filter(|it| it.object == object.relative);
+                let skip_rows = partial.map_or(0, |partial| partial.rows);
+                chunks.push((at, Chunk { objects: vec![object_spec(object)], skip_rows }));
+                bytes = object.size;
+            }
+        }
+    }
+    chunks
+}
+
+/// What a job would take in of one table, as it is staged now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct JobPlan {
+    /// `schema.table`
+    pub table: String,
+    /// Why nothing would be applied, if the table is held.
+    pub held: Option<String>,
+    /// Objects that are pending.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Commits that tasks prepare, in order.
+    pub rounds: Vec<PlannedRound>,
+    /// Objects that the driver applies by itself, because they are few.
+    pub by_driver: u64,
+}
+
+/// What one commit takes in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PlannedRound {
+    /// Whether it is of a full load.
+    pub is_load: bool,
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Tasks that read them. How many follow depends on what they hold.
+    pub tasks: u64,
+}
+
+impl Pipeline {
+    /// What a job of these sizes, with so many tasks at once, would take in of a table. Has no effect.
+    ///
+    /// # Errors
+    /// As [`Self::look`].
+    pub async fn plan_job(
+        &self,
+        spec: &TableSpec,
+        sizes: &JobSizes,
+        slots: NonZeroUsize,
+    ) -> Result<JobPlan> {
+        let look = self.look(spec, &Scope::Everything).await?;
+        let mut plan = JobPlan { table: spec.source.to_string(), ..JobPlan::default() };
+        let work = match look.standing {
+            Standing::Held(hold) => {
+                plan.held = Some(hold.cause.to_string());
+                return Ok(plan);
+            }
+            Standing::Apply(work) => work,
+            _ => return Ok(plan),
+        };
+        let mut rest = work.objects.as_slice();
+        plan.objects = rest.len() as u64;
+        plan.bytes = bytes_of(rest);
+        while !rest.is_empty() {
+            let (round, after) = rest.split_at(round_of(rest, &work.let_pass, sizes));
+            rest = after;
+            let (objects, bytes) = (round.len() as u64, bytes_of(round));
+            if bytes < sizes.least_bytes || !work.late.is_empty() {
+                plan.by_driver += objects;
+                continue;
+            }
+            let is_load = round.iter().any(|object| object.name.phase.is_full_load());
+            let tasks = chunks(round, None, sizes, slots).len() as u64;
+            plan.rounds.push(PlannedRound { is_load, objects, bytes, tasks });
+        }
+        Ok(plan)
+    }
+}
+
+/// The bytes of objects.
+pub(super) fn bytes_of(objects: &[StagedObject]) -> u64 {
+    objects.iter().map(|object| object.size).sum()
+}
+
+/// A data file that may hold keys of some ranges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MetFile {
+    pub(super) path: String,
+    pub(super) vector: Option<DeletionVectorDescriptor>,
+    size: u64,
+    ranges: Vec<u32>,
+}
+
+impl MetFile {
+    /// By the ranges that meet them, so that files of one task share theirs.
+    pub(super) fn in_key_order(&self, other: &Self) -> Ordering {
+        (&self.ranges, &self.path).cmp(&(&other.ranges, &other.path))
+    }
+}
+
+/// Data files of one task, and the ranges that meet them.
+#[derive(Clone, Debug)]
+pub(super) struct FileGroup {
+    pub(super) files: Vec<MetFile>,
+    pub(super) ranges: BTreeSet<u32>,
+}
+
+/// The data files of a snapshot that may hold keys of these ranges.
+///
+/// # Errors
+/// `TableCorrupt` if a statistic in the log cannot be read.
+pub(super) fn met_files(
+    table: &LakeTable,
+    keys: &[String],
+    ranges: &[RangeChanges],
+) -> Result<Vec<MetFile>> {
+    let views: Vec<LogicalFileView> = table.delta().snapshot()?.log_data().iter().collect();
+    let intervals = key_intervals(&views, &table.schema().arrow(), keys)?;
+    let mut met = Vec::new();
+    for (view, interval) in views.iter().zip(intervals) {
+        let meets = |range: &&RangeChanges| match (&range.bounds, &interval) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some((least, greatest)), Some((low, high))) => least.0 <= *high && *low <= greatest.0,
+        };
+        let ranges: Vec<u32> = ranges.iter().filter(meets).map(|range| range.range).collect();
+        if !ranges.is_empty() {
+            let (path, size) = (view.path().into_owned(), view.size());
+            let size = u64::try_from(size).unwrap_or_default();
+            met.push(MetFile { path, vector: view.deletion_vector_descriptor(), size, ranges });
+        }
+    }
+    Ok(met)
+}
+
+/// The files as groups, each for one task.
+pub(super) fn groups(files: Vec<MetFile>, sizes: &JobSizes, slots: NonZeroUsize) -> Vec<FileGroup> {
+    let all: u64 = files.iter().map(|file| file.size).sum();
+    let most = JobSizes::part(sizes.files_bytes, all, slots);
+    let mut groups: Vec<FileGroup> = Vec::new();
+    let mut bytes = 0;
+    for file in files {
+        bytes += file.size;
+        let ranges = file.ranges.iter().copied();
+        match groups.last_mut() {
+            Some(group) if bytes <= most => {
+                group.ranges.extend(ranges);
+                group.files.push(file);
+            }
+            _ => {
+                bytes = file.size;
+                groups.push(FileGroup { ranges: ranges.collect(), files: vec![file] });
+            }
+        }
+    }
+    groups
+}
+
+/// Whether no key of new data files can be in another of them, or in the table.
+///
+/// # Errors
+/// As [`met_files`].
+pub(super) fn are_apart(
+    table: &LakeTable,
+    keys: &[String],
+    mut bounds: Vec<KeyInterval>,
+) -> Result<bool> {
+    if keys.is_empty() {
+        return Ok(true);
+    }
+    let views: Vec<LogicalFileView> = table.delta().snapshot()?.log_data().iter().collect();
+    for interval in key_intervals(&views, &table.schema().arrow(), keys)? {
+        let Some(interval) = interval else { return Ok(bounds.is_empty()) };
+        let meets =
+            |(least, greatest): &KeyInterval| *least <= interval.1 && interval.0 <= *greatest;
+        if bounds.iter().any(meets) {
+            return Ok(false);
+        }
+    }
+    bounds.sort();
+    Ok(bounds.windows(2).all(|pair| pair[0].1 < pair[1].0))
+}

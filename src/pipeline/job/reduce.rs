@@ -1,0 +1,146 @@
+//! One key range of all runs: the last change of each key wins.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{AsArray as _, BooleanArray};
+use arrow::compute::kernels::cmp::{eq, neq};
+use arrow::compute::{concat_batches, filter_record_batch};
+use arrow::datatypes::{SchemaRef, UInt8Type};
+use arrow::record_batch::RecordBatch;
+
+use crate::change::refuse_differing;
+use crate::config::SEQUENCE;
+use crate::decode::OPERATION;
+use crate::dms::Operation;
+use crate::error::Result;
+use crate::pipeline::job::format::{KeyBytes, RangeChanges, ReduceOutcome, ReduceTask};
+use crate::pipeline::job::key_order::{KeyOrder, all_nullable};
+use crate::pipeline::job::net::run_schema;
+use crate::pipeline::job::scratch::{append, nothing};
+use crate::pipeline::job::task::TaskContext;
+use crate::pipeline::suspicion::columns_apart;
+
+/// Upserts of one block: what is read of them where one is needed.
+const IMAGE_ROWS: usize = 4096;
+
+/// Reduces a range.
+///
+/// # Errors
+/// `TableRefused` if a full load has different rows with one key; those of reading and writing
+/// scratch.
+pub(super) async fn reduce(context: &TaskContext<'_>, task: &ReduceTask) -> Result<ReduceOutcome> {
+    let keys = context.round.table.lake_keys();
+    let order = KeyOrder::of(&context.columns, &keys)?;
+    let mut runs = Vec::with_capacity(task.runs.len());
+    for run in &task.runs {
+        let mut own = Vec::with_capacity(run.blocks.len());
+        for batch in context.scratch.batches(&run.object, &run.blocks).await? {
+            own.push(within(&order, batch, task)?);
+        }
+        runs.push(own);
+    }
+    let rows: usize = runs.iter().flatten().map(RecordBatch::num_rows).sum();
+    let survivors = last_of_each(&order, &runs)?;
+    let superseded = (rows - survivors.iter().map(RecordBatch::num_rows).sum::<usize>()) as u64;
+    if task.is_load && superseded > 0 {
+        let apart = columns_apart(&context.round.table);
+        let names = context.columns.columns().iter().map(|column| column.name.clone());
+        let compared: Vec<String> = names.filter(|name| !apart.contains(name)).collect();
+        let all: Vec<RecordBatch> = runs.into_iter().flatten().collect();
+        refuse_differing(&context.columns.arrow(), &all, &keys, &compared)?;
+    }
+    let schema = run_schema(&context.columns);
+    let all = order.sorted(concat_batches(&schema, &survivors)?)?;
+    let changes = write(context, &order, &all).await?;
+    Ok(ReduceOutcome { changes, superseded })
+}
+
+/// Only the rows within the range.
+fn within(order: &KeyOrder, batch: RecordBatch, task: &ReduceTask) -> Result<RecordBatch> {
+    let rows = order.rows(&batch)?;
+    let bound = |key: &Option<KeyBytes>| key.as_ref().map(|key| key.0.clone());
+    let (from, below) = (bound(&task.from), bound(&task.below));
+    let is_within = |key: &[u8]| {
+        from.as_deref().is_none_or(|from| from <= key)
+            && below.as_deref().is_none_or(|below| key < below)
+    };
+    let keep: Vec<bool> = rows.iter().map(|row| is_within(row.data())).collect();
+    if keep.iter().all(|keep| *keep) {
+        return Ok(batch);
+    }
+    Ok(filter_record_batch(&batch, &BooleanArray::from(keep))?)
+}
+
+/// The changes that no later run has one of the same key for. Within a run each key is once.
+fn last_of_each(order: &KeyOrder, runs: &[Vec<RecordBatch>]) -> Result<Vec<RecordBatch>> {
+    let mut encoded = Vec::with_capacity(runs.len());
+    for run in runs {
+        let rows = run.iter().map(|batch| order.rows(batch));
+        encoded.push(rows.collect::<Result<Vec<_>>>()?);
+    }
+    let mut seen: HashSet<&[u8], foldhash::fast::RandomState> = HashSet::default();
+    let mut survivors = Vec::new();
+    for (run, rows) in runs.iter().zip(&encoded).rev() {
+        for (batch, rows) in run.iter().zip(rows) {
+            let keep: BooleanArray = rows.iter().map(|row| Some(seen.insert(row.data()))).collect();
+            survivors.push(filter_record_batch(batch, &keep)?);
+        }
+    }
+    Ok(survivors)
+}
+
+async fn write(
+    context: &TaskContext<'_>,
+    order: &KeyOrder,
+    all: &RecordBatch,
+) -> Result<RangeChanges> {
+    let delete = arrow::array::UInt8Array::new_scalar(Operation::Delete.code());
+    let operations = all[OPERATION].as_primitive::<UInt8Type>();
+    let upserts = filter_record_batch(all, &neq(operations, &delete)?)?;
+    let deletes = filter_record_batch(all, &eq(operations, &delete)?)?;
+    let keys = [order.only_keys(&upserts)?, order.only_keys(&deletes)?];
+    let mut bytes = Vec::new();
+    let keys = append(&mut bytes, &concat_batches(&keys[0].schema(), &keys)?)?;
+    let traces = sequenced(order, &deletes)?.filter(|traces| traces.num_rows() > 0);
+    let traces = traces.map(|traces| append(&mut bytes, &traces)).transpose()?;
+    let table = all_nullable(&context.columns);
+    let mut images = Vec::new();
+    for at in (0..upserts.num_rows()).step_by(IMAGE_ROWS) {
+        let block = upserts.slice(at, IMAGE_ROWS.min(upserts.num_rows() - at));
+        images.push(append(&mut bytes, &image(&block, &table)?)?);
+    }
+    let bounds = order.bounds([all])?;
+    let object = context.new_object("range");
+    context.scratch.put(&object, bytes).await?;
+    Ok(RangeChanges {
+        range: 0,
+        object,
+        keys,
+        deletes: traces,
+        images,
+        upserted: upserts.num_rows() as u64,
+        removed: deletes.num_rows() as u64,
+        bounds,
+    })
+}
+
+/// Keys and sequences of deletes, if the table keeps sequences.
+fn sequenced(order: &KeyOrder, deletes: &RecordBatch) -> Result<Option<RecordBatch>> {
+    let Some((_, field)) = deletes.schema_ref().column_with_name(SEQUENCE) else { return Ok(None) };
+    let keys = order.only_keys(deletes)?;
+    let fields = keys.schema_ref().fields().iter().cloned();
+    let fields = fields.chain([Arc::new(field.clone())]).collect::<Vec<_>>();
+    let columns = keys.columns().iter().cloned().chain([Arc::clone(&deletes[SEQUENCE])]);
+    let schema = Arc::new(arrow::datatypes::Schema::new(fields));
+    Ok(Some(RecordBatch::try_new(schema, columns.collect())?))
+}
+
+/// Upserts with the table's columns alone.
+fn image(upserts: &RecordBatch, table: &SchemaRef) -> Result<RecordBatch> {
+    if upserts.num_rows() == 0 {
+        return Ok(nothing(table));
+    }
+    let columns = table.fields().iter().map(|field| Arc::clone(&upserts[field.name()]));
+    Ok(RecordBatch::try_new(Arc::clone(table), columns.collect())?)
+}

@@ -1,0 +1,244 @@
+//! One round: what one commit takes in. Its objects become net changes, key range by key range, these
+//! meet the data files, and one commit has all of it. Tasks do the stages; this only connects them.
+
+use std::time::Instant;
+
+use crate::change::SequenceSpan;
+use crate::decode::BadRow;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::apply::{
+    Applied, MOST_REPLANS, Setback, is_as_planned, ledger_after, set_aside,
+};
+use crate::pipeline::guard::Guard;
+use crate::pipeline::job::commit::{Effect, Times};
+use crate::pipeline::job::format::{ChunkEnd, PortionOutcome, RoundSpec, SliceOutcome, Span};
+use crate::pipeline::job::plan::are_apart;
+use crate::pipeline::job::read::{Read, read};
+use crate::pipeline::job::reduced::{Reduced, reduce};
+use crate::pipeline::job::replaced::Files;
+use crate::pipeline::job::rounds::{RoundEnd, Rounds};
+use crate::pipeline::job::scratch::Scratch;
+use crate::pipeline::job::stages::Stages;
+use crate::pipeline::mass::Mass;
+use crate::pipeline::ready::Target;
+use crate::pipeline::slice::{Portion, Slice, Turn};
+use crate::pipeline::tally::{AppliedSlice, Tally};
+use crate::progress::CommittedObject;
+use crate::schema::TableSchema;
+use crate::staging::StagedObject;
+use crate::table::{CommitOutcome, LakeTable, refuse_foreign};
+
+impl Rounds<'_> {
+    /// Takes a round into the table, unless it is for others to do.
+    ///
+    /// # Errors
+    /// What was met before the commit was tried, and any contradiction of its tasks.
+    pub(super) async fn round(
+        &self,
+        round: RoundSpec,
+        objects: &[StagedObject],
+        table: &LakeTable,
+        tally: &mut Tally,
+    ) -> Result<RoundEnd, Setback> {
+        let Target { pipeline, spec, .. } = *self.target;
+        let begun = pipeline.clock().instant();
+        let mut stages = Stages::of(self.job.workers, round);
+        let partial = table.ledger().partial.as_ref();
+
+        // Read.
+        let read = read(&self.job, &stages, objects, partial, table).await?;
+        tally.saw_gone(&read.gone);
+        if read.slices.is_empty() {
+            return Ok(match read.end {
+                ChunkEnd::Columns(columns) => RoundEnd::Columns(TableSchema::new(columns)),
+                ChunkEnd::Reshape(changes) => RoundEnd::Reshape(changes),
+                ChunkEnd::Failed(told) => return Err(Error::from(told).into()),
+                ChunkEnd::KeepsValues | ChunkEnd::Complete => RoundEnd::BySlices,
+            });
+        }
+        let scratch = Scratch::of(pipeline, spec, stages.round.scratch)?;
+        let slice = self.slice_of(&read, objects, &scratch, table, begun).await?;
+        let finished = slice.finished_objects();
+        let mut guard = Guard::of(pipeline, spec, table.ledger(), &slice)?;
+        if guard.as_mut().is_some_and(|guard| must_compare(guard, &read, &slice)) {
+            return Ok(RoundEnd::BySlices);
+        }
+
+        // Change.
+        let is_load = slice.is_of_load();
+        let reduced = if read.is_in_files() {
+            Reduced::default()
+        } else {
+            reduce(&self.job, &stages, &read, is_load).await?
+        };
+        let (mut ledger, replayed) = ledger_after(table.ledger(), &slice, self.target.bound)?;
+        ledger.keys = Some(spec.lake_keys());
+        ledger.quarantined += slice.bad_rows();
+        ledger.guard = match guard {
+            Some(mut guard) => {
+                self.leave_tombstones(&mut guard, &reduced, &scratch).await?;
+                Some(guard.into_progress())
+            }
+            None => None,
+        };
+        set_aside(pipeline, spec, &slice).await?;
+
+        // Merge, commit.
+        let times = Times { begun, reduced: pipeline.clock().instant() };
+        let keys = spec.lake_keys();
+        let mass = Mass::of(self.target, &slice);
+        let records: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
+        let mut table = table.clone();
+        let mut files = Files::default();
+        let (mut foreign, mut replans) = (Vec::new(), 0);
+        loop {
+            let effect = if read.is_in_files() {
+                Effect::of_files(&read, slice.bad_rows())?
+            } else {
+                files.bring_up_to(&self.job, &stages, &table, &reduced).await?;
+                let tasks = files.inserts(&reduced, self.job.sizes.range_rows)?;
+                let inserts = stages.insert(tasks).await?;
+                let (bad, clock) = (slice.bad_rows(), pipeline.clock().as_ref());
+                Effect::of_changes(&table, &read, &reduced, &files, inserts, bad, clock)?
+            };
+            if is_load && effect.counts.updated > 0 {
+                // Whether rows of one key differ is for slices to see.
+                return Ok(RoundEnd::BySlices);
+            }
+            ledger.recent = mass.as_ref().map(|it| it.judge(&table, &effect.counts)).transpose()?;
+            let outcome = effect.commit(pipeline, &table, &ledger, &records, times).await?;
+            let (newer, error) = match outcome {
+                CommitOutcome::Committed(table) => {
+                    let took = pipeline.clock().instant() - begun;
+                    let (version, counts) = (table.version(), effect.counts);
+                    let slice = AppliedSlice { version, counts, objects: finished, replayed };
+                    let applied = Applied { table, slice, foreign, took };
+                    return Ok(RoundEnd::Committed(applied, in_memory(finished)));
+                }
+                CommitOutcome::Conflicted { newer, error } => (newer, error),
+                CommitOutcome::Gone(error) => return Err(error.into()),
+                CommitOutcome::BelowOthers { lost, error, .. } => {
+                    return Err(Setback { error, lost: Some(lost) });
+                }
+                CommitOutcome::Unknown { lost, error } => return Err(Setback { error, lost }),
+            };
+            let may_replan = replans < MOST_REPLANS
+                && (!read.is_in_files() || are_apart(&newer, &keys, read.bounds())?)
+                && is_as_planned(&newer, &table)
+                && refuse_foreign(spec, &newer).is_ok();
+            if !may_replan {
+                return Err(error.into());
+            }
+            foreign = newer.foreign().to_vec();
+            replans += 1;
+            tracing::info!(table = %spec.source, version = newer.version(), "planning again");
+            table = *newer;
+            stages.round.version = table.version();
+        }
+    }
+
+    /// What was read as one slice, whose rows are elsewhere.
+    async fn slice_of(
+        &self,
+        read: &Read,
+        objects: &[StagedObject],
+        scratch: &Scratch,
+        table: &LakeTable,
+        begun: Instant,
+    ) -> Result<Slice> {
+        let mut portions: Vec<Portion> = Vec::new();
+        for (start, slice) in &read.slices {
+            for outcome in &slice.portions {
+                let object = objects.get(start + outcome.object);
+                let object =
+                    object.ok_or_else(|| contradiction("an object is not of the round"))?;
+                let portion = portion(object, outcome, scratch).await?;
+                match portions.last_mut() {
+                    // Rows of one object that several slices took in.
+                    Some(last) if !last.is_done && last.object.relative == object.relative => {
+                        last.rows += portion.rows;
+                        last.is_done = portion.is_done;
+                        last.bad_rows.extend(portion.bad_rows);
+                        last.sequence = match (last.sequence.take(), portion.sequence) {
+                            (Some((first, _)), Some((_, last))) => Some((first, last)),
+                            (before, after) => before.or(after),
+                        };
+                    }
+                    _ => portions.push(portion),
+                }
+            }
+        }
+        Ok(Slice { portions, schema: table.schema().clone(), turn: Turn::Due, begun })
+    }
+
+    /// Leaves the tombstones of all ranges, some of them at once.
+    async fn leave_tombstones(
+        &self,
+        guard: &mut Guard,
+        reduced: &Reduced,
+        scratch: &Scratch,
+    ) -> Result<()> {
+        const AT_ONCE: u64 = 1 << 19;
+        let (mut deletes, mut rows) = (Vec::new(), 0);
+        for range in &reduced.ranges {
+            let Some(segment) = range.deletes else { continue };
+            deletes.extend(scratch.batches(&range.object, &[segment]).await?);
+            rows += segment.rows;
+            if rows >= AT_ONCE {
+                guard.leave_tombstones(&std::mem::take(&mut deletes), self.target.pipeline).await?;
+                rows = 0;
+            }
+        }
+        guard.leave_tombstones(&deletes, self.target.pipeline).await
+    }
+}
+
+/// Whether changes must be compared with what was applied, which slices do.
+fn must_compare(guard: &mut Guard, read: &Read, slice: &Slice) -> bool {
+    // Rows of a load are older than every change.
+    let is_of_changes = |outcome: &&SliceOutcome| outcome.changes > 0 && !slice.is_of_load();
+    let mut compares = false;
+    for outcome in read.slices.iter().map(|(_, outcome)| outcome).filter(is_of_changes) {
+        let span = outcome.span.as_ref();
+        let span = span.map(|Span { first, last, ascends }| SequenceSpan {
+            first,
+            last,
+            ascends: *ascends,
+        });
+        compares |= guard.must_compare(span, false);
+    }
+    compares
+}
+
+async fn portion(
+    object: &StagedObject,
+    outcome: &PortionOutcome,
+    scratch: &Scratch,
+) -> Result<Portion> {
+    let mut bad_rows: Vec<BadRow> = Vec::new();
+    if let Some((name, segment)) = &outcome.bad_rows {
+        for bytes in scratch.get(name, &[*segment]).await? {
+            let rows: Vec<BadRow> = serde_json::from_slice(&bytes).map_err(|error| {
+                Error::new(ErrorKind::Conflict, "bad rows of a task cannot be read").because(error)
+            })?;
+            bad_rows.extend(rows);
+        }
+    }
+    let at = Portion::at(object.clone(), outcome.identity.clone().into(), outcome.from);
+    Ok(Portion {
+        rows: outcome.rows,
+        is_done: outcome.is_done,
+        bad_rows,
+        sequence: outcome.sequence.clone(),
+        ..at
+    })
+}
+
+fn in_memory(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+/// What a task's result must not say.
+pub(super) fn contradiction(what: &str) -> Error {
+    Error::new(ErrorKind::Internal, format!("the tasks of a job contradict each other: {what}"))
+}

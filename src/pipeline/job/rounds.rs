@@ -1,0 +1,213 @@
+//! Applies pending objects round by round, in the place of slices.
+
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::pipeline::application::Application;
+use crate::pipeline::apply::{Applied, Setback};
+use crate::pipeline::budget::Pace;
+use crate::pipeline::job::format::RoundSpec;
+use crate::pipeline::job::plan::{bytes_of, round_of};
+use crate::pipeline::job::scratch::Scratch;
+use crate::pipeline::job::workers::Job;
+use crate::pipeline::ready::{Target, ready_table};
+use crate::pipeline::rebuild::Build;
+use crate::pipeline::slice::{Slice, Turn};
+use crate::pipeline::slicer::{Cut, NextSlice, Slicer};
+use crate::pipeline::suspicion::Suspicion;
+use crate::pipeline::tally::Tally;
+use crate::pipeline::{Pending, SlicesEnd};
+use crate::schema::{ColumnChange, TableSchema};
+use crate::staging::StagedObject;
+use crate::table::LakeTable;
+
+/// Applies pending objects of one pass.
+pub(in crate::pipeline) struct Rounds<'a> {
+    pub(in crate::pipeline) application: &'a Application<'a>,
+    pub(in crate::pipeline) target: &'a Target<'a>,
+    pub(in crate::pipeline) job: Job<'a>,
+}
+
+/// What became of a round.
+pub(super) enum RoundEnd {
+    /// It is in the table; so many of its objects are finished.
+    Committed(Applied, usize),
+    /// Its first object needs these columns, the table's among them.
+    Columns(TableSchema),
+    /// Its first object needs these changes of columns.
+    Reshape(Vec<ColumnChange>),
+    /// It is for slices to apply.
+    BySlices,
+}
+
+impl Rounds<'_> {
+    /// Applies objects in order; gives the table, and how far it came.
+    pub(in crate::pipeline) async fn apply(
+        &self,
+        pending: &Pending<'_>,
+        mut table: Option<LakeTable>,
+        pace: &mut Pace,
+        tally: &mut Tally,
+    ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
+        let objects = pending.objects.as_slice();
+        if !pending.late.is_empty() {
+            return Box::pin(self.by_slices(objects, pending, table, pace, tally)).await;
+        }
+        let before = table.as_ref().map(|table| table.schema().clone());
+        let mut done = 0;
+        while done < objects.len() {
+            if self.application.limits.stop.is_requested() {
+                return Ok((table, SlicesEnd::Stopped));
+            }
+            let rest = &objects[done..];
+            let round = &rest[..round_of(rest, self.target.let_pass, &self.job.sizes)];
+            let ready = match self.ready(table.take(), round, pending).await? {
+                Some(ready) if self.is_for_tasks(round, &ready) => ready,
+                ready => {
+                    // Objects that tell no columns go with the first that does.
+                    let by_slices = match &ready {
+                        Some(_) => round,
+                        None => match self.first_columns(rest, pending).await? {
+                            Some((_, count)) => &rest[..count],
+                            None => rest,
+                        },
+                    };
+                    let (applied, end) =
+                        Box::pin(self.by_slices(by_slices, pending, ready, pace, tally)).await?;
+                    table = applied;
+                    match end {
+                        SlicesEnd::All => done += by_slices.len(),
+                        end => return Ok((table, end)),
+                    }
+                    continue;
+                }
+            };
+            let scratch = self.target.pipeline.clock().file_id();
+            let spec = self.spec_of(scratch, &ready, pending);
+            let outcome = self.round(spec, round, &ready, tally).await;
+            let folder = Scratch::of(self.target.pipeline, self.target.spec, scratch)?;
+            folder.remove().await;
+            match outcome? {
+                RoundEnd::Committed(applied, finished) => {
+                    self.application.tell(&applied, self.target.built, tally);
+                    tally.saw_columns(before.as_ref(), applied.table.schema());
+                    if self.target.built == Build::InPlace {
+                        self.application.follow(Some(&applied.table)).await?;
+                    }
+                    table = Some(*applied.table);
+                    done += finished;
+                }
+                RoundEnd::Columns(columns) => {
+                    let slice = self.empty_slice(columns);
+                    table = Some(ready_table(self.target, Some(ready), &slice).await?);
+                }
+                RoundEnd::Reshape(changes) => {
+                    return Ok((Some(ready), SlicesEnd::Reshape(changes)));
+                }
+                RoundEnd::BySlices => {
+                    let (applied, end) =
+                        Box::pin(self.by_slices(round, pending, Some(ready), pace, tally)).await?;
+                    table = applied;
+                    match end {
+                        SlicesEnd::All => done += round.len(),
+                        end => return Ok((table, end)),
+                    }
+                }
+            }
+        }
+        Ok((table, SlicesEnd::All))
+    }
+
+    /// Applies objects as any application does.
+    async fn by_slices(
+        &self,
+        objects: &[StagedObject],
+        pending: &Pending<'_>,
+        table: Option<LakeTable>,
+        pace: &mut Pace,
+        tally: &mut Tally,
+    ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
+        let cut = self.application.cut(pending.changes.clone(), self.target.let_pass);
+        let late = (pending.late.to_vec(), pending.turn);
+        let slicer = Slicer::new(cut, objects.to_vec(), late, table.as_ref());
+        self.application.apply_slices(self.target, slicer, table, pace, tally).await
+    }
+
+    /// Whether a round is worth its tasks, and none of what only slices do.
+    fn is_for_tasks(&self, round: &[StagedObject], table: &LakeTable) -> bool {
+        let is_let_pass =
+            round.iter().any(|object| self.target.let_pass.contains(&object.relative));
+        let is_load = round.iter().any(|object| object.name.phase.is_full_load());
+        let spec = self.target.spec;
+        // Whether a load is missing shows in which of the keys that are changed were inserted.
+        let is_suspect = !is_load
+            && !spec.keys.is_empty()
+            && Suspicion::needs_load(spec, table.ledger(), self.target.accepts_loss);
+        bytes_of(round) >= self.job.sizes.least_bytes && !is_let_pass && !is_suspect
+    }
+
+    /// The table as the round needs it; none if no object tells its columns.
+    async fn ready(
+        &self,
+        table: Option<LakeTable>,
+        round: &[StagedObject],
+        pending: &Pending<'_>,
+    ) -> Result<Option<LakeTable>> {
+        let slice = match &table {
+            Some(table) => self.empty_slice(table.schema().clone()),
+            None => match self.first_columns(round, pending).await? {
+                Some((columns, _)) => self.empty_slice(columns),
+                None if self.target.columns.is_empty() => return Ok(None),
+                None => self.empty_slice(TableSchema::default()),
+            },
+        };
+        ready_table(self.target, table, &slice).await.map(Some)
+    }
+
+    /// The columns that the first objects bring, and how many objects tell them: empty ones do not.
+    async fn first_columns(
+        &self,
+        objects: &[StagedObject],
+        pending: &Pending<'_>,
+    ) -> Result<Option<(TableSchema, usize)>> {
+        const LITTLE: usize = 1 << 20;
+        let cut = self.application.cut(pending.changes.clone(), self.target.let_pass);
+        let cut = Cut { memory_budget: LITTLE.min(cut.memory_budget), ..cut };
+        let none_late = (Vec::new(), Turn::Due);
+        let objects = objects.to_vec();
+        let mut slicer = Slicer::behind(cut, objects, none_late, 0, TableSchema::default());
+        let mut count = 0;
+        loop {
+            match slicer.next(None).await? {
+                NextSlice::Slice(slice) => {
+                    count += slice.portions.len();
+                    if !slice.schema.columns().is_empty() {
+                        return Ok(Some((slice.schema, count)));
+                    }
+                }
+                NextSlice::Reshape(_) | NextSlice::End => return Ok(None),
+            }
+        }
+    }
+
+    fn empty_slice(&self, schema: TableSchema) -> Slice {
+        let begun = self.target.pipeline.clock().instant();
+        Slice { portions: Vec::new(), schema, turn: Turn::Due, begun }
+    }
+
+    fn spec_of(&self, scratch: Uuid, table: &LakeTable, pending: &Pending<'_>) -> RoundSpec {
+        let settings = self.target.pipeline.settings();
+        RoundSpec {
+            staging: self.target.pipeline.staging().address(),
+            lake: self.target.pipeline.lake().address(),
+            dms: settings.dms.clone(),
+            table: self.target.spec.clone(),
+            memory_budget: self.job.task_memory,
+            scratch,
+            columns: table.schema().columns().to_vec(),
+            changes: pending.changes.clone(),
+            version: table.version(),
+            shadow: pending.shadow,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Jobs: rounds that are spread over tasks come to the same rows as slices, whatever becomes of the
+//! tasks, and whoever commits in between.
+
+mod engine;
+mod shop;
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use dmslake::config::TableSpec;
+use dmslake::error::{ErrorKind, Result};
+use dmslake::pipeline::job::{Job, JobSizes, Threads, Workers};
+use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
+use dmslake::storage::Location;
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+
+use crate::jobs::shop::{Keys, Shop};
+use crate::support::property;
+use crate::support::spread::{Careless, apply_spread, tiny_sizes};
+
+const MODES: [&str; 3] = ["copy-on-write", "deletion-vectors", "auto"];
+
+async fn job_of(shop: &Shop, workers: &dyn Workers, sizes: JobSizes) -> TableReport {
+    let pipeline = shop.pipeline();
+    let job = Job { workers, sizes, task_memory: shop.budget };
+    pipeline.apply_spread(spec_of(&pipeline), &Limits::default(), &Silent, job).await
+}
+
+fn spec_of(pipeline: &Pipeline) -> &TableSpec {
+    &pipeline.settings().tables[0]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_becomes_of_tasks_the_table_equals_the_source() {
+    let name = "whatever_becomes_of_tasks_the_table_equals_the_source";
+    property::check(name, 8, 3, equals_the_source).await;
+}
+
+async fn equals_the_source(mut rng: StdRng) {
+    let keys = *[Keys::Integer, Keys::Text, Keys::Composite, Keys::None].choose(&mut rng).unwrap();
+    let mut shop = Shop::new(keys, MODES.choose(&mut rng).unwrap());
+    shop.budget = rng.random_bool(0.5).then_some(64 << 10);
+    shop.is_guarded = rng.random_bool(0.5);
+    let rows = rng.random_range(0..2000);
+    shop.load(&mut rng, rows).await;
+    for _ in 0..rng.random_range(1..4) {
+        for _ in 0..rng.random_range(1..6) {
+            let changes = rng.random_range(0..200);
+            shop.change(&mut rng, changes).await;
+        }
+        let sizes = JobSizes {
+            chunk_bytes: rng.random_range(100..5000),
+            range_rows: rng.random_range(1..300),
+            range_bytes: rng.random_range(1000..100_000),
+            files_bytes: rng.random_range(1000..50_000),
+            round_bytes: *[4000, u64::MAX].choose(&mut rng).unwrap(),
+            ..tiny_sizes()
+        };
+        let report = if rng.random_bool(0.25) {
+            shop.apply().await
+        } else {
+            let pipeline = shop.pipeline();
+            job_of(&shop, &Careless::new(&pipeline, &mut rng), sizes).await
+        };
+        assert_eq!((report.status, report.pending), (Status::Ok, 0), "{report:?}");
+        assert_eq!(shop.rows().await, shop.expected(), "{report:?}");
+    }
+    // Nothing is left to do, for either of them, and no scratch.
+    let version = shop.apply().await.version;
+    let pipeline = shop.pipeline();
+    let again = apply_spread(&pipeline, spec_of(&pipeline), &Limits::default(), &Silent).await;
+    assert_eq!((again.version, again.counts.rows), (version, 0), "{again:?}");
+    let left = shop.scratch().await;
+    assert!(left.iter().all(|name| !name.contains("scratch")), "{left:?}");
+}
+
+/// Somebody else applies before some stages.
+struct Interrupted {
+    threads: Threads,
+    other: Pipeline,
+    /// How often.
+    left: AtomicU32,
+    stage: &'static str,
+}
+
+#[async_trait]
+impl Workers for Interrupted {
+    fn slots(&self) -> NonZeroUsize {
+        self.threads.slots()
+    }
+
+    async fn run(&self, stage: &'static str, tasks: Vec<String>) -> Result<Vec<String>> {
+        let is_asked = stage == self.stage;
+        if is_asked
+            && self
+                .left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                .is_ok()
+        {
+            let spec = self.other.settings().tables[0].clone();
+            let report =
+                self.other.apply(&spec, &Scope::Everything, &Limits::default(), &Silent).await;
+            assert_eq!(report.status, Status::Ok, "{report:?}");
+        }
+        self.threads.run(stage, tasks).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_application_in_between_takes_nothing_twice() {
+    for mode in MODES {
+        for stage in ["load", "net", "reduce", "files", "insert"] {
+            let mut rng = rand::SeedableRng::seed_from_u64(7);
+            let mut shop = Shop::new(Keys::Integer, mode);
+            shop.load(&mut rng, 300).await;
+            if stage != "load" {
+                assert_eq!(shop.apply().await.status, Status::Ok);
+                shop.change(&mut rng, 120).await;
+                shop.change(&mut rng, 60).await;
+            }
+            let threads = Threads::new(shop.pipeline(), NonZeroUsize::MIN);
+            let (other, left) = (shop.pipeline(), AtomicU32::new(1));
+            let workers = Interrupted { threads, other, left, stage };
+            let report = job_of(&shop, &workers, tiny_sizes()).await;
+            assert_eq!(workers.left.load(Ordering::SeqCst), 0, "{stage} is a stage");
+            assert_eq!((report.status, report.pending), (Status::Ok, 0), "{report:?}");
+            assert_eq!(report.counts.rows, 0, "the other was first: {report:?}");
+            assert_eq!(shop.rows().await, shop.expected(), "{mode}, {stage}");
+        }
+    }
+}
+
+/// Another writer compacts the table while its files are replaced.
+struct Compacted {
+    threads: Threads,
+    lake: Location,
+    files: AtomicU32,
+    inserts: AtomicU32,
+}
+
+#[async_trait]
+impl Workers for Compacted {
+    fn slots(&self) -> NonZeroUsize {
+        self.threads.slots()
+    }
+
+    async fn run(&self, stage: &'static str, tasks: Vec<String>) -> Result<Vec<String>> {
+        if stage == "files" {
+            self.files.fetch_add(1, Ordering::SeqCst);
+        }
+        if stage == "insert" && self.inserts.fetch_add(1, Ordering::SeqCst) == 0 {
+            shop::compact(&self.lake).await;
+        }
+        self.threads.run(stage, tasks).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_compaction_in_between_has_replaced_is_looked_at_again() {
+    for mode in MODES {
+        let mut rng = rand::SeedableRng::seed_from_u64(11);
+        let mut shop = Shop::new(Keys::Integer, mode);
+        for _ in 0..12 {
+            shop.load(&mut rng, 40).await;
+            assert_eq!(shop.apply().await.status, Status::Ok);
+        }
+        shop.change(&mut rng, 200).await;
+        let threads = Threads::new(shop.pipeline(), NonZeroUsize::MIN);
+        let (files, inserts) = (AtomicU32::new(0), AtomicU32::new(0));
+        let workers = Compacted { threads, lake: shop.lake.clone(), files, inserts };
+        let report = job_of(&shop, &workers, tiny_sizes()).await;
+        assert_eq!((report.status, report.counts.rows), (Status::Ok, 200), "{report:?}");
+        let stages = |counter: &AtomicU32| counter.load(Ordering::SeqCst);
+        assert_eq!((stages(&workers.files), stages(&workers.inserts)), (2, 2), "{mode}");
+        assert_eq!(shop.rows().await, shop.expected(), "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn rows_of_a_load_with_one_key_must_be_the_same_wherever_they_stand() {
+    let mut shop = Shop::new(Keys::Integer, "copy-on-write");
+    shop.stage("LOAD00000001.csv", "1,a\n2,b\n").await;
+    shop.stage("LOAD00000002.csv", "2,b\n3,c\n").await;
+    let threads = || Threads::new(shop.pipeline(), NonZeroUsize::MIN);
+    let report = job_of(&shop, &threads(), tiny_sizes()).await;
+    assert_eq!(report.status, Status::Ok, "{report:?}");
+    assert_eq!((report.counts.inserted, report.counts.superseded), (3, 1));
+
+    shop = Shop::new(Keys::Integer, "copy-on-write");
+    shop.stage("LOAD00000001.csv", "1,a\n2,b\n").await;
+    shop.stage("LOAD00000002.csv", "2,other\n3,c\n").await;
+    let threads = Threads::new(shop.pipeline(), NonZeroUsize::MIN);
+    let report = job_of(&shop, &threads, tiny_sizes()).await;
+    assert_eq!(report.status, Status::Held, "{report:?}");
+    let error = report.error.unwrap();
+    assert!(
+        error.contains("different rows with the same key") && !error.contains("other"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_bad_row_ends_the_round_before_it_and_holds_the_table() {
+    let shop = Shop::new(Keys::Integer, "copy-on-write");
+    shop.stage("LOAD00000001.csv", "1,a\n").await;
+    shop.stage("20240101-000000001.csv", "I,2,b\n").await;
+    shop.stage("20240101-000000002.csv", "I,3,c\nI,x,d\n").await;
+    shop.stage("20240101-000000003.csv", "I,4,e\n").await;
+    let threads = Threads::new(shop.pipeline(), NonZeroUsize::MIN);
+    let report = job_of(&shop, &threads, tiny_sizes()).await;
+    assert_eq!((report.status, report.pending), (Status::Held, 2), "{report:?}");
+    assert_eq!(report.error_kind, Some(ErrorKind::MalformedObject));
+    let by_slices = shop.with_another_lake();
+    let held = by_slices.apply().await;
+    assert_eq!((&held.error, held.pending), (&report.error, 2), "the same hold");
+    assert_eq!(shop.rows().await, by_slices.rows().await);
+}
+
+#[tokio::test]
+async fn a_plan_tells_commits_and_tasks_and_has_no_effect() {
+    let mut rng = rand::SeedableRng::seed_from_u64(5);
+    let mut shop = Shop::new(Keys::Integer, "copy-on-write");
+    shop.load(&mut rng, 100).await;
+    shop.change(&mut rng, 50).await;
+    let pipeline = shop.pipeline();
+    let plan = |sizes| {
+        let pipeline = &pipeline;
+        let spec = spec_of(pipeline);
+        async move { pipeline.plan_job(spec, &sizes, NonZeroUsize::MIN).await.unwrap() }
+    };
+    let planned = plan(tiny_sizes()).await;
+    let phases: Vec<bool> = planned.rounds.iter().map(|round| round.is_load).collect();
+    assert_eq!((phases, planned.by_driver), (vec![true, false], 0), "{planned:?}");
+    let small = plan(JobSizes::default()).await;
+    assert_eq!((small.rounds.len(), small.by_driver), (0, planned.objects), "{small:?}");
+    assert!(shop.scratch().await.is_empty());
+    assert_eq!(shop.apply().await.objects, planned.objects);
+}
