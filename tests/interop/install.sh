@@ -32,6 +32,8 @@ artifact() {
 install_tools() {
   [ -x "$interop/venv/bin/python" ] || python3 -m venv "$interop/venv"
   "$interop/venv/bin/pip" install -q -r "$(dirname "${BASH_SOURCE[0]}")/requirements.txt"
+  [ -x "$interop/spark-3.5/bin/python" ] || python3 -m venv "$interop/spark-3.5"
+  "$interop/spark-3.5/bin/pip" install -q pyspark==3.5.6
   artifact io.delta:delta-spark_2.13:4.0.1 "$interop/jars" delta-spark_2.13-4.0.1.jar
   artifact io.delta:delta-storage:4.0.1 "$interop/jars" delta-storage-4.0.1.jar
   [ -d "$interop/trino-476" ] || install_trino
