@@ -19,6 +19,7 @@ use crate::support::model::{Counts, StagedRow};
 use crate::support::script::{
     bad, change_key, delete, insert, orders, orders_configuration, update,
 };
+use crate::support::spread::apply_spread;
 use crate::support::world::{in_memory, settings, spec};
 
 /// So small that the wide object of the history goes in row ranges.
@@ -26,19 +27,34 @@ const SMALL_BUDGET: u64 = 64 << 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_every_write_leaves_the_same_table() {
-    every_crash_heals("copy-on-write").await;
+    every_crash_heals("copy-on-write", Jobs::None).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_every_write_leaves_the_same_table_with_deletion_vectors() {
-    every_crash_heals("deletion-vectors").await;
+    every_crash_heals("deletion-vectors", Jobs::None).await;
 }
 
-async fn every_crash_heals(merge: &'static str) {
-    let scene = Arc::new(Scene::new(merge));
+/// The process that crashes is the driver of a job, which does the tasks too; the next one may be
+/// another driver, or none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_of_a_job_at_every_write_leaves_the_same_table() {
+    every_crash_heals("deletion-vectors", Jobs::EveryOther).await;
+}
+
+/// Which runs are those of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Jobs {
+    None,
+    EveryOther,
+}
+
+async fn every_crash_heals(merge: &'static str, jobs: Jobs) {
+    let scene = Arc::new(Scene { jobs, ..Scene::new(merge) });
     let run = Run::new(&scene, None, None).await;
     let judge = run.judge(&scene).await;
-    assert!(judge.cut_objects > 0, "no object is so large that it goes in row ranges");
+    let is_cut = judge.cut_objects > 0 || jobs == Jobs::EveryOther;
+    assert!(is_cut, "no object is so large that it goes in row ranges");
     let writes = run.faulty.hooks().writes();
     assert!(writes > 16, "only {writes} writes: the history is not what it should be");
 
@@ -47,7 +63,9 @@ async fn every_crash_heals(merge: &'static str) {
         for side in [Side::Before, Side::After] {
             // A process that lives on goes on as it was cut; a fresh one may cut otherwise.
             crashes.push((Fault { write, side, died: false }, Some(SMALL_BUDGET)));
-            for second_budget in [Some(SMALL_BUDGET), None] {
+            let budgets =
+                if jobs == Jobs::None { &[Some(SMALL_BUDGET), None][..] } else { &[None] };
+            for &second_budget in budgets {
                 crashes.push((Fault { write, side, died: true }, second_budget));
             }
         }
@@ -83,6 +101,7 @@ struct Scene {
     table: StagedTable,
     /// So many objects are staged by the end of each phase.
     phases: Vec<usize>,
+    jobs: Jobs,
 }
 
 impl Scene {
@@ -116,7 +135,7 @@ impl Scene {
         let mut table = orders(script);
         table.task.merge = merge;
         table.task.manifest = merge == "copy-on-write";
-        Self { table, phases: vec![2, 3, 9, 10, 11] }
+        Self { table, phases: vec![2, 3, 9, 10, 11], jobs: Jobs::None }
     }
 
     fn settings(&self, memory_budget: Option<u64>) -> Arc<Settings> {
@@ -144,7 +163,7 @@ impl Run {
         let second = scene.settings(second_budget);
         let mut process = run.faulty_process(&small);
         let mut crashed = false;
-        let mut staged = 0;
+        let (mut staged, mut runs) = (0, 0);
         for &end in &scene.phases {
             for object in &scene.table.objects[staged..end] {
                 let key = format!("{}/shop/orders/{}", run.staging.prefix(), object.relative);
@@ -153,12 +172,14 @@ impl Run {
                 put.await.expect("staging takes it");
             }
             staged = end;
-            let mut report = apply(&process, scene).await;
+            let mut report = apply(&process, scene, runs).await;
+            runs += 1;
             run.reported += counts(&report);
             if report.status == Status::Failed && !crashed {
                 crashed = true;
                 process = run.process(&second);
-                report = apply(&process, scene).await;
+                report = apply(&process, scene, runs).await;
+                runs += 1;
                 run.reported += counts(&report);
             }
             assert_eq!(report.status, Status::Ok, "{fault:?}: {report:?}");
@@ -192,15 +213,20 @@ impl Run {
         if scene.table.task.manifest {
             manifest::check(&self.lake.folder(&["shop", "orders"]).expect("a folder")).await;
         }
-        let again = apply(&self.process(&scene.settings(None)), scene).await;
+        let again = apply(&self.process(&scene.settings(None)), scene, 0).await;
         assert_eq!((again.objects, again.version), (0, judge.version()), "{again:?}");
         judge
     }
 }
 
-async fn apply(pipeline: &Pipeline, scene: &Scene) -> TableReport {
+async fn apply(pipeline: &Pipeline, scene: &Scene, run: usize) -> TableReport {
     let spec = spec(pipeline.settings(), &scene.table);
-    let report = pipeline.apply(spec, &Scope::Everything, &Limits::default(), &Silent).await;
+    let limits = Limits::default();
+    let report = if scene.jobs == Jobs::EveryOther && run.is_multiple_of(2) {
+        apply_spread(pipeline, spec, &limits, &Silent).await
+    } else {
+        pipeline.apply(spec, &Scope::Everything, &limits, &Silent).await
+    };
     let fates = report.counts.inserted
         + report.counts.updated
         + report.counts.deleted

@@ -161,7 +161,7 @@ def disturbed(python: str, dmslake: Path, source: Source, seconds: float) -> lis
         log = source.folder / "job.log"
         stages = log.read_text().count(" tasks, ") if log.exists() else 0
         job = submit(python, unreliable, source)
-        is_fatal = source.dice.random() < 0.7
+        is_fatal = not killed["driver"] + killed["java"] or source.dice.random() < 0.7
         fatal_after = stages + source.dice.randrange(6)
         while job.poll() is None and time.monotonic() < until + 60:
             time.sleep(source.dice.uniform(0.02, 0.3))

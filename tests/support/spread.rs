@@ -8,6 +8,7 @@ use dmslake::config::TableSpec;
 use dmslake::error::{Error, ErrorKind, Result};
 use dmslake::pipeline::job::{Job, JobSizes, Threads, Workers};
 use dmslake::pipeline::{Limits, Observer, Pipeline, TableReport};
+use futures::future::BoxFuture;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -23,16 +24,19 @@ pub(crate) fn tiny_sizes() -> JobSizes {
 }
 
 /// Applies a table by tasks of this process, one after another.
-pub(crate) async fn apply_spread(
-    pipeline: &Pipeline,
-    spec: &TableSpec,
-    limits: &Limits,
-    observer: &dyn Observer,
-) -> TableReport {
-    let threads = Threads::new(pipeline.clone(), NonZeroUsize::MIN);
-    let task_memory = pipeline.settings().memory_budget;
-    let job = Job { workers: &threads, sizes: tiny_sizes(), task_memory };
-    pipeline.apply_spread(spec, limits, observer, job).await
+pub(crate) fn apply_spread<'a>(
+    pipeline: &'a Pipeline,
+    spec: &'a TableSpec,
+    limits: &'a Limits,
+    observer: &'a dyn Observer,
+) -> BoxFuture<'a, TableReport> {
+    // Boxed here, because the compiler gives up on what would be nested in other futures.
+    Box::pin(async move {
+        let threads = Threads::new(pipeline.clone(), NonZeroUsize::MIN);
+        let task_memory = pipeline.settings().memory_budget;
+        let job = Job { workers: &threads, sizes: tiny_sizes(), task_memory };
+        pipeline.apply_spread(spec, limits, observer, job).await
+    })
 }
 
 /// An engine as engines are: it does some tasks twice and takes either result, loses others after
