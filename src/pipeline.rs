@@ -48,6 +48,9 @@ pub use crate::disposition::Status;
 pub use crate::limits::{Limits, Stop};
 pub use crate::staging::Scope;
 
+#[cfg(feature = "cli")]
+use std::sync::atomic::AtomicBool;
+
 use uuid::Uuid;
 
 use crate::maintenance::checkpoint_after;
@@ -240,7 +243,8 @@ impl Application<'_> {
     ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
         #[cfg(feature = "cli")]
         if let Some(job) = self.manner.job {
-            let rounds = job::Rounds { application: self, target, job };
+            let is_unordered = AtomicBool::new(false);
+            let rounds = job::Rounds { application: self, target, job, is_unordered };
             return Box::pin(rounds.apply(&pending, table, pace, tally)).await;
         }
         let Pending { objects, late, turn, changes, .. } = pending;

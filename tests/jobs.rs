@@ -5,9 +5,13 @@ mod engine;
 mod shop;
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::TableSpec;
 use dmslake::error::{ErrorKind, Result};
 use dmslake::pipeline::job::{Job, JobSizes, Threads, Workers};
@@ -16,6 +20,7 @@ use dmslake::storage::Location;
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
+use uuid::Uuid;
 
 use crate::jobs::shop::{Keys, Shop};
 use crate::support::property;
@@ -238,4 +243,117 @@ async fn a_plan_tells_commits_and_tasks_and_has_no_effect() {
     assert_eq!((small.rounds.len(), small.by_driver), (0, planned.objects), "{small:?}");
     assert!(shop.scratch().await.is_empty());
     assert_eq!(shop.apply().await.objects, planned.objects);
+}
+
+/// A clock of which an hour passes with each stage.
+#[derive(Debug, Default)]
+struct SlowClock(AtomicU32);
+
+impl Clock for SlowClock {
+    fn now(&self) -> DateTime<Utc> {
+        SystemClock.now()
+    }
+
+    fn instant(&self) -> Instant {
+        SystemClock.instant() + Duration::from_hours(self.0.load(Ordering::SeqCst).into())
+    }
+
+    fn attempt_id(&self) -> Uuid {
+        SystemClock.attempt_id()
+    }
+
+    fn jitter(&self, limit: Duration) -> Duration {
+        SystemClock.jitter(limit)
+    }
+}
+
+struct Slow {
+    threads: Threads,
+    clock: Arc<SlowClock>,
+}
+
+#[async_trait]
+impl Workers for Slow {
+    fn slots(&self) -> NonZeroUsize {
+        self.threads.slots()
+    }
+
+    async fn run(&self, stage: &'static str, tasks: Vec<String>) -> Result<Vec<String>> {
+        self.clock.0.fetch_add(1, Ordering::SeqCst);
+        self.threads.run(stage, tasks).await
+    }
+}
+
+/// Vacuum may have deleted by then what no commit names.
+#[tokio::test]
+async fn what_takes_longer_than_files_are_kept_is_not_committed() {
+    let mut rng = rand::SeedableRng::seed_from_u64(3);
+    let mut shop = Shop::new(Keys::Integer, "copy-on-write");
+    shop.load(&mut rng, 30).await;
+    assert_eq!(shop.apply().await.status, Status::Ok);
+    shop.change(&mut rng, 20).await;
+    shop.set_property("delta.deletedFileRetentionDuration", "interval 1 hour").await;
+    let clock = Arc::new(SlowClock::default());
+    let pipeline = shop.pipeline_at(clock.clone());
+    let workers = Slow { threads: Threads::new(pipeline.clone(), NonZeroUsize::MIN), clock };
+    let job = Job { workers: &workers, sizes: tiny_sizes(), task_memory: None };
+    let limits = Limits::default();
+    let apply = || pipeline.apply_spread(spec_of(&pipeline), &limits, &Silent, job);
+    let held = apply().await;
+    assert_eq!((held.status, held.counts.rows), (Status::Held, 0), "{held:?}");
+    let error = held.error.unwrap();
+    assert!(error.contains("set delta.deletedFileRetentionDuration"), "{error}");
+    shop.set_property("delta.deletedFileRetentionDuration", "interval 1 day").await;
+    assert_eq!(apply().await.status, Status::Ok);
+    assert_eq!(shop.rows().await, shop.expected());
+}
+
+#[tokio::test]
+async fn a_table_that_only_grows_is_held_where_rows_would_go() {
+    let mut rng = rand::SeedableRng::seed_from_u64(3);
+    let mut shop = Shop::new(Keys::Integer, "deletion-vectors");
+    shop.load(&mut rng, 30).await;
+    assert_eq!(shop.apply().await.status, Status::Ok);
+    shop.set_property("delta.appendOnly", "true").await;
+    shop.change(&mut rng, 20).await;
+    let threads = Threads::new(shop.pipeline(), NonZeroUsize::MIN);
+    let held = job_of(&shop, &threads, tiny_sizes()).await;
+    assert_eq!(held.status, Status::Held, "{held:?}");
+    let by_slices = shop.apply().await;
+    assert_eq!(by_slices.error, held.error);
+    assert!(held.error.unwrap().contains("delta.appendOnly is set"));
+}
+
+/// A row that is too long for a task is not for one process.
+#[tokio::test]
+async fn what_a_task_has_no_memory_for_the_driver_applies() {
+    let shop = Shop::new(Keys::Integer, "copy-on-write");
+    let long = "x".repeat(300_000);
+    shop.stage("LOAD00000001.csv", &format!("1,{long}\n2,b\n")).await;
+    shop.stage("20240101-000000001.csv", &format!("U,2,{long}\n")).await;
+    let threads = Threads::new(shop.pipeline(), NonZeroUsize::MIN);
+    let pipeline = shop.pipeline();
+    let job = Job { workers: &threads, sizes: tiny_sizes(), task_memory: Some(1 << 10) };
+    let report = pipeline.apply_spread(spec_of(&pipeline), &Limits::default(), &Silent, job).await;
+    assert_eq!((report.status, report.objects), (Status::Ok, 2), "{report:?}");
+    assert_eq!(shop.rows().await, [format!("1={long}"), format!("2={long}")]);
+}
+
+/// What changes of an hour do is judged by hours, as where they are applied slice by slice.
+#[tokio::test]
+async fn a_limit_of_an_hour_is_one_of_an_hour() {
+    let mut shop = Shop::new(Keys::Integer, "copy-on-write");
+    shop.extra = "max_change_fraction = { deleted = 0.5, min_rows = 4 }";
+    let load: Vec<String> = (0..10).map(|id| format!("{id},v\n")).collect();
+    shop.stage("LOAD00000001.csv", &load.concat()).await;
+    shop.stage("20240101-100000000.csv", "D,0,v\nD,1,v\n").await;
+    shop.stage("20240101-110500000.csv", "D,2,v\nD,3,v\n").await;
+    shop.stage("20240101-121000000.csv", "D,4,v\nD,5,v\n").await;
+    let threads = Threads::new(shop.pipeline(), NonZeroUsize::MIN);
+    let report = job_of(&shop, &threads, tiny_sizes()).await;
+    assert_eq!((report.status, report.counts.deleted), (Status::Ok, 6), "{report:?}");
+    shop.stage("20240101-130000000.csv", "D,6,v\n").await;
+    shop.stage("20240101-131000000.csv", "D,7,v\nD,8,v\n").await;
+    let report = job_of(&shop, &threads, tiny_sizes()).await;
+    assert_eq!(report.status, Status::Held, "{report:?}");
 }

@@ -84,7 +84,7 @@ def answer(context, stage, tasks, run):
     try:
         results = context.parallelize(tasks, len(tasks)).map(run).collect()
     except Exception as error:  # Spark has given up: dmslake decides what follows.
-        return {"failed": str(error).splitlines()[0][:300]}
+        return {"failed": (str(error) or repr(error)).splitlines()[0][:300]}
     print(f"{stage}: {len(tasks)} tasks, {time.monotonic() - begun:.1f} s", flush=True)
     return {"results": results}
 
@@ -97,7 +97,7 @@ def drive(context, options):
     given = {size: getattr(options, size[2:].replace("-", "_")) for size in SIZES}
     command += [part for size, value in given.items() if value for part in (size, value)]
     reports = []
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
         run = run_task(options.binary, options.sha256)
         for line in process.stdout:
             said = json.loads(line)
@@ -133,7 +133,9 @@ def main():
     from pyspark.sql import SparkSession
 
     options = arguments(sys.argv[1:])
-    session = SparkSession.builder.appName("dmslake").config("spark.task.maxFailures", ATTEMPTS).getOrCreate()
+    builder = SparkSession.builder.appName("dmslake").config("spark.task.maxFailures", ATTEMPTS)
+    # What tasks tell is small, but for data files by the ten thousand.
+    session = builder.config("spark.driver.maxResultSize", "4g").getOrCreate()
     if not options.binary.startswith("s3://"):
         session.sparkContext.addFile(options.binary)
     code, reports = drive(session.sparkContext, options)

@@ -104,7 +104,9 @@ async fn drive(arguments: &DriveJobArguments, screen: &Screen) -> Result<Exit> {
     let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
     let engine = Engine::new(arguments.slots, chosen.limits.stop.clone());
     let sizes = arguments.sizes.sizes();
-    let job = Job { workers: &engine, sizes, task_memory: arguments.sizes.task_memory };
+    let configured = chosen.pipeline.settings().memory_budget;
+    let task_memory = arguments.sizes.task_memory.or(configured);
+    let job = Job { workers: &engine, sizes, task_memory };
     let driven = chosen.each(async |table| {
         let report = chosen.pipeline.apply_spread(table, &chosen.limits, &Silent, job).await;
         engine.report(&report).await?;

@@ -32,6 +32,12 @@ impl ToldError {
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
+
+    /// Whether a larger part of the memory budget may avoid it.
+    #[must_use]
+    pub(crate) fn is_for_want_of_memory(&self) -> bool {
+        self.is_for_memory
+    }
 }
 
 impl From<&Error> for ToldError {

@@ -23,7 +23,7 @@ pub(super) const MASKED_SHARE: u64 = 4;
 pub(super) const CHECKPOINT_COMMITS: u64 = 10;
 
 /// Longer than any write takes from its file to its commit, and than clocks differ: added to the
-/// retention before anything is deleted.
+/// retention before anything is deleted. A job that takes longer gives its commit up.
 pub(super) const DELETION_SLACK: Duration = Duration::from_hours(1);
 
 /// Bytes of data files that a rewrite is sure to read and write in a second on one processor of

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dmslake::clock::SystemClock;
+use dmslake::clock::{Clock, SystemClock};
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, TableReport};
 use dmslake::storage::{Location, StoreKind};
 use futures::TryStreamExt as _;
@@ -35,6 +35,8 @@ pub(super) struct Shop {
     mode: &'static str,
     pub(super) budget: Option<u64>,
     pub(super) is_guarded: bool,
+    /// Other keys of `[[table]]`.
+    pub(super) extra: &'static str,
     /// Value by key; without keys, how often a row was inserted.
     source: BTreeMap<u32, Vec<u32>>,
     objects: u32,
@@ -50,6 +52,7 @@ impl Shop {
             mode,
             budget: None,
             is_guarded: false,
+            extra: "",
             source: BTreeMap::new(),
             objects: 0,
             values: 0,
@@ -61,6 +64,11 @@ impl Shop {
     }
 
     pub(super) fn pipeline(&self) -> Pipeline {
+        self.pipeline_at(Arc::new(SystemClock))
+    }
+
+    /// The same by another clock.
+    pub(super) fn pipeline_at(&self, clock: Arc<dyn Clock>) -> Pipeline {
         let budget = self.budget.map(|bytes| format!("memory_budget = {bytes}\n"));
         let sequence = if self.is_guarded { "change_seq_column = \"s\"\n" } else { "" };
         let keys = match self.keys {
@@ -77,14 +85,15 @@ impl Shop {
         let s = if self.is_guarded { ", { name = \"s\", type = \"varchar(35)\" }" } else { "" };
         let settings = settings(&format!(
             "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n{}\
-             [dms]\n{sequence}\n[[table]]\nsource = \"shop.t\"\n{keys}\nmerge = \"{}\"\n\
+             [dms]\n{sequence}\n[[table]]\nsource = \"shop.t\"\n{keys}\nmerge = \"{}\"\n{}\n\
              columns = [{{ name = \"a\", type = \"{a}\", nullable = false }}, {b}\
-             {{ name = \"v\", type = \"varchar(20)\" }}{s}]\n",
+             {{ name = \"v\", type = \"text\" }}{s}]\n",
             budget.unwrap_or_default(),
             self.mode,
+            self.extra,
         ));
         let (staging, lake) = (self.staging.clone(), self.lake.clone());
-        Pipeline::new(settings, staging, lake, Arc::new(SystemClock))
+        Pipeline::new(settings, staging, lake, clock)
     }
 
     pub(super) async fn stage(&self, name: &str, text: &str) {
@@ -159,6 +168,14 @@ impl Shop {
         }
         self.objects += 1;
         self.stage(&format!("20240101-{:09}.csv", self.objects), &text).await;
+    }
+
+    /// Another writer sets a property of the table.
+    pub(super) async fn set_property(&self, name: &str, value: &str) {
+        let folder = self.lake.folder(&["shop", "t"]).unwrap();
+        let table = dmslake::table::load(&folder).await.unwrap().expect("a table");
+        let properties = [(name.to_owned(), value.to_owned())].into();
+        table.set_tbl_properties().with_properties(properties).await.unwrap();
     }
 
     pub(super) async fn apply(&self) -> TableReport {

@@ -20,6 +20,11 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "a_task_of_another_program_is_refused_for_good",
     ),
     (
+        "pipeline/job/commit.rs",
+        "set delta.deletedFileRetentionDuration of the table to a day or more",
+        "what_takes_longer_than_files_are_kept_is_not_committed",
+    ),
+    (
         "cli/job/engine.rs",
         "give it a line that dmslake job drive has written",
         "a_task_of_another_program_is_refused_for_good",

@@ -2,12 +2,12 @@
 //! the record and the ledger that a commit of slices has.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deltalake::kernel::{Action, Add};
 
 use crate::clock::Clock;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::removal;
 use crate::merge::{Metrics, operation};
 use crate::pipeline::Pipeline;
@@ -17,6 +17,7 @@ use crate::pipeline::job::reduced::Reduced;
 use crate::pipeline::job::replaced::Files;
 use crate::pipeline::job::round::contradiction;
 use crate::progress::{Books, CommitRecord, CommittedObject, Counts, Ledger};
+use crate::table::features::{file_retention, is_append_only, refuse_change};
 use crate::table::{CommitOutcome, LakeTable, Transaction};
 
 /// When a round began, and when its net changes were known.
@@ -24,6 +25,27 @@ use crate::table::{CommitOutcome, LakeTable, Transaction};
 pub(super) struct Times {
     pub(super) begun: Instant,
     pub(super) reduced: Instant,
+}
+
+impl Times {
+    /// Vacuum deletes what no commit names once it is older than the table's retention and an hour
+    /// more. A round that takes that long may have lost files by its commit.
+    fn must_be_within_retention(self, table: &LakeTable, clock: &dyn Clock) -> Result<()> {
+        const MARGIN: Duration = Duration::from_mins(30);
+        let retention = file_retention(table.delta().snapshot()?.metadata());
+        if clock.instant() - self.begun <= retention + MARGIN {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::TableRefused,
+            "the tasks of a commit took longer than vacuum leaves files alone that no commit names",
+        )
+        .with("delta.deletedFileRetentionDuration in seconds", retention.as_secs())
+        .with_remedy(
+            "set delta.deletedFileRetentionDuration of the table to a day or more, or give \
+             dmslake job smaller --round-bytes",
+        ))
+    }
 }
 
 /// What a round does to one snapshot of its table.
@@ -70,6 +92,10 @@ impl Effect {
         quarantined: u64,
         clock: &dyn Clock,
     ) -> Result<Self> {
+        let changes_files = files.done.iter().any(|(_, outcome)| !outcome.replaced.is_empty());
+        if changes_files && is_append_only(table.delta().snapshot()?.metadata()) {
+            return Err(refuse_change(table.delta().table_url()));
+        }
         let marks = || files.done.iter().flat_map(|(_, outcome)| &outcome.marks);
         let updated: u64 = marks().map(|marks| marks.updated).sum();
         let deleted: u64 = marks().map(|marks| marks.deleted).sum();
@@ -141,6 +167,7 @@ impl Effect {
         times: Times,
     ) -> Result<CommitOutcome> {
         let clock = pipeline.clock();
+        times.must_be_within_retention(table, clock.as_ref())?;
         let counts = self.counts;
         let after = table.rows() + counts.inserted - counts.deleted;
         let books = Books { counts, before: table.rows(), after };

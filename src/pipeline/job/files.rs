@@ -1,5 +1,6 @@
 //! Some data files: which of their rows change, and what takes the places of the files.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::UInt32Array;
@@ -10,7 +11,7 @@ use roaring::RoaringBitmap;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Match, TouchedFile};
 use crate::merge::{Part, find_in};
-use crate::pipeline::job::format::{FilesOutcome, FilesTask, Marks, RangeChanges, ReplacedFile};
+use crate::pipeline::job::format::{FilesOutcome, FilesTask, Marks, ReplacedFile};
 use crate::pipeline::job::scratch::{Segment, append_bytes};
 use crate::pipeline::job::task::TaskContext;
 
@@ -19,6 +20,9 @@ const KEYS_AT_ONCE: u64 = 1 << 20;
 
 /// A change of one range: the place of the range in the task, and the change's number in it.
 type Change = (usize, u32);
+
+/// The blocks with the images of a range, as far as they are known.
+type Blocks = BTreeMap<usize, Vec<Segment>>;
 
 /// Replaces or masks files.
 ///
@@ -34,6 +38,7 @@ pub(super) async fn files(context: &TaskContext<'_>, task: &FilesTask) -> Result
     let mut bitmaps = vec![Bitmaps::default(); task.ranges.len()];
     let mut replaced = Vec::with_capacity(found.len());
     let mut to_mask = Vec::new();
+    let mut blocks = Blocks::new();
     for Found { mut file, changes } in found {
         let places = part.places(&file);
         for &(range, change) in &changes {
@@ -45,7 +50,7 @@ pub(super) async fn files(context: &TaskContext<'_>, task: &FilesTask) -> Result
             continue;
         }
         let images = if places {
-            images(context, task, &mut file, &changes).await?
+            images(context, task, &mut file, &changes, &mut blocks).await?
         } else {
             for found in &mut file.matches {
                 found.change = u32::MAX;
@@ -128,6 +133,7 @@ async fn images(
     task: &FilesTask,
     file: &mut TouchedFile,
     changes: &[Change],
+    blocks: &mut Blocks,
 ) -> Result<Vec<RecordBatch>> {
     // By range and block, the rows of it that are wanted, each with its match.
     let mut wanted: BTreeMap<(usize, usize), Vec<(u32, usize)>> = BTreeMap::new();
@@ -136,14 +142,21 @@ async fn images(
         if u64::from(change) >= task.ranges[range].upserted {
             continue;
         }
-        let (block, row) = block_of(&task.ranges[range], change)?;
+        let own = &task.ranges[range];
+        let blocks = match blocks.entry(range) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                unknown.insert(context.scratch.segments(&own.object, own.index).await?)
+            }
+        };
+        let (block, row) = block_of(blocks, change)?;
         wanted.entry((range, block)).or_default().push((row, place));
     }
     let mut images = Vec::with_capacity(wanted.len());
     let mut number = 0;
     for ((range, block), rows) in wanted {
         let changes = &task.ranges[range];
-        let segment = changes.images[block];
+        let segment = blocks[&range][block];
         let batches = context.scratch.batches(&changes.object, &[segment]).await?;
         let order: UInt32Array = rows.iter().map(|(row, _)| *row).collect();
         for batch in &batches {
@@ -158,9 +171,9 @@ async fn images(
 }
 
 /// The block with an upsert's image, and its row there.
-fn block_of(changes: &RangeChanges, change: u32) -> Result<(usize, u32)> {
+fn block_of(blocks: &[Segment], change: u32) -> Result<(usize, u32)> {
     let mut before = 0_u64;
-    for (at, block) in changes.images.iter().enumerate() {
+    for (at, block) in blocks.iter().enumerate() {
         if u64::from(change) < before + block.rows {
             let row = u64::from(change) - before;
             return Ok((at, u32::try_from(row).unwrap_or(u32::MAX)));

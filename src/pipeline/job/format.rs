@@ -147,8 +147,10 @@ pub(crate) struct RangeChanges {
     pub(crate) keys: Segment,
     /// Deletes with their sequences, if there are any.
     pub(crate) deletes: Option<Segment>,
-    /// The images of upserts.
-    pub(crate) images: Vec<Segment>,
+    /// Where the blocks with the images of upserts are listed.
+    pub(crate) index: Segment,
+    /// Bytes of the images, as they are stored.
+    pub(crate) image_bytes: u64,
     pub(crate) upserted: u64,
     pub(crate) removed: u64,
     /// The least and the greatest key; none of a range without changes.

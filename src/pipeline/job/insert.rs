@@ -40,10 +40,11 @@ async fn left(context: &TaskContext<'_>, range: &InsertRange) -> Result<Vec<Reco
     let changes = &range.changes;
     let mut start = 0_u32;
     let mut wanted = Vec::new();
-    for block in &changes.images {
+    let blocks = context.scratch.segments(&changes.object, changes.index).await?;
+    for block in blocks {
         let end = start + u32::try_from(block.rows).unwrap_or(u32::MAX - start);
         if placed.range_cardinality(start..end) < block.rows {
-            wanted.push((*block, start));
+            wanted.push((block, start));
         }
         start = end;
     }

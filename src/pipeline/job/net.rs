@@ -19,8 +19,15 @@ use crate::pipeline::job::scratch::{append, nothing};
 use crate::pipeline::job::task::TaskContext;
 use crate::schema::TableSchema;
 
-/// Rows of a block: what a range reads too much of at either end.
+/// The most rows of a block, and about the most bytes: what a range reads too much of at either end.
 const BLOCK_ROWS: usize = 4096;
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// How many rows of a batch make a block.
+pub(super) fn rows_of_block(batch: &RecordBatch) -> usize {
+    let row_bytes = (memory_size(batch) / batch.num_rows().max(1)).max(1);
+    (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS)
+}
 
 /// Changes as runs hold them: [`OPERATION`], then the table's columns.
 pub(super) fn run_schema(columns: &TableSchema) -> SchemaRef {
@@ -54,8 +61,9 @@ pub(super) async fn write_run(
         order.sorted(concat_batches(&schema, &changes)?)?
     };
     drop(changes);
-    for at in (0..all.num_rows()).step_by(BLOCK_ROWS) {
-        let block = all.slice(at, BLOCK_ROWS.min(all.num_rows() - at));
+    let rows = rows_of_block(&all);
+    for at in (0..all.num_rows()).step_by(rows) {
+        let block = all.slice(at, rows.min(all.num_rows() - at));
         let first = KeyBytes(order.rows(&block.slice(0, 1))?.row(0).data().to_vec());
         let decoded = memory_size(&block) as u64;
         blocks.push(Block { first, segment: append(&mut bytes, &block)?, decoded });

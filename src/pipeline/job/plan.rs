@@ -8,6 +8,7 @@ use deltalake::kernel::{DeletionVectorDescriptor, LogicalFileView};
 use serde::Serialize;
 
 use crate::config::TableSpec;
+use crate::dms::Phase;
 use crate::error::Result;
 use crate::merge::{KeyInterval, key_intervals};
 use crate::pipeline::job::chunk::object_spec;
@@ -25,26 +26,43 @@ const LIST_BYTES: usize = 256 << 10;
 /// Bytes that an object takes there beside its name: identity, size, time and rows.
 const LISTED: usize = 64;
 
-/// How many of the objects one commit takes in, from the first one on: of one phase, and none that
-/// is let pass although it exceeds a limit.
-pub(super) fn round_of(
-    objects: &[StagedObject],
-    let_pass: &BTreeSet<String>,
-    sizes: &JobSizes,
-) -> usize {
-    let Some(first) = objects.first() else { return 0 };
-    let is_load = first.name.phase.is_full_load();
-    let most_bytes = if is_load { sizes.load_bytes } else { sizes.round_bytes };
-    let (mut bytes, mut list) = (0_u64, 0_usize);
-    let fits = |object: &&StagedObject| {
-        bytes += object.size;
-        list += object.relative.len() + LISTED;
-        object.name.phase.is_full_load() == is_load
-            && !let_pass.contains(&object.relative)
-            && bytes <= most_bytes
-            && list <= LIST_BYTES
-    };
-    objects.iter().take_while(fits).count().max(1)
+/// What bounds a round.
+pub(super) struct RoundBounds<'a> {
+    pub(super) sizes: &'a JobSizes,
+    /// Objects that an operator lets pass although they exceed a limit; slices apply them.
+    pub(super) let_pass: &'a BTreeSet<String>,
+    /// Whether what changes do within an hour is limited.
+    pub(super) by_hours: bool,
+}
+
+impl RoundBounds<'_> {
+    /// How many of the objects one commit takes in, from the first one on.
+    pub(super) fn round_of(&self, objects: &[StagedObject]) -> usize {
+        let Some(first) = objects.first() else { return 0 };
+        let is_load = first.name.phase.is_full_load();
+        let is_let_pass = |object: &StagedObject| self.let_pass.contains(&object.relative);
+        let most_bytes = if is_load { self.sizes.load_bytes } else { self.sizes.round_bytes };
+        let (mut bytes, mut list) = (0_u64, 0_usize);
+        let fits = |object: &&StagedObject| {
+            bytes += object.size;
+            list += object.relative.len() + LISTED;
+            object.name.phase.is_full_load() == is_load
+                && is_let_pass(object) == is_let_pass(first)
+                && (!self.by_hours || hour_of(object) == hour_of(first))
+                && bytes <= most_bytes
+                && list <= LIST_BYTES
+        };
+        objects.iter().take_while(fits).count().max(1)
+    }
+}
+
+/// The hour in the name of a change object.
+fn hour_of(object: &StagedObject) -> Option<&str> {
+    const HOUR: usize = "20240101-10".len();
+    match &object.name.phase {
+        Phase::Cdc { stamp } => stamp.get(..HOUR),
+        Phase::FullLoad { .. } => None,
+    }
 }
 
 /// The objects as chunks of consecutive ones, each with the place of its first object.
@@ -124,11 +142,13 @@ impl Pipeline {
             Standing::Apply(work) => work,
             _ => return Ok(plan),
         };
+        let by_hours = spec.max_change_fraction.is_set();
+        let bounds = RoundBounds { sizes, let_pass: &work.let_pass, by_hours };
         let mut rest = work.objects.as_slice();
         plan.objects = rest.len() as u64;
         plan.bytes = bytes_of(rest);
         while !rest.is_empty() {
-            let (round, after) = rest.split_at(round_of(rest, &work.let_pass, sizes));
+            let (round, after) = rest.split_at(bounds.round_of(rest));
             rest = after;
             let (objects, bytes) = (round.len() as u64, bytes_of(round));
             if bytes < sizes.least_bytes || !work.late.is_empty() {

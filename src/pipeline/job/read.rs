@@ -1,6 +1,7 @@
 //! Reads the objects of a round by tasks: what was read, and what ended it.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Result;
 use crate::merge::KeyInterval;
@@ -8,7 +9,6 @@ use crate::pipeline::job::format::{Chunk, ChunkEnd, ChunkOutcome, Run, SliceOutc
 use crate::pipeline::job::plan::{are_apart, chunks};
 use crate::pipeline::job::stages::Stages;
 use crate::pipeline::job::workers::Job;
-use crate::progress::Partial;
 use crate::staging::StagedObject;
 use crate::table::LakeTable;
 
@@ -32,6 +32,26 @@ impl Read {
             }
         }
         Self { slices, gone, end: ChunkEnd::Complete }
+    }
+
+    /// Only so many chunks, from the first on, that their bad rows have at most so many bytes.
+    /// Whether any is left.
+    pub(super) fn keep_bad_rows_within(&mut self, most: u64) -> bool {
+        let mut bytes = 0;
+        let mut beyond = None;
+        for (start, slice) in &self.slices {
+            let own = slice.portions.iter().filter_map(|portion| portion.bad_rows.as_ref());
+            bytes += own.map(|(_, segment)| segment.bytes).sum::<u64>();
+            if bytes > most {
+                beyond = Some(*start);
+                break;
+            }
+        }
+        if let Some(beyond) = beyond {
+            self.slices.retain(|(start, _)| *start < beyond);
+            self.end = ChunkEnd::Complete;
+        }
+        !self.slices.is_empty()
     }
 
     /// Whether each slice's rows are in data files.
@@ -65,24 +85,34 @@ impl Read {
 }
 
 /// Reads the objects of a round. Rows of a load, and of a table without keys, become data files at
-/// once where no key can be in two of them.
+/// once where no key can be in two of them; where it can, so many of the objects are read as bounds a
+/// round of changes. `is_unordered` remembers that.
 pub(super) async fn read(
     job: &Job<'_>,
     stages: &Stages<'_>,
     objects: &[StagedObject],
-    partial: Option<&Partial>,
     table: &LakeTable,
+    is_unordered: &AtomicBool,
 ) -> Result<Read> {
+    let partial = table.ledger().partial.as_ref();
     let planned = chunks(objects, partial, &job.sizes, job.workers.slots());
-    let (places, chunks): (Vec<usize>, Vec<Chunk>) = planned.into_iter().unzip();
+    let (places, mut chunks): (Vec<usize>, Vec<Chunk>) = planned.into_iter().unzip();
     let keys = stages.round.table.lake_keys();
     let is_load = objects.first().is_some_and(|first| first.name.phase.is_full_load());
-    if is_load || keys.is_empty() {
+    if keys.is_empty() || (is_load && !is_unordered.load(Ordering::Relaxed)) {
         let read = Read::of(stages.load(chunks.clone()).await?, &places);
         if are_apart(table, &keys, read.bounds())? {
             return Ok(read);
         }
+        is_unordered.store(true, Ordering::Relaxed);
         tracing::info!(table = %stages.round.table.source, "keys of load objects are not in order");
     }
+    let mut bytes = 0;
+    let fits = |chunk: &&Chunk| {
+        bytes += chunk.objects.iter().map(|object| object.size).sum::<u64>();
+        bytes <= job.sizes.round_bytes
+    };
+    let count = chunks.iter().take_while(fits).count().max(1);
+    chunks.truncate(count);
     Ok(Read::of(stages.net(chunks).await?, &places))
 }

@@ -16,13 +16,10 @@ use crate::dms::Operation;
 use crate::error::Result;
 use crate::pipeline::job::format::{KeyBytes, RangeChanges, ReduceOutcome, ReduceTask};
 use crate::pipeline::job::key_order::{KeyOrder, all_nullable};
-use crate::pipeline::job::net::run_schema;
-use crate::pipeline::job::scratch::{append, nothing};
+use crate::pipeline::job::net::{rows_of_block, run_schema};
+use crate::pipeline::job::scratch::{append, append_bytes, as_json, nothing};
 use crate::pipeline::job::task::TaskContext;
 use crate::pipeline::suspicion::columns_apart;
-
-/// Upserts of one block: what is read of them where one is needed.
-const IMAGE_ROWS: usize = 4096;
 
 /// Reduces a range.
 ///
@@ -32,24 +29,30 @@ const IMAGE_ROWS: usize = 4096;
 pub(super) async fn reduce(context: &TaskContext<'_>, task: &ReduceTask) -> Result<ReduceOutcome> {
     let keys = context.round.table.lake_keys();
     let order = KeyOrder::of(&context.columns, &keys)?;
-    let mut runs = Vec::with_capacity(task.runs.len());
-    for run in &task.runs {
-        let mut own = Vec::with_capacity(run.blocks.len());
+    // From the last run on, so that only what stays is in memory; of a load, rows must be compared.
+    let mut seen: HashSet<Vec<u8>, foldhash::fast::RandomState> = HashSet::default();
+    let (mut survivors, mut all) = (Vec::new(), Vec::new());
+    let mut superseded = 0;
+    for run in task.runs.iter().rev() {
         for batch in context.scratch.batches(&run.object, &run.blocks).await? {
-            own.push(within(&order, batch, task)?);
+            let batch = within(&order, batch, task)?;
+            let rows = order.rows(&batch)?;
+            let keep: BooleanArray =
+                rows.iter().map(|row| Some(seen.insert(row.data().to_vec()))).collect();
+            superseded += (batch.num_rows() - keep.true_count()) as u64;
+            survivors.push(filter_record_batch(&batch, &keep)?);
+            if task.is_load {
+                all.push(batch);
+            }
         }
-        runs.push(own);
     }
-    let rows: usize = runs.iter().flatten().map(RecordBatch::num_rows).sum();
-    let survivors = last_of_each(&order, &runs)?;
-    let superseded = (rows - survivors.iter().map(RecordBatch::num_rows).sum::<usize>()) as u64;
-    if task.is_load && superseded > 0 {
+    if superseded > 0 && task.is_load {
         let apart = columns_apart(&context.round.table);
         let names = context.columns.columns().iter().map(|column| column.name.clone());
         let compared: Vec<String> = names.filter(|name| !apart.contains(name)).collect();
-        let all: Vec<RecordBatch> = runs.into_iter().flatten().collect();
         refuse_differing(&context.columns.arrow(), &all, &keys, &compared)?;
     }
+    drop((seen, all));
     let schema = run_schema(&context.columns);
     let all = order.sorted(concat_batches(&schema, &survivors)?)?;
     let changes = write(context, &order, &all).await?;
@@ -72,24 +75,6 @@ fn within(order: &KeyOrder, batch: RecordBatch, task: &ReduceTask) -> Result<Rec
     Ok(filter_record_batch(&batch, &BooleanArray::from(keep))?)
 }
 
-/// The changes that no later run has one of the same key for. Within a run each key is once.
-fn last_of_each(order: &KeyOrder, runs: &[Vec<RecordBatch>]) -> Result<Vec<RecordBatch>> {
-    let mut encoded = Vec::with_capacity(runs.len());
-    for run in runs {
-        let rows = run.iter().map(|batch| order.rows(batch));
-        encoded.push(rows.collect::<Result<Vec<_>>>()?);
-    }
-    let mut seen: HashSet<&[u8], foldhash::fast::RandomState> = HashSet::default();
-    let mut survivors = Vec::new();
-    for (run, rows) in runs.iter().zip(&encoded).rev() {
-        for (batch, rows) in run.iter().zip(rows) {
-            let keep: BooleanArray = rows.iter().map(|row| Some(seen.insert(row.data()))).collect();
-            survivors.push(filter_record_batch(batch, &keep)?);
-        }
-    }
-    Ok(survivors)
-}
-
 async fn write(
     context: &TaskContext<'_>,
     order: &KeyOrder,
@@ -106,10 +91,12 @@ async fn write(
     let traces = traces.map(|traces| append(&mut bytes, &traces)).transpose()?;
     let table = all_nullable(&context.columns);
     let mut images = Vec::new();
-    for at in (0..upserts.num_rows()).step_by(IMAGE_ROWS) {
-        let block = upserts.slice(at, IMAGE_ROWS.min(upserts.num_rows() - at));
+    let rows = rows_of_block(&upserts);
+    for at in (0..upserts.num_rows()).step_by(rows) {
+        let block = upserts.slice(at, rows.min(upserts.num_rows() - at));
         images.push(append(&mut bytes, &image(&block, &table)?)?);
     }
+    let index = append_bytes(&mut bytes, &as_json(&images)?, images.len() as u64);
     let bounds = order.bounds([all])?;
     let object = context.new_object("range");
     context.scratch.put(&object, bytes).await?;
@@ -118,7 +105,8 @@ async fn write(
         object,
         keys,
         deletes: traces,
-        images,
+        index,
+        image_bytes: images.iter().map(|block| block.bytes).sum(),
         upserted: upserts.num_rows() as u64,
         removed: deletes.num_rows() as u64,
         bounds,

@@ -8,7 +8,7 @@ use crate::pipeline::job::format::{FilesOutcome, FilesTask, InsertRange, InsertT
 use crate::pipeline::job::plan::{FileGroup, MetFile, groups, met_files};
 use crate::pipeline::job::reduced::Reduced;
 use crate::pipeline::job::stages::Stages;
-use crate::pipeline::job::workers::Job;
+use crate::pipeline::job::workers::{Job, JobSizes};
 use crate::table::LakeTable;
 
 /// Data files that are replaced or masked, group by group.
@@ -49,14 +49,14 @@ impl Files {
         Ok(())
     }
 
-    /// The tasks that write what took no place; together about so many rows each.
-    pub(super) fn inserts(&self, reduced: &Reduced, rows_each: u64) -> Result<Vec<InsertTask>> {
+    /// The tasks that write what took no place, of about so many rows and bytes each.
+    pub(super) fn inserts(&self, reduced: &Reduced, sizes: &JobSizes) -> Result<Vec<InsertTask>> {
         let mut marks: BTreeMap<u32, Vec<Marks>> = BTreeMap::new();
         for of_range in self.done.iter().flat_map(|(_, outcome)| &outcome.marks) {
             marks.entry(of_range.range).or_default().push(of_range.clone());
         }
         let mut tasks: Vec<InsertTask> = Vec::new();
-        let mut rows = 0;
+        let (mut rows, mut bytes) = (0, 0);
         for changes in &reduced.ranges {
             let marks = marks.remove(&changes.range).unwrap_or_default();
             let placed: u64 = marks.iter().map(|marks| marks.placed_count).sum();
@@ -69,15 +69,17 @@ impl Files {
             if own == 0 && marks.len() < 2 {
                 continue;
             }
-            let range = InsertRange { changes: changes.clone(), marks };
-            match tasks.last_mut() {
-                Some(task) if rows + own <= rows_each => task.ranges.push(range),
-                _ => {
-                    tasks.push(InsertTask { ranges: vec![range] });
-                    rows = 0;
-                }
-            }
             rows += own;
+            bytes += changes.image_bytes;
+            let fits = rows <= sizes.range_rows && bytes <= sizes.range_bytes;
+            let (own, own_bytes) = (own, changes.image_bytes);
+            let range = InsertRange { changes: changes.clone(), marks };
+            if let Some(task) = tasks.last_mut().filter(|_| fits) {
+                task.ranges.push(range);
+            } else {
+                tasks.push(InsertTask { ranges: vec![range] });
+                (rows, bytes) = (own, own_bytes);
+            }
         }
         Ok(tasks)
     }

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::apply::{
     Applied, MOST_REPLANS, Setback, is_as_planned, ledger_after, set_aside,
 };
+use crate::pipeline::budget::memory_budget;
 use crate::pipeline::guard::Guard;
 use crate::pipeline::job::commit::{Effect, Times};
 use crate::pipeline::job::format::{ChunkEnd, PortionOutcome, RoundSpec, SliceOutcome, Span};
@@ -26,7 +27,7 @@ use crate::pipeline::tally::{AppliedSlice, Tally};
 use crate::progress::CommittedObject;
 use crate::schema::TableSchema;
 use crate::staging::StagedObject;
-use crate::table::{CommitOutcome, LakeTable, refuse_foreign};
+use crate::table::{CommitOutcome, Freshness, LakeTable, refuse_foreign};
 
 impl Rounds<'_> {
     /// Takes a round into the table, unless it is for others to do.
@@ -43,18 +44,23 @@ impl Rounds<'_> {
         let Target { pipeline, spec, .. } = *self.target;
         let begun = pipeline.clock().instant();
         let mut stages = Stages::of(self.job.workers, round);
-        let partial = table.ledger().partial.as_ref();
 
         // Read.
-        let read = read(&self.job, &stages, objects, partial, table).await?;
+        let mut read = read(&self.job, &stages, objects, table, &self.is_unordered).await?;
         tally.saw_gone(&read.gone);
         if read.slices.is_empty() {
             return Ok(match read.end {
                 ChunkEnd::Columns(columns) => RoundEnd::Columns(TableSchema::new(columns)),
                 ChunkEnd::Reshape(changes) => RoundEnd::Reshape(changes),
+                // A task has less memory than an application.
+                ChunkEnd::Failed(told) if told.is_for_want_of_memory() => RoundEnd::BySlices,
                 ChunkEnd::Failed(told) => return Err(Error::from(told).into()),
                 ChunkEnd::KeepsValues | ChunkEnd::Complete => RoundEnd::BySlices,
             });
+        }
+        let most_bad = memory_budget(pipeline.settings(), self.application.limits);
+        if !read.keep_bad_rows_within(most_bad as u64) {
+            return Ok(RoundEnd::BySlices);
         }
         let scratch = Scratch::of(pipeline, spec, stages.round.scratch)?;
         let slice = self.slice_of(&read, objects, &scratch, table, begun).await?;
@@ -89,6 +95,7 @@ impl Rounds<'_> {
         let mass = Mass::of(self.target, &slice);
         let records: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
         let mut table = table.clone();
+        self.must_not_have_lost(&table).await?;
         let mut files = Files::default();
         let (mut foreign, mut replans) = (Vec::new(), 0);
         loop {
@@ -96,7 +103,7 @@ impl Rounds<'_> {
                 Effect::of_files(&read, slice.bad_rows())?
             } else {
                 files.bring_up_to(&self.job, &stages, &table, &reduced).await?;
-                let tasks = files.inserts(&reduced, self.job.sizes.range_rows)?;
+                let tasks = files.inserts(&reduced, &self.job.sizes)?;
                 let inserts = stages.insert(tasks).await?;
                 let (bad, clock) = (slice.bad_rows(), pipeline.clock().as_ref());
                 Effect::of_changes(&table, &read, &reduced, &files, inserts, bad, clock)?
@@ -135,6 +142,18 @@ impl Rounds<'_> {
             table = *newer;
             stages.round.version = table.version();
         }
+    }
+
+    /// To be asked before data files are written: whether others have applied what is being applied.
+    async fn must_not_have_lost(&self, table: &LakeTable) -> Result<()> {
+        if table.freshness().await? == Freshness::Newest {
+            return Ok(());
+        }
+        let newer = table.clone().at_newest(self.target.location).await?;
+        if is_as_planned(&newer, table) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Conflict, "others have applied objects of the round meanwhile"))
     }
 
     /// What was read as one slice, whose rows are elsewhere.

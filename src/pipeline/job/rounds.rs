@@ -1,19 +1,22 @@
 //! Applies pending objects round by round, in the place of slices.
 
+use std::sync::atomic::AtomicBool;
+
 use uuid::Uuid;
 
+use crate::decode::{Next, ReadAhead, ReadSettings};
 use crate::error::Result;
 use crate::pipeline::application::Application;
 use crate::pipeline::apply::{Applied, Setback};
 use crate::pipeline::budget::Pace;
 use crate::pipeline::job::format::RoundSpec;
-use crate::pipeline::job::plan::{bytes_of, round_of};
+use crate::pipeline::job::plan::{RoundBounds, bytes_of};
 use crate::pipeline::job::scratch::Scratch;
 use crate::pipeline::job::workers::Job;
 use crate::pipeline::ready::{Target, ready_table};
 use crate::pipeline::rebuild::Build;
 use crate::pipeline::slice::{Slice, Turn};
-use crate::pipeline::slicer::{Cut, NextSlice, Slicer};
+use crate::pipeline::slicer::Slicer;
 use crate::pipeline::suspicion::Suspicion;
 use crate::pipeline::tally::Tally;
 use crate::pipeline::{Pending, SlicesEnd};
@@ -26,6 +29,8 @@ pub(in crate::pipeline) struct Rounds<'a> {
     pub(in crate::pipeline) application: &'a Application<'a>,
     pub(in crate::pipeline) target: &'a Target<'a>,
     pub(in crate::pipeline) job: Job<'a>,
+    /// Whether keys of load objects were not apart: then it is not tried again.
+    pub(in crate::pipeline) is_unordered: AtomicBool,
 }
 
 /// What became of a round.
@@ -60,7 +65,7 @@ impl Rounds<'_> {
                 return Ok((table, SlicesEnd::Stopped));
             }
             let rest = &objects[done..];
-            let round = &rest[..round_of(rest, self.target.let_pass, &self.job.sizes)];
+            let round = &rest[..self.bounds().round_of(rest)];
             let ready = match self.ready(table.take(), round, pending).await? {
                 Some(ready) if self.is_for_tasks(round, &ready) => ready,
                 ready => {
@@ -87,7 +92,14 @@ impl Rounds<'_> {
             let outcome = self.round(spec, round, &ready, tally).await;
             let folder = Scratch::of(self.target.pipeline, self.target.spec, scratch)?;
             folder.remove().await;
-            match outcome? {
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                // Files that a task misses may have been removed with every right.
+                Err(Setback { error, lost }) => {
+                    return Err(Setback { error: ready.judge(error).await, lost });
+                }
+            };
+            match outcome {
                 RoundEnd::Committed(applied, finished) => {
                     self.application.tell(&applied, self.target.built, tally);
                     tally.saw_columns(before.as_ref(), applied.table.schema());
@@ -116,6 +128,14 @@ impl Rounds<'_> {
             }
         }
         Ok((table, SlicesEnd::All))
+    }
+
+    fn bounds(&self) -> RoundBounds<'_> {
+        RoundBounds {
+            sizes: &self.job.sizes,
+            let_pass: self.target.let_pass,
+            by_hours: self.target.spec.max_change_fraction.is_set(),
+        }
     }
 
     /// Applies objects as any application does.
@@ -170,24 +190,23 @@ impl Rounds<'_> {
         objects: &[StagedObject],
         pending: &Pending<'_>,
     ) -> Result<Option<(TableSchema, usize)>> {
-        const LITTLE: usize = 1 << 20;
         let cut = self.application.cut(pending.changes.clone(), self.target.let_pass);
-        let cut = Cut { memory_budget: LITTLE.min(cut.memory_budget), ..cut };
-        let none_late = (Vec::new(), Turn::Due);
-        let objects = objects.to_vec();
-        let mut slicer = Slicer::behind(cut, objects, none_late, 0, TableSchema::default());
+        let settings = ReadSettings {
+            table: cut.table.clone(),
+            dms: cut.dms.clone(),
+            staging: cut.staging.clone(),
+            changes: cut.changes,
+            memory_budget: cut.memory_budget,
+        };
+        let mut reading = ReadAhead::new(settings, objects.to_vec(), 0, TableSchema::default());
         let mut count = 0;
-        loop {
-            match slicer.next(None).await? {
-                NextSlice::Slice(slice) => {
-                    count += slice.portions.len();
-                    if !slice.schema.columns().is_empty() {
-                        return Ok(Some((slice.schema, count)));
-                    }
-                }
-                NextSlice::Reshape(_) | NextSlice::End => return Ok(None),
+        while let Next::Object(_) = reading.next().await? {
+            count += 1;
+            if !reading.schema().columns().is_empty() {
+                return Ok(Some((reading.schema().clone(), count)));
             }
         }
+        Ok(None)
     }
 
     fn empty_slice(&self, schema: TableSchema) -> Slice {

@@ -92,6 +92,16 @@ impl Scratch {
         batches.map(|(bytes, segment)| decoded(bytes, segment.rows)).collect()
     }
 
+    /// The segments that an object lists.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub(super) async fn segments(&self, object: &str, index: Segment) -> Result<Vec<Segment>> {
+        let bytes = self.get(object, &[index]).await?;
+        let listed = bytes.first().and_then(|json| serde_json::from_slice(json).ok());
+        listed.ok_or_else(unreadable)
+    }
+
     /// Deletes all of them. What is left is the lifecycle rule's, so that a failure is only logged.
     pub(super) async fn remove(&self) {
         let deleted = async {
@@ -123,6 +133,13 @@ pub(super) fn append_bytes(bytes: &mut Vec<u8>, more: &[u8], rows: u64) -> Segme
     let at = bytes.len() as u64;
     bytes.extend_from_slice(more);
     Segment { at, bytes: more.len() as u64, rows }
+}
+
+/// Segments as bytes of an object.
+pub(super) fn as_json(segments: &[Segment]) -> Result<Vec<u8>> {
+    serde_json::to_vec(segments).map_err(|error| {
+        Error::new(ErrorKind::Internal, "segments cannot be written").because(error)
+    })
 }
 
 fn decoded(bytes: Bytes, rows: u64) -> Result<RecordBatch> {
