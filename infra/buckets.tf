@@ -146,6 +146,18 @@ resource "aws_s3_bucket_lifecycle_configuration" "lake" {
     }
   }
 
+  # What a job that crashed has left: no commit waits for longer for its tasks.
+  rule {
+    id     = "expire-scratch"
+    status = "Enabled"
+    filter {
+      prefix = "${var.lake.prefix}/_dmslake/scratch/"
+    }
+    expiration {
+      days = 7
+    }
+  }
+
   depends_on = [aws_s3_bucket_versioning.this]
 }
 

@@ -93,6 +93,8 @@ class Applied(unittest.TestCase):
         self.assertEqual(rules[0]["Expiration"]["Days"], 30)
         rules = s3.get_bucket_lifecycle_configuration(Bucket=LAKE)["Rules"]
         self.assertEqual(rules[0]["NoncurrentVersionExpiration"]["NoncurrentDays"], 7)
+        scratch = [rule for rule in rules if rule["ID"] == "expire-scratch"]
+        self.assertEqual(scratch[0]["Filter"]["Prefix"], "tables/_dmslake/scratch/")
 
     def test_dms_is_told_what_the_configuration_says(self):
         dms = client("dms")

@@ -34,6 +34,7 @@ impl ToldError {
     }
 
     /// Whether a larger part of the memory budget may avoid it.
+    #[cfg(feature = "cli")]
     #[must_use]
     pub(crate) fn is_for_want_of_memory(&self) -> bool {
         self.is_for_memory

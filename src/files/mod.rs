@@ -32,7 +32,9 @@ pub(crate) mod typed;
 pub(crate) mod vectors;
 mod writer;
 
-pub(crate) use append::{NewFiles, append};
+#[cfg(feature = "cli")]
+pub(crate) use append::NewFiles;
+pub(crate) use append::append;
 pub use layout::FileLayout;
 pub(crate) use live_rows::{live_rows, rows_without};
 pub(crate) use partition_key::{PartitionKey, divide};

@@ -41,6 +41,7 @@ impl Metrics {
     }
 
     /// Of new files.
+    #[cfg(feature = "cli")]
     pub(crate) fn of_new(files: &[Add]) -> Self {
         let mut metrics = Self::default();
         for file in files {
@@ -50,6 +51,7 @@ impl Metrics {
     }
 
     /// Counts files as `more` does, which was counted elsewhere.
+    #[cfg(feature = "cli")]
     pub(crate) fn count_files_of(&mut self, more: &Self) {
         self.copied += more.copied;
         self.files_added += more.files_added;

@@ -22,7 +22,7 @@ UNRELIABLE = """#!{python}
 import os, random, subprocess, sys, time
 
 command = [{dmslake!r}, *sys.argv[1:]]
-if sys.argv[1:3] != ["job", "task"] or random.random() > 0.1:
+if sys.argv[1:3] != ["job", "task"] or random.random() > 0.2:
     os.execv(command[0], command)
 with open({tally!r}, "a") as tally:
     tally.write("x")
@@ -155,7 +155,15 @@ def disturbed(python: str, dmslake: Path, source: Source, seconds: float) -> lis
     unreliable = source.unreliable(dmslake)
     killed = {"driver": 0, "java": 0, "apply": 0}
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+
+    def tasks_killed() -> int:
+        return len((source.folder / "killed").read_text())
+
+    def goes_on() -> bool:
+        was_struck = tasks_killed() and killed["driver"] + killed["java"]
+        return time.monotonic() < until + (0 if was_struck else 6 * seconds)
+
+    while goes_on():
         for _ in range(source.dice.randrange(4, 16)):
             source.change(1_500)
         log = source.folder / "job.log"
@@ -163,7 +171,8 @@ def disturbed(python: str, dmslake: Path, source: Source, seconds: float) -> lis
         job = submit(python, unreliable, source)
         is_fatal = not killed["driver"] + killed["java"] or source.dice.random() < 0.7
         fatal_after = stages + source.dice.randrange(6)
-        while job.poll() is None and time.monotonic() < until + 60:
+        ends_at = time.monotonic() + 120
+        while job.poll() is None and time.monotonic() < ends_at:
             time.sleep(source.dice.uniform(0.02, 0.3))
             if source.dice.random() < 0.01:
                 applied = subprocess.run([dmslake, "apply", "-c", source.config], capture_output=True, check=False)
@@ -173,12 +182,11 @@ def disturbed(python: str, dmslake: Path, source: Source, seconds: float) -> lis
                 killed[name] += sum(kill(pid) for pid in processes_of(job.pid, words))
                 is_fatal = name == "driver"
         end(job)
-    tasks = len((source.folder / "killed").read_text())
-    print(f"killed: {tasks} tasks, {killed['driver']} drivers, {killed['java']} JVMs; ", end="")
+    print(f"killed: {tasks_killed()} tasks, {killed['driver']} drivers, {killed['java']} JVMs; ", end="")
     print(f"{killed['apply']} times `apply` in between", flush=True)
     applied = subprocess.run([dmslake, "apply", "-c", source.config], capture_output=True, text=True, check=False)
     faults = [] if applied.returncode == 0 else [applied.stdout + applied.stderr]
-    if not tasks or not killed["driver"] + killed["java"]:
+    if not tasks_killed() or not killed["driver"] + killed["java"]:
         faults.append("nothing was killed")
     return faults + faults_of(source)
 
@@ -196,7 +204,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dmslake", type=Path)
     parser.add_argument("python", help="of an environment with pyspark")
-    parser.add_argument("--seconds", type=float, default=40)
+    parser.add_argument("--modes", nargs="+", default=["copy-on-write", "deletion-vectors"])
+    parser.add_argument("--seconds", type=float, default=40, help="how long each disturbed run takes at least")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 32))
     chosen = parser.parse_args()
     version = subprocess.run(
@@ -204,7 +213,7 @@ def main() -> int:
     ).stdout.strip()
     print(f"jobs of Spark {version}, seed {chosen.seed}", flush=True)
     dice, faults = random.Random(chosen.seed), []
-    for mode in ("copy-on-write", "deletion-vectors"):
+    for mode in chosen.modes:
         for name in ("undisturbed", "disturbed"):
             folder = Path(f"jobs-{version}-{mode}-{name}").absolute()
             shutil.rmtree(folder, ignore_errors=True)
