@@ -247,9 +247,23 @@ impl Application<'_> {
             let rounds = job::Rounds { application: self, target, job, is_unordered };
             return Box::pin(rounds.apply(&pending, table, pace, tally)).await;
         }
-        let Pending { objects, late, turn, changes, .. } = pending;
-        let cut = self.cut(changes, target.let_pass);
-        let slicer = Slicer::new(cut, objects, (late.to_vec(), turn), table.as_ref());
+        let objects = &pending.objects;
+        Box::pin(self.by_slices(target, &pending, objects, table, pace, tally)).await
+    }
+
+    /// Applies some of what is pending slice by slice.
+    async fn by_slices(
+        &self,
+        target: &Target<'_>,
+        pending: &Pending<'_>,
+        objects: &[StagedObject],
+        table: Option<LakeTable>,
+        pace: &mut Pace,
+        tally: &mut Tally,
+    ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
+        let cut = self.cut(pending.changes.clone(), target.let_pass);
+        let late = (pending.late.to_vec(), pending.turn);
+        let slicer = Slicer::new(cut, objects.to_vec(), late, table.as_ref());
         self.apply_slices(target, slicer, table, pace, tally).await
     }
 

@@ -48,7 +48,7 @@ impl Changes {
         schema: &TableSchema,
         keys: &[String],
     ) -> Result<Self> {
-        let table = all_nullable(&schema.arrow());
+        let table = schema.arrow_nullable();
         let keys = keys
             .iter()
             .map(|name| {
@@ -188,12 +188,4 @@ impl Changes {
     pub fn key_schema(&self) -> Result<SchemaRef> {
         Ok(Arc::new(self.table.project(&self.keys)?))
     }
-}
-
-/// All columns are nullable here, even those that the table requires: a value may be missing
-/// because its column was added later, or because it is a zero date. Decoding refuses rows that
-/// lack a required value.
-fn all_nullable(schema: &Schema) -> SchemaRef {
-    let fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }

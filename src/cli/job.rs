@@ -4,8 +4,8 @@ mod engine;
 
 use std::sync::Arc;
 
-use super::args::{DriveJobArguments, JobArguments, JobCommand, PlanJobArguments, RunJobArguments};
-use super::chosen::{Chosen, LoopEnd, Places, TableEnd};
+use super::args::{DriveJobArguments, JobArguments, JobCommand, LocalJobArguments};
+use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
 use super::output::{Results, Screen, count, plural};
 use super::progress_bar::TableProgress;
@@ -30,7 +30,7 @@ pub(super) async fn run(arguments: &JobArguments, screen: &Screen) -> Result<Exi
     }
 }
 
-async fn by_threads(arguments: &RunJobArguments, screen: &Screen) -> Result<Exit> {
+async fn by_threads(arguments: &LocalJobArguments, screen: &Screen) -> Result<Exit> {
     let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
     let at_once = arguments.slots.unwrap_or_else(slots);
     let threads = Threads::new(chosen.pipeline.clone(), at_once);
@@ -56,7 +56,7 @@ async fn by_threads(arguments: &RunJobArguments, screen: &Screen) -> Result<Exit
     Ok(applied?.exit())
 }
 
-async fn plan(arguments: &PlanJobArguments, screen: &Screen) -> Result<Exit> {
+async fn plan(arguments: &LocalJobArguments, screen: &Screen) -> Result<Exit> {
     let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
     let at_once = arguments.slots.unwrap_or_else(slots);
     let results = Results::new(screen, arguments.json);
@@ -112,10 +112,7 @@ async fn drive(arguments: &DriveJobArguments, screen: &Screen) -> Result<Exit> {
         engine.report(&report).await?;
         Ok(TableEnd::of(report.is_caught_up(), report.error_kind))
     });
-    match driven.await? {
-        LoopEnd::Complete(exit) => Ok(exit),
-        LoopEnd::Stopped => Ok(Exit::Attention),
-    }
+    Ok(driven.await?.exit())
 }
 
 async fn task(screen: &Screen) -> Result<Exit> {

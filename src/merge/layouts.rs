@@ -33,15 +33,15 @@ impl Layouts {
     ///
     /// # Errors
     /// `TableCorrupt` if the log's statistics cannot be read.
-    pub(super) fn of(
+    pub(super) fn of<'a>(
         table: &LakeTable,
         plain: Arc<FileLayout>,
-        touched: &[TouchedFile],
+        touched: impl IntoIterator<Item = &'a TouchedFile>,
         folded: &HashSet<String>,
         new: &[RecordBatch],
     ) -> Result<Self> {
         let filtered = Arc::new((*plain).clone().with_bloom_filters());
-        let is_large = touched.iter().any(|file| file.rows() >= LEAST_ROWS)
+        let is_large = touched.into_iter().any(|file| file.rows() >= LEAST_ROWS)
             || row_count(new) as u64 >= LEAST_ROWS;
         let has_keys = !plain.keys().is_empty();
         let ranges = (is_large && has_keys).then(|| KeyRanges::of(table, plain.keys(), folded));

@@ -84,7 +84,7 @@ pub(super) async fn find_among(
 }
 
 /// Whether more than one row carries the same key.
-pub(super) fn has_twice(touched: &[TouchedFile], keys: usize) -> bool {
+fn has_twice(touched: &[TouchedFile], keys: usize) -> bool {
     let mut seen = vec![false; keys];
     let mut found = touched.iter().flat_map(|file| &file.matches);
     found.any(|found| std::mem::replace(&mut seen[found.change as usize], true))

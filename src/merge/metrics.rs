@@ -40,16 +40,6 @@ impl Metrics {
         Self::of_rows(plan.inserted, plan.updated, plan.deleted, plan.ignored)
     }
 
-    /// Of new files.
-    #[cfg(feature = "cli")]
-    pub(crate) fn of_new(files: &[Add]) -> Self {
-        let mut metrics = Self::default();
-        for file in files {
-            metrics.added(file);
-        }
-        metrics
-    }
-
     /// Counts files as `more` does, which was counted elsewhere.
     #[cfg(feature = "cli")]
     pub(crate) fn count_files_of(&mut self, more: &Self) {

@@ -36,11 +36,7 @@ pub(crate) async fn find_in(
     if views.len() != wanted.len() {
         return Err(Error::new(ErrorKind::Conflict, "the table no longer has a data file"));
     }
-    let found = find_among(table, views, KeySet::new(keys, asked)?, Known::default()).await;
-    match found {
-        Ok(touched) => Ok(touched),
-        Err(error) => Err(table.judge(error).await),
-    }
+    find_among(table, views, KeySet::new(keys, asked)?, Known::default()).await
 }
 
 /// Data files that are replaced or masked.
@@ -58,11 +54,11 @@ impl<'a> Part<'a> {
     ///
     /// # Errors
     /// `TableCorrupt` if the log's metadata or statistics cannot be read.
-    pub(crate) fn of(
+    pub(crate) fn of<'f>(
         table: &'a LakeTable,
         keys: &[String],
         mode: MergeMode,
-        touched: &[TouchedFile],
+        touched: impl IntoIterator<Item = &'f TouchedFile>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self> {
         let layout = Arc::new(FileLayout::of(table.files(), keys, clock)?);
@@ -127,12 +123,10 @@ pub(crate) async fn add_rows(
     keys: &[String],
     rows: &[RecordBatch],
     clock: &Arc<dyn Clock>,
-) -> Result<(Vec<Add>, Metrics)> {
+) -> Result<Vec<Add>> {
     let layout = Arc::new(FileLayout::of(table.files(), keys, clock)?);
-    let layouts = Layouts::of(table, layout, &[], &HashSet::new(), rows)?;
-    let files = append(&table.files().store(), layouts.of_new(rows)?, rows).await?;
-    let metrics = Metrics::of_new(&files);
-    Ok((files, metrics))
+    let layouts = Layouts::of(table, layout, [], &HashSet::new(), rows)?;
+    append(&table.files().store(), layouts.of_new(rows)?, rows).await
 }
 
 /// New files of a table that are filled batch by batch.

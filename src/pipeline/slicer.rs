@@ -37,6 +37,19 @@ pub(super) struct Cut<'a> {
     pub(super) let_pass: &'a BTreeSet<String>,
 }
 
+impl Cut<'_> {
+    /// How the objects are read.
+    pub(super) fn read_settings(&self) -> ReadSettings {
+        ReadSettings {
+            table: self.table.clone(),
+            dms: self.dms.clone(),
+            staging: self.staging.clone(),
+            changes: self.changes.clone(),
+            memory_budget: self.memory_budget,
+        }
+    }
+}
+
 /// What comes next when pending objects are cut into slices.
 pub(super) enum NextSlice {
     /// A slice, which takes in some rows or finishes an object.
@@ -95,14 +108,7 @@ impl<'a> Slicer<'a> {
         skip_rows: u64,
         schema: TableSchema,
     ) -> Self {
-        let settings = ReadSettings {
-            table: cut.table.clone(),
-            dms: cut.dms.clone(),
-            staging: cut.staging.clone(),
-            changes: cut.changes.clone(),
-            memory_budget: cut.memory_budget,
-        };
-        let objects = ReadAhead::new(settings, objects, skip_rows, schema);
+        let objects = ReadAhead::new(cut.read_settings(), objects, skip_rows, schema);
         Self { cut, late, objects, reading: None, reshape: Vec::new(), failed: None }
     }
 

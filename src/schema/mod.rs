@@ -166,6 +166,17 @@ impl TableSchema {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// The columns as an Arrow schema in which each may be NULL, as in a change even those that the
+    /// table requires: a delete has only its key, a value may be missing because its column was added
+    /// later, or because it is a zero date. Decoding refuses rows that lack a required value.
+    #[must_use]
+    pub(crate) fn arrow_nullable(&self) -> SchemaRef {
+        let schema = self.arrow();
+        let fields = schema.fields().iter();
+        let fields = fields.map(|field| field.as_ref().clone().with_nullable(true));
+        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+    }
+
     /// The columns as an Arrow schema.
     #[must_use]
     pub fn arrow(&self) -> SchemaRef {

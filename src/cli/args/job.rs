@@ -26,13 +26,13 @@ pub(in crate::cli) enum JobCommand {
     /// The same tasks as on a cluster, and the same result. Exit codes and output are those of
     /// `apply`.
     #[command(verbatim_doc_comment)]
-    Run(RunJobArguments),
+    Run(LocalJobArguments),
     /// Show what a job would take in, without any effect.
     ///
     /// For each table what is pending, in how many commits and tasks, and what the driver would apply
     /// by itself.
     #[command(verbatim_doc_comment)]
-    Plan(PlanJobArguments),
+    Plan(LocalJobArguments),
     /// Apply everything that is staged, with tasks that another program schedules.
     ///
     /// For infra/glue/apply_table.py. Writes {"stage": …, "tasks": […]} lines to standard output and
@@ -88,31 +88,14 @@ impl SizeArguments {
 }
 
 #[derive(Args, Debug)]
-pub(in crate::cli) struct RunJobArguments {
+pub(in crate::cli) struct LocalJobArguments {
     #[command(flatten)]
     pub(in crate::cli) chosen: ChosenArguments,
 
     #[command(flatten)]
     pub(in crate::cli) sizes: SizeArguments,
 
-    /// Do so many tasks at once; by default as many as there are cores.
-    #[arg(long, value_name = "N")]
-    pub(in crate::cli) slots: Option<NonZeroUsize>,
-
-    /// Print one line of JSON per table, as `apply` does.
-    #[arg(long)]
-    pub(in crate::cli) json: bool,
-}
-
-#[derive(Args, Debug)]
-pub(in crate::cli) struct PlanJobArguments {
-    #[command(flatten)]
-    pub(in crate::cli) chosen: ChosenArguments,
-
-    #[command(flatten)]
-    pub(in crate::cli) sizes: SizeArguments,
-
-    /// As if so many tasks were done at once.
+    /// So many tasks are done at once; by default as many as there are cores.
     #[arg(long, value_name = "N")]
     pub(in crate::cli) slots: Option<NonZeroUsize>,
 

@@ -13,7 +13,7 @@ use crate::change::{Changes, CurrentRows, NetChanges, net_changes};
 use crate::dms::{Classified, classify};
 use crate::error::{Error, ErrorKind, Result, ToldError};
 use crate::files::NewFiles;
-use crate::merge::{Metrics, new_files};
+use crate::merge::new_files;
 use crate::pipeline::Silent;
 use crate::pipeline::job::format::{
     Chunk, ChunkEnd, ChunkOutcome, Loaded, ObjectSpec, PortionOutcome, SliceOutcome, SliceRows,
@@ -138,8 +138,7 @@ impl<'a> Reading<'a> {
                 for batch in &net.upserts {
                     files.write(batch).await?;
                 }
-                let rows = changes - superseded;
-                SliceRows::Files(Loaded { bounds: bounds.flatten(), rows, ..Loaded::default() })
+                SliceRows::Files(Loaded { bounds: bounds.flatten(), ..Loaded::default() })
             }
             (None, Some(order)) => SliceRows::Run(net::write_run(self.context, order, net).await?),
             (None, None) => return Err(misdirected()),
@@ -153,7 +152,6 @@ impl<'a> Reading<'a> {
         let files = files.close().await?;
         match slices.last_mut().map(|slice| &mut slice.rows) {
             Some(SliceRows::Files(loaded)) => {
-                loaded.metrics = Metrics::of_new(&files);
                 loaded.files = files;
                 Ok(())
             }
@@ -185,7 +183,7 @@ async fn portions(
         let object = paths.iter().position(path).ok_or_else(misdirected)?;
         outcomes.push(PortionOutcome {
             object,
-            identity: (&portion.identity).into(),
+            identity: portion.identity.clone(),
             from: portion.from,
             rows: portion.rows,
             is_done: portion.is_done,

@@ -58,17 +58,19 @@ pub(super) struct Effect {
 impl Effect {
     /// Of rows that are in data files already.
     pub(super) fn of_files(read: &Read, quarantined: u64) -> Result<Self> {
-        let (mut files, mut metrics, mut rows) = (Vec::new(), Metrics::default(), 0);
+        let (mut files, mut metrics) = (Vec::new(), Metrics::default());
         for (_, slice) in &read.slices {
             let SliceRows::Files(loaded) = &slice.rows else {
                 return Err(contradiction("rows of a load are not in files"));
             };
             files.extend(loaded.files.iter().cloned());
-            metrics.count_files_of(&loaded.metrics);
-            rows += loaded.rows;
+        }
+        for file in &files {
+            metrics.added(file);
         }
         let (changes, superseded) = read.sums();
-        if rows != changes - superseded || rows != records(&files)? {
+        let rows = changes - superseded;
+        if rows != records(&files)? {
             return Err(contradiction("files have other rows than were loaded"));
         }
         let counts = Counts {
@@ -137,8 +139,10 @@ impl Effect {
             if records(&outcome.files)? != outcome.rows {
                 return Err(contradiction("files have other rows than were inserted"));
             }
-            metrics.count_files_of(&outcome.metrics);
-            actions.extend(outcome.files.into_iter().map(Action::Add));
+            for file in outcome.files {
+                metrics.added(&file);
+                actions.push(Action::Add(file));
+            }
         }
         if written != upserted - placed {
             return Err(contradiction("other rows were written than took no place"));
@@ -159,7 +163,7 @@ impl Effect {
     /// # Errors
     /// As [`Transaction::commit`]; `Internal` if the books do not balance.
     pub(super) async fn commit(
-        &self,
+        self,
         pipeline: &Pipeline,
         table: &LakeTable,
         ledger: &Ledger,
@@ -185,7 +189,7 @@ impl Effect {
         let predicate = ledger.keys.as_ref().filter(|keys| !keys.is_empty());
         let operation = operation(&self.actions, predicate.map(|keys| keys.join(", ")));
         let transaction = Transaction::on(table, record, clock);
-        transaction.commit(self.actions.clone(), operation, Some(metrics.to_json())).await
+        transaction.commit(self.actions, operation, Some(metrics.to_json())).await
     }
 }
 

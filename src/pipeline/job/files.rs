@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::{Match, TouchedFile};
 use crate::merge::{Part, find_in};
 use crate::pipeline::job::format::{FilesOutcome, FilesTask, Marks, ReplacedFile};
-use crate::pipeline::job::scratch::{Segment, append_bytes};
+use crate::pipeline::job::scratch::{Segment, append_bytes, unreadable};
 use crate::pipeline::job::task::TaskContext;
 
 /// Keys that are looked for at once: a hash of them is in memory.
@@ -32,9 +32,9 @@ pub(super) async fn files(context: &TaskContext<'_>, task: &FilesTask) -> Result
     let table = context.table()?;
     let keys = context.round.table.lake_keys();
     let found = find(context, task).await?;
-    let touched: Vec<TouchedFile> = found.iter().map(|found| found.file.clone()).collect();
+    let touched = found.iter().map(|found| &found.file);
     let clock = context.clock();
-    let mut part = Part::of(table, &keys, context.round.table.merge, &touched, clock)?;
+    let mut part = Part::of(table, &keys, context.round.table.merge, touched, clock)?;
     let mut bitmaps = vec![Bitmaps::default(); task.ranges.len()];
     let mut replaced = Vec::with_capacity(found.len());
     let mut to_mask = Vec::new();
@@ -253,9 +253,7 @@ pub(super) async fn read_marks(
     let bytes = context.scratch.get(&marks.object, &[marks.found, marks.placed]).await?;
     let read = |at: usize| {
         let read = bytes.get(at).map(|bytes| RoaringBitmap::deserialize_from(bytes.as_ref()));
-        read.and_then(Result::ok).ok_or_else(|| {
-            Error::new(ErrorKind::Conflict, "what a task has left is not what it wrote")
-        })
+        read.and_then(Result::ok).ok_or_else(unreadable)
     };
     Ok((read(0)?, read(1)?))
 }

@@ -285,8 +285,6 @@ pub(crate) struct Loaded {
     pub(crate) files: Vec<Add>,
     /// The least and the greatest key of the slice; none without keys or rows.
     pub(crate) bounds: Option<(KeyBytes, KeyBytes)>,
-    pub(crate) rows: u64,
-    pub(crate) metrics: Metrics,
 }
 
 /// The change sequences of a slice.
@@ -303,7 +301,7 @@ pub(crate) struct Span {
 pub(crate) struct PortionOutcome {
     /// Its number in the chunk.
     pub(crate) object: usize,
-    pub(crate) identity: IdentitySpec,
+    pub(crate) identity: Identity,
     pub(crate) from: u64,
     pub(crate) rows: u64,
     pub(crate) is_done: bool,
@@ -311,32 +309,6 @@ pub(crate) struct PortionOutcome {
     pub(crate) sequence: Option<(String, String)>,
     /// Where its bad rows are, if it has any.
     pub(crate) bad_rows: Option<(String, Segment)>,
-}
-
-/// What identifies an object's content.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum IdentitySpec {
-    ETag(String),
-    Content(String),
-}
-
-impl From<&Identity> for IdentitySpec {
-    fn from(identity: &Identity) -> Self {
-        match identity {
-            Identity::ETag(tag) => Self::ETag(tag.clone()),
-            Identity::Content(hash) => Self::Content(hash.clone()),
-        }
-    }
-}
-
-impl From<IdentitySpec> for Identity {
-    fn from(identity: IdentitySpec) -> Self {
-        match identity {
-            IdentitySpec::ETag(tag) => Self::ETag(tag),
-            IdentitySpec::Content(hash) => Self::Content(hash),
-        }
-    }
 }
 
 /// The net changes of a key range.
@@ -369,5 +341,4 @@ pub(crate) struct ReplacedFile {
 pub(crate) struct InsertOutcome {
     pub(crate) files: Vec<Add>,
     pub(crate) rows: u64,
-    pub(crate) metrics: Metrics,
 }

@@ -22,8 +22,8 @@ pub(super) async fn insert(context: &TaskContext<'_>, task: &InsertTask) -> Resu
         rows.extend(left(context, range).await?);
     }
     let count = rows.iter().map(|batch| batch.num_rows() as u64).sum();
-    let (files, metrics) = add_rows(context.table()?, &keys, &rows, context.clock()).await?;
-    Ok(InsertOutcome { files, rows: count, metrics })
+    let files = add_rows(context.table()?, &keys, &rows, context.clock()).await?;
+    Ok(InsertOutcome { files, rows: count })
 }
 
 /// The upserts of a range that are not placed.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take_record_batch;
-use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use arrow::row::{RowConverter, Rows, SortField};
 
@@ -83,13 +82,6 @@ impl KeyOrder {
             |key: &String| batch.column_by_name(key).map(Arc::clone).ok_or_else(|| lacking(key));
         self.keys.iter().map(column).collect()
     }
-}
-
-/// All columns of a table, each of which may be NULL: a delete has only its key.
-pub(super) fn all_nullable(columns: &TableSchema) -> SchemaRef {
-    let arrow = columns.arrow();
-    let fields = arrow.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
-    Arc::new(arrow::datatypes::Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn lacking(key: &str) -> Error {

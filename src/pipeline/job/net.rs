@@ -14,8 +14,8 @@ use crate::dms::Operation;
 use crate::error::Result;
 use crate::memory::memory_size;
 use crate::pipeline::job::format::{Block, KeyBytes, Run};
-use crate::pipeline::job::key_order::{KeyOrder, all_nullable};
-use crate::pipeline::job::scratch::{append, nothing};
+use crate::pipeline::job::key_order::KeyOrder;
+use crate::pipeline::job::scratch::append;
 use crate::pipeline::job::task::TaskContext;
 use crate::schema::TableSchema;
 
@@ -23,16 +23,18 @@ use crate::schema::TableSchema;
 const BLOCK_ROWS: usize = 4096;
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// How many rows of a batch make a block.
-pub(super) fn rows_of_block(batch: &RecordBatch) -> usize {
-    let row_bytes = (memory_size(batch) / batch.num_rows().max(1)).max(1);
-    (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS)
+/// The batch as blocks.
+pub(super) fn blocks(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let count = batch.num_rows();
+    let row_bytes = (memory_size(batch) / count.max(1)).max(1);
+    let rows = (BLOCK_BYTES / row_bytes).clamp(1, BLOCK_ROWS);
+    (0..count).step_by(rows).map(move |at| batch.slice(at, rows.min(count - at)))
 }
 
 /// Changes as runs hold them: [`OPERATION`], then the table's columns.
 pub(super) fn run_schema(columns: &TableSchema) -> SchemaRef {
     let operation = Arc::new(Field::new(OPERATION, DataType::UInt8, false));
-    let table = all_nullable(columns);
+    let table = columns.arrow_nullable();
     let fields = [operation].into_iter().chain(table.fields().iter().cloned());
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
@@ -55,15 +57,9 @@ pub(super) async fn write_run(
             changes.push(as_change(&batch, operation, &schema)?);
         }
     }
-    let all = if changes.is_empty() {
-        nothing(&schema)
-    } else {
-        order.sorted(concat_batches(&schema, &changes)?)?
-    };
+    let all = order.sorted(concat_batches(&schema, &changes)?)?;
     drop(changes);
-    let rows = rows_of_block(&all);
-    for at in (0..all.num_rows()).step_by(rows) {
-        let block = all.slice(at, rows.min(all.num_rows() - at));
+    for block in self::blocks(&all) {
         let first = KeyBytes(order.rows(&block.slice(0, 1))?.row(0).data().to_vec());
         let decoded = memory_size(&block) as u64;
         blocks.push(Block { first, segment: append(&mut bytes, &block)?, decoded });

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{AsArray as _, BooleanArray};
 use arrow::compute::kernels::cmp::{eq, neq};
 use arrow::compute::{concat_batches, filter_record_batch};
-use arrow::datatypes::{SchemaRef, UInt8Type};
+use arrow::datatypes::UInt8Type;
 use arrow::record_batch::RecordBatch;
 
 use crate::change::refuse_differing;
@@ -14,10 +14,10 @@ use crate::config::SEQUENCE;
 use crate::decode::OPERATION;
 use crate::dms::Operation;
 use crate::error::Result;
-use crate::pipeline::job::format::{KeyBytes, RangeChanges, ReduceOutcome, ReduceTask};
-use crate::pipeline::job::key_order::{KeyOrder, all_nullable};
-use crate::pipeline::job::net::{rows_of_block, run_schema};
-use crate::pipeline::job::scratch::{append, append_bytes, as_json, nothing};
+use crate::pipeline::job::format::{RangeChanges, ReduceOutcome, ReduceTask};
+use crate::pipeline::job::key_order::KeyOrder;
+use crate::pipeline::job::net::{blocks, run_schema};
+use crate::pipeline::job::scratch::{append, append_bytes, as_json};
 use crate::pipeline::job::task::TaskContext;
 use crate::pipeline::suspicion::columns_apart;
 
@@ -35,14 +35,16 @@ pub(super) async fn reduce(context: &TaskContext<'_>, task: &ReduceTask) -> Resu
     let mut superseded = 0;
     for run in task.runs.iter().rev() {
         for batch in context.scratch.batches(&run.object, &run.blocks).await? {
-            let batch = within(&order, batch, task)?;
             let rows = order.rows(&batch)?;
-            let keep: BooleanArray =
-                rows.iter().map(|row| Some(seen.insert(row.data().to_vec()))).collect();
-            superseded += (batch.num_rows() - keep.true_count()) as u64;
+            let within: Vec<bool> = rows.iter().map(|row| is_within(task, row.data())).collect();
+            let keys = rows.iter().zip(&within);
+            let keep = keys.map(|(key, within)| *within && seen.insert(key.data().to_vec()));
+            let keep = BooleanArray::from(keep.collect::<Vec<bool>>());
+            let within = BooleanArray::from(within);
+            superseded += (within.true_count() - keep.true_count()) as u64;
             survivors.push(filter_record_batch(&batch, &keep)?);
             if task.is_load {
-                all.push(batch);
+                all.push(filter_record_batch(&batch, &within)?);
             }
         }
     }
@@ -59,20 +61,10 @@ pub(super) async fn reduce(context: &TaskContext<'_>, task: &ReduceTask) -> Resu
     Ok(ReduceOutcome { changes, superseded })
 }
 
-/// Only the rows within the range.
-fn within(order: &KeyOrder, batch: RecordBatch, task: &ReduceTask) -> Result<RecordBatch> {
-    let rows = order.rows(&batch)?;
-    let bound = |key: &Option<KeyBytes>| key.as_ref().map(|key| key.0.clone());
-    let (from, below) = (bound(&task.from), bound(&task.below));
-    let is_within = |key: &[u8]| {
-        from.as_deref().is_none_or(|from| from <= key)
-            && below.as_deref().is_none_or(|below| key < below)
-    };
-    let keep: Vec<bool> = rows.iter().map(|row| is_within(row.data())).collect();
-    if keep.iter().all(|keep| *keep) {
-        return Ok(batch);
-    }
-    Ok(filter_record_batch(&batch, &BooleanArray::from(keep))?)
+/// Whether a key is within the range.
+fn is_within(task: &ReduceTask, key: &[u8]) -> bool {
+    task.from.as_ref().is_none_or(|from| from.0.as_slice() <= key)
+        && task.below.as_ref().is_none_or(|below| key < below.0.as_slice())
 }
 
 async fn write(
@@ -89,12 +81,11 @@ async fn write(
     let keys = append(&mut bytes, &concat_batches(&keys[0].schema(), &keys)?)?;
     let traces = sequenced(order, &deletes)?.filter(|traces| traces.num_rows() > 0);
     let traces = traces.map(|traces| append(&mut bytes, &traces)).transpose()?;
-    let table = all_nullable(&context.columns);
+    // The table's columns, without the operation.
+    let columns: Vec<usize> = (1..upserts.num_columns()).collect();
     let mut images = Vec::new();
-    let rows = rows_of_block(&upserts);
-    for at in (0..upserts.num_rows()).step_by(rows) {
-        let block = upserts.slice(at, rows.min(upserts.num_rows() - at));
-        images.push(append(&mut bytes, &image(&block, &table)?)?);
+    for block in blocks(&upserts.project(&columns)?) {
+        images.push(append(&mut bytes, &block)?);
     }
     let index = append_bytes(&mut bytes, &as_json(&images)?, images.len() as u64);
     let bounds = order.bounds([all])?;
@@ -122,13 +113,4 @@ fn sequenced(order: &KeyOrder, deletes: &RecordBatch) -> Result<Option<RecordBat
     let columns = keys.columns().iter().cloned().chain([Arc::clone(&deletes[SEQUENCE])]);
     let schema = Arc::new(arrow::datatypes::Schema::new(fields));
     Ok(Some(RecordBatch::try_new(schema, columns.collect())?))
-}
-
-/// Upserts with the table's columns alone.
-fn image(upserts: &RecordBatch, table: &SchemaRef) -> Result<RecordBatch> {
-    if upserts.num_rows() == 0 {
-        return Ok(nothing(table));
-    }
-    let columns = table.fields().iter().map(|field| Arc::clone(&upserts[field.name()]));
-    Ok(RecordBatch::try_new(Arc::clone(table), columns.collect())?)
 }

@@ -39,6 +39,7 @@ impl Rounds<'_> {
         round: RoundSpec,
         objects: &[StagedObject],
         table: &LakeTable,
+        scratch: &Scratch,
         tally: &mut Tally,
     ) -> Result<RoundEnd, Setback> {
         let Target { pipeline, spec, .. } = *self.target;
@@ -62,8 +63,7 @@ impl Rounds<'_> {
         if !read.keep_bad_rows_within(most_bad as u64) {
             return Ok(RoundEnd::BySlices);
         }
-        let scratch = Scratch::of(pipeline, spec, stages.round.scratch)?;
-        let slice = self.slice_of(&read, objects, &scratch, table, begun).await?;
+        let slice = self.slice_of(&read, objects, scratch, table, begun).await?;
         let finished = slice.finished_objects();
         let mut guard = Guard::of(pipeline, spec, table.ledger(), &slice)?;
         if guard.as_mut().is_some_and(|guard| must_compare(guard, &read, &slice)) {
@@ -82,7 +82,7 @@ impl Rounds<'_> {
         ledger.quarantined += slice.bad_rows();
         ledger.guard = match guard {
             Some(mut guard) => {
-                self.leave_tombstones(&mut guard, &reduced, &scratch).await?;
+                self.leave_tombstones(&mut guard, &reduced, scratch).await?;
                 Some(guard.into_progress())
             }
             None => None,
@@ -113,14 +113,15 @@ impl Rounds<'_> {
                 return Ok(RoundEnd::BySlices);
             }
             ledger.recent = mass.as_ref().map(|it| it.judge(&table, &effect.counts)).transpose()?;
+            let counts = effect.counts;
             let outcome = effect.commit(pipeline, &table, &ledger, &records, times).await?;
             let (newer, error) = match outcome {
                 CommitOutcome::Committed(table) => {
                     let took = pipeline.clock().instant() - begun;
-                    let (version, counts) = (table.version(), effect.counts);
+                    let version = table.version();
                     let slice = AppliedSlice { version, counts, objects: finished, replayed };
                     let applied = Applied { table, slice, foreign, took };
-                    return Ok(RoundEnd::Committed(applied, in_memory(finished)));
+                    return Ok(RoundEnd::Committed(applied));
                 }
                 CommitOutcome::Conflicted { newer, error } => (newer, error),
                 CommitOutcome::Gone(error) => return Err(error.into()),
@@ -243,7 +244,7 @@ async fn portion(
             bad_rows.extend(rows);
         }
     }
-    let at = Portion::at(object.clone(), outcome.identity.clone().into(), outcome.from);
+    let at = Portion::at(object.clone(), outcome.identity.clone(), outcome.from);
     Ok(Portion {
         rows: outcome.rows,
         is_done: outcome.is_done,
@@ -251,10 +252,6 @@ async fn portion(
         sequence: outcome.sequence.clone(),
         ..at
     })
-}
-
-fn in_memory(count: u64) -> usize {
-    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// What a task's result must not say.

@@ -4,8 +4,9 @@ use std::sync::atomic::AtomicBool;
 
 use uuid::Uuid;
 
-use crate::decode::{Next, ReadAhead, ReadSettings};
+use crate::decode::{Next, ReadAhead};
 use crate::error::Result;
+use crate::files::in_memory;
 use crate::pipeline::application::Application;
 use crate::pipeline::apply::{Applied, Setback};
 use crate::pipeline::budget::Pace;
@@ -16,7 +17,6 @@ use crate::pipeline::job::workers::Job;
 use crate::pipeline::ready::{Target, ready_table};
 use crate::pipeline::rebuild::Build;
 use crate::pipeline::slice::{Slice, Turn};
-use crate::pipeline::slicer::Slicer;
 use crate::pipeline::suspicion::Suspicion;
 use crate::pipeline::tally::Tally;
 use crate::pipeline::{Pending, SlicesEnd};
@@ -35,8 +35,8 @@ pub(in crate::pipeline) struct Rounds<'a> {
 
 /// What became of a round.
 pub(super) enum RoundEnd {
-    /// It is in the table; so many of its objects are finished.
-    Committed(Applied, usize),
+    /// It is in the table.
+    Committed(Applied),
     /// Its first object needs these columns, the table's among them.
     Columns(TableSchema),
     /// Its first object needs these changes of columns.
@@ -54,9 +54,11 @@ impl Rounds<'_> {
         pace: &mut Pace,
         tally: &mut Tally,
     ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
+        let (application, target) = (self.application, self.target);
         let objects = pending.objects.as_slice();
         if !pending.late.is_empty() {
-            return Box::pin(self.by_slices(objects, pending, table, pace, tally)).await;
+            return Box::pin(application.by_slices(target, pending, objects, table, pace, tally))
+                .await;
         }
         let before = table.as_ref().map(|table| table.schema().clone());
         let mut done = 0;
@@ -66,41 +68,21 @@ impl Rounds<'_> {
             }
             let rest = &objects[done..];
             let round = &rest[..self.bounds().round_of(rest)];
-            let ready = match self.ready(table.take(), round, pending).await? {
-                Some(ready) if self.is_for_tasks(round, &ready) => ready,
-                ready => {
-                    // Objects that tell no columns go with the first that does.
-                    let by_slices = match &ready {
-                        Some(_) => round,
-                        None => match self.first_columns(rest, pending).await? {
-                            Some((_, count)) => &rest[..count],
-                            None => rest,
-                        },
-                    };
-                    let (applied, end) =
-                        Box::pin(self.by_slices(by_slices, pending, ready, pace, tally)).await?;
-                    table = applied;
-                    match end {
-                        SlicesEnd::All => done += by_slices.len(),
-                        end => return Ok((table, end)),
-                    }
-                    continue;
+            let ready = self.ready(table.take(), round, pending).await?;
+            let (round, outcome) = match &ready {
+                Some(ready) if self.is_for_tasks(round, ready) => {
+                    (round, self.by_tasks(round, ready, pending, tally).await?)
                 }
-            };
-            let scratch = self.target.pipeline.clock().file_id();
-            let spec = self.spec_of(scratch, &ready, pending);
-            let outcome = self.round(spec, round, &ready, tally).await;
-            let folder = Scratch::of(self.target.pipeline, self.target.spec, scratch)?;
-            folder.remove().await;
-            let outcome = match outcome {
-                Ok(outcome) => outcome,
-                // Files that a task misses may have been removed with every right.
-                Err(Setback { error, lost }) => {
-                    return Err(Setback { error: ready.judge(error).await, lost });
-                }
+                Some(_) => (round, RoundEnd::BySlices),
+                // Objects that tell no columns go with the first that does.
+                None => match self.first_columns(rest, pending).await? {
+                    Some((_, count)) => (&rest[..count], RoundEnd::BySlices),
+                    None => (rest, RoundEnd::BySlices),
+                },
             };
             match outcome {
-                RoundEnd::Committed(applied, finished) => {
+                RoundEnd::Committed(applied) => {
+                    let finished = in_memory(applied.slice.objects);
                     self.application.tell(&applied, self.target.built, tally);
                     tally.saw_columns(before.as_ref(), applied.table.schema());
                     if self.target.built == Build::InPlace {
@@ -111,14 +93,14 @@ impl Rounds<'_> {
                 }
                 RoundEnd::Columns(columns) => {
                     let slice = self.empty_slice(columns);
-                    table = Some(ready_table(self.target, Some(ready), &slice).await?);
+                    table = Some(ready_table(self.target, ready, &slice).await?);
                 }
                 RoundEnd::Reshape(changes) => {
-                    return Ok((Some(ready), SlicesEnd::Reshape(changes)));
+                    return Ok((ready, SlicesEnd::Reshape(changes)));
                 }
                 RoundEnd::BySlices => {
-                    let (applied, end) =
-                        Box::pin(self.by_slices(round, pending, Some(ready), pace, tally)).await?;
+                    let slices = application.by_slices(target, pending, round, ready, pace, tally);
+                    let (applied, end) = Box::pin(slices).await?;
                     table = applied;
                     match end {
                         SlicesEnd::All => done += round.len(),
@@ -130,27 +112,32 @@ impl Rounds<'_> {
         Ok((table, SlicesEnd::All))
     }
 
+    /// Has tasks take in a round, and deletes what they have left for each other.
+    async fn by_tasks(
+        &self,
+        round: &[StagedObject],
+        table: &LakeTable,
+        pending: &Pending<'_>,
+        tally: &mut Tally,
+    ) -> Result<RoundEnd, Setback> {
+        let id = self.target.pipeline.clock().file_id();
+        let scratch = Scratch::of(self.target.pipeline, self.target.spec, id)?;
+        let spec = self.spec_of(id, table, pending);
+        let outcome = self.round(spec, round, table, &scratch, tally).await;
+        scratch.remove().await;
+        match outcome {
+            Ok(end) => Ok(end),
+            // Files that a task misses may have been removed with every right.
+            Err(Setback { error, lost }) => Err(Setback { error: table.judge(error).await, lost }),
+        }
+    }
+
     fn bounds(&self) -> RoundBounds<'_> {
         RoundBounds {
             sizes: &self.job.sizes,
             let_pass: self.target.let_pass,
             by_hours: self.target.spec.max_change_fraction.is_set(),
         }
-    }
-
-    /// Applies objects as any application does.
-    async fn by_slices(
-        &self,
-        objects: &[StagedObject],
-        pending: &Pending<'_>,
-        table: Option<LakeTable>,
-        pace: &mut Pace,
-        tally: &mut Tally,
-    ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
-        let cut = self.application.cut(pending.changes.clone(), self.target.let_pass);
-        let late = (pending.late.to_vec(), pending.turn);
-        let slicer = Slicer::new(cut, objects.to_vec(), late, table.as_ref());
-        self.application.apply_slices(self.target, slicer, table, pace, tally).await
     }
 
     /// Whether a round is worth its tasks, and none of what only slices do.
@@ -191,13 +178,7 @@ impl Rounds<'_> {
         pending: &Pending<'_>,
     ) -> Result<Option<(TableSchema, usize)>> {
         let cut = self.application.cut(pending.changes.clone(), self.target.let_pass);
-        let settings = ReadSettings {
-            table: cut.table.clone(),
-            dms: cut.dms.clone(),
-            staging: cut.staging.clone(),
-            changes: cut.changes,
-            memory_budget: cut.memory_budget,
-        };
+        let settings = cut.read_settings();
         let mut reading = ReadAhead::new(settings, objects.to_vec(), 0, TableSchema::default());
         let mut count = 0;
         while let Next::Object(_) = reading.next().await? {

@@ -3,9 +3,7 @@
 
 use std::io::Cursor;
 use std::ops::Range;
-use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::ipc::CompressionType;
 use arrow::ipc::reader::StreamReader;
@@ -149,16 +147,11 @@ fn decoded(bytes: Bytes, rows: u64) -> Result<RecordBatch> {
     batch.filter(|batch| batch.num_rows() as u64 == rows).ok_or_else(unreadable)
 }
 
-/// An empty batch of that schema.
-pub(super) fn nothing(schema: &SchemaRef) -> RecordBatch {
-    RecordBatch::new_empty(Arc::clone(schema))
-}
-
 fn unwritten(error: ArrowError) -> Error {
     Error::new(ErrorKind::Internal, "rows cannot be encoded for another task").because(error)
 }
 
 /// Somebody has changed the object; a new round does not read it.
-fn unreadable() -> Error {
+pub(super) fn unreadable() -> Error {
     Error::new(ErrorKind::Conflict, "what a task has left is not what it wrote")
 }

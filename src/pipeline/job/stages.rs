@@ -7,6 +7,16 @@ use crate::pipeline::job::format::{
 };
 use crate::pipeline::job::workers::Workers;
 
+/// Takes the outcome of one stage, and of no other.
+macro_rules! only {
+    ($stage:ident) => {
+        |outcome| match outcome {
+            Outcome::$stage(outcome) => Some(outcome),
+            _ => None,
+        }
+    };
+}
+
 /// The stages of one round, each done by the workers.
 pub(super) struct Stages<'a> {
     workers: &'a dyn Workers,
@@ -20,47 +30,27 @@ impl<'a> Stages<'a> {
 
     pub(super) async fn load(&self, chunks: Vec<Chunk>) -> Result<Vec<ChunkOutcome>> {
         let tasks = chunks.into_iter().map(Task::Load);
-        self.run("load", tasks, |outcome| match outcome {
-            Outcome::Load(outcome) => Some(outcome),
-            _ => None,
-        })
-        .await
+        self.run("load", tasks, only!(Load)).await
     }
 
     pub(super) async fn net(&self, chunks: Vec<Chunk>) -> Result<Vec<ChunkOutcome>> {
         let tasks = chunks.into_iter().map(Task::Net);
-        self.run("net", tasks, |outcome| match outcome {
-            Outcome::Net(outcome) => Some(outcome),
-            _ => None,
-        })
-        .await
+        self.run("net", tasks, only!(Net)).await
     }
 
     pub(super) async fn reduce(&self, tasks: Vec<ReduceTask>) -> Result<Vec<ReduceOutcome>> {
         let tasks = tasks.into_iter().map(Task::Reduce);
-        self.run("reduce", tasks, |outcome| match outcome {
-            Outcome::Reduce(outcome) => Some(outcome),
-            _ => None,
-        })
-        .await
+        self.run("reduce", tasks, only!(Reduce)).await
     }
 
     pub(super) async fn files(&self, tasks: Vec<FilesTask>) -> Result<Vec<FilesOutcome>> {
         let tasks = tasks.into_iter().map(Task::Files);
-        self.run("files", tasks, |outcome| match outcome {
-            Outcome::Files(outcome) => Some(outcome),
-            _ => None,
-        })
-        .await
+        self.run("files", tasks, only!(Files)).await
     }
 
     pub(super) async fn insert(&self, tasks: Vec<InsertTask>) -> Result<Vec<InsertOutcome>> {
         let tasks = tasks.into_iter().map(Task::Insert);
-        self.run("insert", tasks, |outcome| match outcome {
-            Outcome::Insert(outcome) => Some(outcome),
-            _ => None,
-        })
-        .await
+        self.run("insert", tasks, only!(Insert)).await
     }
 
     async fn run<T>(
