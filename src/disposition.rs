@@ -70,6 +70,16 @@ pub fn disposition(kind: ErrorKind) -> Disposition {
              --accept-loss",
         ),
         ErrorKind::Paused => (Action::Wait, "dmslake resume TABLE"),
+        ErrorKind::HandedOver => (
+            Action::Wait,
+            "nothing; the job applies it. dmslake job status TABLE tells how it stands, dmslake job \
+             cancel TABLE ends it",
+        ),
+        ErrorKind::JobFailed => (
+            Action::Hold,
+            "dmslake job start TABLE when its cause is gone; or dmslake apply --table TABLE on a \
+             machine that has time for it",
+        ),
         ErrorKind::TableCorrupt => (
             Action::Hold,
             "restore the table's log from older versions of its objects or from a backup",
@@ -106,6 +116,10 @@ pub fn remedy_for(error: &Error, table: &str) -> String {
         "dmslake truncate",
         "dmslake late apply",
         "dmslake late discard",
+        "dmslake job start",
+        "dmslake job status",
+        "dmslake job cancel",
+        "dmslake apply --table",
     ];
     commands.iter().fold(remedy_of(error).to_owned(), |remedy, command| {
         remedy.replace(&format!("{command} TABLE"), &format!("{command} {table}"))

@@ -45,6 +45,10 @@ pub enum ErrorKind {
     VanishedObject,
     /// An operator has paused the table.
     Paused,
+    /// What is pending is left to a job, which is at work or about to be.
+    HandedOver,
+    /// The job to which what is pending was left has failed too often.
+    JobFailed,
     /// The table's log or its ledger contradicts itself or is incomplete.
     TableCorrupt,
     /// The table is intact but cannot be continued: the configuration, another writer or the
@@ -75,6 +79,8 @@ impl ErrorKind {
             Self::Reloading => "Reloading",
             Self::VanishedObject => "VanishedObject",
             Self::Paused => "Paused",
+            Self::HandedOver => "HandedOver",
+            Self::JobFailed => "JobFailed",
             Self::TableCorrupt => "TableCorrupt",
             Self::TableRefused => "TableRefused",
             Self::StoreRefused => "StoreRefused",

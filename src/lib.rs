@@ -140,6 +140,7 @@ pub mod decode;
 pub mod dms;
 pub mod event;
 pub mod files;
+pub mod glue;
 pub mod lambda;
 pub mod maintenance;
 pub mod memory;

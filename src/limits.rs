@@ -9,18 +9,29 @@ use crate::clock::Clock;
 
 /// A request to stop after the current commit. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop {
+    requested: Arc<AtomicBool>,
+    /// A request that is for this one too.
+    above: Option<Arc<AtomicBool>>,
+}
 
 impl Stop {
     /// Requests the stop.
     pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.requested.store(true, Ordering::Relaxed);
     }
 
     /// Whether the stop was requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let is_set = |flag: &Arc<AtomicBool>| flag.load(Ordering::Relaxed);
+        is_set(&self.requested) || self.above.as_ref().is_some_and(is_set)
+    }
+
+    /// A request of its own, which a request of this one is too.
+    #[cfg(feature = "cli")]
+    pub(crate) fn below(&self) -> Self {
+        Self { requested: Arc::default(), above: Some(Arc::clone(&self.requested)) }
     }
 }
 
@@ -29,6 +40,9 @@ impl Stop {
 pub struct Limits {
     /// No slice is started that would not be committed by then.
     pub deadline: Option<Instant>,
+    /// The time that a run has which shares it with no other; none if it has no end. What does not
+    /// fit that will not fit the next run either.
+    pub whole: Option<Duration>,
     /// Checked before each slice.
     pub stop: Stop,
     /// How many runs share the memory budget, in equal parts.
@@ -38,7 +52,7 @@ pub struct Limits {
 impl Default for Limits {
     /// No deadline, no stop, and the whole memory budget.
     fn default() -> Self {
-        Self { deadline: None, stop: Stop::default(), sharers: NonZeroUsize::MIN }
+        Self { deadline: None, whole: None, stop: Stop::default(), sharers: NonZeroUsize::MIN }
     }
 }
 

@@ -9,6 +9,7 @@ mod comparison;
 mod components;
 mod estimate;
 mod guard;
+mod hand_over;
 mod holds;
 #[cfg(feature = "cli")]
 pub mod job;
@@ -35,6 +36,7 @@ mod truncated;
 
 pub use components::Pipeline;
 pub use estimate::Estimate;
+pub use hand_over::HandsOver;
 pub use late::LateObject;
 pub use look::{Hold, Look, Reload, Reshaping, Standing, Work};
 pub use operator::{Losses, Resumed};
@@ -53,6 +55,7 @@ use std::sync::atomic::AtomicBool;
 
 use uuid::Uuid;
 
+use crate::files::in_memory;
 use crate::maintenance::checkpoint_after;
 use crate::pipeline::application::Application;
 use crate::pipeline::apply::{Setback, SliceOutcome, apply_slice};
@@ -90,6 +93,8 @@ enum SlicesEnd {
     Reshape(Vec<ColumnChange>),
     /// A table was made whose columns no object told: the rest is to be read by them.
     Made,
+    /// The rest is for a job, and why.
+    TooMuch(String),
 }
 
 /// What is pending for a table, or for the one that is to take its place.
@@ -117,7 +122,8 @@ impl Application<'_> {
         // Look.
         let looker = &self.looker;
         let Looker { pipeline, spec, ref location, .. } = *looker;
-        let opened = looker.open(pipeline.take_warm(&spec.source)).await?;
+        let mut opened = looker.open(pipeline.take_warm(&spec.source)).await?;
+        self.settle_claim(&mut opened).await?;
         self.settle(lost, opened.table.as_ref().map(LakeTable::version), tally).await?;
         tally.opened(opened.table.as_ref());
         // What an interrupted application left to be done for readers, also where this one is held.
@@ -131,6 +137,10 @@ impl Application<'_> {
         // Decide.
         let built_upon = table.as_ref().filter(|_| rebuilding.is_none());
         let (standing, turn) = self.as_asked_for(standing, &listing, built_upon);
+        if let Some(waits) = self.leave_to_job(&standing, tally).await? {
+            pipeline.keep_warm(&spec.source, table);
+            return Err(waits.into());
+        }
         let work = match standing {
             // Rows come first: the next commit is followed too, and fails then if it cannot be.
             Standing::CaughtUp => {
@@ -214,6 +224,9 @@ impl Application<'_> {
         if built == Build::InPlace {
             pipeline.keep_warm(&spec.source, table);
         }
+        if let SlicesEnd::TooMuch(why) = &end {
+            return Err(self.hand_over(why, tally).await?.into());
+        }
         match (end, rebuild) {
             (SlicesEnd::All, None) if !late.is_empty() => {
                 if turn == Turn::Asked {
@@ -227,7 +240,7 @@ impl Application<'_> {
             }
             (_, None) => Ok(PassEnd::Done),
             (SlicesEnd::All | SlicesEnd::Made, Some(_)) => Ok(PassEnd::LookAgain),
-            (SlicesEnd::Stopped, Some(_)) => Err(unfinished().into()),
+            (SlicesEnd::Stopped | SlicesEnd::TooMuch(_), Some(_)) => Err(unfinished().into()),
         }
     }
 
@@ -264,7 +277,7 @@ impl Application<'_> {
         let cut = self.cut(pending.changes.clone(), target.let_pass);
         let late = (pending.late.to_vec(), pending.turn);
         let slicer = Slicer::new(cut, objects.to_vec(), late, table.as_ref());
-        self.apply_slices(target, slicer, table, pace, tally).await
+        self.apply_slices(target, slicer, objects, table, pace, tally).await
     }
 
     /// Applies slice by slice; gives the table, and how far it came.
@@ -272,11 +285,13 @@ impl Application<'_> {
         &self,
         target: &Target<'_>,
         mut slicer: Slicer<'_>,
+        objects: &[StagedObject],
         mut table: Option<LakeTable>,
         pace: &mut Pace,
         tally: &mut Tally,
     ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
         let mut empty = Vec::new();
+        let (begun, mut done) = (target.pipeline.clock().instant(), 0);
         let before = table.as_ref().map(|table| table.schema().clone());
         while !self.limits.stop.is_requested() {
             let until = match pace.time_for_slice(target.pipeline.clock().as_ref()) {
@@ -308,8 +323,15 @@ impl Application<'_> {
                     if makes_unread {
                         return Ok((table, SlicesEnd::Made));
                     }
+                    done += in_memory(applied.slice.objects);
+                    if let Some(why) = self.is_too_slow(objects, done, begun) {
+                        return Ok((table, SlicesEnd::TooMuch(why)));
+                    }
                 }
                 SliceOutcome::Empty(portions) => empty = portions,
+                SliceOutcome::TooMuch(table, why) => {
+                    return Ok((Some(*table), SlicesEnd::TooMuch(why)));
+                }
             }
         }
         Ok((table, SlicesEnd::Stopped))

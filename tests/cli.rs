@@ -8,6 +8,7 @@ mod init;
 mod init_mysql;
 mod init_rules;
 mod init_shown;
+mod job_runs;
 mod late;
 mod many_tables;
 mod mariadb;

@@ -2,7 +2,8 @@
 
 use dmslake::config::load::parse;
 use dmslake::config::{
-    LookBack, MaxChangeFraction, MergeMode, OnBadRow, OnObjectsVanished, Settings, TableName,
+    HandOverTo, LookBack, MaxChangeFraction, MergeMode, OnBadRow, OnObjectsVanished, Settings,
+    TableName,
 };
 use dmslake::dms::{Classified, MySqlType, ObjectName, S3Settings, classify};
 use dmslake::error::ErrorKind;
@@ -228,6 +229,10 @@ fn every_violation_is_named_at_once() {
         settle_minutes = 0
         [maintain]
         delete = "never"
+        [hand_over]
+        to = "glue"
+        after_minutes = 0
+        attempts = 21
         [dms]
         rfc_4180 = "maybe"
         csv_delimeter = ";"
@@ -269,17 +274,37 @@ fn every_violation_is_named_at_once() {
         "memory_budget: \"lots\" is not allowed; allowed: bytes above 0",
         "look_back.objects: 65 is not allowed; allowed: 1 to 64",
         "maintain.delete: \"never\" is not allowed; allowed: true, false",
+        "hand_over.job: is missing; allowed with to = \"glue\": the name of a job",
+        "hand_over.after_minutes: 0 is not allowed; allowed: 1 to 10080",
+        "hand_over.attempts: 21 is not allowed; allowed: 1 to 20",
         "look_back.minutes: 0 is not allowed; allowed: 1 to 525600",
         "reload.settle_minutes: 0 is not allowed; allowed: 1 to 1440",
         "table[0].on_reload (shop.orders): true is not allowed; allowed: \"apply\", \"hold\"",
         "table[0].guard (shop.orders): \"all\" is not allowed; allowed: \"sequence\", \"off\"",
         "table[0].tombstone_retention_days (shop.orders): 0 is not allowed; allowed: 1 to 365",
-        "colour: no such setting; allowed: catalog, defaults, dms, lake, look_back, maintain, memory_budget, reload, staging, staging_expiry_days, table",
+        "colour: no such setting; allowed: catalog, defaults, dms, hand_over, lake, look_back, maintain, memory_budget, reload, staging, staging_expiry_days, table",
     ];
     for line in expected {
         assert!(found.iter().any(|found| found.starts_with(line)), "{line}\nin {found:#?}");
     }
     assert_eq!(found.len(), expected.len(), "{found:#?}");
+}
+
+#[test]
+fn to_whom_what_is_too_much_is_handed_over() {
+    let read = |text: &str| {
+        let table = "[[table]]\nsource = \"s.t\"\nkeys = [\"id\"]";
+        parse(&format!("{TOP}{text}\n{table}")).expect(text).hand_over
+    };
+    let default = read("");
+    assert_eq!((default.to, default.job), (HandOverTo::Nobody, None));
+    assert_eq!((default.after_minutes, default.attempts), (30, 3));
+    let glue = read("[hand_over]\nto = \"glue\"\njob = \"j\"\nafter_minutes = 5\nattempts = 1");
+    assert_eq!(glue.to, HandOverTo::Glue("j".to_owned()));
+    assert_eq!((glue.after().as_secs(), glue.attempts), (300, 1));
+    assert_eq!(read("[hand_over]\nto = \"report\"").to, HandOverTo::Report);
+    let by_hand = read("[hand_over]\nto = \"off\"\njob = \"j\"");
+    assert_eq!((by_hand.to, by_hand.job.as_deref()), (HandOverTo::Nobody, Some("j")));
 }
 
 /// Every key that stands at a place, and none that is refused there.
@@ -337,6 +362,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "catalog",
         "defaults",
         "dms",
+        "hand_over",
         "lake",
         "look_back",
         "maintain",

@@ -12,7 +12,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use crate::support::dms_writer::StagedTable;
 use crate::support::judge::{Judge, counts};
 use crate::support::model::Counts;
-use crate::support::spread::apply_spread;
+use crate::support::spread::{apply_spread, end_claims};
 use crate::support::stopper::Stopper;
 use crate::support::world::World;
 use crate::support::{manifest, property};
@@ -135,6 +135,7 @@ impl<'w> Followed<'w> {
     /// Applies; of the runs that look at everything, every other one as a job.
     async fn apply(&self, pipeline: &Pipeline, scope: &Scope) -> TableReport {
         let spec = self.world.spec(self.table);
+        end_claims(pipeline, spec).await;
         if *scope == Scope::Everything
             && self.sweeps.fetch_add(1, Ordering::Relaxed).is_multiple_of(2)
         {

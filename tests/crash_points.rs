@@ -19,7 +19,7 @@ use crate::support::model::{Counts, StagedRow};
 use crate::support::script::{
     bad, change_key, delete, insert, orders, orders_configuration, update,
 };
-use crate::support::spread::apply_spread;
+use crate::support::spread::{apply_spread, end_claims};
 use crate::support::world::{in_memory, settings, spec};
 
 /// So small that the wide object of the history goes in row ranges.
@@ -222,6 +222,9 @@ impl Run {
 async fn apply(pipeline: &Pipeline, scene: &Scene, run: usize) -> TableReport {
     let spec = spec(pipeline.settings(), &scene.table);
     let limits = Limits::default();
+    if scene.jobs == Jobs::EveryOther {
+        end_claims(pipeline, spec).await;
+    }
     let report = if scene.jobs == Jobs::EveryOther && run.is_multiple_of(2) {
         apply_spread(pipeline, spec, &limits, &Silent).await
     } else {

@@ -100,6 +100,7 @@ fn every_key_of_the_configuration_is_in_the_guide() {
         dms = { zzz = 0 }
         look_back = { zzz = 0 }
         maintain = { zzz = 0 }
+        hand_over = { zzz = 0 }
         catalog = { zzz = 0 }
         [defaults]
         zzz = 0
@@ -115,7 +116,7 @@ fn every_key_of_the_configuration_is_in_the_guide() {
         keys = [\"id\"]";
     let refused = parse(misspelled).expect_err("keys that there are not");
     let places: Vec<&str> = refused.message().lines().collect();
-    assert_eq!(places.len(), 10, "{places:#?}");
+    assert_eq!(places.len(), 11, "{places:#?}");
     for place in places {
         let (_, keys) = place.split_once("allowed: ").expect("the keys that there are");
         for key in keys.split(", ") {
@@ -246,7 +247,9 @@ fn next(kind: ErrorKind) -> Option<ErrorKind> {
         Kind::Reload => Some(Kind::Reloading),
         Kind::Reloading => Some(Kind::VanishedObject),
         Kind::VanishedObject => Some(Kind::Paused),
-        Kind::Paused => Some(Kind::TableCorrupt),
+        Kind::Paused => Some(Kind::HandedOver),
+        Kind::HandedOver => Some(Kind::JobFailed),
+        Kind::JobFailed => Some(Kind::TableCorrupt),
         Kind::TableCorrupt => Some(Kind::TableRefused),
         Kind::TableRefused => Some(Kind::StoreRefused),
         Kind::StoreRefused => Some(Kind::Config),

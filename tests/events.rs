@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use dmslake::clock::SystemClock;
 use dmslake::config::{
-    CatalogSettings, LookBack, MaintainSettings, ReloadSettings, Settings, SourcePattern,
-    TableName, TablePattern, TableSpec,
+    CatalogSettings, HandOverSettings, LookBack, MaintainSettings, ReloadSettings, Settings,
+    SourcePattern, TableName, TablePattern, TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -191,6 +191,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         look_back: LookBack::default(),
         reload: ReloadSettings::default(),
         maintain: MaintainSettings::default(),
+        hand_over: HandOverSettings::default(),
         catalog: CatalogSettings::default(),
     }
 }

@@ -2,6 +2,7 @@
 //! tasks, and whoever commits in between.
 
 mod engine;
+mod hand_over;
 mod shop;
 
 use std::num::NonZeroUsize;
@@ -23,6 +24,7 @@ use rand::seq::IndexedRandom;
 use uuid::Uuid;
 
 use crate::jobs::shop::{Keys, Shop};
+use crate::support::clock::MovedClock;
 use crate::support::property;
 use crate::support::spread::{Careless, apply_spread, tiny_sizes};
 
@@ -30,7 +32,7 @@ const MODES: [&str; 3] = ["copy-on-write", "deletion-vectors", "auto"];
 
 async fn job_of(shop: &Shop, workers: &dyn Workers, sizes: JobSizes) -> TableReport {
     let pipeline = shop.pipeline();
-    let job = Job { workers, sizes, task_memory: shop.budget };
+    let job = Job { workers, sizes, task_memory: shop.budget, claim: None, run: None };
     pipeline.apply_spread(spec_of(&pipeline), &Limits::default(), &Silent, job).await
 }
 
@@ -127,7 +129,9 @@ async fn an_application_in_between_takes_nothing_twice() {
                 shop.change(&mut rng, 60).await;
             }
             let threads = Threads::new(shop.pipeline(), NonZeroUsize::MIN);
-            let (other, left) = (shop.pipeline(), AtomicU32::new(1));
+            // It takes the job for dead, whose claim has ended.
+            let other = shop.pipeline_at(MovedClock::ahead_by(Duration::from_hours(1)));
+            let left = AtomicU32::new(1);
             let workers = Interrupted { threads, other, left, stage };
             let report = job_of(&shop, &workers, tiny_sizes()).await;
             assert_eq!(workers.left.load(Ordering::SeqCst), 0, "{stage} is a stage");
@@ -296,7 +300,8 @@ async fn what_takes_longer_than_files_are_kept_is_not_committed() {
     let clock = Arc::new(SlowClock::default());
     let pipeline = shop.pipeline_at(clock.clone());
     let workers = Slow { threads: Threads::new(pipeline.clone(), NonZeroUsize::MIN), clock };
-    let job = Job { workers: &workers, sizes: tiny_sizes(), task_memory: None };
+    let job =
+        Job { workers: &workers, sizes: tiny_sizes(), task_memory: None, claim: None, run: None };
     let limits = Limits::default();
     let apply = || pipeline.apply_spread(spec_of(&pipeline), &limits, &Silent, job);
     let held = apply().await;
@@ -333,7 +338,8 @@ async fn what_a_task_has_no_memory_for_the_driver_applies() {
     shop.stage("20240101-000000001.csv", &format!("U,2,{long}\n")).await;
     let threads = Threads::new(shop.pipeline(), NonZeroUsize::MIN);
     let pipeline = shop.pipeline();
-    let job = Job { workers: &threads, sizes: tiny_sizes(), task_memory: Some(1 << 10) };
+    let sizes = tiny_sizes();
+    let job = Job { workers: &threads, sizes, task_memory: Some(1 << 10), claim: None, run: None };
     let report = pipeline.apply_spread(spec_of(&pipeline), &Limits::default(), &Silent, job).await;
     assert_eq!((report.status, report.objects), (Status::Ok, 2), "{report:?}");
     assert_eq!(shop.rows().await, [format!("1={long}"), format!("2={long}")]);

@@ -1,6 +1,7 @@
 //! Maintenance: when it acts, that no row changes by it, and what it must not delete.
 
 mod site;
+mod spread;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -10,7 +10,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use job::{DriveJobArguments, JobArguments, JobCommand, LocalJobArguments};
+pub(super) use job::{
+    DriveJobArguments, JobArguments, JobCommand, LocalJobArguments, OperatedJobArguments,
+};
 pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 pub(super) use operator::{
     PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,

@@ -1,6 +1,7 @@
 //! `dmslake job`: tables are applied by tasks, on this machine or wherever another program runs them.
 
 mod engine;
+mod operated;
 
 use std::sync::Arc;
 
@@ -11,10 +12,11 @@ use super::output::{Results, Screen, count, plural};
 use super::progress_bar::TableProgress;
 use crate::cli::apply::Reports;
 use crate::clock::SystemClock;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::Silent;
 use crate::pipeline::job::{Job, JobPlan, TaskEnd, Threads, run_alone, slots};
 use engine::Engine;
+use operated::Operation;
 
 /// Runs a job, or a part of one.
 ///
@@ -26,6 +28,9 @@ pub(super) async fn run(arguments: &JobArguments, screen: &Screen) -> Result<Exi
         JobCommand::Run(arguments) => by_threads(arguments, screen).await,
         JobCommand::Plan(arguments) => plan(arguments, screen).await,
         JobCommand::Drive(arguments) => drive(arguments, screen).await,
+        JobCommand::Start(arguments) => operated::run(Operation::Start, arguments, screen).await,
+        JobCommand::Status(arguments) => operated::run(Operation::Status, arguments, screen).await,
+        JobCommand::Cancel(arguments) => operated::run(Operation::Cancel, arguments, screen).await,
         JobCommand::Task => task(screen).await,
     }
 }
@@ -37,15 +42,20 @@ async fn by_threads(arguments: &LocalJobArguments, screen: &Screen) -> Result<Ex
     let configured = chosen.pipeline.settings().memory_budget;
     let share = configured.map(|budget| (budget / at_once.get() as u64).max(1));
     let task_memory = arguments.sizes.task_memory.or(share);
-    let job = Job { workers: &threads, sizes: arguments.sizes.sizes(), task_memory };
+    let sizes = arguments.sizes.sizes();
+    let job = Job { workers: &threads, sizes, task_memory, claim: None, run: None };
     let results = Results::new(screen, arguments.json);
     let mut reports = Reports::new(results, chosen.len(), true, Vec::new());
     let mut position = 0;
     let applied = chosen.each(async |table| {
         let name = table.source.to_string();
         let progress = TableProgress::begin(screen, &name, chosen.name_width());
-        let applied = chosen.pipeline.apply_spread(table, &chosen.limits, &progress, job).await;
+        let (applied, maintained) =
+            chosen.pipeline.run_job(table, &chosen.limits, &progress, job).await;
         drop(progress);
+        if let Some(why) = maintained.and_then(|report| report.error) {
+            screen.note(format_args!("{name}: not maintained: {why}"));
+        }
         let end = TableEnd::of(applied.is_caught_up(), applied.error_kind);
         reports.take_in(position, applied)?;
         position += 1;
@@ -106,11 +116,23 @@ async fn drive(arguments: &DriveJobArguments, screen: &Screen) -> Result<Exit> {
     let sizes = arguments.sizes.sizes();
     let configured = chosen.pipeline.settings().memory_budget;
     let task_memory = arguments.sizes.task_memory.or(configured);
-    let job = Job { workers: &engine, sizes, task_memory };
+    let (claim, run) = (arguments.claim, arguments.run.as_deref());
+    if claim.is_some() && chosen.len() != 1 {
+        return Err(Error::new(ErrorKind::Config, "--claim is of one table")
+            .with("tables", chosen.len())
+            .with_remedy("name that one with --table"));
+    }
+    let job = Job { workers: &engine, sizes, task_memory, claim, run };
     let driven = chosen.each(async |table| {
-        let report = chosen.pipeline.apply_spread(table, &chosen.limits, &Silent, job).await;
+        let (report, maintained) =
+            chosen.pipeline.run_job(table, &chosen.limits, &Silent, job).await;
+        if let Some(maintained) = &maintained {
+            engine.maintained(maintained).await?;
+        }
         engine.report(&report).await?;
-        Ok(TableEnd::of(report.is_caught_up(), report.error_kind))
+        // What it was started for has ended, so that it has done all that it was to do.
+        let is_over = claim.is_some() && report.error_kind == Some(ErrorKind::HandedOver);
+        Ok(TableEnd::of(is_over || report.is_caught_up(), report.error_kind))
     });
     Ok(driven.await?.exit())
 }

@@ -7,7 +7,7 @@ use crate::config::fields::{Fields, Place, Violations};
 use crate::config::table_fields::TableSection;
 use crate::config::{
     CatalogSettings, Expansion, LookBack, MaintainSettings, ReloadSettings, S3Settings, Settings,
-    TablePattern, TableSpec, dms, publication, table_fields, validate,
+    TablePattern, TableSpec, dms, hand_over, publication, table_fields, validate,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -80,6 +80,7 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
     let look_back = look_back(fields.table("look_back"));
     let reload = reload(fields.table("reload"));
     let maintain = maintain(fields.table("maintain"));
+    let hand_over = hand_over::read(fields.table("hand_over"));
     fields.finish();
     let tables = tables.into_iter().map(|(_, table)| table).collect();
     Settings {
@@ -93,6 +94,7 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
         look_back,
         reload,
         maintain,
+        hand_over,
         catalog,
     }
 }

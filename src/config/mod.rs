@@ -20,6 +20,12 @@
 //! [maintain]       # what `dmslake maintain` and a sweep may do
 //! delete = true    # delete expired files and log entries; default true
 //!
+//! [hand_over]      # of what is too much for the function, to a job: see `dmslake help jobs`
+//! to = "glue"              # or "report" or "off"; default "off"
+//! job = "dmslake-job"      # its name in Glue
+//! after_minutes = 30       # 1 to 10080: what would take longer is left to it; default 30
+//! attempts = 3             # 1 to 20: so many jobs may fail before the table is held; default 3
+//!
 //! [catalog]        # names for readers, and AWS Glue
 //! glue = false             # register tables in AWS Glue when their columns change; default false
 //! database_prefix = ""     # a table's database is this and its schema, in lower case; default ""
@@ -109,6 +115,7 @@ mod dms;
 mod endpoint;
 mod expand;
 mod fields;
+mod hand_over;
 pub mod load;
 mod lock;
 mod names;
@@ -122,6 +129,7 @@ pub use catalog_name::CatalogName;
 pub use catalog_names::catalog_names;
 pub use endpoint::EndpointSettings;
 pub use expand::Expansion;
+pub use hand_over::{HandOverSettings, HandOverTo};
 pub use lock::{Lock, LockedColumn, LockedTable, lock_file_of};
 pub use names::refused_column_name;
 pub use pattern::{SourcePattern, TablePattern};
@@ -174,6 +182,8 @@ pub struct Settings {
     pub reload: ReloadSettings,
     /// What maintenance may do.
     pub maintain: MaintainSettings,
+    /// What is left to a job, and to which.
+    pub hand_over: HandOverSettings,
     /// Where tables are registered for readers.
     pub catalog: CatalogSettings,
 }

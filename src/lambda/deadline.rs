@@ -14,6 +14,8 @@ pub struct Deadline {
     /// Whatever still runs is dropped then, so that the answer arrives in time. For a table this is
     /// a crash, from which the next application recovers.
     pub drop: Instant,
+    /// The time from the beginning of the invocation until no slice is begun any more.
+    pub whole: Duration,
 }
 
 impl Deadline {
@@ -22,8 +24,8 @@ impl Deadline {
     #[must_use]
     pub fn after(left: Duration, now: Instant) -> Self {
         let reserve = (left / 10).clamp(Duration::from_secs(1), Duration::from_secs(15));
-        let commit = now + left.saturating_sub(reserve);
-        Self { commit, drop: now + left.saturating_sub(reserve / 2) }
+        let whole = left.saturating_sub(reserve);
+        Self { commit: now + whole, drop: now + left.saturating_sub(reserve / 2), whole }
     }
 
     /// The deadline of an invocation that Lambda ends at this Unix time in milliseconds.

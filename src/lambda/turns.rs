@@ -89,7 +89,11 @@ pub(super) async fn take_turns<W: TableWork>(
             }
             let sharers = u32::try_from(waiting.len() - position).unwrap_or(u32::MAX);
             let share = now + (left / sharers).max(LEAST_SHARE);
-            let limits = Limits { deadline: Some(share.min(deadline.commit)), ..Limits::default() };
+            let limits = Limits {
+                deadline: Some(share.min(deadline.commit)),
+                whole: Some(deadline.whole),
+                ..Limits::default()
+            };
             let report = take_turn(work, index, &limits, deadline).await;
             // A table that was given all the time that was left does not come back, so this ends.
             if share < deadline.commit && W::needs_more_time(&report) {

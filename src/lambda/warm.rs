@@ -11,9 +11,10 @@ use tracing::info;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::config::{Expansion, Lock, load, lock_file_of};
+use crate::config::{Expansion, HandOverTo, Lock, load, lock_file_of};
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::Pipeline;
+use crate::glue::GlueJob;
+use crate::pipeline::{HandsOver, Pipeline};
 use crate::storage::{Location, StoreKind};
 
 /// A pipeline that follows its configuration.
@@ -98,7 +99,14 @@ impl Warm {
             None => None,
         };
         let expansion = lock.as_ref().map_or(Expansion::Refused, Expansion::ByLock);
-        Pipeline::open(load::parse_expanded(text, expansion)?, Arc::clone(&self.clock)).await
+        let settings = load::parse_expanded(text, expansion)?;
+        let hands_over = match &settings.hand_over.to {
+            HandOverTo::Nobody => HandsOver::Never,
+            HandOverTo::Report => HandsOver::Reports,
+            HandOverTo::Glue(job) => HandsOver::To(Arc::new(GlueJob::new(job))),
+        };
+        let pipeline = Pipeline::open(settings, Arc::clone(&self.clock)).await?;
+        Ok(pipeline.handing_over(hands_over))
     }
 }
 

@@ -19,15 +19,23 @@ mod compaction;
 mod live_file;
 mod log;
 mod lower;
+mod part;
 mod policy;
 mod purge;
 mod replacement;
 mod report;
+mod retention;
 mod rewrite;
+mod rewriting;
 mod run;
 mod tombstones;
 mod vacuum;
 
 pub(crate) use checkpoint::checkpoint_after;
+#[cfg(feature = "cli")]
+pub(crate) use part::rewrite_part;
+pub(crate) use part::{RewritePart, Rewriter};
 pub use report::{Action, ActionReport, MaintenanceReport, Outcome};
+#[cfg(feature = "cli")]
+pub(crate) use retention::must_be_within_retention;
 pub(crate) use run::{Maintenance, maintain};

@@ -1,19 +1,19 @@
 //! A commit that puts files in the place of others and changes no row.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::time::Instant;
 
-use deltalake::kernel::{Action, Add, DeletionVectorDescriptor};
+use deltalake::kernel::{Action, Add, DeletionVectorDescriptor, LogicalFileView};
 use deltalake::protocol::DeltaOperation;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
-use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::removal;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::policy::MOST_RACES;
-use crate::storage::Location;
+use crate::maintenance::retention::must_be_within_retention;
+use crate::maintenance::run::Maintenance;
 use crate::table::{self, CommitOutcome, LakeTable, Transaction, refuse_foreign};
 
 /// New files with the live rows of old ones.
@@ -26,24 +26,26 @@ pub(super) struct Replacement {
 /// What became of a replacement, and the table after it.
 #[must_use]
 pub(super) enum Replaced {
-    Committed(Box<LakeTable>),
-    /// Another commit changed one of the files first, or another table took the place.
+    /// Those whose files nobody has changed first.
+    Committed(Box<LakeTable>, Vec<Replacement>),
+    /// Other commits changed files of all of them first, or another table took the place.
     Lost(Box<LakeTable>),
 }
 
-/// Commits a replacement. Where others commit first and leave its files alone it is tried
-/// again on top of theirs, since its rows are still the live rows of these files, unless what they
-/// did holds the table.
+/// Commits replacements, which were begun to be written then, together. Where others commit first and
+/// leave files of some alone, these are tried again on top of theirs, since their rows are still the
+/// live rows of these files, unless what others did holds the table.
 ///
 /// # Errors
-/// `Conflict` if others are first every time, `TableCorrupt` if the table lost rows.
+/// `Conflict` if others are first every time, `TableCorrupt` if the table lost rows, `TableRefused` if
+/// writing took too long.
 pub(super) async fn replace(
-    spec: &TableSpec,
-    location: &Location,
+    job: &Maintenance<'_>,
     mut table: LakeTable,
-    replacement: &Replacement,
-    clock: &Arc<dyn Clock>,
+    mut replacements: Vec<Replacement>,
+    begun: Instant,
 ) -> Result<Replaced> {
+    let Maintenance { spec, location, clock, .. } = *job;
     let target_size = table.delta().snapshot()?.table_config().target_file_size;
     let operation = DeltaOperation::Optimize {
         predicate: None,
@@ -51,17 +53,19 @@ pub(super) async fn replace(
     };
     let mut last = None;
     for _ in 0..MOST_RACES {
-        let actions = actions(replacement, clock.as_ref());
+        must_be_within_retention(&table, begun, clock.as_ref())?;
+        let actions = actions(&replacements, clock.as_ref());
         let transaction = Transaction::carrying_on(&table, clock);
-        let metrics = Some(metrics(replacement));
+        let metrics = Some(metrics(&replacements));
         last = Some(match transaction.commit(actions, operation.clone(), metrics).await? {
             CommitOutcome::Committed(table) | CommitOutcome::BelowOthers { newer: table, .. } => {
-                return Ok(Replaced::Committed(table));
+                return Ok(Replaced::Committed(table, replacements));
             }
             CommitOutcome::Conflicted { newer, error } => {
+                let files = FilesAsTheyAre::of(&newer)?;
+                replacements.retain(|replacement| files.have(&replacement.removed));
                 // Nor does it hide what holds the table.
-                let is_held = refuse_foreign(spec, &newer).is_err();
-                if is_held || !are_unchanged(&newer, &replacement.removed)? {
+                if replacements.is_empty() || refuse_foreign(spec, &newer).is_err() {
                     return Ok(Replaced::Lost(newer));
                 }
                 table = *newer;
@@ -83,35 +87,46 @@ pub(super) async fn replace(
 }
 
 /// Nothing here changes data, so that readers of changes need not look.
-fn actions(replacement: &Replacement, clock: &dyn Clock) -> Vec<Action> {
-    let removed = replacement.removed.iter().map(|file| {
+fn actions(replacements: &[Replacement], clock: &dyn Clock) -> Vec<Action> {
+    let removed = replacements.iter().flat_map(|it| &it.removed).map(|file| {
         let add = Add { data_change: false, ..file.add.clone() };
         removal(add, clock.now())
     });
-    let added = replacement.added.iter();
+    let added = replacements.iter().flat_map(|it| &it.added);
     let added = added.map(|add| Action::Add(Add { data_change: false, ..add.clone() }));
     removed.chain(added).collect()
 }
 
 /// Under Spark's names for the metrics of OPTIMIZE.
-fn metrics(replacement: &Replacement) -> Value {
+fn metrics(replacements: &[Replacement]) -> Value {
+    let removed = || replacements.iter().flat_map(|it| &it.removed);
+    let added = || replacements.iter().flat_map(|it| &it.added);
     let bytes = |added: &Add| added.size.unsigned_abs();
-    let vectors = replacement.removed.iter().filter(|file| file.masked > 0).count();
+    let vectors = removed().filter(|file| file.masked > 0).count();
     json!({
-        "numRemovedFiles": replacement.removed.len().to_string(),
-        "numRemovedBytes": replacement.removed.iter().map(|file| file.bytes).sum::<u64>().to_string(),
-        "numAddedFiles": replacement.added.len().to_string(),
-        "numAddedBytes": replacement.added.iter().map(bytes).sum::<u64>().to_string(),
+        "numRemovedFiles": removed().count().to_string(),
+        "numRemovedBytes": removed().map(|file| file.bytes).sum::<u64>().to_string(),
+        "numAddedFiles": added().count().to_string(),
+        "numAddedBytes": added().map(bytes).sum::<u64>().to_string(),
         "numDeletionVectorsRemoved": vectors.to_string(),
     })
 }
 
-/// Whether a snapshot has these files as they were read, deletion vectors included.
-fn are_unchanged(table: &LakeTable, files: &[LiveFile]) -> Result<bool> {
-    let views: Vec<_> = table.delta().snapshot()?.log_data().iter().collect();
-    let standing: HashMap<String, Option<DeletionVectorDescriptor>> = views
-        .iter()
-        .map(|view| (view.path().into_owned(), view.deletion_vector_descriptor()))
-        .collect();
-    Ok(files.iter().all(|file| standing.get(&file.add.path) == Some(&file.add.deletion_vector)))
+/// The data files of a snapshot and their deletion vectors.
+pub(super) struct FilesAsTheyAre(HashMap<String, Option<DeletionVectorDescriptor>>);
+
+impl FilesAsTheyAre {
+    /// # Errors
+    /// `Internal`, never expected.
+    pub(super) fn of(table: &LakeTable) -> Result<Self> {
+        let views: Vec<_> = table.delta().snapshot()?.log_data().iter().collect();
+        let file =
+            |view: &LogicalFileView| (view.path().into_owned(), view.deletion_vector_descriptor());
+        Ok(Self(views.iter().map(file).collect()))
+    }
+
+    /// Whether these files are among them as they were read, deletion vectors included.
+    pub(super) fn have(&self, files: &[LiveFile]) -> bool {
+        files.iter().all(|file| self.0.get(&file.add.path) == Some(&file.add.deletion_vector))
+    }
 }

@@ -5,15 +5,12 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::TableSpec;
 use crate::error::Result;
-use crate::files::{FileLayout, external_sort};
 use crate::limits::Limits;
-use crate::maintenance::compaction::{self, Compaction};
 use crate::maintenance::live_file::LiveFile;
-use crate::maintenance::policy::{BYTES_A_SECOND, CHECKPOINT_COMMITS, MOST_COMMITS, MOST_RACES};
-use crate::maintenance::purge::{self, Purge};
-use crate::maintenance::replacement::{Replaced, Replacement, replace};
+use crate::maintenance::part::Rewriter;
+use crate::maintenance::policy::CHECKPOINT_COMMITS;
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
-use crate::maintenance::{checkpoint, lower, rewrite, vacuum};
+use crate::maintenance::{checkpoint, lower, vacuum};
 use crate::storage::{Location, with_whole_paths};
 use crate::table::features::file_retention;
 use crate::table::{self, CommitOutcome, LakeTable, Transaction, refuse_foreign};
@@ -36,18 +33,10 @@ pub(crate) struct Maintenance<'a> {
     pub(crate) shadow: Option<&'a LakeTable>,
     /// Where the tombstones of its rows are.
     pub(crate) tombstones: &'a Tombstones,
-}
-
-/// Bytes of files that one rewrite may take in.
-struct MostBytes {
-    purged: u64,
-    compacted: u64,
-}
-
-/// A rewrite that is due.
-enum Rewrite {
-    Compact(Compaction),
-    Purge(Purge),
+    /// Whether others are at work on it, who would have to look again at what is rewritten.
+    pub(crate) is_claimed: bool,
+    /// Who writes rewrites in parts; none: this process, what fits it.
+    pub(crate) rewriter: Option<&'a dyn Rewriter>,
 }
 
 /// Why there is a checkpoint before the protocol is lowered.
@@ -90,87 +79,6 @@ impl Maintenance<'_> {
             self.sweep_tombstones(&table, report).await?;
         }
         Ok(Some(table))
-    }
-
-    /// Compacts and purges until nothing is due, the time is up, or others come first too often.
-    async fn rewrite(
-        &self,
-        mut table: LakeTable,
-        report: &mut MaintenanceReport,
-    ) -> Result<LakeTable> {
-        let mut races = 0;
-        let mut too_large = None;
-        for _ in 0..MOST_COMMITS {
-            if self.limits.stop.is_requested() {
-                break;
-            }
-            let keys = self.keys(&table);
-            let files = LiveFile::all(&table, &keys)?;
-            let layout = Arc::new(FileLayout::of(table.files(), &keys, self.clock)?);
-            let Some(due) = self.due(files, &layout, &mut too_large) else { break };
-            let (action, reason) = (due.action(), due.reason().to_owned());
-            if let Some(held) = self.held(&table) {
-                report.add(ActionReport::new(
-                    action,
-                    Outcome::Skipped,
-                    format!("{reason}; {held}"),
-                ));
-                return Ok(table);
-            }
-            let rewritten = match due {
-                Rewrite::Compact(compaction) => {
-                    rewrite::compacted(&table, &layout, compaction, self.memory_budget).await
-                }
-                Rewrite::Purge(purge) => rewrite::purged(&table, &layout, purge.files).await,
-            };
-            let replacement = match rewritten {
-                Ok(replacement) => replacement,
-                Err(error) => return Err(table.judge(error).await),
-            };
-            table = match replace(self.spec, self.location, table, &replacement, self.clock).await?
-            {
-                Replaced::Committed(newer) => {
-                    report.add(replaced(action, reason, &replacement, newer.version()));
-                    *newer
-                }
-                Replaced::Lost(newer) => {
-                    races += 1;
-                    if races == MOST_RACES {
-                        report.add(ActionReport::new(action, Outcome::Lost, reason));
-                        return Ok(*newer);
-                    }
-                    *newer
-                }
-            };
-            report.version = Some(table.version());
-        }
-        if let Some(skipped) = too_large {
-            report.add(skipped);
-        }
-        Ok(table)
-    }
-
-    /// The next rewrite that fits what there is; the first that does not is `too_large`.
-    fn due(
-        &self,
-        files: Vec<LiveFile>,
-        layout: &FileLayout,
-        too_large: &mut Option<ActionReport>,
-    ) -> Option<Rewrite> {
-        let most = self.most_bytes();
-        *too_large = None;
-        let mut fits = |rewrite: Rewrite, most: u64| {
-            if rewrite.bytes() <= most {
-                return Some(rewrite);
-            }
-            too_large.get_or_insert_with(|| rewrite.skipped());
-            None
-        };
-        let compaction = compaction::choose(&files, layout, most.compacted);
-        compaction.and_then(|it| fits(Rewrite::Compact(it), most.compacted)).or_else(|| {
-            let purge = purge::choose(files, self.spec.merge, most.purged)?;
-            fits(Rewrite::Purge(purge), most.purged)
-        })
     }
 
     async fn lower(&self, table: LakeTable, report: &mut MaintenanceReport) -> Result<LakeTable> {
@@ -271,74 +179,20 @@ impl Maintenance<'_> {
         Ok(())
     }
 
-    /// Why nothing may be committed: what others did to the rows holds the table, and would be told
-    /// no longer once a commit of ours is on top of theirs.
-    fn held(&self, table: &LakeTable) -> Option<String> {
+    /// Why nothing may be committed: a job is at work; or what others did to the rows holds the table,
+    /// and would be told no longer once a commit of ours is on top of theirs.
+    pub(super) fn held(&self, table: &LakeTable) -> Option<String> {
+        if self.is_claimed {
+            return Some("the table is left to a job".to_owned());
+        }
         let refused = refuse_foreign(self.spec, table).err()?;
         Some(format!("the table is held: {}", refused.chain()))
     }
 
     /// The keys of which the table has the columns already.
-    fn keys(&self, table: &LakeTable) -> Vec<String> {
+    pub(super) fn keys(&self, table: &LakeTable) -> Vec<String> {
         let mut keys = self.spec.lake_keys();
         keys.retain(|key| table.schema().column(key).is_some());
         keys
-    }
-
-    /// What can be rewritten in the time left, and what can also be sorted.
-    fn most_bytes(&self) -> MostBytes {
-        let left = |end: std::time::Instant| end.saturating_duration_since(self.clock.instant());
-        let in_time = |end| left(end).as_secs() * BYTES_A_SECOND;
-        let purged = self.limits.deadline.map_or(u64::MAX, in_time);
-        MostBytes { purged, compacted: purged.min(external_sort::most_bytes()) }
-    }
-}
-
-impl Rewrite {
-    fn action(&self) -> Action {
-        match self {
-            Self::Compact(_) => Action::Compact,
-            Self::Purge(_) => Action::Purge,
-        }
-    }
-
-    fn reason(&self) -> &str {
-        match self {
-            Self::Compact(compaction) => &compaction.reason,
-            Self::Purge(purge) => &purge.reason,
-        }
-    }
-
-    fn bytes(&self) -> u64 {
-        let files = match self {
-            Self::Compact(compaction) => &compaction.files,
-            Self::Purge(purge) => &purge.files,
-        };
-        files.iter().map(|file| file.bytes).sum()
-    }
-
-    fn skipped(&self) -> ActionReport {
-        let megabytes = self.bytes() / 1_000_000;
-        let reason = format!(
-            "{}; {megabytes} MB are too much for the time left or the temporary disk",
-            self.reason()
-        );
-        ActionReport::new(self.action(), Outcome::Skipped, reason)
-    }
-}
-
-fn replaced(
-    action: Action,
-    reason: String,
-    replacement: &Replacement,
-    version: u64,
-) -> ActionReport {
-    ActionReport {
-        version: Some(version),
-        files_removed: replacement.removed.len() as u64,
-        files_added: replacement.added.len() as u64,
-        bytes_removed: replacement.removed.iter().map(|file| file.bytes).sum(),
-        bytes_added: replacement.added.iter().map(|add| add.size.unsigned_abs()).sum(),
-        ..ActionReport::new(action, Outcome::Done, reason)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deltalake::kernel::Version;
+use uuid::Uuid;
 
 use crate::config::TableSpec;
 use crate::disposition::{Action, disposition};
@@ -44,6 +45,8 @@ pub(super) struct Application<'a> {
 pub(super) struct Manner<'a> {
     /// The late object that an operator has applied out of its turn, and first.
     pub(super) asked: Option<&'a str>,
+    /// The hand-over for whose job it is applied.
+    pub(super) claim: Option<Uuid>,
     /// The job over whose tasks it is spread.
     #[cfg(feature = "cli")]
     pub(super) job: Option<Job<'a>>,
@@ -70,6 +73,7 @@ pub(super) async fn run(
     pipeline.begin_to_follow(&spec.source, scope);
     let outcome = match Looker::new(pipeline, spec, scope) {
         Ok(looker) => {
+            let looker = Looker { job: manner.claim, ..looker };
             let application = Application { looker, limits, observer, manner };
             let outcome = application.until_caught_up(&mut tally).await;
             application.remember(&mut tally, outcome).await
@@ -109,7 +113,7 @@ impl Application<'_> {
             setbacks += 1;
             let may_pass_later = disposition(error.kind()).action == Action::Retry;
             if !may_pass_later || setbacks > MOST_SETBACKS || self.limits.stop.is_requested() {
-                return Err(error);
+                return Err(self.for_want_of_memory(error, tally).await);
             }
             let wait = self.wait(setbacks);
             let now = self.looker.pipeline.clock().instant();
@@ -118,6 +122,18 @@ impl Application<'_> {
             }
             tracing::warn!(table = %self.looker.spec.source, setbacks, "trying again: {}", error.chain());
             tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// The error that ends the application. What it has too little memory for, a job may have.
+    async fn for_want_of_memory(&self, error: Error, tally: &mut Tally) -> Error {
+        if !error.is_for_want_of_memory() || !self.hands_over() {
+            return error;
+        }
+        let why = format!("this has too little memory: {}", error.chain());
+        match self.hand_over(&why, tally).await {
+            Ok(handed_over) => handed_over,
+            Err(_) => error,
         }
     }
 

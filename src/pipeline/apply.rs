@@ -14,7 +14,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::merge;
 use crate::pipeline::Pipeline;
 use crate::pipeline::budget::Pace;
+use crate::pipeline::comparison::reading_takes;
 use crate::pipeline::guard::{Guard, Guarded};
+use crate::pipeline::hand_over::HandsOver;
 use crate::pipeline::mass::Mass;
 use crate::pipeline::ready::{Target, ready_table};
 use crate::pipeline::slice::{Portion, Slice, Turn};
@@ -62,6 +64,8 @@ pub(super) enum SliceOutcome {
     /// It holds neither rows nor columns and there is no table yet that could remember it: its
     /// objects go with the next slice.
     Empty(Vec<Portion>),
+    /// It takes longer to write than any invocation has: it is for a job, and why.
+    TooMuch(Box<LakeTable>, String),
 }
 
 /// Takes a slice into the table: creates or widens it, sets bad rows aside, reduces to net
@@ -120,6 +124,9 @@ pub(super) async fn apply_slice(
     let setting_aside = set_aside(pipeline, spec, &slice);
     let ((mut plan, changes, superseded, kept, guard), ()) =
         tokio::try_join!(planning, setting_aside)?;
+    if let Some(why) = is_too_much(pipeline, pace, plan.bytes_rewritten(&table)) {
+        return Ok(SliceOutcome::TooMuch(Box::new(table), why));
+    }
     ledger.guard = guard;
     let mut foreign = Vec::new();
     let mut replans = 0;
@@ -177,6 +184,16 @@ pub(super) async fn apply_slice(
         plan = merge::replan(&newer, net, &table, &plan, merged.written).await?;
         table = *newer;
     }
+}
+
+/// Why writing these bytes again is for a job, where it is left to one.
+fn is_too_much(pipeline: &Pipeline, pace: &Pace, bytes: u64) -> Option<String> {
+    let hands_over = matches!(pipeline.hands_over(), HandsOver::To(_));
+    let is_it = hands_over && pace.is_beyond_any_run(reading_takes(bytes));
+    is_it.then(|| {
+        let megabytes = bytes / 1_000_000;
+        format!("{megabytes} MB of data files are to be written again for one commit")
+    })
 }
 
 /// Whether nothing that the slice was cut by has changed: neither progress nor columns.

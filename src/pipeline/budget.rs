@@ -72,6 +72,7 @@ pub(super) enum SliceTime {
 #[derive(Debug)]
 pub(super) struct Pace {
     deadline: Option<Instant>,
+    whole: Option<Duration>,
     /// The longest that taking one slice to its commit took so far.
     slowest_commit: Duration,
 }
@@ -83,7 +84,13 @@ impl Pace {
     const RESERVE: Duration = Duration::from_millis(1500);
 
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { deadline: limits.deadline, slowest_commit: Duration::ZERO }
+        let Limits { deadline, whole, .. } = *limits;
+        Self { deadline, whole, slowest_commit: Duration::ZERO }
+    }
+
+    /// Whether what takes so long fits no run, even one that does nothing else.
+    pub(super) fn is_beyond_any_run(&self, takes: Duration) -> bool {
+        self.whole.is_some_and(|whole| takes > whole * (Self::READING - 1) / Self::READING)
     }
 
     /// What is left for the next slice.

@@ -62,7 +62,7 @@ impl Comparison {
         if sorted > self.memory_budget as u64 && sorted.saturating_mul(2) > self.free_bytes {
             return Some("the temporary disk is too small to compare the rows");
         }
-        let expected = comparing_takes(bytes(replaced) + bytes(built));
+        let expected = reading_takes(bytes(replaced) + bytes(built));
         let has_time = self.time_left.is_none_or(|left| expected <= left / TIME_SHARE);
         (!has_time).then_some("there is too little time to compare the rows")
     }
@@ -82,9 +82,10 @@ impl Comparison {
     }
 }
 
-/// How long it takes at most, about, to compare two tables of so many bytes together.
-pub(super) fn comparing_takes(bytes: u64) -> Duration {
-    Duration::from_secs(bytes / BYTES_PER_SECOND)
+/// How long it takes at most, about, to read so many bytes of staged objects or of data files, and to
+/// do what is to be done with them.
+pub(super) fn reading_takes(bytes: u64) -> Duration {
+    Duration::from_micros(bytes / (BYTES_PER_SECOND >> 20))
 }
 
 /// Rows that may differ.

@@ -9,8 +9,7 @@ use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
 use crate::error::Result;
 use crate::pipeline::application::Manner;
 use crate::pipeline::budget::tables_at_once;
-#[cfg(feature = "cli")]
-use crate::pipeline::job::Job;
+use crate::pipeline::hand_over::HandsOver;
 use crate::pipeline::looker::Looker;
 use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
 use crate::readers::Followers;
@@ -30,6 +29,7 @@ pub struct Pipeline {
     warm: Arc<Mutex<HashMap<TableName, LakeTable>>>,
     requests: Arc<Mutex<HashMap<TableName, RequestCounter>>>,
     followers: Arc<Followers>,
+    hands_over: HandsOver,
 }
 
 impl Pipeline {
@@ -49,7 +49,14 @@ impl Pipeline {
             warm: Arc::default(),
             requests: Arc::default(),
             followers: Arc::default(),
+            hands_over: HandsOver::Never,
         }
+    }
+
+    /// The same, whose applications leave to others what is too much for them.
+    #[must_use]
+    pub fn handing_over(self, hands_over: HandsOver) -> Self {
+        Self { hands_over, ..self }
     }
 
     /// Opens the places that the settings name.
@@ -82,6 +89,11 @@ impl Pipeline {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What applications do about what is too much for them.
+    pub(super) fn hands_over(&self) -> &HandsOver {
+        &self.hands_over
     }
 
     /// Where time comes from.
@@ -120,20 +132,6 @@ impl Pipeline {
         // The whole path is one large future; callers hold a pointer to it.
         let manner = Manner::default();
         Box::pin(application::run(self, table, scope, limits, observer, manner)).await
-    }
-
-    /// As [`Self::apply`], spread over the tasks of a job.
-    #[cfg(feature = "cli")]
-    pub async fn apply_spread(
-        &self,
-        table: &TableSpec,
-        limits: &Limits,
-        observer: &dyn Observer,
-        job: Job<'_>,
-    ) -> TableReport {
-        let manner = Manner { job: Some(job), ..Manner::default() };
-        let scope = Scope::Everything;
-        Box::pin(application::run(self, table, &scope, limits, observer, manner)).await
     }
 
     /// Looks at one table, without any effect on it: what its log and its staged objects show, and

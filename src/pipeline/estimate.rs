@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::error::Result;
-use crate::pipeline::comparison::{BYTES_PER_SECOND, bytes, comparing_takes};
+use crate::pipeline::comparison::{BYTES_PER_SECOND, bytes, reading_takes};
 use crate::staging::StagedObject;
 use crate::table::{Commit, LakeTable, history};
 
@@ -46,7 +46,7 @@ impl Estimate {
         let reading = rows_read.and_then(|rows| pace.takes(rows));
         let assumed = Duration::from_secs(staged / BYTES_PER_SECOND);
         // What is built has about as many bytes as the table.
-        let all = reading.unwrap_or(assumed) + comparing_takes(2 * bytes(table));
+        let all = reading.unwrap_or(assumed) + reading_takes(2 * bytes(table));
         let seconds = all.as_secs() + u64::from(all.subsec_nanos() > 0);
         Ok(Self { rows_read, rows_after, seconds, is_measured: reading.is_some() })
     }

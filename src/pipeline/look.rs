@@ -51,6 +51,22 @@ pub enum Standing {
     Held(Box<Hold>),
 }
 
+impl Standing {
+    /// The same for those who wait because of that; where nothing is to be done, or a person has to
+    /// look, it is as it was.
+    pub(super) fn waits_for(self, cause: Error) -> Self {
+        let waiting = match self {
+            Self::CaughtUp | Self::Held(_) => return self,
+            Self::Apply(work) => work.seen,
+            Self::Reshape(reshaping) => reshaping.seen,
+            Self::Reload(reload) => reload.objects,
+            Self::Truncated(seen) => seen,
+            Self::Replace => Vec::new(),
+        };
+        Self::Held(Box::new(Hold { waiting, ..Hold::new(cause) }))
+    }
+}
+
 /// A change of columns that is to be made before anything is applied.
 #[derive(Debug)]
 pub struct Reshaping {

@@ -1,6 +1,7 @@
 //! Looking at a table: its log, its state and what is staged for it, and what follows from them.
 
 use object_store::path::Path;
+use uuid::Uuid;
 
 use crate::config::{LookBack, TableSpec};
 use crate::disposition::Status;
@@ -22,17 +23,19 @@ use crate::table::{self, Freshness, LakeTable, Rebuild, StateObject, TableState,
 pub(super) struct Looker<'a> {
     pub(super) pipeline: &'a Pipeline,
     pub(super) spec: &'a TableSpec,
-    scope: &'a Scope,
+    pub(super) scope: &'a Scope,
     /// Where the table's objects are staged.
     pub(super) staging: Location,
     /// Where the table is.
     pub(super) location: Location,
+    /// The hand-over whose job looks, if one does: others wait for it.
+    pub(super) job: Option<Uuid>,
 }
 
 /// A table that is open; what is staged for it is to be looked at next.
 pub(super) struct Opened {
     pub(super) table: Option<LakeTable>,
-    state: Option<TableState>,
+    pub(super) state: Option<TableState>,
     rebuilding: Option<Rebuilding>,
     /// What was listed beside the opening.
     listing: Option<Listing>,
@@ -58,7 +61,7 @@ impl<'a> Looker<'a> {
     ) -> Result<Self> {
         let staging = pipeline.staging_folder(&spec.source)?;
         let location = pipeline.lake_folder(&spec.source)?;
-        Ok(Self { pipeline, spec, scope, staging, location })
+        Ok(Self { pipeline, spec, scope, staging, location, job: None })
     }
 
     /// An error about the table, in which objects and files are named by whole paths.
@@ -111,7 +114,7 @@ impl<'a> Looker<'a> {
     ///
     /// # Errors
     /// `Unavailable` if it cannot be seen, and whatever else leaves open what follows.
-    pub(super) async fn look(&self, opened: Opened) -> Result<Look> {
+    pub(super) async fn look_at_either(&self, opened: Opened) -> Result<Look> {
         let Opened { table, state, rebuilding, listing } = opened;
         let (Some(mut rebuilding), Some(replaced)) = (rebuilding, &table) else {
             let subject = Subject { table, location: &self.location, rebuild: None };

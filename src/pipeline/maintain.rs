@@ -2,7 +2,7 @@
 
 use crate::config::TableSpec;
 use crate::error::Result;
-use crate::maintenance::{Maintenance, MaintenanceReport, maintain};
+use crate::maintenance::{Maintenance, MaintenanceReport, Rewriter, maintain};
 use crate::pipeline::budget::memory_budget;
 use crate::pipeline::{Limits, Pipeline};
 use crate::storage::{Location, with_whole_paths};
@@ -12,10 +12,22 @@ impl Pipeline {
     /// Does the maintenance that is due for one table, safe beside any application of it: see
     /// [`crate::maintenance`]. A failure is part of the report.
     pub async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport {
+        self.maintain_by(table, limits, None).await
+    }
+
+    /// The same, with rewrites of any size by others, whose claim on the table it is.
+    pub(super) async fn maintain_by(
+        &self,
+        table: &TableSpec,
+        limits: &Limits,
+        rewriter: Option<&dyn Rewriter>,
+    ) -> MaintenanceReport {
         let mut report = MaintenanceReport::of(&table.source);
         let outcome = match self.lake_folder(&table.source) {
             Ok(location) => {
-                let outcome = self.maintain_into(&mut report, table, &location, limits).await;
+                let maintained =
+                    self.maintain_into(&mut report, table, &location, limits, rewriter);
+                let outcome = Box::pin(maintained).await;
                 outcome.map_err(|error| with_whole_paths(error, &location, &location))
             }
             Err(error) => Err(error),
@@ -32,6 +44,7 @@ impl Pipeline {
         spec: &TableSpec,
         location: &Location,
         limits: &Limits,
+        rewriter: Option<&dyn Rewriter>,
     ) -> Result<()> {
         let mut warm = self.take_warm(&spec.source);
         if spec.redshift_manifest {
@@ -42,7 +55,14 @@ impl Pipeline {
             }
         }
         // What a rebuild has written stands in the table's folder, and in another log.
-        let shadow = self.shadow_of(spec, location).await?;
+        let state = self.state_object(&spec.source)?.read().await?;
+        let shadow = match &state {
+            Some(state) => self.shadow_of(spec, location, state).await?,
+            None => None,
+        };
+        let now = self.clock().now();
+        let is_claimed = rewriter.is_none()
+            && state.as_ref().is_some_and(|state| state.live_claim(now).is_some());
         let tombstones = self.tombstones(spec)?;
         let job = Maintenance {
             spec,
@@ -53,6 +73,8 @@ impl Pipeline {
             deletes: self.settings().maintain.delete,
             shadow: shadow.as_ref(),
             tombstones: &tombstones,
+            is_claimed,
+            rewriter,
         };
         let (maintained, snapshot) = Box::pin(maintain(&job, warm)).await;
         *report = maintained;

@@ -64,6 +64,7 @@ pub(super) async fn remember(
     };
     let unapplied = Unapplied::of(tally.unapplied());
     let begun = tally.has_table();
+    let is_done = error.is_none() && tally.is_caught_up();
     let rebuild = known.state.as_ref().and_then(|state| state.rebuild.as_ref());
     let take_in = |state: &mut TableState| {
         state.begun |= begun;
@@ -74,6 +75,9 @@ pub(super) async fn remember(
         }
         if state.rebuild.as_ref().is_some_and(|rebuild| Some(rebuild.id) == known.rebuilt) {
             state.rebuild = None;
+        }
+        if is_done && state.live_claim(now).is_none() {
+            state.hand_over = None;
         }
         if known.needs_no_reshape {
             state.reshape = None;

@@ -165,10 +165,11 @@ impl Pipeline {
         &self,
         spec: &TableSpec,
         location: &Location,
+        state: &TableState,
     ) -> Result<Option<LakeTable>> {
-        let Some(state) = self.state_object(&spec.source)?.read().await? else { return Ok(None) };
-        let rebuild = state.rebuild.map(|rebuild| rebuild.id);
-        let Some(id) = rebuild.or(state.reshape.map(|reshape| reshape.id)) else { return Ok(None) };
+        let rebuild = state.rebuild.as_ref().map(|rebuild| rebuild.id);
+        let reshape = state.reshape.as_ref().map(|reshape| reshape.id);
+        let Some(id) = rebuild.or(reshape) else { return Ok(None) };
         table::open(&shadow(location, &shadow_log(self, spec, id)?), None).await
     }
 

@@ -141,7 +141,9 @@ impl Tally {
         report.pending = self.waiting.len() as u64;
         let has_progress = |table: &LakeTable| !table.ledger().is_untouched();
         let has_progress = look.table.as_ref().is_some_and(has_progress);
-        if look.state.is_none() && has_progress {
+        // A job that has claimed the table has made its state anew.
+        let is_known = look.state.as_ref().is_some_and(|state| state.begun);
+        if !is_known && has_progress {
             report.warn(STATE_LOST);
         }
         let rebuilt = look.table.as_ref().and_then(|table| table.ledger().rebuilt);
@@ -197,6 +199,16 @@ impl Tally {
     /// Takes in since when the table is held.
     pub(super) fn held_since(&mut self, since: Option<DateTime<Utc>>) {
         self.report.held_since = since;
+    }
+
+    /// Takes in what whoever asked for the application should know.
+    pub(super) fn warn(&mut self, warning: &str) {
+        self.report.warn(warning);
+    }
+
+    /// Whether nothing is pending.
+    pub(super) fn is_caught_up(&self) -> bool {
+        self.report.pending == 0
     }
 
     /// Takes in a commit of ours.
@@ -276,6 +288,14 @@ impl Tally {
 }
 
 impl TableReport {
+    /// That of an application that this error kept from looking at the table.
+    #[cfg(feature = "cli")]
+    pub(super) fn not_begun(spec: &TableSpec, error: &Error) -> Self {
+        let mut report = Self { table: spec.source.to_string(), ..Self::default() };
+        report.ended_by(error);
+        report
+    }
+
     fn warn(&mut self, warning: &str) {
         if !self.warnings.iter().any(|known| known == warning) {
             tracing::warn!(table = self.table, "{warning}");

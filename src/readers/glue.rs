@@ -3,10 +3,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_glue::Client;
 use aws_sdk_glue::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_glue::operation::create_table::CreateTableError;
@@ -15,17 +12,16 @@ use aws_sdk_glue::operation::update_table::UpdateTableError;
 use aws_sdk_glue::types::{Table, TableInput};
 
 use crate::config::CatalogName;
-use crate::error::{Error, ErrorKind, Result, refusal_of_code, refusal_without_answer};
+use crate::error::{Error, ErrorKind, Result};
+use crate::glue::{self, unanswered};
 use crate::readers::entry::{input, is_of_others, says};
 use crate::storage::Location;
 use crate::table::LakeTable;
 
 /// Attempts, in case somebody else changes the entry first.
 const MOST_ATTEMPTS: u32 = 5;
-/// An answer takes a few hundred milliseconds. Without a timeout, the client would wait forever.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(3);
-const LONGEST_REQUEST: Duration = Duration::from_secs(8);
 
+const REJECTED: &str = "Glue rejected the table's entry";
 const PERMIT: &str = "grant glue:GetTable, glue:CreateTable and glue:UpdateTable to the role or \
                       user that runs dmslake, and run again";
 
@@ -59,12 +55,7 @@ pub struct Glue {
 impl Glue {
     /// Opens it with credentials, region and endpoint of the standard chain.
     pub async fn open() -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(LONGEST_ATTEMPT)
-            .operation_timeout(LONGEST_REQUEST)
-            .build();
-        let chain = aws_config::defaults(aws_config::BehaviorVersion::latest());
-        Self::new(Client::new(&chain.timeout_config(timeouts).load().await))
+        Self::new(glue::client().await)
     }
 
     /// Uses an existing client.
@@ -167,7 +158,7 @@ impl Glue {
                         .with("database", database)
                         .with_remedy(create))
                 }
-                error => Err(refused_by_service(name, error)),
+                error => Err(glue::refused(error, REJECTED, PERMIT).with("entry", name)),
             },
             Err(error) => Err(refused(name, &error)),
         }
@@ -210,47 +201,14 @@ fn taken(name: &CatalogName, theirs: &str, ours: &str) -> Error {
         )
 }
 
-/// The error for a failed request to Glue. The client's own messages print whole structures.
+/// The error for a failed request to Glue.
 fn refused<E>(name: &CatalogName, error: &SdkError<E>) -> Error
 where
     E: ProvideErrorMetadata + StdError + 'static,
 {
-    match error {
-        SdkError::ServiceError(answer) => refused_by_service(name, answer.err()),
-        error => unanswered(error).with("entry", name),
-    }
-}
-
-fn refused_by_service(name: &CatalogName, answer: &dyn ProvideErrorMetadata) -> Error {
-    let code = answer.code().unwrap_or_default();
-    let error = match refusal_of_code(code) {
-        Some(refused) if code == "AccessDeniedException" => refused.with_remedy(PERMIT),
-        Some(refused) => refused,
-        None => Error::new(ErrorKind::Unavailable, "Glue rejected the table's entry")
-            .with("answer", code),
+    let error = match error.as_service_error() {
+        Some(answer) => glue::refused(answer, REJECTED, PERMIT),
+        None => unanswered(error),
     };
-    let error = error.with("entry", name);
-    match answer.message() {
-        Some(message) => error.with("message", message),
-        None => error,
-    }
-}
-
-/// The error for a request without an answer: a refusal if nothing could be reached, otherwise
-/// transient.
-fn unanswered<E>(error: &SdkError<E>) -> Error {
-    let unsent = match error {
-        SdkError::DispatchFailure(unsent) => unsent.as_connector_error(),
-        _ => None,
-    };
-    match unsent {
-        Some(unsent) if lacks_credentials(unsent) => refusal_without_answer(false),
-        Some(unsent) if unsent.is_io() => refusal_without_answer(true),
-        _ => Error::new(ErrorKind::Unavailable, "Glue did not answer"),
-    }
-}
-
-fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
-    let is_it = matches!(error.downcast_ref(), Some(CredentialsError::CredentialsNotLoaded(_)));
-    is_it || error.source().is_some_and(lacks_credentials)
+    error.with("entry", name)
 }

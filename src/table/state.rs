@@ -15,6 +15,7 @@ use crate::config::TableName;
 use crate::error::Error;
 use crate::progress::{Ledger, Position, SeenObject, Unapplied};
 use crate::schema::ColumnChange;
+use crate::table::hand_over::HandOver;
 
 /// So many of an operator's decisions of one kind are kept, the newest.
 const MOST_DECISIONS: usize = 20;
@@ -58,6 +59,9 @@ pub struct TableState {
     /// again.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reshape: Option<Reshape>,
+    /// That what is pending is left to a job.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hand_over: Option<HandOver>,
     /// Changes that an operator has given up.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     losses: Vec<Loss>,
@@ -171,6 +175,7 @@ impl TableState {
             unapplied: Unapplied::default(),
             rebuild: None,
             reshape: None,
+            hand_over: None,
             losses: Vec::new(),
             applied_late: Vec::new(),
         }
@@ -185,6 +190,28 @@ impl TableState {
     #[must_use]
     pub fn rebuild_of(&self, ledger: &Ledger) -> Option<&Rebuild> {
         self.rebuild.as_ref().filter(|rebuild| ledger.rebuilt != Some(rebuild.id))
+    }
+
+    /// The hand-over whose job may be at work, or about to be.
+    #[must_use]
+    pub fn live_claim(&self, now: DateTime<Utc>) -> Option<&HandOver> {
+        self.hand_over.as_ref().filter(|it| it.is_live(now))
+    }
+
+    /// Leaves what is pending to a job, unless another one may be at work.
+    pub fn hand_over(
+        &mut self,
+        now: DateTime<Utc>,
+        new: impl FnOnce(Option<&HandOver>) -> HandOver,
+    ) {
+        if self.live_claim(now).is_none() {
+            self.hand_over = Some(new(self.hand_over.as_ref()));
+        }
+    }
+
+    /// The hand-over of that id, if it is the one that stands.
+    pub fn hand_over_of(&mut self, id: Uuid) -> Option<&mut HandOver> {
+        self.hand_over.as_mut().filter(|it| it.id == id)
     }
 
     /// Takes in what a run or a rebuild has yet to apply, if `rebuild` is still the one that is

@@ -35,6 +35,8 @@ pub(super) struct Shop {
     mode: &'static str,
     pub(super) budget: Option<u64>,
     pub(super) is_guarded: bool,
+    /// Other sections of the configuration.
+    pub(super) sections: &'static str,
     /// Other keys of `[[table]]`.
     pub(super) extra: &'static str,
     /// Value by key; without keys, how often a row was inserted.
@@ -52,6 +54,7 @@ impl Shop {
             mode,
             budget: None,
             is_guarded: false,
+            sections: "",
             extra: "",
             source: BTreeMap::new(),
             objects: 0,
@@ -85,10 +88,11 @@ impl Shop {
         let s = if self.is_guarded { ", { name = \"s\", type = \"varchar(35)\" }" } else { "" };
         let settings = settings(&format!(
             "staging = \"s3://staging/dms\"\nlake = \"s3://lake\"\n{}\
-             [dms]\n{sequence}\n[[table]]\nsource = \"shop.t\"\n{keys}\nmerge = \"{}\"\n{}\n\
+             {}\n[dms]\n{sequence}\n[[table]]\nsource = \"shop.t\"\n{keys}\nmerge = \"{}\"\n{}\n\
              columns = [{{ name = \"a\", type = \"{a}\", nullable = false }}, {b}\
              {{ name = \"v\", type = \"text\" }}{s}]\n",
             budget.unwrap_or_default(),
+            self.sections,
             self.mode,
             self.extra,
         ));

@@ -20,7 +20,7 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "a_task_of_another_program_is_refused_for_good",
     ),
     (
-        "pipeline/job/commit.rs",
+        "maintenance/retention.rs",
         "set delta.deletedFileRetentionDuration of the table to a day or more",
         "what_takes_longer_than_files_are_kept_is_not_committed",
     ),
@@ -35,7 +35,18 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "give the table another catalog name",
         "an_entry_that_points_elsewhere_is_refused_and_left",
     ),
-    ("readers/glue.rs", "PERMIT", "glue_that_refuses_or_is_not_there_is_told_once"),
+    ("glue/mod.rs", "permit", "glue_that_refuses_or_is_not_there_is_told_once"),
+    (
+        "pipeline/job/claim.rs",
+        "nothing; what is pending is applied by whoever",
+        "a_run_whose_offer_is_gone_or_taken_ends_at_once",
+    ),
+    ("cli/job.rs", "name that one with --table", "a_claim_is_of_one_table"),
+    (
+        "cli/job/operated.rs",
+        "set job in [hand_over]",
+        "a_job_that_is_not_configured_is_not_started",
+    ),
     (
         "readers/statements/redshift.rs",
         "choose a shorter name",
@@ -304,6 +315,10 @@ fn test_of(kind: ErrorKind) -> Option<&'static str> {
         }
         ErrorKind::VanishedObject => "what_is_given_up_is_written_down_and_the_table_goes_on",
         ErrorKind::Paused => "a_paused_table_takes_in_nothing_until_it_is_resumed",
+        ErrorKind::HandedOver => "what_takes_too_long_is_left_to_one_job_and_others_wait_for_it",
+        ErrorKind::JobFailed => {
+            "a_start_that_is_refused_is_tried_again_later_and_holds_the_table_in_the_end"
+        }
         ErrorKind::TableCorrupt => {
             "a_table_that_lacks_a_file_is_made_anew_where_its_folder_is_moved_away"
         }
@@ -315,7 +330,7 @@ fn test_of(kind: ErrorKind) -> Option<&'static str> {
     })
 }
 
-const KINDS: [ErrorKind; 15] = [
+const KINDS: [ErrorKind; 17] = [
     ErrorKind::Unavailable,
     ErrorKind::Conflict,
     ErrorKind::Deadline,
@@ -326,6 +341,8 @@ const KINDS: [ErrorKind; 15] = [
     ErrorKind::Reloading,
     ErrorKind::VanishedObject,
     ErrorKind::Paused,
+    ErrorKind::HandedOver,
+    ErrorKind::JobFailed,
     ErrorKind::TableCorrupt,
     ErrorKind::TableRefused,
     ErrorKind::StoreRefused,

@@ -1,6 +1,8 @@
-//! A stand-in for AWS Glue that keeps one entry and its version as AWS documents it: an update
-//! based on another version is refused. moto accepts any update.
+//! A stand-in for AWS Glue. It keeps one entry and its version as AWS documents it: an update based
+//! on another version is refused; moto accepts any update. And it keeps runs of one job, whose starts
+//! it refuses or forgets to answer, and which it stops; moto's runs are over at once.
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -18,6 +20,34 @@ struct Kept {
     entry: Option<(Value, u64)>,
     /// What happens before the next write is processed.
     meanwhile: Option<Meanwhile>,
+    runs: Vec<Run>,
+    /// What becomes of the next requests to start a run; then they are started.
+    starts: VecDeque<Start>,
+}
+
+/// A run of the job.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) id: String,
+    pub(crate) job: String,
+    pub(crate) arguments: Value,
+    pub(crate) state: &'static str,
+}
+
+/// What becomes of a request to start a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Start {
+    /// It is refused with this code.
+    Refused(&'static str),
+    /// It is started, and the connection is closed before the answer.
+    Unanswered,
+}
+
+/// What becomes of a request.
+enum Reply {
+    Answer(Value),
+    Refusal(&'static str),
+    Nothing,
 }
 
 /// The server; it ends with the process.
@@ -46,7 +76,7 @@ impl GlueServer {
     pub(crate) async fn client(&self) -> Client {
         let chain = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
-            .endpoint_url(format!("http://{}", self.address))
+            .endpoint_url(self.endpoint())
             .credentials_provider(Credentials::new("test", "test", None, None, "tests"));
         Client::new(&chain.load().await)
     }
@@ -74,9 +104,17 @@ impl GlueServer {
     fn serve(&self, connection: &TcpStream) {
         let mut reader = BufReader::new(connection);
         while let Some((target, body)) = request(&mut reader) {
-            let (status, answer) = match self.answer(&target, &body) {
-                Ok(answer) => ("200 OK", answer),
-                Err(kind) => ("400 Bad Request", json!({ "__type": kind, "message": "" })),
+            let reply = if target.contains("JobRun") {
+                self.about_runs(&target, &body)
+            } else {
+                self.answer(&target, &body).map_or_else(Reply::Refusal, Reply::Answer)
+            };
+            let (status, answer) = match reply {
+                Reply::Answer(answer) => ("200 OK", answer),
+                Reply::Refusal(kind) => {
+                    ("400 Bad Request", json!({ "__type": kind, "Message": "no" }))
+                }
+                Reply::Nothing => return,
             };
             let answer = answer.to_string();
             let head = format!(
@@ -88,6 +126,66 @@ impl GlueServer {
             if writer.write_all((head + &answer).as_bytes()).is_err() {
                 return;
             }
+        }
+    }
+
+    /// What becomes of the next requests to start a run.
+    pub(crate) fn starts(&self, answers: &[Start]) {
+        self.kept.lock().expect("not poisoned").starts.extend(answers);
+    }
+
+    pub(crate) fn runs(&self) -> Vec<Run> {
+        self.kept.lock().expect("not poisoned").runs.clone()
+    }
+
+    /// A run comes to another state.
+    pub(crate) fn set_state(&self, run: usize, state: &'static str) {
+        self.kept.lock().expect("not poisoned").runs[run].state = state;
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn about_runs(&self, target: &str, body: &Value) -> Reply {
+        let mut kept = self.kept.lock().expect("not poisoned");
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        match target {
+            "AWSGlue.StartJobRun" => {
+                let start = kept.starts.pop_front();
+                if let Some(Start::Refused(code)) = start {
+                    return Reply::Refusal(code);
+                }
+                let id = format!("jr_{}", kept.runs.len() + 1);
+                let arguments = body["Arguments"].clone();
+                let run = Run { id: id.clone(), job: text("JobName"), arguments, state: "RUNNING" };
+                kept.runs.push(run);
+                if start.is_some() {
+                    Reply::Nothing
+                } else {
+                    Reply::Answer(json!({ "JobRunId": id }))
+                }
+            }
+            "AWSGlue.GetJobRun" => match kept.runs.iter().find(|run| run.id == text("RunId")) {
+                Some(run) => {
+                    Reply::Answer(json!({ "JobRun": { "Id": run.id, "JobRunState": run.state } }))
+                }
+                None => Reply::Refusal("EntityNotFoundException"),
+            },
+            "AWSGlue.BatchStopJobRun" => {
+                let asked = body["JobRunIds"][0].as_str().unwrap_or_default();
+                match kept.runs.iter_mut().find(|run| run.id == asked && run.state == "RUNNING") {
+                    Some(run) => {
+                        run.state = "STOPPED";
+                        Reply::Answer(json!({ "SuccessfulSubmissions": [{ "JobRunId": asked }] }))
+                    }
+                    None => Reply::Answer(json!({ "Errors": [{
+                        "JobRunId": asked,
+                        "ErrorDetail": { "ErrorCode": "x", "ErrorMessage": "not running" },
+                    }] })),
+                }
+            }
+            target => panic!("{target} is not known here"),
         }
     }
 

@@ -4,6 +4,7 @@
 //! are the reference for them.
 
 pub(crate) mod audit;
+pub(crate) mod clock;
 pub(crate) mod column;
 pub(crate) mod deletion_vectors;
 pub(crate) mod dms_writer;

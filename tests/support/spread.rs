@@ -34,9 +34,16 @@ pub(crate) fn apply_spread<'a>(
     Box::pin(async move {
         let threads = Threads::new(pipeline.clone(), NonZeroUsize::MIN);
         let task_memory = pipeline.settings().memory_budget;
-        let job = Job { workers: &threads, sizes: tiny_sizes(), task_memory };
+        let sizes = tiny_sizes();
+        let job = Job { workers: &threads, sizes, task_memory, claim: None, run: None };
         pipeline.apply_spread(spec, limits, observer, job).await
     })
+}
+
+/// Ends what a job has claimed that crashed; else its claim would end by itself, after minutes.
+pub(crate) async fn end_claims(pipeline: &Pipeline, spec: &TableSpec) {
+    // Where it cannot be ended, whoever applies next waits and says so.
+    drop(pipeline.cancel_job(spec, None).await);
 }
 
 /// An engine as engines are: it does some tasks twice and takes either result, loses others after

@@ -1,8 +1,10 @@
 //! The arguments of `dmslake job`.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use uuid::Uuid;
 
 use super::ChosenArguments;
 use crate::pipeline::job::JobSizes;
@@ -41,6 +43,23 @@ pub(in crate::cli) enum JobCommand {
     /// `dmslake job task`. Ends when standard input does.
     #[command(verbatim_doc_comment)]
     Drive(DriveJobArguments),
+    /// Start a job in AWS Glue for tables, whatever is pending.
+    ///
+    /// The job is the one of [hand_over] in the configuration. Other workers wait for it. Failures of
+    /// earlier jobs are forgotten.
+    #[command(verbatim_doc_comment)]
+    Start(OperatedJobArguments),
+    /// Show what is left to jobs, and how their runs stand.
+    ///
+    /// Exit code 0 if nothing is left to one that is not at work, 1 if a job has failed.
+    #[command(verbatim_doc_comment)]
+    Status(OperatedJobArguments),
+    /// End what is left to a job, and stop its run.
+    ///
+    /// Nothing more is left to a job before `dmslake job start`, and the function does not apply what
+    /// was too much for it; `dmslake apply` does.
+    #[command(verbatim_doc_comment)]
+    Cancel(OperatedJobArguments),
     /// Do one task of a job: its line on standard input, its result on standard output.
     ///
     /// Needs no configuration. Exit codes: 0 it is done, 1 another attempt may do better, 3 none
@@ -115,4 +134,27 @@ pub(in crate::cli) struct DriveJobArguments {
     /// How many tasks the other program does at once.
     #[arg(long, value_name = "N")]
     pub(in crate::cli) slots: NonZeroUsize,
+
+    /// The hand-over that it was started for: if that has ended, so does this, at once.
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) claim: Option<Uuid>,
+
+    /// The id of the run that this is a part of, for those who look at the table meanwhile.
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) run: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct OperatedJobArguments {
+    /// The tables, by their names at the source; * stands for any text.
+    #[arg(value_name = "SCHEMA.TABLE", required = true)]
+    pub(in crate::cli) tables: Vec<String>,
+
+    /// The configuration; paths without a scheme in it are relative to its folder.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    pub(in crate::cli) config: PathBuf,
+
+    /// Print one line of JSON per table.
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::maintenance::MaintenanceReport;
 use crate::pipeline::job::Workers;
 use crate::pipeline::{Stop, TableReport};
 
@@ -16,6 +17,7 @@ use crate::pipeline::{Stop, TableReport};
 #[serde(untagged)]
 enum Said<'a> {
     Stage { stage: &'a str, tasks: &'a [String] },
+    Maintenance { maintenance: &'a MaintenanceReport },
     Report { report: &'a TableReport },
 }
 
@@ -47,6 +49,12 @@ impl Engine {
     pub(super) async fn report(&self, report: &TableReport) -> Result<()> {
         let _turn = self.turn.lock().await;
         say(&Said::Report { report }).await
+    }
+
+    /// Tells it how a table was maintained.
+    pub(super) async fn maintained(&self, maintenance: &MaintenanceReport) -> Result<()> {
+        let _turn = self.turn.lock().await;
+        say(&Said::Maintenance { maintenance }).await
     }
 
     fn gone(&self) -> Error {

@@ -2,13 +2,14 @@
 //! the record and the ledger that a commit of slices has.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use deltalake::kernel::{Action, Add};
 
 use crate::clock::Clock;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::files::removal;
+use crate::maintenance::must_be_within_retention;
 use crate::merge::{Metrics, operation};
 use crate::pipeline::Pipeline;
 use crate::pipeline::job::format::{InsertOutcome, ReplacedFile, SliceRows};
@@ -17,7 +18,7 @@ use crate::pipeline::job::reduced::Reduced;
 use crate::pipeline::job::replaced::Files;
 use crate::pipeline::job::round::contradiction;
 use crate::progress::{Books, CommitRecord, CommittedObject, Counts, Ledger};
-use crate::table::features::{file_retention, is_append_only, refuse_change};
+use crate::table::features::{is_append_only, refuse_change};
 use crate::table::{CommitOutcome, LakeTable, Transaction};
 
 /// When a round began, and when its net changes were known.
@@ -25,27 +26,6 @@ use crate::table::{CommitOutcome, LakeTable, Transaction};
 pub(super) struct Times {
     pub(super) begun: Instant,
     pub(super) reduced: Instant,
-}
-
-impl Times {
-    /// Vacuum deletes what no commit names once it is older than the table's retention and an hour
-    /// more. A round that takes that long may have lost files by its commit.
-    fn must_be_within_retention(self, table: &LakeTable, clock: &dyn Clock) -> Result<()> {
-        const MARGIN: Duration = Duration::from_mins(30);
-        let retention = file_retention(table.delta().snapshot()?.metadata());
-        if clock.instant() - self.begun <= retention + MARGIN {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::TableRefused,
-            "the tasks of a commit took longer than vacuum leaves files alone that no commit names",
-        )
-        .with("delta.deletedFileRetentionDuration in seconds", retention.as_secs())
-        .with_remedy(
-            "set delta.deletedFileRetentionDuration of the table to a day or more, or give \
-             dmslake job smaller --round-bytes",
-        ))
-    }
 }
 
 /// What a round does to one snapshot of its table.
@@ -171,7 +151,7 @@ impl Effect {
         times: Times,
     ) -> Result<CommitOutcome> {
         let clock = pipeline.clock();
-        times.must_be_within_retention(table, clock.as_ref())?;
+        must_be_within_retention(table, times.begun, clock.as_ref())?;
         let counts = self.counts;
         let after = table.rows() + counts.inserted - counts.deleted;
         let books = Books { counts, before: table.rows(), after };

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::config::TableSpec;
 use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result, ToldError};
+use crate::maintenance::RewritePart;
 use crate::merge::Metrics;
 use crate::pipeline::job::scratch::Segment;
 use crate::schema::{Column, ColumnChange};
@@ -84,6 +85,8 @@ pub(crate) enum Task {
     Files(FilesTask),
     /// New rows become data files.
     Insert(InsertTask),
+    /// Data files are written again, without any row's change.
+    Rewrite(RewritePart),
 }
 
 /// Consecutive objects.
@@ -211,6 +214,7 @@ pub(crate) enum Outcome {
     Reduce(ReduceOutcome),
     Files(FilesOutcome),
     Insert(InsertOutcome),
+    Rewrite(RewriteOutcome),
 }
 
 /// What came of a chunk: slices in order, as far as it could be read.
@@ -341,4 +345,10 @@ pub(crate) struct ReplacedFile {
 pub(crate) struct InsertOutcome {
     pub(crate) files: Vec<Add>,
     pub(crate) rows: u64,
+}
+
+/// What takes the place of data files.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RewriteOutcome {
+    pub(crate) files: Vec<Add>,
 }

@@ -16,17 +16,23 @@
 //! A full load in key order is shorter: *load* makes data files of it at once, and only where keys
 //! are not apart the stages above follow.
 //!
-//! What tasks write is either scratch or a data file, and nothing refers to it before the commit: a
+//! Maintenance of large tables is spread in the same way: each *rewrite* task compacts or purges some data
+//! files, and the driver commits that (`maintaining`).
+//!
+//! A claim (`claim`) makes other workers wait meanwhile. What tasks write is either scratch or a data file, and nothing refers to it before the commit: a
 //! task may be done twice, be given up or be killed, and so may the driver. The commit is conditional
 //! as any other; who loses looks again.
 
 mod chunk;
+mod claim;
 mod commit;
 mod files;
 mod format;
 mod insert;
 mod key_order;
+mod maintaining;
 mod net;
+mod operator;
 mod plan;
 mod ranges;
 mod read;
@@ -35,11 +41,13 @@ mod reduced;
 mod replaced;
 mod round;
 mod rounds;
+mod run;
 mod scratch;
 mod stages;
 mod task;
 mod workers;
 
+pub use operator::JobStatus;
 pub use plan::{JobPlan, PlannedRound};
 pub(super) use rounds::Rounds;
 pub(crate) use task::{TaskEnd, run_alone, slots};

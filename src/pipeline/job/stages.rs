@@ -1,9 +1,10 @@
 //! Runs stages: specs of tasks out, outcomes of tasks in.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::maintenance::RewritePart;
 use crate::pipeline::job::format::{
     Chunk, ChunkOutcome, FORMAT, FilesOutcome, FilesTask, InsertOutcome, InsertTask, Outcome,
-    ReduceOutcome, ReduceTask, ResultLine, RoundSpec, Task, TaskLine,
+    ReduceOutcome, ReduceTask, ResultLine, RewriteOutcome, RoundSpec, Task, TaskLine,
 };
 use crate::pipeline::job::workers::Workers;
 
@@ -51,6 +52,11 @@ impl<'a> Stages<'a> {
     pub(super) async fn insert(&self, tasks: Vec<InsertTask>) -> Result<Vec<InsertOutcome>> {
         let tasks = tasks.into_iter().map(Task::Insert);
         self.run("insert", tasks, only!(Insert)).await
+    }
+
+    pub(super) async fn rewrite(&self, parts: Vec<RewritePart>) -> Result<Vec<RewriteOutcome>> {
+        let tasks = parts.into_iter().map(Task::Rewrite);
+        self.run("rewrite", tasks, only!(Rewrite)).await
     }
 
     async fn run<T>(

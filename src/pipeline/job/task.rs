@@ -4,12 +4,17 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::{CatalogSettings, LookBack, MaintainSettings, ReloadSettings, Settings};
+use crate::config::{
+    CatalogSettings, HandOverSettings, LookBack, MaintainSettings, ReloadSettings, Settings,
+};
 use crate::error::{Error, ErrorKind, Result, ToldError};
+use crate::maintenance::{RewritePart, rewrite_part};
 use crate::pipeline::Pipeline;
 use crate::pipeline::budget::task_budget;
 use crate::pipeline::job::chunk::{self, Into};
-use crate::pipeline::job::format::{Outcome, ResultLine, RoundSpec, Task, TaskLine};
+use crate::pipeline::job::format::{
+    Outcome, ResultLine, RewriteOutcome, RoundSpec, Task, TaskLine,
+};
 use crate::pipeline::job::scratch::Scratch;
 use crate::pipeline::job::{files, insert, reduce};
 use crate::pipeline::rebuild::{shadow, shadow_log};
@@ -125,7 +130,16 @@ async fn run(pipeline: &Pipeline, line: &TaskLine) -> Result<Outcome> {
         Task::Reduce(task) => Outcome::Reduce(reduce::reduce(&context, task).await?),
         Task::Files(task) => Outcome::Files(files::files(&context, task).await?),
         Task::Insert(task) => Outcome::Insert(insert::insert(&context, task).await?),
+        Task::Rewrite(part) => Outcome::Rewrite(rewrite(&context, part).await?),
     })
+}
+
+async fn rewrite(context: &TaskContext<'_>, part: &RewritePart) -> Result<RewriteOutcome> {
+    let table = context.table()?;
+    let mut keys = context.round.table.lake_keys();
+    keys.retain(|key| table.schema().column(key).is_some());
+    let (memory, clock) = (context.memory_budget, context.clock());
+    Ok(RewriteOutcome { files: rewrite_part(table, &keys, part, memory, clock).await? })
 }
 
 /// So much of a configuration as a task needs.
@@ -141,6 +155,7 @@ fn settings(round: &RoundSpec) -> Settings {
         look_back: LookBack::default(),
         reload: ReloadSettings::default(),
         maintain: MaintainSettings::default(),
+        hand_over: HandOverSettings::default(),
         catalog: CatalogSettings::default(),
     }
 }

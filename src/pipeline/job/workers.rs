@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use async_trait::async_trait;
 use datafusion::common::runtime::SpawnedTask;
 use futures::{StreamExt as _, TryStreamExt as _};
+use uuid::Uuid;
 
 use crate::error::Result;
 use crate::pipeline::Pipeline;
@@ -69,6 +70,10 @@ pub struct Job<'a> {
     /// Bytes of decoded rows that one task may hold; none: a share of its machine's memory, by its
     /// cores.
     pub task_memory: Option<u64>,
+    /// The hand-over that it was started for; none if a person has started it.
+    pub claim: Option<Uuid>,
+    /// The id of its run, where an engine has given it one.
+    pub run: Option<&'a str>,
 }
 
 /// How much one commit and one task of a job take in. Each is a bound that a single object, or a
@@ -89,6 +94,8 @@ pub struct JobSizes {
     pub range_bytes: u64,
     /// Bytes of data files that one task replaces or masks.
     pub files_bytes: u64,
+    /// Bytes of data files that one task of maintenance writes again, sorted on its disk.
+    pub sorted_bytes: u64,
 }
 
 impl Default for JobSizes {
@@ -101,6 +108,7 @@ impl Default for JobSizes {
             range_rows: 1 << 18,
             range_bytes: 64 << 20,
             files_bytes: 512 << 20,
+            sorted_bytes: 4 << 30,
         }
     }
 }

@@ -1,0 +1,110 @@
+//! Rewrites that are too large for one process: in parts, which others write.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use deltalake::kernel::Add;
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::error::Result;
+use crate::files::FileLayout;
+use crate::maintenance::compaction::Compaction;
+use crate::maintenance::live_file::LiveFile;
+use crate::maintenance::replacement::Replacement;
+use crate::maintenance::rewrite;
+use crate::maintenance::rewriting::Rewrite;
+use crate::table::LakeTable;
+
+/// Data files of one partition that are written again by themselves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RewritePart {
+    /// Whether their rows become files in key order, else each is written without its masked rows.
+    sorts: bool,
+    /// Their paths in the log.
+    files: Vec<String>,
+}
+
+/// Somebody who writes parts of a rewrite, side by side.
+#[async_trait]
+pub(crate) trait Rewriter: Send + Sync + std::fmt::Debug {
+    /// Bytes of data files in one part; a larger file is a part by itself.
+    fn part_bytes(&self) -> u64;
+    /// How many parts are worth a commit.
+    fn parts_at_once(&self) -> usize;
+    /// Writes the new files of each part, in their order.
+    ///
+    /// # Errors
+    /// As [`rewrite_part`].
+    async fn rewrite(&self, table: &LakeTable, parts: Vec<RewritePart>) -> Result<Vec<Vec<Add>>>;
+}
+
+/// Writes the new files of one part.
+///
+/// # Errors
+/// `TableCorrupt` if the log's statistics cannot be read, `Unavailable` if the lake does not answer, or
+/// the disk that sorts is full.
+#[cfg(feature = "cli")]
+pub(crate) async fn rewrite_part(
+    table: &LakeTable,
+    keys: &[String],
+    part: &RewritePart,
+    memory_budget: usize,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Add>> {
+    let chosen: HashSet<&str> = part.files.iter().map(String::as_str).collect();
+    let mut files = LiveFile::all(table, keys)?;
+    files.retain(|file| chosen.contains(file.add.path.as_str()));
+    let layout = Arc::new(FileLayout::of(table.files(), keys, clock)?);
+    let replacement = if part.sorts {
+        let compaction = Compaction { files, reason: String::new() };
+        rewrite::compacted(table, &layout, compaction, memory_budget).await?
+    } else {
+        rewrite::purged(table, &layout, files).await?
+    };
+    Ok(replacement.added)
+}
+
+/// The parts of a rewrite: neighbours in key order.
+pub(super) fn parts(rewrite: Rewrite, part_bytes: u64) -> Vec<(RewritePart, Vec<LiveFile>)> {
+    let (sorts, mut files) = match rewrite {
+        Rewrite::Compact(compaction) => (true, compaction.files),
+        Rewrite::Purge(purge) => (false, purge.files),
+    };
+    files.sort_by(|a, b| a.least().cmp(&b.least()));
+    let mut parts: Vec<Vec<LiveFile>> = Vec::new();
+    let mut bytes = 0;
+    for file in files {
+        bytes += file.bytes;
+        match parts.last_mut() {
+            Some(part) if bytes <= part_bytes => part.push(file),
+            _ => {
+                bytes = file.bytes;
+                parts.push(vec![file]);
+            }
+        }
+    }
+    // One file is in key order by itself, and need not be written again unless rows of it are masked.
+    parts.retain(|part| !sorts || part.len() > 1);
+    let named = |files: Vec<LiveFile>| {
+        let paths = files.iter().map(|file| file.add.path.clone()).collect();
+        (RewritePart { sorts, files: paths }, files)
+    };
+    parts.into_iter().map(named).collect()
+}
+
+/// Has parts written; gives what is to be committed for each.
+///
+/// # Errors
+/// As [`Rewriter::rewrite`].
+pub(super) async fn written(
+    rewriter: &dyn Rewriter,
+    table: &LakeTable,
+    parts: Vec<(RewritePart, Vec<LiveFile>)>,
+) -> Result<Vec<Replacement>> {
+    let (parts, removed): (Vec<RewritePart>, Vec<Vec<LiveFile>>) = parts.into_iter().unzip();
+    let added = rewriter.rewrite(table, parts).await?;
+    let replacement = |(removed, added)| Replacement { removed, added };
+    Ok(removed.into_iter().zip(added).map(replacement).collect())
+}
