@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import boto3
@@ -14,6 +14,7 @@ import boto3
 from database import Database
 from draw import Settings
 from function import Environment, EventSourceMapping, Failed, Killed, stripped
+from glue import Glue
 from proxy import Proxy
 from standin import StandIn
 from stores import CREDENTIALS, Moto, Versitygw
@@ -120,7 +121,8 @@ class Pipeline:
         chosen = f'merge = "{settings.merge}"\nredshift_manifest = {has_manifests}'
         text = text.replace("# merge = ", f"{chosen}  # ", 1)
         # Nothing may change any more behind the last reload.
-        text = text.replace("\n[defaults]", "\n[reload]\nsettle_minutes = 1\n\n[defaults]", 1)
+        sections = '\n[reload]\nsettle_minutes = 1\n\n[hand_over]\njob = "e2e"\n\n[defaults]'
+        text = text.replace("\n[defaults]", sections, 1)
         assert "[reload]" in text, text
         self.config.write_text(text)
 
@@ -140,6 +142,16 @@ class Pipeline:
         for environment in self.environments:
             self.stack.callback(environment.close)
         self.stack.callback(self.mapping.stop)
+
+    @contextmanager
+    def glue(self):
+        """A stand-in for Glue, whose runs see the stores as the function does."""
+        with open(self.folder / "jobs.log", "a") as log:
+            variables = os.environ | self.variables
+            glue = Glue(self.programs.dmslake, self.config, variables, log, self.seed)
+            variables["AWS_ENDPOINT_URL_GLUE"] = glue.url
+            with closing(glue):
+                yield glue
 
     def sweep(self) -> list[dict]:
         """Runs a sweep. Returns the report of each table, None if the function failed."""

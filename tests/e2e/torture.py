@@ -1,5 +1,5 @@
-"""S3, events, the function and DMS fail, staged objects expire, and tables are loaded again, emptied
-and altered. No row is lost or duplicated, and nobody does anything about it."""
+"""S3, events, the function, its jobs and DMS fail, staged objects expire, and tables are loaded again,
+emptied and altered. No row is lost or duplicated, and nobody does anything about it."""
 
 import random
 import re
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import conformance
 import definitions
+from jobs import jobs
 from pipeline import STAGING, Pipeline
 from scene import Scene, begin, conclude, scene, verdict
 
@@ -25,16 +26,22 @@ def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
         if is_parquet(of):
             take_types_from_objects(of.pipeline)
         done: Counter = Counter()
-        with tormented(of, done, kills_the_task=True):
+        with tormented(of, done, kills_the_task=True), jobs(of, is_faulty=True) as glue:
             of.load(seconds / 2)
+        done.update(glue.done)
         of.settle()
         expire(of.pipeline, done)
         of.go_on()
         # A task that goes back behind a reload repeats changes that the new load has overtaken.
-        with tormented(of, done, kills_the_task=False), ThreadPoolExecutor() as pool:
+        with (
+            tormented(of, done, kills_the_task=False),
+            jobs(of, is_faulty=True) as glue,
+            ThreadPoolExecutor() as pool,
+        ):
             load = pool.submit(of.load, seconds / 2)
             redefine(of, seconds / 10, done)
             load.result()
+        done.update(glue.done)
         of.settle(definitions.Waiting(done))
         faults = verdict(of, readers)
         faults += conformance.faults(of, readers)
