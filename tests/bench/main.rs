@@ -1,5 +1,5 @@
 //! The baselines of dmslake's speed and size: `cargo bench`, or `cargo bench -- decode` for one
-//! part (`decode`, `load`, `apply`, `guard`, `merge`, `reload`, `memory`, `batches`, `package`).
+//! part (`decode`, `load`, `apply`, `guard`, `merge`, `reload`, `job`, `memory`, `batches`, `package`).
 //!
 //! Every measured case runs in a process of its own, so that its peak memory is its own. Data
 //! are the same in every run; `DMSLAKE_BENCH_ROWS` makes them fewer for a trial.
@@ -21,6 +21,7 @@ mod folders;
 #[allow(dead_code, unused_imports, reason = "only its counts are read here")]
 #[path = "../support/hooked_store/mod.rs"]
 mod hooked_store;
+mod job;
 #[allow(dead_code, reason = "tests use the rest")]
 #[path = "../support/lake.rs"]
 mod lake;
@@ -44,8 +45,8 @@ mod tables;
 use objects::Staging;
 use report::Report;
 
-const PARTS: [&str; 9] =
-    ["decode", "load", "apply", "guard", "merge", "reload", "memory", "batches", "package"];
+const PARTS: [&str; 10] =
+    ["decode", "load", "apply", "guard", "merge", "reload", "job", "memory", "batches", "package"];
 
 fn main() {
     let arguments: Vec<String> =
@@ -81,6 +82,9 @@ fn main() {
     }
     if is_wanted("reload") {
         reload::measure(folder.path(), &mut report);
+    }
+    if is_wanted("job") {
+        job::measure(folder.path(), &mut report);
     }
     if is_wanted("memory") {
         memory::measure(folder.path(), &mut report);
