@@ -175,6 +175,8 @@ def disturbed(python: str, dmslake: Path, source: Source, seconds: float) -> lis
         while job.poll() is None and time.monotonic() < ends_at:
             time.sleep(source.dice.uniform(0.02, 0.3))
             if source.dice.random() < 0.01:
+                # Its driver does not know that the claim is gone, and goes on.
+                cancel(dmslake, source)
                 applied = subprocess.run([dmslake, "apply", "-c", source.config], capture_output=True, check=False)
                 killed["apply"] += applied.returncode == 0
             if is_fatal and log.read_text().count(" tasks, ") > fatal_after:
@@ -182,6 +184,8 @@ def disturbed(python: str, dmslake: Path, source: Source, seconds: float) -> lis
                 killed[name] += sum(kill(pid) for pid in processes_of(job.pid, words))
                 is_fatal = name == "driver"
         end(job)
+        # What was killed has claimed the table, for minutes.
+        cancel(dmslake, source)
     print(f"killed: {tasks_killed()} tasks, {killed['driver']} drivers, {killed['java']} JVMs; ", end="")
     print(f"{killed['apply']} times `apply` in between", flush=True)
     applied = subprocess.run([dmslake, "apply", "-c", source.config], capture_output=True, text=True, check=False)
@@ -189,6 +193,10 @@ def disturbed(python: str, dmslake: Path, source: Source, seconds: float) -> lis
     if not tasks_killed() or not killed["driver"] + killed["java"]:
         faults.append("nothing was killed")
     return faults + faults_of(source)
+
+
+def cancel(dmslake: Path, source: Source) -> None:
+    subprocess.run([dmslake, "job", "cancel", "shop.t", "-c", source.config], capture_output=True, check=True)
 
 
 def faults_of(source: Source) -> list[str]:
