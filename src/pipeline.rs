@@ -21,6 +21,7 @@ mod maintain;
 mod mass;
 mod memory;
 mod operator;
+mod race;
 mod ready;
 mod rebuild;
 mod rebuild_plan;

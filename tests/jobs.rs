@@ -243,6 +243,7 @@ async fn a_plan_tells_commits_and_tasks_and_has_no_effect() {
     let planned = plan(tiny_sizes()).await;
     let phases: Vec<bool> = planned.rounds.iter().map(|round| round.is_load).collect();
     assert_eq!((phases, planned.by_driver), (vec![true, false], 0), "{planned:?}");
+    assert_eq!((planned.slices_seconds, planned.is_handed_over), (0, false), "it is little");
     let small = plan(JobSizes::default()).await;
     assert_eq!((small.rounds.len(), small.by_driver), (0, planned.objects), "{small:?}");
     assert!(shop.scratch().await.is_empty());

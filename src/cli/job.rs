@@ -85,7 +85,7 @@ async fn plan(arguments: &LocalJobArguments, screen: &Screen) -> Result<Exit> {
 }
 
 fn lines(plan: &JobPlan) -> Vec<String> {
-    let JobPlan { table, objects, bytes, rounds, by_driver, .. } = plan;
+    let JobPlan { table, objects, bytes, rounds, by_driver, slices_seconds, .. } = plan;
     if let Some(held) = &plan.held {
         return vec![format!("{table}: held: {held}")];
     }
@@ -104,6 +104,11 @@ fn lines(plan: &JobPlan) -> Vec<String> {
             if round.is_load { "full load" } else { "changes" }
         )
     }));
+    if *objects > 0 {
+        let minutes = plural(slices_seconds.div_ceil(60), "minute");
+        let who = if plan.is_handed_over { "for a job" } else { "for the function" };
+        lines.push(format!("{table}: {minutes} slice by slice, about: {who}"));
+    }
     if *by_driver > 0 {
         lines.push(format!("{table}: {} by the driver itself", plural(*by_driver, "object")));
     }

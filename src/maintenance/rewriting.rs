@@ -208,7 +208,7 @@ impl Rewrite {
     fn skipped(&self) -> ActionReport {
         let megabytes = self.bytes() / 1_000_000;
         let reason = format!(
-            "{}; {megabytes} MB are too much for the time left or the temporary disk",
+            "{}; {megabytes} MB are too much for the time left or the temporary disk, not for a job",
             self.reason()
         );
         ActionReport::new(self.action(), Outcome::Skipped, reason)

@@ -18,6 +18,7 @@ use crate::pipeline::comparison::reading_takes;
 use crate::pipeline::guard::{Guard, Guarded};
 use crate::pipeline::hand_over::HandsOver;
 use crate::pipeline::mass::Mass;
+use crate::pipeline::race::{Race, Settled};
 use crate::pipeline::ready::{Target, ready_table};
 use crate::pipeline::slice::{Portion, Slice, Turn};
 use crate::pipeline::suspicion::Suspicion;
@@ -25,12 +26,7 @@ use crate::pipeline::tally::AppliedSlice;
 use crate::progress::{Books, CommitRecord, CommittedObject, Counts, Ledger, Mark, Turns};
 use crate::quarantine::{self, SetAside};
 use crate::session::session;
-use crate::table::{
-    CommitOutcome, ForeignCommit, LakeTable, LostCommit, Transaction, refuse_foreign,
-};
-
-/// How often a slice is planned again because others have committed, before the next look.
-pub(super) const MOST_REPLANS: u32 = 3;
+use crate::table::{ForeignCommit, LakeTable, LostCommit, Transaction};
 
 /// What ended a pass early. Everything committed by then is in the table.
 #[derive(Debug)]
@@ -128,8 +124,7 @@ pub(super) async fn apply_slice(
         return Ok(SliceOutcome::TooMuch(Box::new(table), why));
     }
     ledger.guard = guard;
-    let mut foreign = Vec::new();
-    let mut replans = 0;
+    let mut race = Race::default();
     loop {
         let counts = Counts {
             rows: changes + quarantined,
@@ -144,45 +139,30 @@ pub(super) async fn apply_slice(
         let after = table.rows() + plan.inserted - plan.deleted;
         let books = Books { counts, before: table.rows(), after };
         books.check()?;
-        let record = CommitRecord {
-            format: CommitRecord::FORMAT,
-            attempt: clock.attempt_id(),
-            objects: objects.clone(),
-            books,
-            ledger: Ledger { rows: books.after, ..ledger.clone() },
-        };
+        let attempt = clock.attempt_id();
+        let record = CommitRecord::of(attempt, objects.clone(), books, ledger.clone());
         let begun = clock.instant();
         let transaction = Transaction::on(&table, record, clock);
         let merged = merge::commit(transaction, plan.clone()).await?;
         pace.committed(clock.instant() - begun);
-        let (newer, error) = match merged.outcome {
-            CommitOutcome::Committed(table) => {
+        let lost = match Settled::from(merged.outcome) {
+            Settled::Committed(table) => {
                 let took = clock.instant() - taken_up;
                 pace.committed(took);
                 let version = table.version();
                 let slice = AppliedSlice { version, counts, objects: finished, replayed };
-                return Ok(SliceOutcome::Committed(Applied { table, slice, foreign, took }));
+                let applied = Applied { table, slice, foreign: race.foreign, took };
+                return Ok(SliceOutcome::Committed(applied));
             }
-            CommitOutcome::Conflicted { newer, error } => (newer, error),
-            CommitOutcome::Gone(error) => return Err(error.into()),
-            CommitOutcome::BelowOthers { lost, error, .. } => {
-                return Err(Setback { error, lost: Some(lost) });
-            }
-            CommitOutcome::Unknown { lost, error } => return Err(Setback { error, lost }),
+            Settled::Lost(lost) => lost,
+            Settled::Failed(setback) => return Err(setback),
         };
-        let may_replan = replans < MOST_REPLANS
-            && pace.has_time(clock.as_ref())
-            && is_as_planned(&newer, &table)
-            // Whether what others did to its rows lets the table go on is for the next look.
-            && refuse_foreign(spec, &newer).is_ok();
-        let Some(net) = kept.clone().filter(|_| may_replan) else {
-            return Err(error.into());
-        };
-        foreign = newer.foreign().to_vec();
-        replans += 1;
-        tracing::info!(table = %spec.source, version = newer.version(), "planning again");
-        plan = merge::replan(&newer, net, &table, &plan, merged.written).await?;
-        table = *newer;
+        let net = kept.clone().filter(|_| pace.has_time(clock.as_ref()));
+        let newer = race.again(lost, spec, &table, net.is_some())?;
+        if let Some(net) = net {
+            plan = merge::replan(&newer, net, &table, &plan, merged.written).await?;
+        }
+        table = newer;
     }
 }
 
@@ -194,17 +174,6 @@ fn is_too_much(pipeline: &Pipeline, pace: &Pace, bytes: u64) -> Option<String> {
         let megabytes = bytes / 1_000_000;
         format!("{megabytes} MB of data files are to be written again for one commit")
     })
-}
-
-/// Whether nothing that the slice was cut by has changed: neither progress nor columns.
-pub(super) fn is_as_planned(newer: &LakeTable, table: &LakeTable) -> bool {
-    newer.schema() == table.schema() && is_same_progress(newer.ledger(), table.ledger())
-}
-
-/// Whether no object was applied in between. Compaction of ours writes the ledger again.
-fn is_same_progress(one: &Ledger, other: &Ledger) -> bool {
-    let without_rows = |ledger: &Ledger| Ledger { rows: 0, ..ledger.clone() };
-    without_rows(one) == without_rows(other)
 }
 
 pub(super) async fn set_aside(pipeline: &Pipeline, spec: &TableSpec, slice: &Slice) -> Result<()> {

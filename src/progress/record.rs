@@ -66,12 +66,18 @@ impl CommitRecord {
     /// The format that this program writes, and the newest that it reads.
     pub const FORMAT: u8 = 3;
 
+    /// The record of a commit that takes in these objects.
+    #[must_use]
+    pub fn of(attempt: Uuid, objects: Vec<CommittedObject>, books: Books, ledger: Ledger) -> Self {
+        let ledger = Ledger { rows: books.after, ..ledger };
+        Self { format: Self::FORMAT, attempt, objects, books, ledger }
+    }
+
     /// The record of a commit that takes in no object and does not change the table's rows.
     #[must_use]
     pub fn without_objects(attempt: Uuid, ledger: Ledger, rows: u64) -> Self {
         let books = Books { before: rows, after: rows, ..Books::default() };
-        let ledger = Ledger { rows, ..ledger };
-        Self { format: Self::FORMAT, attempt, objects: Vec::new(), books, ledger }
+        Self::of(attempt, Vec::new(), books, ledger)
     }
 
     /// The record of a commit that replaces what the table was built from: it takes in no object,
@@ -88,8 +94,7 @@ impl CommitRecord {
     ) -> Result<Self> {
         let books = Books { counts, before, after };
         books.check()?;
-        let ledger = Ledger { rows: after, ..ledger };
-        Ok(Self { format: Self::FORMAT, attempt, objects: Vec::new(), books, ledger })
+        Ok(Self::of(attempt, Vec::new(), books, ledger))
     }
 
     /// The record as JSON.

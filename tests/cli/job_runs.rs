@@ -107,7 +107,18 @@ fn a_start_that_glue_refuses_or_does_not_answer_is_told() {
     let runs = glue.runs();
     assert_eq!(runs.len(), 2, "{runs:?}");
     assert_eq!(runs[0].arguments, runs[1].arguments);
-    glue.set_state(1, "TIMEOUT");
+    assert!(lost.out.contains("run jr_2"), "{lost:?}");
+
+    assert_eq!(job("cancel").code, Some(0));
+    glue.starts(&[Start::Slow, Start::Slow, Start::Slow]);
+    let slow = job("start");
+    assert_eq!(slow.code, Some(0), "it may have been started: {slow:?}");
+    assert!(slow.out.starts_with("shop.items: a job is being started"), "{slow:?}");
+    assert!(slow.err.contains("whether a job was started is not known"), "{slow:?}");
+    assert_eq!(job("cancel").code, Some(0));
+
+    assert_eq!(job("start").code, Some(0));
+    glue.set_state(glue.runs().len() - 1, "TIMEOUT");
     let ended = job("status");
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.out.contains("its run in Glue ended: TIMEOUT"), "{ended:?}");

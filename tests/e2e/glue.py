@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SLOTS, ATTEMPTS = 2, 4
@@ -47,7 +48,8 @@ class Run:
             )  # fmt: skip
         if self.chance.random() < 0.3:
             threading.Timer(self.chance.uniform(0, 2), self.kill).start()
-        with self.driver as driver, ThreadPoolExecutor(SLOTS) as pool:
+        # A driver that was killed takes no answer.
+        with suppress(BrokenPipeError), self.driver as driver, ThreadPoolExecutor(SLOTS) as pool:
             for line in driver.stdout:
                 said = json.loads(line)
                 if "stage" not in said:
@@ -56,11 +58,8 @@ class Run:
                 results = list(pool.map(self._task, said["tasks"]))
                 lost = "a task failed too often"
                 answer = {"failed": lost} if None in results else {"results": results}
-                try:
-                    print(json.dumps(answer), file=driver.stdin, flush=True)
-                except BrokenPipeError:
-                    break
-        self.state = "SUCCEEDED" if driver.returncode == 0 else "FAILED"
+                print(json.dumps(answer), file=driver.stdin, flush=True)
+        self.state = "SUCCEEDED" if self.driver.returncode == 0 else "FAILED"
         self.glue.done[f"job runs: {self.state}"] += 1
 
     def _task(self, line: str):

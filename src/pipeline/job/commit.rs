@@ -156,13 +156,8 @@ impl Effect {
         let after = table.rows() + counts.inserted - counts.deleted;
         let books = Books { counts, before: table.rows(), after };
         books.check()?;
-        let record = CommitRecord {
-            format: CommitRecord::FORMAT,
-            attempt: clock.attempt_id(),
-            objects: objects.to_vec(),
-            books,
-            ledger: Ledger { rows: books.after, ..ledger.clone() },
-        };
+        let attempt = clock.attempt_id();
+        let record = CommitRecord::of(attempt, objects.to_vec(), books, ledger.clone());
         let mut metrics = self.metrics;
         let scanned = times.reduced - times.begun;
         metrics.took(clock.instant() - times.begun, Some(scanned));

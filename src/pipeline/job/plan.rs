@@ -11,6 +11,7 @@ use crate::config::TableSpec;
 use crate::dms::Phase;
 use crate::error::Result;
 use crate::merge::{KeyInterval, key_intervals};
+use crate::pipeline::comparison::reading_takes;
 use crate::pipeline::job::chunk::object_spec;
 use crate::pipeline::job::format::{Chunk, RangeChanges};
 use crate::pipeline::job::workers::JobSizes;
@@ -106,6 +107,10 @@ pub struct JobPlan {
     pub rounds: Vec<PlannedRound>,
     /// Objects that the driver applies by itself, because they are few.
     pub by_driver: u64,
+    /// Seconds that one process would take for them, slice by slice, about: 16 MB a second.
+    pub slices_seconds: u64,
+    /// Whether that is more than the function takes upon itself, as far as it knows before it reads.
+    pub is_handed_over: bool,
 }
 
 /// What one commit takes in.
@@ -147,6 +152,9 @@ impl Pipeline {
         let mut rest = work.objects.as_slice();
         plan.objects = rest.len() as u64;
         plan.bytes = bytes_of(rest);
+        let takes = reading_takes(plan.bytes);
+        plan.slices_seconds = takes.as_secs();
+        plan.is_handed_over = takes > self.settings().hand_over.after();
         while !rest.is_empty() {
             let (round, after) = rest.split_at(bounds.round_of(rest));
             rest = after;

@@ -6,9 +6,7 @@ use std::time::Instant;
 use crate::change::SequenceSpan;
 use crate::decode::BadRow;
 use crate::error::{Error, ErrorKind, Result};
-use crate::pipeline::apply::{
-    Applied, MOST_REPLANS, Setback, is_as_planned, ledger_after, set_aside,
-};
+use crate::pipeline::apply::{Applied, Setback, ledger_after, set_aside};
 use crate::pipeline::budget::memory_budget;
 use crate::pipeline::guard::Guard;
 use crate::pipeline::job::commit::{Effect, Times};
@@ -21,13 +19,14 @@ use crate::pipeline::job::rounds::{RoundEnd, Rounds};
 use crate::pipeline::job::scratch::Scratch;
 use crate::pipeline::job::stages::Stages;
 use crate::pipeline::mass::Mass;
+use crate::pipeline::race::{Race, Settled, is_as_planned};
 use crate::pipeline::ready::Target;
 use crate::pipeline::slice::{Portion, Slice, Turn};
 use crate::pipeline::tally::{AppliedSlice, Tally};
 use crate::progress::CommittedObject;
 use crate::schema::TableSchema;
 use crate::staging::StagedObject;
-use crate::table::{CommitOutcome, Freshness, LakeTable, refuse_foreign};
+use crate::table::{Freshness, LakeTable};
 
 impl Rounds<'_> {
     /// Takes a round into the table, unless it is for others to do.
@@ -97,7 +96,7 @@ impl Rounds<'_> {
         let mut table = table.clone();
         self.must_not_have_lost(&table).await?;
         let mut files = Files::default();
-        let (mut foreign, mut replans) = (Vec::new(), 0);
+        let mut race = Race::default();
         loop {
             let effect = if read.is_in_files() {
                 Effect::of_files(&read, slice.bad_rows())?
@@ -115,32 +114,19 @@ impl Rounds<'_> {
             ledger.recent = mass.as_ref().map(|it| it.judge(&table, &effect.counts)).transpose()?;
             let counts = effect.counts;
             let outcome = effect.commit(pipeline, &table, &ledger, &records, times).await?;
-            let (newer, error) = match outcome {
-                CommitOutcome::Committed(table) => {
+            let lost = match Settled::from(outcome) {
+                Settled::Committed(table) => {
                     let took = pipeline.clock().instant() - begun;
                     let version = table.version();
                     let slice = AppliedSlice { version, counts, objects: finished, replayed };
-                    let applied = Applied { table, slice, foreign, took };
+                    let applied = Applied { table, slice, foreign: race.foreign, took };
                     return Ok(RoundEnd::Committed(applied));
                 }
-                CommitOutcome::Conflicted { newer, error } => (newer, error),
-                CommitOutcome::Gone(error) => return Err(error.into()),
-                CommitOutcome::BelowOthers { lost, error, .. } => {
-                    return Err(Setback { error, lost: Some(lost) });
-                }
-                CommitOutcome::Unknown { lost, error } => return Err(Setback { error, lost }),
+                Settled::Lost(lost) => lost,
+                Settled::Failed(setback) => return Err(setback),
             };
-            let may_replan = replans < MOST_REPLANS
-                && (!read.is_in_files() || are_apart(&newer, &keys, read.bounds())?)
-                && is_as_planned(&newer, &table)
-                && refuse_foreign(spec, &newer).is_ok();
-            if !may_replan {
-                return Err(error.into());
-            }
-            foreign = newer.foreign().to_vec();
-            replans += 1;
-            tracing::info!(table = %spec.source, version = newer.version(), "planning again");
-            table = *newer;
+            let may_replan = !read.is_in_files() || are_apart(lost.newer(), &keys, read.bounds())?;
+            table = race.again(lost, spec, &table, may_replan)?;
             stages.round.version = table.version();
         }
     }
