@@ -39,6 +39,11 @@ locals {
         threshold   = 2
         period      = local.told_again
       }
+      failed-jobs = {
+        description = "A run of the Glue job failed, or Glue refused to start it. Its log line says why, and another run follows; after ${var.job.attempts} the table is held"
+        metric      = "FailedJobs"
+        period      = local.told_again
+      }
       expiring = {
         description = "An unapplied object has reached a third of its lifetime in staging: act before it expires"
         metric      = "OldestPending"

@@ -192,6 +192,9 @@ resource "aws_s3_object" "config" {
     aws_s3_object.lock,
     aws_s3_bucket_versioning.this,
     aws_s3_bucket_server_side_encryption_configuration.this,
+    # What the function may be told to start, and may.
+    aws_glue_job.job,
+    aws_iam_role_policy.function,
     # DMS refuses a change while its task runs. The function must then not see the change either.
     aws_dms_s3_endpoint.target,
   ]

@@ -17,6 +17,8 @@ INPUTS = {
     "tables": (5, "tables that change in every interval", "load"),
     "lake_rows": (10_000_000, "rows of each table", "load; as in the measurement"),
     "days": (30, "days of a month", "by definition"),
+    "load_gb": (500, "GB staged of a first load", "load"),
+    "reload_gb": (50, "GB staged of a reload", "load"),
     # Measurements of one commit.
     "roundtrip_seconds_vectors": (0.294, "s", "measured: cargo bench -- batches, 30 ms per request"),
     "roundtrip_seconds_copy": (0.329, "s", "measured: cargo bench -- batches, 30 ms per request"),
@@ -40,10 +42,13 @@ INPUTS = {
     "lake_days": (14, "days", "setting: lake.noncurrent_days 7, after vacuum's 7"),
     "sweeps_per_day": (24, "sweeps", "setting: doorbell.sweep"),
     "storage_gb": (50, "GB of each of RDS and DMS", "setting: source_database, dms"),
-    "alarms": (15, "alarms", "counted: alarms.tf"),
-    "metrics": (10, "custom metrics", "counted: monitoring.tf"),
+    "alarms": (16, "alarms", "counted: alarms.tf"),
+    "metrics": (11, "custom metrics", "counted: monitoring.tf"),
     "pollers": (5, "concurrent queue polls", "AWS: Lambda's minimum for a queue"),
     "glue_dpus": (2, "DPUs", "AWS: the minimum for a Spark job"),
+    "job_workers": (10, "workers, one of them the driver", "setting: job.workers"),
+    "worker_vcpus": (4, "vCPUs of a worker", "AWS: G.1X"),
+    "worker_dpus": (1, "DPU of a worker", "AWS: G.1X"),
     # Values that no benchmark of the project provides.
     "slowdown": (2, "×", "modelled: one Lambda vCPU instead of the two of the measurement"),
     "staged_bytes_per_change": (100, "B", "modelled: Parquet, GZIP"),
@@ -51,6 +56,8 @@ INPUTS = {
     "log_bytes_per_commit": (1_500, "B", "modelled: two lines"),
     "glue_minutes_between": (5, "min", "modelled: the alternative"),
     "glue_start_seconds": (20, "s billed", "modelled: Spark's session"),
+    "job_core_mb": (15, "MB staged a second and core", "modelled, until it is measured on Glue"),
+    "job_start_seconds": (60, "s billed", "modelled: Spark's session and its workers"),
     "emr_vcpus": (8, "vCPUs", "modelled: a driver and an executor of 4"),
     "emr_gb": (32, "GB", "modelled: 16 GB each"),
 }
@@ -161,6 +168,17 @@ class Model:
         for name, (seconds, written) in ways.items():
             yield name, (self.glue(seconds), self.staged() + self.stored(commits, written))
 
+    def jobs(self):
+        """Each with its seconds. Tasks read what is staged once; the driver compares by itself."""
+        core = self.job_core_mb / 1000
+        tasks = core * self.worker_vcpus * (self.job_workers - 1)
+        first, reload = self.load_gb / tasks, self.reload_gb / tasks
+        compared = 2 * self.reload_gb / (core * self.worker_vcpus)
+        yield f"A first load of {shown(self.load_gb)} GB", self.job_start_seconds + first
+        name = f"A reload of {shown(self.reload_gb)} GB"
+        yield f"{name}, most rows differ", self.job_start_seconds + reload
+        yield f"{name}, compared with the rows that are there", self.job_start_seconds + reload + compared
+
     def emr(self):
         hour = self.emr_vcpus * self.emr_vcpu_hour + self.emr_gb * self.emr_gb_hour
         return hour * 24 * self.days
@@ -203,6 +221,10 @@ def tables(model, inputs):
     idle = [row("USD a month", ""), row("---", "---:")]
     for name, cost in model.idle():
         idle.append(row(name, usd(cost)))
+    jobs = [row("Job", "Minutes", "DPU-hours", "USD"), row("---", *["---:"] * 3)]
+    for name, seconds in model.jobs():
+        hours = model.job_workers * model.worker_dpus * max(60, seconds) / 3600
+        jobs.append(row(name, f"{seconds / 60:.0f}", usd(hours), usd(hours * model.glue_dpu_hour)))
     known = [row("Input", "Value", "Unit", "Basis"), row("---", "---:", "---", "---")]
     for name, (_, unit, basis) in INPUTS.items():
         known.append(row(f"`{name}`", shown(inputs[name]), unit, basis))
@@ -210,7 +232,7 @@ def tables(model, inputs):
     for name, (_, unit, page, read) in PRICES.items():
         seen = f"[{read.split('/')[0]}](https://{read})" if read else "nowhere"
         prices.append(row(f"`{name}`", shown(inputs[name]), unit, f"[{page}]({AWS}{page}/)", seen))
-    return {"month": month, "idle": idle, "inputs": known, "prices": prices}
+    return {"month": month, "jobs": jobs, "idle": idle, "inputs": known, "prices": prices}
 
 
 def main():

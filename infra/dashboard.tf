@@ -4,7 +4,7 @@ locals {
     [
       { title = "Changes applied", stat = "Sum", metrics = [[var.name, "Rows"], [var.name, "Quarantined"]] },
       { title = "Oldest object not applied (s)", stat = "Maximum", metrics = [[var.name, "OldestPending"]] },
-      { title = "Needs attention", stat = "Sum", metrics = [for metric in ["HeldTables", "FailedTables", "Unconfigured", "NotUnderstood", "ReadersBehind"] : [var.name, metric]] },
+      { title = "Needs attention", stat = "Sum", metrics = [for metric in ["HeldTables", "FailedTables", "FailedJobs", "Unconfigured", "NotUnderstood", "ReadersBehind"] : [var.name, metric]] },
       { title = "Objects applied and pending", stat = "Sum", metrics = [[var.name, "Objects"], [var.name, "PendingObjects", { stat = "Maximum" }]] },
       { title = "Doorbells waiting, dead-lettered", stat = "Maximum", metrics = [
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.doorbell.name],

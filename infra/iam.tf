@@ -64,9 +64,9 @@ locals {
     Resource = "${local.lake_arn}/${var.lake.prefix}/*"
   }
 
-  function_policy = {
-    Version = "2012-10-17"
-    Statement = concat([
+  # Of whoever applies tables: the function and the job.
+  apply_tables = concat(
+    [
       {
         Sid       = "ListStaging"
         Effect    = "Allow"
@@ -99,6 +99,24 @@ locals {
         Action   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
         Resource = "${local.lake_arn}/${var.lake.prefix}/*"
       },
+    ],
+    var.maintain_delete ? [{
+      Sid      = "DeleteWhatExpired"
+      Effect   = "Allow"
+      Action   = ["s3:DeleteObject"]
+      Resource = "${local.lake_arn}/${var.lake.prefix}/*"
+    }] : [],
+    var.catalog.enabled ? [{
+      Sid      = "KeepCatalog"
+      Effect   = "Allow"
+      Action   = ["glue:CreateTable", "glue:GetTable", "glue:UpdateTable"]
+      Resource = local.catalog_arns
+    }] : [],
+  )
+
+  function_policy = {
+    Version = "2012-10-17"
+    Statement = concat(local.apply_tables, [
       {
         Sid      = "TakeMessages"
         Effect   = "Allow"
@@ -112,17 +130,11 @@ locals {
         Resource = "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${local.function_log}:*"
       },
       ],
-      var.maintain_delete ? [{
-        Sid      = "DeleteWhatExpired"
+      local.job_on && local.hand_over == "glue" ? [{
+        Sid      = "HandOver"
         Effect   = "Allow"
-        Action   = ["s3:DeleteObject"]
-        Resource = "${local.lake_arn}/${var.lake.prefix}/*"
-      }] : [],
-      var.catalog.enabled ? [{
-        Sid      = "KeepCatalog"
-        Effect   = "Allow"
-        Action   = ["glue:CreateTable", "glue:GetTable", "glue:UpdateTable"]
-        Resource = local.catalog_arns
+        Action   = ["glue:GetJobRun", "glue:StartJobRun"]
+        Resource = local.job_arn
       }] : [],
       local.kms_read,
       local.kms_write,

@@ -62,7 +62,7 @@ locals {
         Condition = {
           ArnEquals = {
             "kms:EncryptionContext:aws:logs:arn" = [
-              for group in concat([local.function_log, local.backfill_log, local.dms_log], var.source_database.create ? [local.database_log] : []) :
+              for group in concat([local.function_log, local.dms_log], local.job_on ? [local.job_log] : [], var.source_database.create ? [local.database_log] : []) :
               "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${group}"
             ]
           }

@@ -17,7 +17,7 @@ locals {
   config_key    = "config/dmslake.toml"
   lock_key      = "config/dmslake.lock"
   athena_prefix = "athena"
-  script_prefix = "backfill"
+  script_prefix = "job"
 
   vpc_id     = var.network.create ? aws_vpc.this[0].id : var.network.vpc_id
   subnet_ids = var.network.create ? aws_subnet.private[*].id : var.network.subnet_ids
@@ -26,13 +26,14 @@ locals {
   kms_key_arn = var.kms.create ? aws_kms_key.this[0].arn : var.kms.key_arn
 
   # Names that are needed before, or without, the resource that has them.
-  function_name   = var.name
-  function_arn    = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.function_name}"
-  function_log    = "/aws/lambda/${local.function_name}"
-  backfill_name   = "${var.name}-backfill"
-  backfill_prefix = "/aws-glue/jobs/${local.backfill_name}"
+  function_name = var.name
+  function_arn  = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${local.function_name}"
+  function_log  = "/aws/lambda/${local.function_name}"
+  job_name      = "${var.name}-job"
+  job_arn       = "arn:${local.partition}:glue:${local.region}:${local.account}:job/${local.job_name}"
+  job_logs      = "/aws-glue/jobs/${local.job_name}"
   # A pattern in policies for all log groups below it, because Glue chooses their names.
-  backfill_log    = "${local.backfill_prefix}/*"
+  job_log         = "${local.job_logs}/*"
   sweep_name      = "${var.name}-sweep"
   topic_name      = "${var.name}-alarms"
   replication_id  = "${var.name}-replication"

@@ -55,6 +55,7 @@ locals {
   log_metrics = {
     HeldTables     = { pattern = "{ $.message = \"table is held\" }", value = "1", unit = "Count" }
     FailedTables   = { pattern = "{ $.message = \"table failed\" }", value = "1", unit = "Count" }
+    FailedJobs     = { pattern = "{ $.message = \"a job has failed\" }", value = "1", unit = "Count" }
     Unconfigured   = { pattern = "{ $.message = \"staged tables are not configured\" }", value = "1", unit = "Count" }
     NotUnderstood  = { pattern = "{ $.message = \"event is not understood\" }", value = "1", unit = "Count" }
     ReadersBehind  = { pattern = "{ ($.message = \"not registered in Glue*\") || ($.message = \"manifest not written*\") }", value = "1", unit = "Count" }

@@ -56,7 +56,8 @@ output "commands" {
     configuration      = "aws s3 cp s3://${local.lake_bucket}/${local.config_key} dmslake.toml"
     athena             = var.athena.enabled ? "aws athena start-query-execution --work-group ${var.name} --query-string 'SELECT count(*) FROM ${local.example_table}'" : null
     redshift           = var.redshift.enabled ? "dmslake ddl redshift --config dmslake.toml --iam-role ${aws_iam_role.redshift[0].arn} ${join(" ", sort(keys(local.manifests)))}" : null
-    backfill           = var.backfill.enabled ? "aws glue start-job-run --job-name ${local.backfill_name} --arguments '{\"--table\": \"${sort(keys(local.named))[0]}\", \"--action\": \"optimize\"}'" : null
+    job                = local.job_on ? "dmslake job start --config dmslake.toml TABLE" : null
+    job_runs           = local.job_on ? "aws glue get-job-runs --job-name ${aws_glue_job.job[0].name}" : null
     replication_status = var.dms.serverless ? "aws dms describe-replications --filters Name=replication-config-arn,Values=${aws_dms_replication_config.this[0].arn}" : "aws dms describe-table-statistics --replication-task-arn ${aws_dms_replication_task.this[0].replication_task_arn}"
   }
 }

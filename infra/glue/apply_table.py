@@ -2,13 +2,13 @@
 
     spark-submit apply_table.py --binary dmslake --config dmslake.toml --table shop.orders
 
-The same on Glue 5 and 6, EMR and `pip install pyspark`. --binary is a file of the driver or an
-s3:// address with --sha256; it must run on the executors: x86_64, glibc 2.34 or older on Glue.
-Nothing refers to what tasks write before dmslake commits, so they may be repeated, done twice, or
-killed.
+The same on Glue 5 and 6 (infra/job.tf), EMR and `pip install pyspark`. --binary is a file of the
+driver or an s3:// address with --sha256. It must run on the executors: Glue has x86_64, glibc 2.34.
+Nothing refers to what tasks write before dmslake commits: they may be repeated, done twice, killed.
 """
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -17,11 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.parse
 
 ATTEMPTS = 4
 # Options of `dmslake job drive` that are passed on to it.
-SIZES = ("--least-bytes", "--round-bytes", "--chunk-bytes", "--range-rows", "--task-memory")
+PASSED = ("--claim", "--run", "--least-bytes", "--round-bytes", "--chunk-bytes", "--range-rows", "--task-memory")
 
 
 def fetched(address, sha256, folder):
@@ -30,8 +29,8 @@ def fetched(address, sha256, folder):
     if not os.path.exists(path):
         import boto3
 
-        place = urllib.parse.urlparse(address)
-        content = boto3.client("s3").get_object(Bucket=place.netloc, Key=place.path[1:])["Body"].read()
+        bucket, _, key = address[len("s3://") :].partition("/")
+        content = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
         if hashlib.sha256(content).hexdigest() != sha256:
             raise RuntimeError(f"{address} does not have the checksum {sha256}")
         own = f"{path}.{os.getpid()}"
@@ -41,22 +40,17 @@ def fetched(address, sha256, folder):
     return path
 
 
-def executable(path):
-    """The same program where it may be run: files that Spark ships may have lost that permission."""
-    if not os.access(path, os.X_OK):
-        os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
-    return path
-
-
 def program(binary, sha256):
     """The path of dmslake on this machine, driver or executor."""
     if binary.startswith("s3://"):
-        return executable(fetched(binary, sha256, tempfile.gettempdir()))
-    if os.path.exists(binary):
-        return executable(binary)
-    from pyspark import SparkFiles
+        path = fetched(binary, sha256, tempfile.gettempdir())
+    else:
+        from pyspark import SparkFiles
 
-    return executable(SparkFiles.get(os.path.basename(binary)))
+        path = binary if os.path.exists(binary) else SparkFiles.get(os.path.basename(binary))
+    if not os.access(path, os.X_OK):  # Files that Spark ships may have lost that permission.
+        os.chmod(path, os.stat(path).st_mode | stat.S_IXUSR)
+    return path
 
 
 def run_task(binary, sha256):
@@ -65,9 +59,8 @@ def run_task(binary, sha256):
     def run(line):
         from pyspark import TaskContext
 
-        done = subprocess.run(
-            [program(binary, sha256), "job", "task"], input=line.encode(), stdout=subprocess.PIPE, check=False
-        )
+        command = [program(binary, sha256), "job", "task"]
+        done = subprocess.run(command, input=line.encode(), stdout=subprocess.PIPE, check=False)
         is_last = TaskContext.get().attemptNumber() + 1 >= ATTEMPTS
         # 3: no attempt would do better. The last attempt says why it failed, too.
         if done.returncode in (0, 3) or (done.returncode == 1 and is_last):
@@ -92,40 +85,40 @@ def answer(context, stage, tasks, run):
 def drive(context, options):
     """Does what `dmslake job drive` asks for; gives its exit code and its reports."""
     command = [program(options.binary, options.sha256), "job", "drive", "--config", options.config]
-    command += [argument for table in options.table for argument in ("--table", table)]
     command += ["--slots", str(options.slots or context.defaultParallelism)]
-    given = {size: getattr(options, size[2:].replace("-", "_")) for size in SIZES}
-    command += [part for size, value in given.items() if value for part in (size, value)]
+    command += [f"--table={table}" for table in options.table]
+    command += [f"{name}={value}" for name in PASSED if (value := getattr(options, name[2:].replace("-", "_")))]
     reports = []
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
-        run = run_task(options.binary, options.sha256)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+    with contextlib.suppress(BrokenPipeError), process:  # It takes no answer once it has ended.
         for line in process.stdout:
             said = json.loads(line)
+            if "stage" in said:
+                told = answer(context, said["stage"], said["tasks"], run_task(options.binary, options.sha256))
+                print(json.dumps(told), file=process.stdin, flush=True)
+                continue
+            print(line, end="", flush=True)
             if "report" in said:
                 reports.append(said["report"])
-                print(json.dumps(said["report"]), flush=True)
-                continue
-            told = answer(context, said["stage"], said["tasks"], run)
-            try:
-                print(json.dumps(told), file=process.stdin, flush=True)
-            except BrokenPipeError:
-                break
     return process.returncode, reports
 
 
 def arguments(given):
     """The options. Glue adds some of its own, which are left alone."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
     parser.add_argument("--binary", default="dmslake", help="the program, a file here or an s3:// address")
     parser.add_argument("--sha256", default="", help="its checksum, for an s3:// address")
     parser.add_argument("--config", default="dmslake.toml", help="the configuration, a file here")
     parser.add_argument("--table", action="append", default=[], help="only this table; may be repeated")
     parser.add_argument("--slots", type=int, help="tasks at once; by default what Spark says")
-    for size in SIZES:
-        parser.add_argument(size, help="as `dmslake job drive --help` says")
+    for name in PASSED:
+        parser.add_argument(name, help="as `dmslake job drive --help` says")
+    parser.add_argument("--JOB_NAME", help="what Glue calls the job")
+    parser.add_argument("--JOB_RUN_ID", help="what Glue calls this run: the default of --run")
     options, _ = parser.parse_known_args(given)
     if options.binary.startswith("s3://") and not options.sha256:
         parser.error("--binary s3://… needs --sha256")
+    options.run = options.run or options.JOB_RUN_ID
     return options
 
 
@@ -138,10 +131,19 @@ def main():
     session = builder.config("spark.driver.maxResultSize", "4g").getOrCreate()
     if not options.binary.startswith("s3://"):
         session.sparkContext.addFile(options.binary)
+    if options.JOB_NAME:  # In Glue, which otherwise ignores the security configuration.
+        from awsglue.context import GlueContext
+        from awsglue.job import Job
+        from awsglue.utils import getResolvedOptions
+
+        job = Job(GlueContext(session.sparkContext))
+        job.init(options.JOB_NAME, getResolvedOptions(sys.argv, ["JOB_NAME"]))
     code, reports = drive(session.sparkContext, options)
     if code != 0 or not reports:
         # Glue takes only an error for a failure.
         sys.exit(f"dmslake ended with {code}; its report says why")
+    if options.JOB_NAME:
+        job.commit()
 
 
 if __name__ == "__main__":

@@ -60,6 +60,7 @@ class Told:
         self.notification = found.get(("aws_s3_bucket_notification", "staging"), [None])[0]
         self.databases = found.get(("aws_glue_catalog_database", "this"), [])
         self.policy = found["aws_iam_role_policy", "function"][0].get("policy")
+        self.job = found.get(("aws_glue_job", "job"), [None])[0]
 
 
 def literal(pattern):
@@ -133,6 +134,11 @@ def disagreements(told):
 
     address = f"s3://{told.config['bucket']}/{told.config['key']}"
     same("DMSLAKE_CONFIG", told.function["environment"][0]["variables"]["DMSLAKE_CONFIG"], address)
+    job = told.job["name"] if told.job else None
+    same("job", job, told.toml["hand_over"].get("job"))
+    if told.job:
+        files = told.job["default_arguments"]["--extra-files"].split(",")
+        same("configuration of the job", files[0], address)
     if told.notification:
         queue = told.notification["queue"][0]
         same("notified prefix", queue["filter_prefix"], f"{endpoint['bucket_folder']}/")
@@ -146,6 +152,8 @@ def disagreements(told):
         for sid, uri in (("ReadStaging", told.toml["staging"]), ("WriteTables", told.toml["lake"])):
             arn = f"arn:aws:s3:::{uri.removeprefix('s3://')}/*"
             same(f"permission {sid}", statements[sid]["Resource"], arn)
+        if told.toml["hand_over"]["to"] == "glue":
+            same("permission HandOver", statements["HandOver"]["Resource"].split(":job/")[-1], job)
     for table in told.toml["table"]:
         if table.get("redshift_manifest"):
             merge = table.get("merge", told.toml["defaults"]["merge"])
@@ -186,6 +194,10 @@ def changes(told):
         yield changed(f"endpoint {key}", lambda a, k=key, v=value: a.endpoint.update({k: v}))
     yield changed("staging", setting(lambda a: a.toml, "staging"))
     yield changed("configuration's key", setting(lambda a: a.config, "key"))
+    if told.job:
+        yield changed("hand_over.job", setting(lambda a: a.toml["hand_over"], "job"))
+        yield changed("the job's files", setting(lambda a: a.job["default_arguments"], "--extra-files"))
+        yield changed("the job's name", setting(lambda a: a.job, "name"))
     for index in range(len(told.toml["table"])):
         for key in ("schema", "table"):
             name = f"table {index} {key}"

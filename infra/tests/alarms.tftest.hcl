@@ -7,7 +7,7 @@ mock_provider "aws" {
 run "hourly_sweep" {
   assert {
     condition = toset([
-      for name in ["held", "failed", "expiring", "lag", "unconfigured", "readers-behind"] : aws_cloudwatch_metric_alarm.this[name].period
+      for name in ["held", "failed", "failed-jobs", "expiring", "lag", "unconfigured", "readers-behind"] : aws_cloudwatch_metric_alarm.this[name].period
     ]) == toset([7500])
     error_message = "an alarm on a log line looks back over two sweeps and an invocation, so that it does not end between sweeps"
   }
@@ -29,6 +29,10 @@ run "hourly_sweep" {
   assert {
     condition     = strcontains(aws_cloudwatch_log_metric_filter.this["ReadersBehind"].pattern, "not registered in Glue*") && strcontains(aws_cloudwatch_log_metric_filter.this["ReadersBehind"].pattern, "manifest not written*")
     error_message = "either of two lines means that readers are behind"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["failed-jobs"].threshold == 0 && aws_cloudwatch_log_metric_filter.this["FailedJobs"].pattern == "{ $.message = \"a job has failed\" }"
+    error_message = "a single failed run raises an alarm"
   }
   assert {
     condition = alltrue([

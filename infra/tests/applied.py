@@ -3,6 +3,7 @@
 Usage: applied.py, with AWS_ENDPOINT_URL etc. set to a server to which moto.tfvars was applied.
 """
 
+import hashlib
 import json
 import time
 import unittest
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote_plus
 
 import boto3
+import job_script
 
 NAME, ACCOUNT, REGION = "shop", "123456789012", "eu-west-1"
 STAGING = f"{NAME}-staging-{ACCOUNT}-{REGION}"
@@ -148,11 +150,48 @@ class Applied(unittest.TestCase):
         self.assertEqual(json.loads(schedule["Target"]["Input"]), {"sweep": True})
         databases = client("glue").get_databases()["DatabaseList"]
         self.assertEqual(sorted(d["Name"] for d in databases), ["lake_shop", "lake_web_log"])
-        job = client("glue").get_job(JobName="shop-backfill")["Job"]
-        self.assertEqual(job["DefaultArguments"]["--datalake-formats"], "delta")
-        self.assertEqual(job["DefaultArguments"]["--sweep"], schedule["Name"])
-        groups = client("logs").describe_log_groups(logGroupNamePrefix="/aws-glue/jobs/shop-backfill/")
+
+    def test_the_job_is_there_and_its_program(self):
+        job = client("glue").get_job(JobName=job_script.JOB)["Job"]
+        self.assertEqual((job["WorkerType"], job["NumberOfWorkers"], job["Timeout"]), ("G.1X", 3, 480))
+        self.assertEqual(job["ExecutionProperty"], {"MaxConcurrentRuns": 4})
+        self.assertEqual(job["Command"]["ScriptLocation"], f"s3://{LAKE}/job/apply_table.py")
+        self.assertEqual(self.content(job["Command"]["ScriptLocation"]), job_script.SCRIPT.read_bytes())
+        arguments = job["DefaultArguments"]
+        program = Path("tests/dmslake.sh").read_bytes()
+        self.assertEqual(self.content(arguments["--binary"]), program)
+        self.assertEqual(arguments["--sha256"], hashlib.sha256(program).hexdigest())
+        self.assertEqual(arguments["--binary"], f"s3://{LAKE}/job/dmslake-{arguments['--sha256'][:16]}")
+        groups = client("logs").describe_log_groups(logGroupNamePrefix=arguments["--custom-logGroup-prefix"])
         self.assertEqual([g["logGroupName"].split("/")[-1] for g in groups["logGroups"]], ["error", "output"])
+        toml = self.content(arguments["--extra-files"]).decode()
+        self.assertIn(f'job = "{job["Name"]}"', toml)
+
+    def content(self, address):
+        bucket, _, key = address.removeprefix("s3://").partition("/")
+        return client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def test_the_script_understands_what_glue_gives_it(self):
+        default = client("glue").get_job(JobName=job_script.JOB)["Job"]["DefaultArguments"]
+        # Glue takes these in itself, and the script is to pass over them.
+        of_glue = {"--extra-files", "--custom-logGroup-prefix"}
+        self.assertEqual(set(default) - of_glue, {"--binary", "--sha256", "--config"})
+        arguments = {**default, "--table": "shop.orders", "--claim": "11111111-2222-3333-4444-555555555555"}
+        options = vars(job_script.load().arguments(job_script.given(arguments, "jr_1")))
+        understood = {name: value for name, value in options.items() if value is not None}
+        self.assertEqual(
+            understood,
+            {
+                "binary": default["--binary"],
+                "sha256": default["--sha256"],
+                "config": Path(default["--extra-files"]).name,
+                "table": ["shop.orders"],
+                "claim": arguments["--claim"],
+                "run": "jr_1",
+                "JOB_NAME": job_script.JOB,
+                "JOB_RUN_ID": "jr_1",
+            },
+        )
 
     def test_alarms_look_at_metrics_that_filters_make(self):
         alarms = client("cloudwatch").describe_alarms()["MetricAlarms"]
@@ -160,7 +199,7 @@ class Applied(unittest.TestCase):
         made = {f["metricTransformations"][0]["metricName"] for f in filters["metricFilters"]}
         watched = {a["MetricName"] for a in alarms if a["Namespace"] == NAME}
         self.assertTrue(watched)
-        self.assertIn("ReadersBehind", watched)
+        self.assertLessEqual({"ReadersBehind", "FailedJobs"}, watched)
         # The sweep runs hourly, and an invocation takes at most five minutes.
         self.assertEqual({a["Period"] for a in alarms if a["Namespace"] == NAME}, {2 * 3600 + 300})
         self.assertLessEqual(watched, made)

@@ -174,7 +174,7 @@ run "function" {
 
 run "alarms" {
   assert {
-    condition     = length(setsubtract(["held", "failed", "expiring", "lag", "unconfigured", "readers-behind", "errors", "throttles", "dead-letters", "queue-age", "silent"], keys(aws_cloudwatch_metric_alarm.this))) == 0
+    condition     = length(setsubtract(["held", "failed", "failed-jobs", "expiring", "lag", "unconfigured", "readers-behind", "errors", "throttles", "dead-letters", "queue-age", "silent"], keys(aws_cloudwatch_metric_alarm.this))) == 0
     error_message = "every way in which the pipeline can stop has an alarm"
   }
   assert {

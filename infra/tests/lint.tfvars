@@ -8,4 +8,5 @@ source_database = { ca_file = "tests/ca.pem", multi_az = true }
 dms             = { multi_az = true }
 function        = { log_days = 365, reserved_concurrency = 10 }
 redshift        = { enabled = true }
+job             = { s3_uri = "s3://artifacts/dmslake", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
 monitoring      = { emails = ["data@example.com"] }

@@ -4,6 +4,7 @@ kms  = { create = true }
 tags = { Environment = "test" }
 
 package = { file = "tests/package.zip" }
+job     = { program = "tests/dmslake.sh", workers = 3 }
 
 staging = { force_destroy = true }
 lake    = { force_destroy = true }

@@ -7,6 +7,7 @@ It is patched in memory at start-up; the installed package is not changed. Probl
   right after creating one with a key), event subscriptions and certificates are not implemented.
 - SQS has no RedriveAllowPolicy, for which the provider waits, and forgets a queue's policy when any
   other attribute is set.
+- S3 fails to remove a key that has a delete marker, as each scratch object of a job has.
 - The conditions of a bucket policy are ignored, so denying requests without TLS denies all requests.
 - Athena cannot delete a named query, which the provider retries forever.
 
@@ -25,6 +26,7 @@ import moto.dms.models as dms  # noqa: E402
 from moto.athena.responses import AthenaResponse  # noqa: E402
 from moto.dms.responses import DatabaseMigrationServiceResponse as DmsResponse  # noqa: E402
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult  # noqa: E402
+from moto.s3.models import FakeDeleteMarker  # noqa: E402
 from moto.server import main as serve  # noqa: E402
 from moto.sqs.models import Queue  # noqa: E402
 
@@ -173,6 +175,10 @@ def repair_sqs():
     Queue._set_attributes = set_and_keep_policy
 
 
+def repair_s3():
+    FakeDeleteMarker.dispose = lambda self: None
+
+
 def repair_policies():
     """Treats requests as if they used TLS, which this server does not support."""
     is_action_permitted = IAMPolicyStatement.is_action_permitted
@@ -201,6 +207,7 @@ def main():
     options = parser.parse_args()
     repair_dms()
     repair_sqs()
+    repair_s3()
     repair_policies()
     repair_athena()
     serve(["-H", options.host, "-p", str(options.port)])

@@ -366,14 +366,6 @@ run "emails_to_a_brought_topic" {
   expect_failures = [var.monitoring]
 }
 
-run "glue_without_its_delta" {
-  command = plan
-  variables {
-    backfill = { glue_version = "4.0" }
-  }
-  expect_failures = [var.backfill]
-}
-
 run "pattern_of_schemas" {
   command = plan
   variables {

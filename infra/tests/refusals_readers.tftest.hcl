@@ -92,38 +92,6 @@ run "database_with_a_hyphen" {
   expect_failures = [var.redshift]
 }
 
-run "half_a_worker" {
-  command = plan
-  variables {
-    backfill = { workers = 2.5 }
-  }
-  expect_failures = [var.backfill]
-}
-
-run "one_worker" {
-  command = plan
-  variables {
-    backfill = { workers = 1 }
-  }
-  expect_failures = [var.backfill]
-}
-
-run "worker_type_of_streams" {
-  command = plan
-  variables {
-    backfill = { worker_type = "G.025X" }
-  }
-  expect_failures = [var.backfill]
-}
-
-run "job_without_end" {
-  command = plan
-  variables {
-    backfill = { timeout = 0 }
-  }
-  expect_failures = [var.backfill]
-}
-
 run "half_an_interval" {
   command = plan
   variables {

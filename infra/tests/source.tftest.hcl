@@ -104,8 +104,8 @@ run "changed" {
       if statement.Sid == "Logs"
       ] == [[
         "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/lambda/shop",
-        "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-backfill/*",
         "arn:aws:logs:eu-west-1:123456789012:log-group:dms-tasks-shop-replication",
+        "arn:aws:logs:eu-west-1:123456789012:log-group:/aws-glue/jobs/shop-job/*",
         "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/shop/error",
     ]]
     error_message = "all logs are encrypted with the key"

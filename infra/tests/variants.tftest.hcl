@@ -37,6 +37,10 @@ run "everything_brought" {
     error_message = "dmslake uses the existing resources"
   }
   assert {
+    condition     = one(aws_glue_job.job[0].command).script_location == "s3://my-lake/job/apply_table.py" && aws_glue_job.job[0].default_arguments["--extra-files"] == "s3://my-lake/config/dmslake.toml"
+    error_message = "the job uses the existing resources"
+  }
+  assert {
     condition     = one(aws_vpc_security_group_ingress_rule.database).security_group_id == "sg-1"
     error_message = "the existing database admits DMS"
   }

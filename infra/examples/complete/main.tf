@@ -1,4 +1,4 @@
-# Creates everything: VPC, source, replication, lake, catalog, Athena and Redshift.
+# Creates everything: VPC, source, replication, lake, job, catalog, Athena and Redshift.
 
 terraform {
   required_version = ">= 1.11"
@@ -19,6 +19,7 @@ module "lake" {
 
   name    = "shop"
   package = { file = var.package_file }
+  job     = { program = var.program_file, workers = 20 }
   kms     = { create = true }
 
   tables = {
@@ -36,6 +37,11 @@ module "lake" {
 
 variable "package_file" {
   description = "The function's zip"
+  type        = string
+}
+
+variable "program_file" {
+  description = "The command line, built for Glue's machines"
   type        = string
 }
 

@@ -19,6 +19,7 @@ module "lake" {
 
   name    = "shop"
   package = { s3_bucket = "my-artifacts", s3_key = "dmslake/bootstrap.zip" }
+  job     = { s3_uri = "s3://my-artifacts/dmslake/dmslake", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
   kms     = { key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
 
   tables = {
