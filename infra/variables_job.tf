@@ -66,8 +66,8 @@ variable "job" {
     error_message = "job.attempts: a whole number from 1 to 20."
   }
   validation {
-    condition     = contains(["5.0", "5.1"], var.job.glue_version)
-    error_message = "job.glue_version: \"5.0\" or \"5.1\"."
+    condition     = contains(["5.0", "5.1", "6.0"], var.job.glue_version)
+    error_message = "job.glue_version: \"5.0\", \"5.1\" or \"6.0\"."
   }
   validation {
     condition     = contains(["G.1X", "G.2X", "G.4X", "G.8X"], var.job.worker_type)

@@ -52,6 +52,7 @@ pub trait JobRuns: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Where it is not known whether it will stop.
+    #[cfg(feature = "cli")]
     async fn stop(&self, run: &str) -> Result<()>;
 }
 
@@ -124,6 +125,7 @@ impl JobRuns for GlueJob {
         }
     }
 
+    #[cfg(feature = "cli")]
     async fn stop(&self, run: &str) -> Result<()> {
         let asked = self.client().await.batch_stop_job_run().job_name(&self.name);
         let answer = Box::pin(asked.job_run_ids(run).send()).await;

@@ -28,14 +28,18 @@ mod retention;
 mod rewrite;
 mod rewriting;
 mod run;
+#[cfg(feature = "cli")]
+mod task;
 mod tombstones;
 mod vacuum;
 
 pub(crate) use checkpoint::checkpoint_after;
 #[cfg(feature = "cli")]
-pub(crate) use part::rewrite_part;
-pub(crate) use part::{RewritePart, Rewriter};
+pub(crate) use part::RewritePart;
+pub(crate) use part::Rewriter;
 pub use report::{Action, ActionReport, MaintenanceReport, Outcome};
 #[cfg(feature = "cli")]
 pub(crate) use retention::must_be_within_retention;
 pub(crate) use run::{Maintenance, maintain};
+#[cfg(feature = "cli")]
+pub(crate) use task::rewrite_part;

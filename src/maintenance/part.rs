@@ -1,19 +1,12 @@
 //! Rewrites that are too large for one process: in parts, which others write.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use deltalake::kernel::Add;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Clock;
 use crate::error::Result;
-use crate::files::FileLayout;
-use crate::maintenance::compaction::Compaction;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::replacement::Replacement;
-use crate::maintenance::rewrite;
 use crate::maintenance::rewriting::Rewrite;
 use crate::table::LakeTable;
 
@@ -21,9 +14,9 @@ use crate::table::LakeTable;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct RewritePart {
     /// Whether their rows become files in key order, else each is written without its masked rows.
-    sorts: bool,
+    pub(super) sorts: bool,
     /// Their paths in the log.
-    files: Vec<String>,
+    pub(super) files: Vec<String>,
 }
 
 /// Somebody who writes parts of a rewrite, side by side.
@@ -36,34 +29,8 @@ pub(crate) trait Rewriter: Send + Sync + std::fmt::Debug {
     /// Writes the new files of each part, in their order.
     ///
     /// # Errors
-    /// As [`rewrite_part`].
+    /// Those of the writer of a part.
     async fn rewrite(&self, table: &LakeTable, parts: Vec<RewritePart>) -> Result<Vec<Vec<Add>>>;
-}
-
-/// Writes the new files of one part.
-///
-/// # Errors
-/// `TableCorrupt` if the log's statistics cannot be read, `Unavailable` if the lake does not answer, or
-/// the disk that sorts is full.
-#[cfg(feature = "cli")]
-pub(crate) async fn rewrite_part(
-    table: &LakeTable,
-    keys: &[String],
-    part: &RewritePart,
-    memory_budget: usize,
-    clock: &Arc<dyn Clock>,
-) -> Result<Vec<Add>> {
-    let chosen: HashSet<&str> = part.files.iter().map(String::as_str).collect();
-    let mut files = LiveFile::all(table, keys)?;
-    files.retain(|file| chosen.contains(file.add.path.as_str()));
-    let layout = Arc::new(FileLayout::of(table.files(), keys, clock)?);
-    let replacement = if part.sorts {
-        let compaction = Compaction { files, reason: String::new() };
-        rewrite::compacted(table, &layout, compaction, memory_budget).await?
-    } else {
-        rewrite::purged(table, &layout, files).await?
-    };
-    Ok(replacement.added)
 }
 
 /// The parts of a rewrite: neighbours in key order.

@@ -79,7 +79,9 @@ impl Application<'_> {
         let Some(known) = opened.state.as_ref().and_then(|state| state.hand_over.as_ref()) else {
             return Ok(());
         };
-        let now = self.looker.pipeline.clock().now();
+        let Looker { pipeline, spec, scope, .. } = self.looker;
+        let now = pipeline.clock().now();
+        let is_offered = matches!(known.claim, Claim::Offered { .. });
         let expired = match &known.claim {
             Claim::Failed { .. } => return Ok(()),
             _ if known.is_live(now) => None,
@@ -87,22 +89,38 @@ impl Application<'_> {
             Claim::Taken { .. } => Some("the job has not renewed its claim"),
         };
         // A request for each sweep, and none for each doorbell.
-        let is_asked = expired.is_some() || matches!(self.looker.scope, Scope::Everything);
-        let told = match known.run().filter(|_| is_asked) {
-            Some(run) => match runs.state(run).await {
-                Ok(RunState::Ended(how)) => Some(how),
-                Ok(RunState::Alive) => None,
-                Err(error) => {
-                    let table = &self.looker.spec.source;
-                    tracing::warn!(%table, "how the job stands is not known: {}", error.chain());
-                    None
-                }
-            },
-            None => None,
+        let is_asked = expired.is_some() || matches!(scope, Scope::Everything);
+        let run = known.run().filter(|_| is_asked);
+        let because = match (self.state_of(runs.as_ref(), run).await, expired) {
+            (Some(RunState::Ended(how)), _) => how,
+            // It waits for other runs to end, or for workers.
+            (Some(RunState::Alive), Some(_)) if is_offered => {
+                let id = known.id;
+                let renew = |state: &mut TableState| {
+                    if let Some(it) = state.hand_over_of(id) {
+                        it.renew(now);
+                    }
+                };
+                opened.state = Some(pipeline.update_state(spec, renew).await?);
+                return Ok(());
+            }
+            (_, Some(expired)) => expired.to_owned(),
+            (_, None) => return Ok(()),
         };
-        let Some(because) = told.or(expired.map(str::to_owned)) else { return Ok(()) };
         opened.state = Some(self.end_claim(known, &because).await?);
         Ok(())
+    }
+
+    /// How a run stands, where that is told.
+    async fn state_of(&self, runs: &dyn JobRuns, run: Option<&str>) -> Option<RunState> {
+        match runs.state(run?).await {
+            Ok(state) => Some(state),
+            Err(error) => {
+                let table = &self.looker.spec.source;
+                tracing::warn!(%table, "how the job stands is not known: {}", error.chain());
+                None
+            }
+        }
     }
 
     /// Writes down that a job has ended before its work was done, or was not started.

@@ -50,6 +50,7 @@ impl From<CommitOutcome> for Settled {
 
 impl Lost {
     /// What others have committed.
+    #[cfg(feature = "cli")]
     pub(super) fn newer(&self) -> &LakeTable {
         &self.newer
     }

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// So long may a job take to begin. Glue ends a run that waits for workers after 15 minutes.
+/// So long may a job take to begin, unless it is known to wait.
 pub const OFFER: TimeDelta = TimeDelta::minutes(20);
 /// So long is a claim good after it was taken or renewed.
 pub const LEASE: TimeDelta = TimeDelta::minutes(10);
@@ -139,10 +139,12 @@ impl HandOver {
         matches!(&self.claim, Claim::Taken { by, .. } if *by == driver)
     }
 
-    /// Takes in that whoever has taken it is still at work.
+    /// Takes in that whoever has taken it is still at work, or that its run still waits to begin.
     pub fn renew(&mut self, now: DateTime<Utc>) {
-        if let Claim::Taken { until, .. } = &mut self.claim {
-            *until = now + LEASE;
+        match &mut self.claim {
+            Claim::Taken { until, .. } => *until = now + LEASE,
+            Claim::Offered { until, .. } => *until = now + OFFER,
+            Claim::Failed { .. } => {}
         }
     }
 

@@ -280,6 +280,20 @@ async fn a_lost_answer_starts_nothing_twice() {
     site.is_settled().await;
 }
 
+#[tokio::test]
+async fn a_run_that_waits_for_workers_is_waited_for() {
+    let site = Site::handed_over("copy-on-write", &[]).await;
+    for _ in 0..5 {
+        site.clock.pass(Duration::from_mins(30));
+        let waits = site.invoke().await;
+        assert_eq!(waits.error_kind, Some(ErrorKind::HandedOver), "{waits:?}");
+        assert!(!waits.error.unwrap().contains("failed"), "it is in a queue");
+    }
+    assert_eq!(site.runs.started().len(), 1);
+    assert_eq!(site.job(Some(site.runs.started()[0])).await.status, Status::Ok);
+    site.is_settled().await;
+}
+
 /// Workers whose driver is killed at a stage, or for which time passes there.
 struct AtStage<'a> {
     threads: Threads,

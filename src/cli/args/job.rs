@@ -39,7 +39,7 @@ pub(in crate::cli) enum JobCommand {
     ///
     /// For infra/glue/apply_table.py. Writes {"stage": …, "tasks": […]} lines to standard output and
     /// reads {"results": […]} lines from standard input, in the order of the tasks, then writes a
-    /// {"report": …} line for each table. Tasks and results are opaque lines of text, for
+    /// {"maintenance": …} line for each table that was maintained, and a {"report": …} line for each. Tasks and results are opaque lines of text, for
     /// `dmslake job task`. Ends when standard input does.
     #[command(verbatim_doc_comment)]
     Drive(DriveJobArguments),
