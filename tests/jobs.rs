@@ -74,6 +74,11 @@ async fn equals_the_source(mut rng: StdRng) {
         };
         assert_eq!((report.status, report.pending), (Status::Ok, 0), "{report:?}");
         assert_eq!(shop.rows().await, shop.expected(), "{report:?}");
+        if rng.random_bool(0.3) && report.version.is_some() {
+            // Files of another writer, and none with vectors.
+            shop::optimize(&shop.lake).await;
+            assert_eq!(shop.rows().await, shop.expected());
+        }
     }
     // Nothing is left to do, for either of them, and no scratch.
     let version = shop.apply().await.version;

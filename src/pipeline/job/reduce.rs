@@ -1,9 +1,8 @@
 //! One key range of all runs: the last change of each key wins.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, BooleanArray};
+use arrow::array::AsArray as _;
 use arrow::compute::kernels::cmp::{eq, neq};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::UInt8Type;
@@ -29,42 +28,26 @@ use crate::pipeline::suspicion::columns_apart;
 pub(super) async fn reduce(context: &TaskContext<'_>, task: &ReduceTask) -> Result<ReduceOutcome> {
     let keys = context.round.table.lake_keys();
     let order = KeyOrder::of(&context.columns, &keys)?;
-    // From the last run on, so that only what stays is in memory; of a load, rows must be compared.
-    let mut seen: HashSet<Vec<u8>, foldhash::fast::RandomState> = HashSet::default();
-    let (mut survivors, mut all) = (Vec::new(), Vec::new());
-    let mut superseded = 0;
-    for run in task.runs.iter().rev() {
+    let mut all = Vec::new();
+    for run in &task.runs {
         for batch in context.scratch.batches(&run.object, &run.blocks).await? {
-            let rows = order.rows(&batch)?;
-            let within: Vec<bool> = rows.iter().map(|row| is_within(task, row.data())).collect();
-            let keys = rows.iter().zip(&within);
-            let keep = keys.map(|(key, within)| *within && seen.insert(key.data().to_vec()));
-            let keep = BooleanArray::from(keep.collect::<Vec<bool>>());
-            let within = BooleanArray::from(within);
-            superseded += (within.true_count() - keep.true_count()) as u64;
-            survivors.push(filter_record_batch(&batch, &keep)?);
-            if task.is_load {
-                all.push(filter_record_batch(&batch, &within)?);
-            }
+            all.push(order.within(&batch, task.from.as_ref(), task.below.as_ref())?);
         }
     }
+    let schema = run_schema(&context.columns);
+    let changes = concat_batches(&schema, &all)?;
+    drop(all);
+    // Each run has a key once, and a later one has what came later.
+    let last = order.last_of_each(&changes)?;
+    let superseded = (changes.num_rows() - last.num_rows()) as u64;
     if superseded > 0 && task.is_load {
         let apart = columns_apart(&context.round.table);
         let names = context.columns.columns().iter().map(|column| column.name.clone());
         let compared: Vec<String> = names.filter(|name| !apart.contains(name)).collect();
-        refuse_differing(&context.columns.arrow(), &all, &keys, &compared)?;
+        refuse_differing(&context.columns.arrow(), &[changes], &keys, &compared)?;
     }
-    drop((seen, all));
-    let schema = run_schema(&context.columns);
-    let all = order.sorted(concat_batches(&schema, &survivors)?)?;
-    let changes = write(context, &order, &all).await?;
+    let changes = write(context, &order, &last).await?;
     Ok(ReduceOutcome { changes, superseded })
-}
-
-/// Whether a key is within the range.
-fn is_within(task: &ReduceTask, key: &[u8]) -> bool {
-    task.from.as_ref().is_none_or(|from| from.0.as_slice() <= key)
-        && task.below.as_ref().is_none_or(|below| key < below.0.as_slice())
 }
 
 async fn write(
@@ -88,7 +71,7 @@ async fn write(
         images.push(append(&mut bytes, &block)?);
     }
     let index = append_bytes(&mut bytes, &as_json(&images)?, images.len() as u64);
-    let bounds = order.bounds([all])?;
+    let bounds = order.ends(all)?;
     let object = context.new_object("range");
     context.scratch.put(&object, bytes).await?;
     Ok(RangeChanges {
