@@ -1,10 +1,16 @@
 //! The single source of time, randomness and ids, so that tests are reproducible.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use rand::Rng;
 use uuid::Uuid;
+
+/// A time as messages tell it.
+pub(crate) fn shown(time: DateTime<Utc>) -> impl Display {
+    time.format("%Y-%m-%d %H:%M:%S UTC")
+}
 
 /// Source of time, ids and jitter.
 pub trait Clock: Send + Sync + std::fmt::Debug {

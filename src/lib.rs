@@ -158,6 +158,7 @@ pub mod tombstones;
 mod limits;
 mod log_filter;
 mod nearest;
+mod packed;
 mod session;
 
 pub use clock::SystemClock;

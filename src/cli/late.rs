@@ -5,6 +5,7 @@ use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
 use super::output::{Screen, count, plural};
 use super::progress_bar::TableProgress;
+use crate::clock::shown;
 use crate::config::TableSpec;
 use crate::disposition::Status;
 use crate::error::Result;
@@ -31,7 +32,7 @@ async fn list(arguments: &LateArguments, screen: &Screen) -> Result<Exit> {
             Err(error) => return Ok(TableEnd::refused_by(&error, &table.source, screen)),
         };
         for seen in &late {
-            let staged_at = seen.staged_at().format("%Y-%m-%d %H:%M:%S UTC");
+            let staged_at = shown(seen.staged_at());
             screen.line(format_args!(
                 "{}: {}, {} bytes, staged {staged_at}",
                 table.source,

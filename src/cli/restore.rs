@@ -6,6 +6,7 @@ use super::args::RestoreArguments;
 use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
 use super::output::{Screen, count, plural};
+use crate::clock::shown;
 use crate::config::TableSpec;
 use crate::error::Result;
 use crate::pipeline::{Losses, RestorePlan, RestoreTo};
@@ -55,7 +56,7 @@ fn show(screen: &Screen, table: &TableSpec, plan: &RestorePlan) -> Result<()> {
     let source = &table.source;
     let (now, rows) = (plural(plan.rows_now, "row"), plural(plan.rows, "row"));
     let version = plan.version;
-    let time = plan.committed.map(|at| format!(" ({})", at.format("%Y-%m-%d %H:%M:%S UTC")));
+    let time = plan.committed.map(|at| format!(" ({})", shown(at)));
     let time = time.unwrap_or_default();
     screen.line(format_args!(
         "{source}: {now} are replaced by the {rows} of version {version}{time}; {} of {} bytes \

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use toml::{Table, Value};
 
@@ -162,6 +163,22 @@ impl<'a> Fields<'a> {
             self.refuse(name, format!("is missing; allowed: {allowed}"));
         }
         self.read(name, allowed, read)
+    }
+
+    /// Takes a whole number within these bounds, which `allowed` describes.
+    pub(super) fn number<T>(
+        &mut self,
+        name: &'static str,
+        allowed: &str,
+        bounds: RangeInclusive<T>,
+    ) -> Option<T>
+    where
+        T: TryFrom<i64> + PartialOrd,
+    {
+        self.read(name, allowed, |value| {
+            let number = value.as_integer().and_then(|number| T::try_from(number).ok());
+            number.filter(|number| bounds.contains(number))
+        })
     }
 
     /// Takes `true` or `false`.

@@ -52,14 +52,8 @@ pub(super) fn read(mut fields: Fields<'_>) -> HandOverSettings {
     let job = fields.read("job", "the name of a job in Glue", |value| {
         value.as_str().filter(|name| !name.trim().is_empty()).map(str::to_owned)
     });
-    let number = |fields: &mut Fields<'_>, name, allowed, most: u32| {
-        fields.read(name, allowed, |value| {
-            let number = value.as_integer().and_then(|number| u32::try_from(number).ok());
-            number.filter(|number| (1..=most).contains(number))
-        })
-    };
-    let after_minutes = number(&mut fields, "after_minutes", "1 to 10080, a week", 10_080);
-    let attempts = number(&mut fields, "attempts", "1 to 20", 20);
+    let after_minutes = fields.number("after_minutes", "1 to 10080, a week", 1..=10_080);
+    let attempts = fields.number("attempts", "1 to 20", 1..=20);
     let to = match (to.as_deref(), &job) {
         (Some("glue"), Some(job)) => HandOverTo::Glue(job.clone()),
         (Some("glue"), None) => {

@@ -74,9 +74,7 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
         "bytes above 0, as a number or as a string such as \"512MB\" or \"1 GiB\"",
         bytes,
     );
-    let staging_expiry_days = fields.read("staging_expiry_days", "1 to 36500", |value| {
-        value.as_integer().and_then(|days| u32::try_from(days).ok()).filter(in_range(1, 36_500))
-    });
+    let staging_expiry_days = fields.number("staging_expiry_days", "1 to 36500", 1..=36_500);
     let look_back = look_back(fields.table("look_back"));
     let reload = reload(fields.table("reload"));
     let maintain = maintain(fields.table("maintain"));
@@ -133,12 +131,8 @@ fn tables(
 
 fn look_back(mut fields: Fields<'_>) -> LookBack {
     let default = LookBack::default();
-    let objects = fields.read("objects", "1 to 64", |value| {
-        value.as_integer().and_then(|count| usize::try_from(count).ok()).filter(in_range(1, 64))
-    });
-    let minutes = fields.read("minutes", "1 to 525600, a year", |value| {
-        value.as_integer().and_then(|count| u32::try_from(count).ok()).filter(in_range(1, 525_600))
-    });
+    let objects = fields.number("objects", "1 to 64", 1..=64);
+    let minutes = fields.number("minutes", "1 to 525600, a year", 1..=525_600);
     fields.finish();
     LookBack {
         objects: objects.unwrap_or(default.objects),
@@ -148,9 +142,7 @@ fn look_back(mut fields: Fields<'_>) -> LookBack {
 
 fn reload(mut fields: Fields<'_>) -> ReloadSettings {
     let default = ReloadSettings::default();
-    let minutes = fields.read("settle_minutes", "1 to 1440, a day", |value| {
-        value.as_integer().and_then(|count| u32::try_from(count).ok()).filter(in_range(1, 1440))
-    });
+    let minutes = fields.number("settle_minutes", "1 to 1440, a day", 1..=1440);
     fields.finish();
     ReloadSettings { settle_minutes: minutes.unwrap_or(default.settle_minutes) }
 }
@@ -173,10 +165,6 @@ fn catalog(mut fields: Fields<'_>) -> CatalogSettings {
     });
     fields.finish();
     CatalogSettings { glue: glue.unwrap_or_default(), database_prefix: prefix.unwrap_or_default() }
-}
-
-fn in_range<T: PartialOrd>(least: T, most: T) -> impl Fn(&T) -> bool {
-    move |value| (&least..=&most).contains(&value)
 }
 
 /// `536870912`, `"512MB"` (decimal) or `"1 GiB"` (binary).

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::replacement::Replacement;
 use crate::maintenance::rewriting::Rewrite;
+use crate::packed::packed;
 use crate::table::LakeTable;
 
 /// Data files of one partition that are written again by themselves.
@@ -40,18 +41,7 @@ pub(super) fn parts(rewrite: Rewrite, part_bytes: u64) -> Vec<(RewritePart, Vec<
         Rewrite::Purge(purge) => (false, purge.files),
     };
     files.sort_by(|a, b| a.least().cmp(&b.least()));
-    let mut parts: Vec<Vec<LiveFile>> = Vec::new();
-    let mut bytes = 0;
-    for file in files {
-        bytes += file.bytes;
-        match parts.last_mut() {
-            Some(part) if bytes <= part_bytes => part.push(file),
-            _ => {
-                bytes = file.bytes;
-                parts.push(vec![file]);
-            }
-        }
-    }
+    let mut parts = packed(files, part_bytes, |file| file.bytes);
     // One file is in key order by itself, and need not be written again unless rows of it are masked.
     parts.retain(|part| !sorts || part.len() > 1);
     let named = |files: Vec<LiveFile>| {

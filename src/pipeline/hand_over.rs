@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::clock::shown;
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::glue::{JobRuns, RunState, Start};
@@ -227,7 +228,6 @@ impl Application<'_> {
 
 /// Why others wait while a job applies what is pending, or before another one does.
 pub(super) fn handed_over(hand_over: &HandOver) -> Error {
-    let time = "%Y-%m-%d %H:%M:%S UTC";
     let (kind, message) = match &hand_over.claim {
         Claim::Offered { .. } => {
             (ErrorKind::HandedOver, "what is pending is left to a job that is being started")
@@ -241,10 +241,10 @@ pub(super) fn handed_over(hand_over: &HandOver) -> Error {
         }
     };
     let error = Error::new(kind, message).with("why", &hand_over.why);
-    let error = error.with("since", hand_over.since.format(time));
+    let error = error.with("since", shown(hand_over.since));
     match &hand_over.claim {
         Claim::Offered { until, .. } | Claim::Taken { until, .. } => {
-            let error = error.with("until", until.format(time));
+            let error = error.with("until", shown(*until));
             match hand_over.run() {
                 Some(run) => error.with("run", run),
                 None => error,
@@ -253,7 +253,7 @@ pub(super) fn handed_over(hand_over: &HandOver) -> Error {
         Claim::Failed { because, again, .. } => {
             let error = error.with("failures", hand_over.failures).with("because", because);
             match again {
-                Some(again) => error.with("again", again.format(time)),
+                Some(again) => error.with("again", shown(*again)),
                 None => error,
             }
         }

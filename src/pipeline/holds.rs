@@ -1,5 +1,6 @@
 //! Why nothing may be applied to a table, where its progress alone does not tell.
 
+use crate::clock::shown;
 use crate::config::{OnObjectsVanished, TableSpec};
 use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind};
@@ -23,7 +24,7 @@ pub(super) fn named<'a>(mut objects: impl Iterator<Item = &'a str>) -> String {
 pub(super) fn paused(spec: &TableSpec, state: Option<&TableState>) -> Option<Error> {
     let paused = state?.paused.as_ref()?;
     let error = Error::new(ErrorKind::Paused, "an operator has paused the table")
-        .with("since", paused.since.format("%Y-%m-%d %H:%M:%S UTC"))
+        .with("since", shown(paused.since))
         .with_remedy(format!("dmslake resume {}", spec.source));
     Some(match &paused.reason {
         Some(reason) => error.with("reason", reason),
@@ -90,7 +91,7 @@ pub(super) fn all_deleted(spec: &TableSpec, is_rebuilt: bool) -> Error {
 /// A new load is not complete yet.
 pub(super) fn incomplete(load: &NewLoad) -> Error {
     let error = Error::new(ErrorKind::Reloading, "DMS loads the table again: not complete yet")
-        .with("since", load.begins.format("%Y-%m-%d %H:%M:%S UTC"));
+        .with("since", shown(load.begins));
     if load.has_gaps() {
         return error.with_remedy(
             "wait until all of its objects are staged; if DMS has ended the load, some of them have \

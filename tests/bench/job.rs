@@ -2,15 +2,14 @@
 //! one thread and by two, a job whose tasks `PySpark` schedules, and Spark's own MERGE in a warm JVM.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::folders;
-use crate::merge::python;
+use crate::merge::python::{self, Warm};
 use crate::objects::{COPY_ON_WRITE, DELETION_VECTORS, Format, number, settings_text};
 use crate::report::{Aim, Report, Wanted, count, megabytes};
 use crate::rows;
@@ -299,41 +298,15 @@ fn aims(name: &str, all: &[(Way, Took)], report: &mut Report) {
     );
 }
 
-/// Spark in a JVM that stays warm.
-struct Spark {
-    process: Child,
-    requests: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-}
+/// Spark alone, in a JVM that stays warm.
+struct Spark(Warm);
 
 impl Spark {
     fn start() -> Self {
-        let mut process = Command::new("python3")
-            .arg(format!("{SCRIPTS}/job_spark.py"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let requests = process.stdin.take();
-        let answers = BufReader::new(process.stdout.take().expect("a pipe"));
-        Self { process, requests, answers }
+        Self(Warm::start("job_spark"))
     }
 
     fn ask(&mut self, what: &str, staging: &Path, table: &Path, vectors: bool) -> Took {
-        let request =
-            json!({ "what": what, "staging": staging, "table": table, "vectors": vectors });
-        writeln!(self.requests.as_mut().expect("open until the end"), "{request}")
-            .expect("Spark listens");
-        let mut answer = String::new();
-        self.answers.read_line(&mut answer).expect("Spark answers");
-        serde_json::from_str(&answer).expect("what it took as JSON")
-    }
-}
-
-impl Drop for Spark {
-    fn drop(&mut self) {
-        // The end of its input ends it.
-        self.requests = None;
-        self.process.wait().expect("it ends");
+        self.0.ask(&json!({ "what": what, "staging": staging, "table": table, "vectors": vectors }))
     }
 }

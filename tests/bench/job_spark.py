@@ -14,35 +14,13 @@ import sys
 import time
 from pathlib import Path
 
-from pyspark.sql import SparkSession
+from spark_session import session
 
-CORES = 2
-HEAP = "8g"
-DELTA = "io.delta:delta-spark_2.13:4.0.1"
 COLUMNS = (
     "id BIGINT, customer INT, state STRING, amount DECIMAL(12,2), quantity INT, ordered_at STRING, note STRING"
 )
 NAMES = [column.split()[0] for column in COLUMNS.split(", ")]
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def session():
-    builder = (
-        SparkSession.builder.master(f"local[{CORES}]")
-        .config("spark.driver.memory", HEAP)
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.sql.shuffle.partitions", 4 * CORES)
-        .config("spark.databricks.delta.snapshotPartitions", CORES)
-        .config("spark.sql.session.timeZone", "UTC")
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config("spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog")
-    )
-    folder = os.environ.get("DMSLAKE_SPARK_JARS")
-    if folder:
-        jars = ",".join(str(jar) for jar in sorted(Path(folder).glob("delta-*.jar")))
-        return builder.config("spark.jars", jars).getOrCreate()
-    return builder.config("spark.jars.packages", DELTA).getOrCreate()
 
 
 def read(spark, paths, columns):
@@ -82,8 +60,7 @@ def used(jvm):
 def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed must not be taken for an answer
-    spark = session()
-    spark.sparkContext.setLogLevel("ERROR")
+    spark = session("8g", 4, [("spark.sql.session.timeZone", "UTC")])
     jvm = Path(f"/proc/{spark.sparkContext._gateway.proc.pid}")
     for line in sys.stdin:
         request = json.loads(line)

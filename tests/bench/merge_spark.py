@@ -16,31 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from pyspark.sql import SparkSession
-
-CORES = 2
-HEAP = "6g"
-DELTA = "io.delta:delta-spark_2.13:4.0.1"
-
-
-def session():
-    builder = (
-        SparkSession.builder.master(f"local[{CORES}]")
-        .config("spark.driver.memory", HEAP)
-        .config("spark.ui.enabled", "false")
-        .config("spark.ui.showConsoleProgress", "false")
-        .config("spark.sql.shuffle.partitions", 2 * CORES)
-        .config("spark.databricks.delta.snapshotPartitions", CORES)
-        .config("spark.sql.extensions", "io.delta.sql.DeltaSparkSessionExtension")
-        .config(
-            "spark.sql.catalog.spark_catalog", "org.apache.spark.sql.delta.catalog.DeltaCatalog"
-        )
-    )
-    folder = os.environ.get("DMSLAKE_SPARK_JARS")
-    if folder:
-        jars = ",".join(str(jar) for jar in sorted(Path(folder).glob("delta-*.jar")))
-        return builder.config("spark.jars", jars).getOrCreate()
-    return builder.config("spark.jars.packages", DELTA).getOrCreate()
+from spark_session import session
 
 
 def merge(spark, table, batch, keys):
@@ -75,8 +51,7 @@ def reload(spark, table, built, keys):
 def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed must not be taken for an answer
-    spark = session()
-    spark.sparkContext.setLogLevel("ERROR")
+    spark = session("6g", 2)
     jvm = Path(f"/proc/{spark.sparkContext._gateway.proc.pid}")
     for line in sys.stdin:
         (jvm / "clear_refs").write_text("5")  # the peak begins anew

@@ -1,13 +1,14 @@
 //! What the columns of a table's line do not show.
 
 use crate::cli::output::{count, plural};
+use crate::clock::shown;
 use crate::pipeline::TableReport;
 
 /// What the columns do not show, most important first.
 pub(super) fn remarks(report: &TableReport, warned: &[String]) -> Vec<String> {
     let mut remarks: Vec<String> = report.error.iter().cloned().collect();
     if let Some(since) = report.held_since {
-        remarks.push(format!("held since {}", since.format("%Y-%m-%d %H:%M:%S UTC")));
+        remarks.push(format!("held since {}", shown(since)));
     }
     let warnings = report.warnings.iter().filter(|warning| !warned.contains(warning));
     remarks.extend(warnings.map(|warning| format!("warning: {warning}")));

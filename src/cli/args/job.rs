@@ -1,12 +1,11 @@
 //! The arguments of `dmslake job`.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::ChosenArguments;
+use super::{ChosenArguments, NamedArguments};
 use crate::pipeline::job::JobSizes;
 
 /// Apply what is too much for one process: a first load, a reload, months of changes.
@@ -39,8 +38,8 @@ pub(in crate::cli) enum JobCommand {
     ///
     /// For infra/glue/apply_table.py. Writes {"stage": …, "tasks": […]} lines to standard output and
     /// reads {"results": […]} lines from standard input, in the order of the tasks, then writes a
-    /// {"maintenance": …} line for each table that was maintained, and a {"report": …} line for each. Tasks and results are opaque lines of text, for
-    /// `dmslake job task`. Ends when standard input does.
+    /// {"maintenance": …} line for each table that was maintained, and a {"report": …} line for each.
+    /// Tasks and results are opaque lines of text, for `dmslake job task`. Ends when standard input does.
     #[command(verbatim_doc_comment)]
     Drive(DriveJobArguments),
     /// Start a job in AWS Glue for tables, whatever is pending.
@@ -146,13 +145,8 @@ pub(in crate::cli) struct DriveJobArguments {
 
 #[derive(Args, Debug)]
 pub(in crate::cli) struct OperatedJobArguments {
-    /// The tables, by their names at the source; * stands for any text.
-    #[arg(value_name = "SCHEMA.TABLE", required = true)]
-    pub(in crate::cli) tables: Vec<String>,
-
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    pub(in crate::cli) config: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) named: NamedArguments,
 
     /// Print one line of JSON per table.
     #[arg(long)]

@@ -1,9 +1,10 @@
 //! `dmslake job start`, `status` and `cancel`: what an operator asks and says of jobs in AWS Glue.
 
-use crate::cli::args::{ChosenArguments, OperatedJobArguments};
+use crate::cli::args::OperatedJobArguments;
 use crate::cli::chosen::{Chosen, Places, TableEnd};
 use crate::cli::exit::Exit;
 use crate::cli::output::{Results, Screen};
+use crate::clock::shown;
 use crate::error::{Error, ErrorKind, Result};
 use crate::glue::{GlueJob, JobRuns};
 use crate::pipeline::job::JobStatus;
@@ -27,13 +28,11 @@ pub(super) async fn run(
     arguments: &OperatedJobArguments,
     screen: &Screen,
 ) -> Result<Exit> {
-    let OperatedJobArguments { tables, config, json } = arguments;
-    let chosen = ChosenArguments { config: config.clone(), tables: tables.clone() };
-    let chosen = Chosen::open(&chosen, Places::Lake, screen).await?;
+    let chosen = Chosen::open(&arguments.named.chosen(), Places::Lake, screen).await?;
     let pipeline = &chosen.pipeline;
     let job = pipeline.settings().hand_over.job.as_deref().map(GlueJob::new);
     let runs = job.as_ref().map(|job| job as &dyn JobRuns);
-    let results = Results::new(screen, *json);
+    let results = Results::new(screen, arguments.json);
     let operated = chosen.each(async |table| {
         let status = match operation {
             Operation::Start => pipeline.start_job(table, runs.ok_or_else(no_job)?).await,
@@ -67,10 +66,9 @@ fn has_failed(status: &JobStatus) -> bool {
 fn line(status: &JobStatus) -> String {
     let JobStatus { table, hand_over, is_live, ended } = status;
     let Some(hand_over) = hand_over else { return format!("{table}: nothing is left to a job") };
-    let time = "%Y-%m-%d %H:%M:%S UTC";
     let stands = match (&hand_over.claim, ended) {
         (Claim::Failed { because, again, .. }, _) => {
-            let again = again.map(|again| format!("; another one from {} on", again.format(time)));
+            let again = again.map(|again| format!("; another one from {} on", shown(again)));
             format!("a job has failed: {because}{}", again.unwrap_or_default())
         }
         (_, Some(ended)) => ended.clone(),
@@ -79,10 +77,10 @@ fn line(status: &JobStatus) -> String {
         }
         (Claim::Offered { .. }, None) => "a job is being started".to_owned(),
         (Claim::Taken { until, .. }, None) => {
-            format!("a job is at work; it is to be heard of again by {}", until.format(time))
+            format!("a job is at work; it is to be heard of again by {}", shown(*until))
         }
     };
     let run = hand_over.run().map(|run| format!(", run {run}")).unwrap_or_default();
-    let (since, why) = (hand_over.since.format(time), &hand_over.why);
+    let (since, why) = (shown(hand_over.since), &hand_over.why);
     format!("{table}: {stands} (since {since}{run}: {why})")
 }

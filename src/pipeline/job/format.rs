@@ -13,9 +13,12 @@ use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result, ToldError};
 use crate::maintenance::RewritePart;
 use crate::merge::Metrics;
+use crate::pipeline::Pipeline;
 use crate::pipeline::job::scratch::Segment;
+use crate::pipeline::job::workers::Job;
 use crate::schema::{Column, ColumnChange};
 use crate::staging::Identity;
+use crate::table::LakeTable;
 
 /// The format of tasks and results.
 pub(crate) const FORMAT: u32 = 1;
@@ -69,6 +72,30 @@ pub(crate) struct RoundSpec {
     pub(crate) version: Version,
     /// Where the table is to take another's place: its log beside that.
     pub(crate) shadow: Option<Uuid>,
+}
+
+impl RoundSpec {
+    /// Of a table as it is, in its place.
+    pub(super) fn of(
+        pipeline: &Pipeline,
+        spec: &TableSpec,
+        job: &Job<'_>,
+        table: &LakeTable,
+        scratch: Uuid,
+    ) -> Self {
+        Self {
+            staging: pipeline.staging().address(),
+            lake: pipeline.lake().address(),
+            dms: pipeline.settings().dms.clone(),
+            table: spec.clone(),
+            memory_budget: job.task_memory,
+            scratch,
+            columns: table.schema().columns().to_vec(),
+            changes: Vec::new(),
+            version: table.version(),
+            shadow: None,
+        }
+    }
 }
 
 /// What one task does.

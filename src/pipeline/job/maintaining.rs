@@ -40,20 +40,11 @@ impl Rewriter for Tasks<'_> {
     }
 
     async fn rewrite(&self, table: &LakeTable, parts: Vec<RewritePart>) -> Result<Vec<Vec<Add>>> {
-        let settings = self.pipeline.settings();
-        let round = RoundSpec {
-            staging: self.pipeline.staging().address(),
-            lake: self.pipeline.lake().address(),
-            dms: settings.dms.clone(),
-            table: self.spec.clone(),
-            memory_budget: self.job.task_memory,
-            scratch: self.pipeline.clock().file_id(),
-            columns: table.schema().columns().to_vec(),
-            changes: Vec::new(),
-            version: table.version(),
-            shadow: None,
-        };
-        let outcomes = Stages::of(self.job.workers, round).rewrite(parts).await?;
+        let Self { ref job, pipeline, spec } = *self;
+        // Nothing is left for later tasks.
+        let scratch = pipeline.clock().file_id();
+        let round = RoundSpec::of(pipeline, spec, job, table, scratch);
+        let outcomes = Stages::of(job.workers, round).rewrite(parts).await?;
         Ok(outcomes.into_iter().map(|RewriteOutcome { files }| files).collect())
     }
 }

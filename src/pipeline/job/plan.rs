@@ -11,6 +11,7 @@ use crate::config::TableSpec;
 use crate::dms::Phase;
 use crate::error::Result;
 use crate::merge::{KeyInterval, key_intervals};
+use crate::packed::packed;
 use crate::pipeline::comparison::reading_takes;
 use crate::pipeline::job::chunk::object_spec;
 use crate::pipeline::job::format::{Chunk, RangeChanges};
@@ -75,21 +76,17 @@ pub(super) fn chunks(
 ) -> Vec<(usize, Chunk)> {
     let all = bytes_of(objects);
     let most = JobSizes::part(sizes.chunk_bytes, all, slots);
-    let mut chunks: Vec<(usize, Chunk)> = Vec::new();
-    let mut bytes = 0;
-    for (at, object) in objects.iter().enumerate() {
-        bytes += object.size;
-        match chunks.last_mut() {
-            Some((_, chunk)) if bytes <= most => chunk.objects.push(object_spec(object)),
-            _ => {
-                let partial = partial.filter(|it| it.object == object.relative);
-                let skip_rows = partial.map_or(0, |partial| partial.rows);
-                chunks.push((at, Chunk { objects: vec![object_spec(object)], skip_rows }));
-                bytes = object.size;
-            }
-        }
-    }
-    chunks
+    let mut at = 0;
+    let chunk = |objects: Vec<&StagedObject>| {
+        let first = at;
+        at += objects.len();
+        let is_first = |it: &&Partial| objects.first().is_some_and(|one| one.relative == it.object);
+        let partial = partial.filter(is_first);
+        let skip_rows = partial.map_or(0, |partial| partial.rows);
+        let objects = objects.into_iter().map(object_spec).collect();
+        (first, Chunk { objects, skip_rows })
+    };
+    packed(objects, most, |object| object.size).into_iter().map(chunk).collect()
 }
 
 /// What a job would take in of one table, as it is staged now.
@@ -231,23 +228,11 @@ pub(super) fn met_files(
 pub(super) fn groups(files: Vec<MetFile>, sizes: &JobSizes, slots: NonZeroUsize) -> Vec<FileGroup> {
     let all: u64 = files.iter().map(|file| file.size).sum();
     let most = JobSizes::part(sizes.files_bytes, all, slots);
-    let mut groups: Vec<FileGroup> = Vec::new();
-    let mut bytes = 0;
-    for file in files {
-        bytes += file.size;
-        let ranges = file.ranges.iter().copied();
-        match groups.last_mut() {
-            Some(group) if bytes <= most => {
-                group.ranges.extend(ranges);
-                group.files.push(file);
-            }
-            _ => {
-                bytes = file.size;
-                groups.push(FileGroup { ranges: ranges.collect(), files: vec![file] });
-            }
-        }
-    }
-    groups
+    let group = |files: Vec<MetFile>| {
+        let ranges = files.iter().flat_map(|file| file.ranges.iter().copied()).collect();
+        FileGroup { files, ranges }
+    };
+    packed(files, most, |file| file.size).into_iter().map(group).collect()
 }
 
 /// Whether no key of new data files can be in another of them, or in the table.

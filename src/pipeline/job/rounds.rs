@@ -196,18 +196,11 @@ impl Rounds<'_> {
     }
 
     fn spec_of(&self, scratch: Uuid, table: &LakeTable, pending: &Pending<'_>) -> RoundSpec {
-        let settings = self.target.pipeline.settings();
+        let Target { pipeline, spec, .. } = *self.target;
         RoundSpec {
-            staging: self.target.pipeline.staging().address(),
-            lake: self.target.pipeline.lake().address(),
-            dms: settings.dms.clone(),
-            table: self.target.spec.clone(),
-            memory_budget: self.job.task_memory,
-            scratch,
-            columns: table.schema().columns().to_vec(),
             changes: pending.changes.clone(),
-            version: table.version(),
             shadow: pending.shadow,
+            ..RoundSpec::of(pipeline, spec, &self.job, table, scratch)
         }
     }
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::child::{self, Run};
@@ -49,48 +50,54 @@ pub(crate) fn digest(table: &Path, is_delta: bool) -> Vec<i64> {
     serde_json::from_slice(&output.stdout).expect("a list of numbers")
 }
 
-/// Spark in a JVM that stays warm.
-pub(crate) struct Spark {
+/// A script that keeps Spark's JVM warm, and answers a line of JSON with a line of JSON.
+pub(crate) struct Warm {
     process: Child,
     requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
-impl Spark {
-    pub(crate) fn start() -> Self {
-        let mut process = script("merge_spark")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
+impl Warm {
+    pub(crate) fn start(name: &str) -> Self {
+        let mut process =
+            script(name).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
         let requests = process.stdin.take();
         let answers = BufReader::new(process.stdout.take().expect("a pipe"));
         Self { process, requests, answers }
     }
 
-    /// Merges a batch into the table.
-    pub(crate) fn merge(&mut self, key: Key, table: &Path, batch: &Batch) -> Run {
-        self.ask(&json!({ "table": table, "batch": batch.path, "keys": key.names() }))
-    }
-
-    /// Makes the table equal to another one.
-    pub(crate) fn reload(&mut self, key: Key, table: &Path, built: &Path) -> Run {
-        self.ask(&json!({ "table": table, "built": built, "keys": key.names() }))
-    }
-
-    fn ask(&mut self, request: &serde_json::Value) -> Run {
+    pub(crate) fn ask<T: DeserializeOwned>(&mut self, request: &serde_json::Value) -> T {
         writeln!(self.requests.as_mut().expect("open until the end"), "{request}")
             .expect("Spark listens");
         let mut answer = String::new();
         self.answers.read_line(&mut answer).expect("Spark answers");
-        serde_json::from_str(&answer).expect("a run as JSON")
+        serde_json::from_str(&answer).expect("an answer as JSON")
     }
 }
 
-impl Drop for Spark {
+impl Drop for Warm {
     fn drop(&mut self) {
         // The end of its input ends it.
         self.requests = None;
         self.process.wait().expect("it ends");
+    }
+}
+
+/// Spark, which merges.
+pub(crate) struct Spark(Warm);
+
+impl Spark {
+    pub(crate) fn start() -> Self {
+        Self(Warm::start("merge_spark"))
+    }
+
+    /// Merges a batch into the table.
+    pub(crate) fn merge(&mut self, key: Key, table: &Path, batch: &Batch) -> Run {
+        self.0.ask(&json!({ "table": table, "batch": batch.path, "keys": key.names() }))
+    }
+
+    /// Makes the table equal to another one.
+    pub(crate) fn reload(&mut self, key: Key, table: &Path, built: &Path) -> Run {
+        self.0.ask(&json!({ "table": table, "built": built, "keys": key.names() }))
     }
 }
