@@ -162,7 +162,9 @@ impl Maintenance<'_> {
         let left = |end: std::time::Instant| end.saturating_duration_since(self.clock.instant());
         let in_time = |end| left(end).as_secs() * BYTES_A_SECOND;
         let purged = self.limits.deadline.map_or(u64::MAX, in_time);
-        MostBytes { purged, compacted: purged.min(external_sort::most_bytes()) }
+        // Parts are sorted on the disks of others.
+        let sorted = self.rewriter.map_or_else(external_sort::most_bytes, |_| u64::MAX);
+        MostBytes { purged, compacted: purged.min(sorted) }
     }
 }
 

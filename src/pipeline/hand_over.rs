@@ -127,8 +127,6 @@ impl Application<'_> {
     /// Writes down that a job has ended before its work was done, or was not started.
     async fn end_claim(&self, known: &HandOver, because: &str) -> Result<TableState> {
         let Self { looker, .. } = self;
-        let table = &looker.spec.source;
-        tracing::error!(%table, because, failures = known.failures + 1, "a job has failed");
         let now = looker.pipeline.clock().now();
         let attempts = looker.pipeline.settings().hand_over.attempts;
         let end = |state: &mut TableState| {
@@ -157,7 +155,8 @@ impl Application<'_> {
         if matches!(self.looker.pipeline.hands_over(), HandsOver::Reports)
             && let Some(why) = self.too_much(objects)
         {
-            tally.warn(&format!("{why}; dmslake job start TABLE hands it over to a job"));
+            let table = &self.looker.spec.source;
+            tally.warn(&format!("{why}; dmslake job start {table} hands it over to a job"));
         }
         if !self.hands_over() {
             return Ok(None);
@@ -169,7 +168,7 @@ impl Application<'_> {
                 if let Claim::Failed { again, .. } = &known.claim
                     && again.is_none_or(|again| now < again)
                 {
-                    return Ok(Some(handed_over(&known)));
+                    return Ok(Some(self.waits_for(&known)));
                 }
                 Ok(Some(self.hand_over(&known.why, tally).await?))
             }
@@ -189,7 +188,17 @@ impl Application<'_> {
         let (state, hand_over) =
             looker.pipeline.offer_to_job(looker.spec, Why::TooMuch(why), runs.as_ref()).await?;
         tally.knows(state);
-        Ok(handed_over(&hand_over))
+        Ok(self.waits_for(&hand_over))
+    }
+
+    /// Why this application waits. That the last job has failed is logged as long as it is so, whoever
+    /// has seen it first: the function, or the driver itself.
+    fn waits_for(&self, hand_over: &HandOver) -> Error {
+        if let Claim::Failed { because, .. } = &hand_over.claim {
+            let table = &self.looker.spec.source;
+            tracing::error!(%table, because, failures = hand_over.failures, "a job has failed");
+        }
+        handed_over(hand_over)
     }
 
     /// Why these objects are too much: how long slices would take to apply them.
@@ -294,9 +303,8 @@ impl Pipeline {
                 return Ok(state);
             }
         };
-        match &answer {
-            Start::Begun(run) => tracing::info!(%table, run, "a job is started"),
-            Start::Refused(because) => tracing::error!(%table, because, "a job has failed"),
+        if let Start::Begun(run) = &answer {
+            tracing::info!(%table, run, "a job is started");
         }
         let take_in = |state: &mut TableState| {
             let Some(it) = state.hand_over_of(id) else { return };

@@ -183,6 +183,21 @@ fn the_function_starts_the_job_once_and_sweeps_see_how_it_stands() {
     assert!(error.contains("its run in Glue ended: FAILED"), "{error}");
     assert_eq!(function.logged("a job has failed", 1).len(), 1);
     assert_eq!(glue.runs().len(), 1, "not at once again");
+
+    // A job whose driver sees for itself that it fails is told of too.
+    let arguments = ["job", "start", "shop.items"];
+    assert_eq!(run(home.path(), &glue, &arguments).code, Some(0));
+    let claim = glue.runs()[1].arguments["--claim"].as_str().expect("an id").to_owned();
+    // Its engine is gone at once.
+    let drive = ["job", "drive", "--slots", "1", "--claim", &claim];
+    let ended = run(home.path(), &glue, &drive);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(run(home.path(), &glue, &["job", "status", "shop.items"]).code, Some(1));
+    match function.invoke(&json!({ "sweep": true }), MINUTE) {
+        Outcome::Response(answer) => assert_eq!(answer["tables"][0]["kind"], "HandedOver"),
+        outcome => panic!("{outcome:?}"),
+    }
+    assert_eq!(function.logged("a job has failed", 2).len(), 2);
 }
 
 const MINUTE: Duration = Duration::from_mins(1);
