@@ -9,6 +9,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::decode::columns::Plan;
 use crate::decode::flaw::Flaw;
+use crate::decode::newest::NewestTime;
 use crate::decode::sequence::SequenceTrack;
 use crate::decode::{BadRow, DecodedBatch};
 use crate::error::Result;
@@ -65,6 +66,7 @@ impl Decoded {
         bad_rows: Vec<BadRow>,
         plan: &Plan,
         sequence: &SequenceTrack,
+        newest: &NewestTime,
     ) -> Result<DecodedBatch> {
         let keep = (!bad_rows.is_empty()).then(|| {
             let mut bad = bad_rows.iter().map(|bad| bad.row).peekable();
@@ -85,6 +87,7 @@ impl Decoded {
             Some(keep) => filter_record_batch(&all, &keep)?,
             None => all,
         };
-        Ok(DecodedBatch { changes, bad_rows, sequence: sequence.seen().cloned() })
+        let (sequence, source_time) = (sequence.seen().cloned(), newest.seen());
+        Ok(DecodedBatch { changes, bad_rows, sequence, source_time })
     }
 }

@@ -94,6 +94,7 @@ pub(super) struct Plan {
     pub(super) width: usize,
     pub(super) operation: Option<usize>,
     pub(super) sequence: Option<usize>,
+    pub(super) timestamp: Option<usize>,
     /// Before images first, then the lake's columns, in the object's order.
     pub(super) outputs: Vec<Output>,
     /// The outputs that may carry the no-supplied-value marker.
@@ -197,6 +198,7 @@ impl Plan {
             width: fields.names.len(),
             operation: fields.operation,
             sequence: controls.sequence,
+            timestamp: controls.timestamp,
             schema: schema(&outputs, &markable),
             outputs,
             markable,

@@ -15,6 +15,7 @@ mod csv;
 mod evolution;
 mod flaw;
 mod names;
+mod newest;
 mod op_column;
 mod open;
 mod parquet;
@@ -34,6 +35,7 @@ pub use sequence::ChangeSequence;
 use std::borrow::Cow;
 
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Name of the `UInt8` column that holds [`crate::dms::Operation::code`]. Names with a space
@@ -58,6 +60,8 @@ pub struct DecodedBatch {
     pub bad_rows: Vec<BadRow>,
     /// The first and last change sequence of the rows read so far; `None` if rows carry none.
     pub sequence: Option<ChangeSequence>,
+    /// The newest commit time at the source among the rows read so far; none if rows carry none.
+    pub source_time: Option<DateTime<Utc>>,
 }
 
 /// A row that could not be decoded.

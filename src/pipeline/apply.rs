@@ -140,7 +140,8 @@ pub(super) async fn apply_slice(
         let books = Books { counts, before: table.rows(), after };
         books.check()?;
         let attempt = clock.attempt_id();
-        let record = CommitRecord::of(attempt, objects.clone(), books, ledger.clone());
+        let record = CommitRecord::of(attempt, objects.clone(), books, ledger.clone())
+            .with_newest(slice.newest(), clock.now());
         let begun = clock.instant();
         let transaction = Transaction::on(&table, record, clock);
         let merged = merge::commit(transaction, plan.clone()).await?;

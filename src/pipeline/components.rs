@@ -97,7 +97,7 @@ impl Pipeline {
     }
 
     /// Where time comes from.
-    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 
@@ -204,7 +204,7 @@ impl Pipeline {
         self.lake_folder_of(table, &[])
     }
 
-    pub(super) fn quarantine_folder(&self, table: &TableName) -> Result<Location> {
+    pub(crate) fn quarantine_folder(&self, table: &TableName) -> Result<Location> {
         self.lake_folder_of(table, &[QUARANTINE])
     }
 
@@ -245,7 +245,7 @@ impl Pipeline {
     }
 
     /// Requests for a table since the process began.
-    pub(super) fn requests(&self, table: &TableName) -> RequestCounter {
+    pub(crate) fn requests(&self, table: &TableName) -> RequestCounter {
         let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         requests.entry(table.clone()).or_default().clone()
     }

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
 
 use crate::decode::BadRow;
-use crate::progress::CommittedObject;
+use crate::progress::{CommittedObject, NewestChange};
 use crate::schema::TableSchema;
 use crate::staging::{Identity, StagedObject};
 
@@ -26,6 +27,8 @@ pub(super) struct Portion {
     pub(super) bad_rows: Vec<BadRow>,
     /// First and last change sequence, where the source gives one.
     pub(super) sequence: Option<(String, String)>,
+    /// The newest commit time at the source among its changes, where the source gives one.
+    pub(super) source_time: Option<DateTime<Utc>>,
     /// Memory that the decoded rows take.
     pub(super) bytes: usize,
 }
@@ -42,8 +45,13 @@ impl Portion {
             batches: Vec::new(),
             bad_rows: Vec::new(),
             sequence: None,
+            source_time: None,
             bytes: 0,
         }
+    }
+
+    pub(super) fn is_of_load(&self) -> bool {
+        self.object.name.phase.is_full_load()
     }
 
     pub(super) fn record(&self) -> CommittedObject {
@@ -76,7 +84,7 @@ pub(super) enum Turn {
 impl Slice {
     /// Whether it is of the full load. Empty objects of the load may go with the first changes.
     pub(super) fn is_of_load(&self) -> bool {
-        self.portions.last().is_some_and(|last| last.object.name.phase.is_full_load())
+        self.portions.last().is_some_and(Portion::is_of_load)
     }
 
     /// The slice with portions before its own, which hold no rows.
@@ -90,6 +98,15 @@ impl Slice {
     pub(super) fn take_batches(&mut self) -> Vec<RecordBatch> {
         let portions = self.portions.iter_mut();
         portions.flat_map(|portion| std::mem::take(&mut portion.batches)).collect()
+    }
+
+    /// The newest of its changes.
+    pub(super) fn newest(&self) -> NewestChange {
+        let mut newest = NewestChange::default();
+        for Portion { source_time, sequence, .. } in &self.portions {
+            newest.raise(*source_time, sequence.as_ref().map(|(_, last)| last.as_str()));
+        }
+        newest
     }
 
     pub(super) fn bad_rows(&self) -> u64 {

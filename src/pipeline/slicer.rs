@@ -250,6 +250,8 @@ impl<'a> Slicer<'a> {
             let first = if portion.from == 0 { sequence.first } else { sequence.last.clone() };
             portion.sequence = Some((first, sequence.last));
         }
+        // In a full load it is when the row was read.
+        portion.source_time = batch.source_time.filter(|_| !portion.is_of_load());
         if let (OnBadRow::Stop, Some(bad)) = (self.cut.table.on_bad_row, batch.bad_rows.first()) {
             return Err(refused(&portion.object, bad));
         }

@@ -15,6 +15,7 @@ mod counts;
 mod deleted;
 mod fingerprint;
 mod guard;
+mod latest;
 mod load;
 mod new_load;
 mod objects;
@@ -32,6 +33,7 @@ pub use counts::Counts;
 pub(crate) use counts::{event_with_counts, with_counts};
 pub use fingerprint::{Fingerprint, Mark};
 pub use guard::{GuardProgress, TombstoneObject, Untraced, WhyUntraced};
+pub use latest::{LatestIntake, NewestChange};
 pub use load::{LoadProgress, LoadStanding, MarkedLoad};
 pub(crate) use new_load::is_gapless;
 pub use new_load::{Doubt, NewLoad};
@@ -44,6 +46,7 @@ pub use turns::Turns;
 pub use unapplied::{SeenObject, Unapplied};
 pub use whole::{Missing, missing};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -75,6 +78,12 @@ pub struct Ledger {
     /// The greatest change sequence applied, if the source provides it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub sequence: Option<String>,
+    /// The greatest commit time at the source that was applied, if the source provides it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source_time: Option<DateTime<Utc>>,
+    /// The last commit that took in objects; none if it was made before that was recorded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub latest: Option<LatestIntake>,
     /// How the change sequences of the newest objects follow each other, if the source provides
     /// them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -180,6 +189,17 @@ impl Ledger {
         if self.sequence.as_deref().is_none_or(|seen| last > seen) {
             self.sequence = Some(last.to_owned());
         }
+    }
+
+    /// Records what a commit of that time takes in.
+    pub(crate) fn took_in(
+        &mut self,
+        objects: &[CommittedObject],
+        newest: &NewestChange,
+        now: DateTime<Utc>,
+    ) {
+        self.source_time = self.source_time.max(newest.time);
+        self.latest = LatestIntake::of(objects, newest, now).or_else(|| self.latest.take());
     }
 
     /// Records that all rows were removed, by an operator or because of a TRUNCATE.

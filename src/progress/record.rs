@@ -1,11 +1,12 @@
 //! What our commits write into their `commitInfo`.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::objects::{self, CommittedObject};
-use crate::progress::{Counts, Ledger};
+use crate::progress::{Counts, Ledger, NewestChange};
 
 /// The key of a [`CommitRecord`] in `commitInfo`.
 pub const KEY: &str = "dmslake";
@@ -58,6 +59,9 @@ pub struct CommitRecord {
     pub objects: Vec<CommittedObject>,
     /// The outcomes of its changes.
     pub books: Books,
+    /// The newest of its changes.
+    #[serde(skip_serializing_if = "NewestChange::is_unknown", default)]
+    pub newest: NewestChange,
     /// Progress after the commit.
     pub ledger: Ledger,
 }
@@ -70,7 +74,15 @@ impl CommitRecord {
     #[must_use]
     pub fn of(attempt: Uuid, objects: Vec<CommittedObject>, books: Books, ledger: Ledger) -> Self {
         let ledger = Ledger { rows: books.after, ..ledger };
-        Self { format: Self::FORMAT, attempt, objects, books, ledger }
+        let newest = NewestChange::default();
+        Self { format: Self::FORMAT, attempt, objects, books, newest, ledger }
+    }
+
+    /// The same of a commit that is made now and whose newest changes are known.
+    #[must_use]
+    pub fn with_newest(mut self, newest: NewestChange, now: DateTime<Utc>) -> Self {
+        self.ledger.took_in(&self.objects, &newest, now);
+        Self { newest, ..self }
     }
 
     /// The record of a commit that takes in no object and does not change the table's rows.

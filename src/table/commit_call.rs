@@ -15,11 +15,14 @@ use serde_json::Value;
 use crate::error::Result;
 use crate::progress::{APP_ID, CommitRecord, KEY};
 use crate::table::commit_log::CommitLog;
+use crate::table::commit_summary::{summary, with_metrics};
 use crate::table::features::without_judged;
 use crate::version::ENGINE;
 
 /// Under which the log holds what an operation counted.
 const METRICS: &str = "operationMetrics";
+/// Under which it holds what a person is told of the commit.
+const SUMMARY: &str = "userMetadata";
 
 /// One commit call, on top of exactly one snapshot.
 pub(super) struct CommitCall<'a> {
@@ -83,7 +86,8 @@ pub fn commit_properties(
     metrics: Option<Value>,
 ) -> Result<CommitProperties> {
     let mut metadata: HashMap<String, Value> = HashMap::from([(KEY.to_owned(), record.to_json()?)]);
-    metadata.extend(metrics.map(|metrics| (METRICS.to_owned(), metrics)));
+    metadata.extend(with_metrics(record, metrics).map(|metrics| (METRICS.to_owned(), metrics)));
+    metadata.extend(summary(record).map(|summary| (SUMMARY.to_owned(), summary.into())));
     Ok(CommitProperties::default()
         .with_metadata(metadata)
         .with_application_transaction(Txn::new(APP_ID, transaction))

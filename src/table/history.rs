@@ -6,11 +6,14 @@
 mod metrics;
 
 use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use deltalake::kernel::Version;
 use deltalake::logstore::LogStoreRef;
-use futures::stream::{Stream, try_unfold};
+use futures::stream::{self, Stream};
+use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,6 +21,9 @@ pub use metrics::OperationMetrics;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{APP_ID, CommitRecord, KEY};
+
+/// So many commits are read at once where several are.
+const READ_AHEAD: usize = 16;
 
 /// A commit of a table, as its log has it.
 #[derive(Clone, Debug)]
@@ -148,20 +154,20 @@ pub async fn commit(log_store: &LogStoreRef, version: Version) -> Result<Option<
     actions.map(|actions| Commit::parse(&actions, version)).transpose()
 }
 
-/// The commits from a version downwards, as far as the log has their JSON.
+/// The commits from a version downwards, as far as the log has their JSON. Some are read ahead.
 ///
 /// The stream fails as [`commit`] does.
 pub fn history(
     log_store: &LogStoreRef,
     newest: Version,
-) -> impl Stream<Item = Result<Commit>> + '_ {
-    try_unfold(Some(newest), move |next| async move {
-        let Some(version) = next else {
-            return Ok(None);
-        };
-        let commit = commit(log_store, version).await?;
-        Ok(commit.map(|commit| (commit, version.checked_sub(1))))
-    })
+) -> impl Stream<Item = Result<Commit>> + use<> {
+    let log_store = Arc::clone(log_store);
+    let read = move |version| {
+        let log_store = Arc::clone(&log_store);
+        async move { commit(&log_store, version).await }
+    };
+    let commits = stream::iter((0..=newest).rev()).map(read).buffered(READ_AHEAD);
+    commits.try_take_while(|commit| ready(Ok(commit.is_some()))).try_filter_map(|it| ready(Ok(it)))
 }
 
 #[cfg(test)]

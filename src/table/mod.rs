@@ -4,6 +4,7 @@
 mod alter;
 mod commit_call;
 mod commit_log;
+mod commit_summary;
 mod create;
 pub(crate) mod features;
 mod freshness;

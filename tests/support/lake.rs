@@ -6,7 +6,7 @@ use dmslake::change::NetChanges;
 use dmslake::clock::{Clock, SystemClock};
 use dmslake::error::Result;
 use dmslake::merge::{self, MergePlan, Merged};
-use dmslake::progress::{Books, CommitRecord, Ledger};
+use dmslake::progress::{Books, CommitRecord, Ledger, NewestChange};
 use dmslake::schema::TableSchema;
 use dmslake::storage::{Location, encode_segment};
 use dmslake::table::{self, LakeTable, Transaction};
@@ -39,6 +39,7 @@ pub(crate) async fn open(location: &Location) -> LakeTable {
 pub(crate) fn empty_record(rows: u64) -> CommitRecord {
     CommitRecord {
         format: CommitRecord::FORMAT,
+        newest: NewestChange::default(),
         attempt: SystemClock.attempt_id(),
         objects: vec![],
         books: Books { before: rows, after: rows, ..Books::default() },

@@ -11,6 +11,7 @@ use crate::decode::columns::{Output, Plan, Role};
 use crate::decode::csv::cut::Dialect;
 use crate::decode::csv::row::{CsvField, Row};
 use crate::decode::flaw::Flaw;
+use crate::decode::newest::NewestTime;
 use crate::decode::rules::RowRules;
 use crate::decode::sequence::SequenceTrack;
 use crate::decode::values::appender::Appender;
@@ -74,6 +75,7 @@ impl Markers {
 pub(super) struct Decoder {
     pub(super) plan: Plan,
     pub(super) sequence: SequenceTrack,
+    newest: NewestTime,
     markers: Markers,
     rules: RowRules,
     /// Whether a row of another width refuses the object: quoting leaves no doubt where values end.
@@ -106,6 +108,7 @@ impl Decoder {
             unset: vec![Vec::new(); plan.markable.len()],
             plan,
             sequence: SequenceTrack::default(),
+            newest: NewestTime::default(),
             markers,
             rules,
             strict_width,
@@ -165,7 +168,7 @@ impl Decoder {
             outputs: self.appenders.iter_mut().map(Appender::finish).collect(),
             unset: self.unset.iter_mut().map(marks).collect(),
         };
-        decoded.without(bad_rows, &self.plan, &self.sequence)
+        decoded.without(bad_rows, &self.plan, &self.sequence, &self.newest)
     }
 
     /// The row's operation, or what is wrong with the row as a whole.
@@ -187,6 +190,9 @@ impl Decoder {
             if !self.markers.is_null(field) {
                 self.sequence.follow(field.text, number, &self.context)?;
             }
+        }
+        if let Some(timestamp) = self.plan.timestamp {
+            self.newest.follow(row.field(timestamp, &mut self.scratch).text);
         }
         let text = self.plan.operation.map(|field| row.field(field, &mut self.scratch).text);
         Ok(self.rules.operation(text))

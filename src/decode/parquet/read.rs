@@ -13,6 +13,7 @@ use crate::decode::bounds::ReadBounds;
 use crate::decode::column_checks::refused_type;
 use crate::decode::columns::{Expected, Fields, Output, Plan, Role};
 use crate::decode::flaw::Flaw;
+use crate::decode::newest::NewestTime;
 use crate::decode::op_column::{self, OpValues, check_there};
 use crate::decode::parquet::content::row_as_json;
 use crate::decode::parquet::outgrown::outgrown;
@@ -37,6 +38,7 @@ pub(in crate::decode) struct ParquetReader {
     plan: Plan,
     rules: RowRules,
     sequence: SequenceTrack,
+    newest: NewestTime,
     context: ObjectContext,
     /// Rows of the object read so far, skipped ones included.
     passed: u64,
@@ -65,9 +67,9 @@ impl ParquetReader {
         }
         let physical = fields.physical;
         check_types(&plan, &physical, &context)?;
-        let sequence = SequenceTrack::default();
+        let (sequence, newest) = (SequenceTrack::default(), NewestTime::default());
         let passed = read_bounds.skip_rows;
-        Ok(Some(Self { stream, waiting, physical, plan, rules, sequence, context, passed }))
+        Ok(Some(Self { stream, waiting, physical, plan, rules, sequence, newest, context, passed }))
     }
 
     pub(in crate::decode) fn plan(&self) -> &Plan {
@@ -94,6 +96,7 @@ impl ParquetReader {
         self.passed += batch.num_rows() as u64;
         let rows: Vec<u64> = (first_row..=self.passed).collect();
         self.follow_sequence(batch, &rows)?;
+        self.follow_time(batch);
         let mut findings = Findings::default();
         let operations = self.operations(batch, &mut findings);
         let is_delete: BooleanArray =
@@ -106,7 +109,7 @@ impl ParquetReader {
         let content = |position| row_as_json(batch, &self.physical, position);
         let bad_rows = findings.bad_rows(&rows, content);
         let decoded = Decoded { operations, rows, outputs, unset: Vec::new() };
-        decoded.without(bad_rows, &self.plan, &self.sequence)
+        decoded.without(bad_rows, &self.plan, &self.sequence, &self.newest)
     }
 
     /// The codes of the rows' operations; bad ones are noted.
@@ -174,6 +177,13 @@ impl ParquetReader {
             self.sequence.follow(text.unwrap_or_default(), *row, &self.context)?;
         }
         Ok(())
+    }
+
+    fn follow_time(&mut self, batch: &RecordBatch) {
+        let Some(field) = self.plan.timestamp else { return };
+        // Whatever else it is, it is no time as DMS writes it.
+        let Some(texts) = batch.column(field).as_binary_opt::<i32>() else { return };
+        texts.iter().flatten().for_each(|text| self.newest.follow(text));
     }
 }
 

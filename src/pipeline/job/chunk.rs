@@ -188,6 +188,7 @@ async fn portions(
             rows: portion.rows,
             is_done: portion.is_done,
             sequence: portion.sequence.clone(),
+            source_time: portion.source_time,
             bad_rows: bad_rows(context, portion).await?,
         });
     }

@@ -17,7 +17,8 @@ use crate::pipeline::job::read::Read;
 use crate::pipeline::job::reduced::Reduced;
 use crate::pipeline::job::replaced::Files;
 use crate::pipeline::job::round::contradiction;
-use crate::progress::{Books, CommitRecord, CommittedObject, Counts, Ledger};
+use crate::pipeline::slice::{Portion, Slice};
+use crate::progress::{Books, CommitRecord, Counts, Ledger};
 use crate::table::features::{is_append_only, refuse_change};
 use crate::table::{CommitOutcome, LakeTable, Transaction};
 
@@ -147,7 +148,7 @@ impl Effect {
         pipeline: &Pipeline,
         table: &LakeTable,
         ledger: &Ledger,
-        objects: &[CommittedObject],
+        slice: &Slice,
         times: Times,
     ) -> Result<CommitOutcome> {
         let clock = pipeline.clock();
@@ -157,7 +158,9 @@ impl Effect {
         let books = Books { counts, before: table.rows(), after };
         books.check()?;
         let attempt = clock.attempt_id();
-        let record = CommitRecord::of(attempt, objects.to_vec(), books, ledger.clone());
+        let objects = slice.portions.iter().map(Portion::record).collect();
+        let record = CommitRecord::of(attempt, objects, books, ledger.clone())
+            .with_newest(slice.newest(), clock.now());
         let mut metrics = self.metrics;
         let scanned = times.reduced - times.begun;
         metrics.took(clock.instant() - times.begun, Some(scanned));

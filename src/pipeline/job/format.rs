@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use deltalake::kernel::{Add, Version};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -338,6 +339,8 @@ pub(crate) struct PortionOutcome {
     pub(crate) is_done: bool,
     /// First and last change sequence, as far as they tell of its order.
     pub(crate) sequence: Option<(String, String)>,
+    /// The newest commit time at the source among its changes.
+    pub(crate) source_time: Option<DateTime<Utc>>,
     /// Where its bad rows are, if it has any.
     pub(crate) bad_rows: Option<(String, Segment)>,
 }

@@ -23,7 +23,6 @@ use crate::pipeline::race::{Race, Settled, is_as_planned};
 use crate::pipeline::ready::Target;
 use crate::pipeline::slice::{Portion, Slice, Turn};
 use crate::pipeline::tally::{AppliedSlice, Tally};
-use crate::progress::CommittedObject;
 use crate::schema::TableSchema;
 use crate::staging::StagedObject;
 use crate::table::{Freshness, LakeTable};
@@ -92,7 +91,6 @@ impl Rounds<'_> {
         let times = Times { begun, reduced: pipeline.clock().instant() };
         let keys = spec.lake_keys();
         let mass = Mass::of(self.target, &slice);
-        let records: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
         let mut table = table.clone();
         self.must_not_have_lost(&table).await?;
         let mut files = Files::default();
@@ -113,7 +111,7 @@ impl Rounds<'_> {
             }
             ledger.recent = mass.as_ref().map(|it| it.judge(&table, &effect.counts)).transpose()?;
             let counts = effect.counts;
-            let outcome = effect.commit(pipeline, &table, &ledger, &records, times).await?;
+            let outcome = effect.commit(pipeline, &table, &ledger, &slice, times).await?;
             let lost = match Settled::from(outcome) {
                 Settled::Committed(table) => {
                     let took = pipeline.clock().instant() - begun;
@@ -164,6 +162,7 @@ impl Rounds<'_> {
                     Some(last) if !last.is_done && last.object.relative == object.relative => {
                         last.rows += portion.rows;
                         last.is_done = portion.is_done;
+                        last.source_time = last.source_time.max(portion.source_time);
                         last.bad_rows.extend(portion.bad_rows);
                         last.sequence = match (last.sequence.take(), portion.sequence) {
                             (Some((first, _)), Some((_, last))) => Some((first, last)),
@@ -236,6 +235,7 @@ async fn portion(
         is_done: outcome.is_done,
         bad_rows,
         sequence: outcome.sequence.clone(),
+        source_time: outcome.source_time,
         ..at
     })
 }
