@@ -141,6 +141,7 @@ pub mod dms;
 pub mod event;
 pub mod files;
 pub mod glue;
+pub mod inspect;
 pub mod lambda;
 pub mod maintenance;
 pub mod memory;

@@ -1,6 +1,7 @@
 //! The command-line arguments: declarations only.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
+mod inspect;
 mod job;
 mod late;
 mod operator;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use inspect::{HistoryArguments, StatusArguments};
 pub(super) use job::{
     DriveJobArguments, JobArguments, JobCommand, LocalJobArguments, OperatedJobArguments,
 };
@@ -53,6 +55,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Apply(ApplyArguments),
+    Status(StatusArguments),
+    History(HistoryArguments),
     Job(JobArguments),
     Maintain(MaintainArguments),
     Pause(PauseArguments),

@@ -7,6 +7,7 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use tokio::task::JoinSet;
 
 use super::args::ChosenArguments;
@@ -114,6 +115,11 @@ impl<'a> Chosen<'a> {
         let chosen = Self { tables, pipeline, limits, places, screen };
         chosen.probe().await?;
         Ok(chosen)
+    }
+
+    /// The time, for what is told of the past.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.pipeline.clock().now()
     }
 
     /// How many tables are chosen.

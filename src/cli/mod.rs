@@ -16,6 +16,7 @@ mod demo;
 mod discover;
 mod exit;
 mod help;
+mod history;
 mod init;
 mod job;
 mod late;
@@ -29,6 +30,7 @@ mod register;
 mod restore;
 mod run;
 mod signals;
+mod status;
 mod truncate;
 
 pub use help::command;

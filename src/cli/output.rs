@@ -3,14 +3,19 @@
 
 mod grid;
 mod results;
+mod spans;
+mod wrap;
 
 use std::fmt::Display;
 use std::io::{self, BufRead as _, IsTerminal, Write};
 
+use console::Term;
 use indicatif::MultiProgress;
 
 pub(super) use grid::{Align, Grid, Row};
 pub(super) use results::Results;
+pub(super) use spans::{ago, bytes, span, span_or_dash};
+pub(super) use wrap::wrapped;
 
 use crate::config::TableName;
 use crate::disposition::advice;
@@ -46,6 +51,21 @@ impl Screen {
     /// Whether standard error is coloured.
     pub(super) fn error_colour(&self) -> bool {
         self.error_colour
+    }
+
+    /// How many letters a line of results has room for: 80 without a terminal.
+    #[expect(clippy::unused_self, reason = "it is the screen's")]
+    pub(super) fn width(&self) -> usize {
+        const USUAL: usize = 80;
+        let of_terminal = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
+        of_terminal.map_or(USUAL, |columns| columns.max(USUAL))
+    }
+
+    /// Clears the terminal, if results go to one.
+    #[expect(clippy::unused_self, reason = "it is the screen's")]
+    pub(super) fn clear(&self) {
+        // A terminal that cannot be cleared shows one result below the other.
+        let _ = Term::stdout().clear_screen();
     }
 
     /// The colours for results.

@@ -16,6 +16,7 @@
 
 mod checkpoint;
 mod compaction;
+mod due;
 mod live_file;
 mod log;
 mod lower;
@@ -34,6 +35,8 @@ mod tombstones;
 mod vacuum;
 
 pub(crate) use checkpoint::checkpoint_after;
+pub use due::DueAction;
+pub(crate) use due::due;
 #[cfg(feature = "cli")]
 pub(crate) use part::RewritePart;
 pub(crate) use part::Rewriter;

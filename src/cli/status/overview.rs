@@ -1,0 +1,146 @@
+//! Many tables: what is wrong first, then totals.
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, Utc};
+
+use crate::cli::output::{
+    Align, Grid, Palette, Row, bytes, count, plural, span, span_or_dash, wrapped,
+};
+use crate::inspect::{State, TableStatus};
+
+/// So many tables with which all is well have a line of their own.
+const MOST_WELL: usize = 40;
+
+/// What a column shows.
+struct Column {
+    heading: &'static str,
+    align: Align,
+    cell: fn(&TableStatus, DateTime<Utc>) -> String,
+}
+
+/// The columns that are always shown, and those for which there may be room, in order.
+const COLUMNS: [Column; 10] = [
+    Column { heading: "table", align: Align::Left, cell: |it, _| it.table.clone() },
+    Column { heading: "state", align: Align::Left, cell: |it, _| it.state.as_str().to_owned() },
+    Column {
+        heading: "behind",
+        align: Align::Right,
+        cell: |it, _| span_or_dash(it.lag.behind_seconds),
+    },
+    Column { heading: "pending", align: Align::Right, cell: |it, _| count(it.pending.objects) },
+    Column { heading: "rows", align: Align::Right, cell: |it, _| count(it.rows) },
+    Column { heading: "version", align: Align::Right, cell: |it, _| version(it) },
+    Column { heading: "last commit", align: Align::Right, cell: last_commit },
+    Column { heading: "files", align: Align::Right, cell: |it, _| count(it.files) },
+    Column { heading: "size", align: Align::Right, cell: |it, _| bytes(it.bytes) },
+    Column { heading: "quarantined", align: Align::Right, cell: |it, _| count(it.quarantined) },
+];
+const ALWAYS: usize = 6;
+
+/// The lines about these tables, for a screen of that width.
+pub(super) fn lines(
+    tables: &[TableStatus],
+    now: DateTime<Utc>,
+    width: usize,
+    is_all: bool,
+    palette: Palette,
+) -> Vec<String> {
+    let mut sorted: Vec<&TableStatus> = tables.iter().collect();
+    sorted.sort_by_key(|it| (it.state, Reverse(it.lag.behind_seconds)));
+    let wrong = sorted.iter().filter(|it| it.state != State::Ok).count();
+    let most = if is_all { sorted.len() } else { wrong + MOST_WELL };
+    let left_out = sorted.len().saturating_sub(most);
+    sorted.truncate(most);
+
+    let columns = &COLUMNS[..fitting(&sorted, now, width)];
+    let headings: Vec<(&str, Align)> =
+        columns.iter().map(|column| (column.heading, column.align)).collect();
+    let mut grid = Grid::new(&headings);
+    let rows: Vec<Row> = sorted.iter().map(|table| row(columns, table, now)).collect();
+    grid.fit(&rows);
+    let mut lines = Vec::new();
+    if !rows.is_empty() {
+        lines.push(grid.header(palette));
+    }
+    for (table, row) in sorted.iter().zip(&rows) {
+        let line = grid.row(row);
+        let is_bad = matches!(table.state, State::Held | State::Unreadable);
+        lines.push(if is_bad { palette.bad(line) } else { line });
+        lines.extend(remarks(table, now, width, palette));
+    }
+    if left_out > 0 {
+        let more = plural(left_out as u64, "more table");
+        lines.push(palette.faint(format_args!("{more}, ok; --all shows every table")));
+    }
+    lines.push(totals(tables));
+    lines
+}
+
+/// Why a table is not ok, and what to type.
+pub(super) fn remarks(
+    table: &TableStatus,
+    now: DateTime<Utc>,
+    width: usize,
+    palette: Palette,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(reason) = &table.reason {
+        let since = table.since.map(|since| {
+            let seconds = u64::try_from((now - since).num_seconds()).unwrap_or_default();
+            format!(" (for {})", span(seconds))
+        });
+        lines.extend(wrapped(&format!("{reason}{}", since.unwrap_or_default()), "  ", width));
+    }
+    if let Some(next) = &table.next {
+        lines.push(format!("  next: {}", palette.strong(next)));
+    }
+    lines
+}
+
+fn row(columns: &[Column], table: &TableStatus, now: DateTime<Utc>) -> Row {
+    columns.iter().map(|column| (column.cell)(table, now)).collect()
+}
+
+/// So many columns fit the screen.
+fn fitting(tables: &[&TableStatus], now: DateTime<Utc>, width: usize) -> usize {
+    let of = |column: &Column| {
+        let cells = tables.iter().map(|table| (column.cell)(table, now).chars().count());
+        cells.chain([column.heading.len()]).max().unwrap_or_default()
+    };
+    let mut used = COLUMNS[..ALWAYS].iter().map(|column| of(column) + 2).sum::<usize>();
+    let more = COLUMNS[ALWAYS..].iter().take_while(|column| {
+        used += of(column) + 2;
+        used <= width + 2
+    });
+    ALWAYS + more.count()
+}
+
+fn version(table: &TableStatus) -> String {
+    table.version.map_or_else(|| "-".to_owned(), |version| version.to_string())
+}
+
+fn last_commit(table: &TableStatus, now: DateTime<Utc>) -> String {
+    let at = table.last_commit.as_ref().and_then(|commit| commit.at);
+    let seconds = at.map(|at| u64::try_from((now - at).num_seconds()).unwrap_or_default());
+    seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{} ago", span(seconds)))
+}
+
+/// One sentence about all tables.
+fn totals(tables: &[TableStatus]) -> String {
+    let states = State::ALL.into_iter().rev().filter_map(|state| {
+        let number = tables.iter().filter(|it| it.state == state).count() as u64;
+        (number > 0).then(|| format!("{} {}", count(number), state.as_str()))
+    });
+    let states: Vec<String> = states.collect();
+    let sum = |of: fn(&TableStatus) -> u64| tables.iter().map(of).sum::<u64>();
+    format!(
+        "{}: {}; {} rows, {}, {} pending of {}",
+        plural(tables.len() as u64, "table"),
+        states.join(", "),
+        count(sum(|it| it.rows)),
+        bytes(sum(|it| it.bytes)),
+        plural(sum(|it| it.pending.objects), "object"),
+        bytes(sum(|it| it.pending.bytes)),
+    )
+}

@@ -1,0 +1,64 @@
+//! What maintenance would do to a table now, found out without doing it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::config::MergeMode;
+use crate::error::Result;
+use crate::files::FileLayout;
+use crate::maintenance::live_file::LiveFile;
+use crate::maintenance::policy::CHECKPOINT_COMMITS;
+use crate::maintenance::report::Action;
+use crate::maintenance::{checkpoint, compaction, lower, purge, vacuum};
+use crate::table::LakeTable;
+
+/// An action that is due.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DueAction {
+    /// What.
+    pub action: Action,
+    /// Why it is due.
+    pub reason: String,
+    /// Bytes of the files that it would write again or delete; 0 of other actions.
+    pub bytes: u64,
+}
+
+/// What is due for a table. Of compaction it is the first of several that may follow each other.
+/// Entries of the log are not looked at: they cost next to nothing.
+///
+/// # Errors
+/// `Unavailable` if the table cannot be listed or its log not be read.
+pub(crate) async fn due(
+    table: &LakeTable,
+    keys: &[String],
+    mode: MergeMode,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<DueAction>> {
+    let files = LiveFile::all(table, keys)?;
+    let layout = FileLayout::of(table.files(), keys, clock)?;
+    let bytes = |files: &[LiveFile]| files.iter().map(|file| file.bytes).sum();
+    let mut due = Vec::new();
+    let mut add = |action, reason: String, bytes| due.push(DueAction { action, reason, bytes });
+    let (commits, vacuum) = tokio::try_join!(
+        checkpoint::commits_since(table),
+        vacuum::choose(table, &files, clock.now())
+    )?;
+    if let Some(it) = compaction::choose(&files, &layout, u64::MAX) {
+        add(Action::Compact, it.reason, bytes(&it.files));
+    }
+    if let Some(it) = lower::choose(table, &files, mode)? {
+        add(Action::Lower, it.reason, 0);
+    }
+    if let Some(it) = purge::choose(files, mode, u64::MAX) {
+        add(Action::Purge, it.reason, bytes(&it.files));
+    }
+    if commits >= CHECKPOINT_COMMITS {
+        add(Action::Checkpoint, format!("{commits} commits since the newest checkpoint"), 0);
+    }
+    if let Some(it) = vacuum {
+        add(Action::Vacuum, it.reason, it.bytes);
+    }
+    Ok(due)
+}
