@@ -11,7 +11,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use inspect::{HistoryArguments, StatusArguments};
+pub(super) use inspect::{
+    AsOfArguments, DiffArguments, HistoryArguments, QueryArguments, RowFormat, ShowArguments,
+    StatusArguments,
+};
 pub(super) use job::{
     DriveJobArguments, JobArguments, JobCommand, LocalJobArguments, OperatedJobArguments,
 };
@@ -57,6 +60,9 @@ pub(super) enum Command {
     Apply(ApplyArguments),
     Status(StatusArguments),
     History(HistoryArguments),
+    Diff(DiffArguments),
+    Show(ShowArguments),
+    Query(QueryArguments),
     Job(JobArguments),
     Maintain(MaintainArguments),
     Pause(PauseArguments),

@@ -7,12 +7,26 @@
 //! |---|---|---|
 //! | [`TableStatus`] | how a table stands, and what to do about it | the look that applications go by, and its log |
 //! | [`HistoryEntry`] | a commit: who, what, how much | the log |
+//! | `diff` | keys that two versions differ in | the data files that they do not share |
+//! | `rows`, `query` | rows, now or as of an earlier version | data files |
 
+#[cfg(feature = "cli")]
+mod diff;
 mod history;
+#[cfg(feature = "cli")]
+mod query;
+#[cfg(feature = "cli")]
+mod rows;
 mod state;
 mod status;
 mod writer;
 
+#[cfg(feature = "cli")]
+pub use diff::{Change, Diff, diff};
 pub use history::{HistoryEntry, IntakeEntry, history};
+#[cfg(feature = "cli")]
+pub use query::query;
+#[cfg(feature = "cli")]
+pub use rows::{RowsAsked, rows};
 pub use state::State;
 pub use status::{Lag, LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};

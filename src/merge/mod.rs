@@ -29,6 +29,8 @@ mod prune;
 mod read;
 mod written;
 
+#[cfg(feature = "cli")]
+pub(crate) use difference::Halves;
 pub use difference::{Bounds, Compared, Difference, difference};
 #[cfg(feature = "cli")]
 pub(crate) use execute::operation;
