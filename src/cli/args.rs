@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(super) use inspect::{
     AsOfArguments, DiffArguments, HistoryArguments, QueryArguments, RowFormat, ShowArguments,
-    StatusArguments,
+    StatusArguments, WhyArguments,
 };
 pub(super) use job::{
     DriveJobArguments, JobArguments, JobCommand, LocalJobArguments, OperatedJobArguments,
@@ -61,6 +61,7 @@ pub(super) enum Command {
     Status(StatusArguments),
     History(HistoryArguments),
     Diff(DiffArguments),
+    Why(WhyArguments),
     Show(ShowArguments),
     Query(QueryArguments),
     Job(JobArguments),

@@ -36,6 +36,7 @@ mod show;
 mod signals;
 mod status;
 mod truncate;
+mod why;
 
 pub use help::command;
 pub use run::main;

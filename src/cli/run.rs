@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::Screen;
 use super::{
     apply, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain, pause, query,
-    rebuild, register, restore, show, status, truncate,
+    rebuild, register, restore, show, status, truncate, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -42,6 +42,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Status(arguments) => status::run(&arguments, screen).await,
             Command::History(arguments) => history::run(&arguments, screen).await,
             Command::Diff(arguments) => diff::run(&arguments, screen).await,
+            Command::Why(arguments) => why::run(&arguments, screen).await,
             Command::Show(arguments) => show::run(&arguments, screen).await,
             Command::Query(arguments) => query::run(&arguments, screen).await,
             Command::Job(arguments) => job::run(&arguments, screen).await,

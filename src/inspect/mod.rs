@@ -8,6 +8,7 @@
 //! | [`TableStatus`] | how a table stands, and what to do about it | the look that applications go by, and its log |
 //! | [`HistoryEntry`] | a commit: who, what, how much | the log |
 //! | `diff` | keys that two versions differ in | the data files that they do not share |
+//! | `why` | the life of a row | the log, the data files that held it, staged objects |
 //! | `rows`, `query` | rows, now or as of an earlier version | data files |
 
 #[cfg(feature = "cli")]
@@ -19,6 +20,8 @@ mod query;
 mod rows;
 mod state;
 mod status;
+#[cfg(feature = "cli")]
+mod why;
 mod writer;
 
 #[cfg(feature = "cli")]
@@ -30,3 +33,5 @@ pub use query::query;
 pub use rows::{RowsAsked, rows};
 pub use state::State;
 pub use status::{Lag, LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};
+#[cfg(feature = "cli")]
+pub use why::{ReadForLife, RowEvent, RowLife, StagedChange, Values, why};

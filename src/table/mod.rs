@@ -30,6 +30,8 @@ pub use create::{create, create_without_progress};
 pub(crate) use freshness::Freshness;
 pub use hand_over::{Claim, HandOver, LEASE, OFFER};
 pub use history::{Commit, ForeignCommit, OperationMetrics, OurCommit, commit, history};
+#[cfg(feature = "cli")]
+pub(crate) use history::{FileChanges, file_changes};
 pub use lake_table::{LakeTable, OwnCommit};
 pub use log::{Newest, find_attempt, newest_commit};
 pub use open::{load, log_store, open, open_at};

@@ -262,3 +262,32 @@ pub(in crate::cli) struct DiffArguments {
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }
+
+/// Tell the life of a row: each version that touched it, and the changes that did.
+///
+/// For each version: who, when, which columns changed, and the rows of staged objects that did it,
+/// as long as these are staged, with the changes that lost to a newer one of the same commit. Says
+/// what can no longer be told, and what was read for it. Only data files that may have held the row
+/// at that time are opened.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:\n  dmslake why shop.orders 4711\n  \
+dmslake why shop.order_items order_id=4711,line=2\n  \
+dmslake why shop.orders 4711 --since 2026-03-01T00:00:00Z --json | jq '.events[].version'")]
+pub(in crate::cli) struct WhyArguments {
+    #[command(flatten)]
+    pub(in crate::cli) table: OneTableArguments,
+
+    /// The value of the key, or column=value,… of a key with several columns. Bytes are written in
+    /// hexadecimal digits.
+    #[arg(value_name = "KEY")]
+    pub(in crate::cli) key: String,
+
+    /// Look at no version before this one.
+    #[arg(long, value_name = "VERSION or TIME")]
+    pub(in crate::cli) since: Option<AsOf>,
+
+    /// Print one line of JSON.
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
