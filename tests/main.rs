@@ -26,6 +26,7 @@ mod folding;
 mod formats;
 mod glue_entries;
 mod history;
+mod inspecting;
 mod interop;
 mod jobs;
 mod judge;

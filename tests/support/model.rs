@@ -65,6 +65,8 @@ pub(crate) struct StagedRow {
     pub(crate) bad: bool,
     /// Its change sequence; none in full load.
     pub(crate) sequence: Option<String>,
+    /// When it was committed at the source, in microseconds; none in full load, and of rows by hand.
+    pub(crate) committed: Option<i64>,
 }
 
 /// The effect of a row on a key.

@@ -50,6 +50,7 @@ fn change(op: Op, before: Option<i32>, id: i32, name: &str) -> StagedRow {
         unset: vec![false; 4],
         bad: false,
         sequence: None,
+        committed: None,
     }
 }
 

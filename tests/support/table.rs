@@ -166,22 +166,29 @@ impl LakeTable {
     /// # Panics
     /// If two rows have the same key.
     pub(crate) async fn rows(&self, version: u64, columns: &[Column], keys: &[usize]) -> Rows {
-        let mut rows = Rows::new();
-        for batch in self.batches(version).await {
-            let arrays: Vec<Option<&ArrayRef>> =
-                columns.iter().map(|column| batch.column_by_name(&column.lake)).collect();
-            for index in 0..batch.num_rows() {
-                let cell = |array: Option<&ArrayRef>| {
-                    array.map_or(Value::Null, |array| value(array, index))
-                };
-                let row: Row = arrays.iter().copied().map(cell).collect();
-                let key: Key = keys.iter().map(|&position| row[position].clone()).collect();
-                let double = rows.insert(key.clone(), row);
-                assert!(double.is_none(), "version {version} has two rows of key {key:?}");
-            }
-        }
-        rows
+        rows_of(&self.batches(version).await, columns, keys)
     }
+}
+
+/// These rows, by key. Missing columns are NULL.
+///
+/// # Panics
+/// If two rows have the same key.
+pub(crate) fn rows_of(batches: &[RecordBatch], columns: &[Column], keys: &[usize]) -> Rows {
+    let mut rows = Rows::new();
+    for batch in batches {
+        let arrays: Vec<Option<&ArrayRef>> =
+            columns.iter().map(|column| batch.column_by_name(&column.lake)).collect();
+        for index in 0..batch.num_rows() {
+            let cell =
+                |array: Option<&ArrayRef>| array.map_or(Value::Null, |array| value(array, index));
+            let row: Row = arrays.iter().copied().map(cell).collect();
+            let key: Key = keys.iter().map(|&position| row[position].clone()).collect();
+            let double = rows.insert(key.clone(), row);
+            assert!(double.is_none(), "two rows of key {key:?}");
+        }
+    }
+    rows
 }
 
 /// Every row of these batches as text, in order; `null` stands for NULL.

@@ -49,6 +49,8 @@ impl<'a> Staged<'a> {
         let dms = &pipeline.settings().dms;
         for told in [&dms.timestamp_column_name, &dms.change_seq_column].into_iter().flatten() {
             if !spec.store.contains(told) {
+                // Its own name may be none that the lake allows, and no column may be in its way.
+                spec.rename.insert(told.clone(), format!("told_of_{}", spec.store.len()));
                 spec.store.push(told.clone());
             }
         }

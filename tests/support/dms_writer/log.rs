@@ -199,7 +199,8 @@ impl Writer<'_> {
         let before = before.filter(|_| self.endpoint.before_prefix.is_some()).cloned();
         let has_sequence = !load && self.endpoint.sequence.is_some();
         let sequence = has_sequence.then(|| format!("2024030512000000{:019}", self.counter));
-        let row = StagedRow { op, before, image, unset, bad: false, sequence };
+        let committed = (!load).then_some(self.commit);
+        let row = StagedRow { op, before, image, unset, bad: false, sequence, committed };
         LoggedRow { row, timestamp: self.commit, spoilt: None }
     }
 

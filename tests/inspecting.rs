@@ -1,0 +1,6 @@
+//! What is told of tables, compared with what the model, the staged objects and other readers know.
+//! Nothing that is told is taken from the code that tells it.
+
+mod foreign;
+mod random;
+mod states;
