@@ -134,7 +134,7 @@ impl Scripted {
             Answer::Queue { batch_item_failures } => {
                 batch_item_failures.into_iter().map(|failure| failure.item_identifier).collect()
             }
-            Answer::Summary { .. } => panic!("a queue gets no summary"),
+            other => panic!("a queue gets no summary: {other:?}"),
         }
     }
 

@@ -250,6 +250,18 @@ fn messages_fail_one_by_one() {
     assert_eq!(statuses, [(json!("shop.held"), json!("held")), (json!("shop.good"), json!("ok"))]);
     let outcome = function.invoke(&json!({"sweep": true}), MINUTE);
     assert!(matches!(&outcome, Outcome::Error(_, message) if message.contains("shop.broken")));
+
+    // A question is answered, and nothing is applied for it.
+    let outcome = function.invoke(&json!({"status": true, "tables": ["shop.held"]}), MINUTE);
+    let [held] = &summary(&outcome)["status"].as_array().expect("a list")[..] else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!((&held["schema"], &held["state"]), (&json!("status/1"), &json!("held")));
+    assert_eq!(held["next"], "dmslake rebuild shop.held");
+    let outcome = function.invoke(&json!({"status": true}), MINUTE);
+    assert_eq!(summary(&outcome)["status"].as_array().map(Vec::len), Some(3));
+    let outcome = function.invoke(&json!({"status": true, "tables": ["shop.nix"]}), MINUTE);
+    assert!(matches!(&outcome, Outcome::Error(_, message) if message.contains("shop.nix")));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 pub(super) use inspect::{
     AsOfArguments, DiffArguments, HistoryArguments, QueryArguments, RowFormat, ShowArguments,
@@ -39,7 +40,7 @@ use crate::version;
 #[command(verbatim_doc_comment, disable_help_subcommand = true)]
 #[command(
     after_help = "Topics of `dmslake help TOPIC`: configuration, operations (held tables, errors), \
-merging,\nreaders, function (AWS Lambda), jobs, limits, formats (JSON output, exit codes).\n\n\
+inspecting,\nmerging, readers, function (AWS Lambda), jobs, limits, formats (JSON output, exit codes).\n\n\
 Exit codes: 0 all tables are caught up, 1 a table is held, failed or not \
 caught up,\n2 bad usage or configuration. Results go to standard output, logs and progress to \
 standard\nerror."
@@ -50,6 +51,12 @@ pub(super) struct Arguments {
     /// RUST_LOG, if set, takes precedence (for example RUST_LOG=dmslake=debug,deltalake=warn).
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(super) verbose: u8,
+
+    /// For agents: compact Markdown, and errors as one object of JSON on standard error.
+    ///
+    /// DMSLAKE_AGENT=1 does the same. Neither has an effect on a terminal.
+    #[arg(long, global = true)]
+    pub(super) agent: bool,
 
     #[command(subcommand)]
     pub(super) command: Command,
@@ -77,6 +84,8 @@ pub(super) enum Command {
     Demo(DemoArguments),
     Ddl(DdlArguments),
     Register(RegisterArguments),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
     Help(HelpArguments),
 }
 
@@ -305,6 +314,35 @@ pub(super) struct DdlArguments {
 pub(super) struct RegisterArguments {
     #[command(flatten)]
     pub(super) chosen: ChosenArguments,
+}
+
+/// Print the completions of a shell.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(
+    after_help = "Examples:\n  dmslake completions bash > /etc/bash_completion.d/dmslake\n  \
+dmslake completions zsh > ~/.zfunc/_dmslake\n  \
+dmslake completions fish > ~/.config/fish/completions/dmslake.fish"
+)]
+pub(super) struct CompletionsArguments {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+/// Print the manual page of the program, or of one of its commands.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:\n  dmslake man | man -l -\n  dmslake man status | man -l -\n  \
+dmslake man --all /usr/local/share/man/man1")]
+pub(super) struct ManArguments {
+    /// A command such as `status`.
+    #[arg(value_name = "COMMAND")]
+    pub(super) name: Option<String>,
+
+    /// Write the pages of the program and of all its commands into this folder.
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    pub(super) all: Option<PathBuf>,
 }
 
 /// Print this message, the help of a command, or a topic of the guide.

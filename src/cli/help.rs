@@ -11,9 +11,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::nearest::nearest;
 
 /// The pages of the guide, in the order of `dmslake help`.
-const TOPICS: [(&str, &str); 8] = [
+const TOPICS: [(&str, &str); 9] = [
     ("configuration", include_str!("../guide/configuration.md")),
     ("operations", include_str!("../guide/operations.md")),
+    ("inspecting", include_str!("../guide/inspecting.md")),
     ("merging", include_str!("../guide/merging.md")),
     ("readers", include_str!("../guide/readers.md")),
     ("function", include_str!("../guide/function.md")),
@@ -60,7 +61,8 @@ fn print(command: &mut clap::Command) -> Result<Exit> {
     }
 }
 
-fn unknown(name: &str, program: &clap::Command) -> Error {
+/// The error for a name that is neither a command nor a topic.
+pub(super) fn unknown(name: &str, program: &clap::Command) -> Error {
     let commands: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
     let topics: Vec<&str> = TOPICS.iter().map(|(topic, _)| *topic).collect();
     let all = [commands.as_slice(), topics.as_slice()].concat();

@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: &HistoryArguments, screen: &Screen) -> Result
 }
 
 fn lines(commits: &[HistoryEntry], palette: Palette) -> Vec<String> {
-    let mut grid = Grid::new(&HEADINGS);
+    let mut grid = Grid::new(&HEADINGS).styled(palette);
     let rows: Vec<Row> = commits.iter().map(cells).collect();
     grid.fit(&rows);
     let mut lines = vec![grid.header(palette)];

@@ -23,6 +23,7 @@ mod job;
 mod late;
 mod logs;
 mod maintain;
+mod manual;
 mod output;
 mod pause;
 mod progress_bar;

@@ -11,6 +11,7 @@ use std::io::{self, BufRead as _, IsTerminal, Write};
 
 use console::Term;
 use indicatif::MultiProgress;
+use serde_json::json;
 
 pub(super) use grid::{Align, Grid, Row};
 pub(super) use results::Results;
@@ -18,7 +19,7 @@ pub(super) use spans::{ago, bytes, span, span_or_dash};
 pub(super) use wrap::wrapped;
 
 use crate::config::TableName;
-use crate::disposition::advice;
+use crate::disposition::{advice, remedy_of};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Counts;
 
@@ -28,14 +29,17 @@ pub(super) struct Screen {
     bars: MultiProgress,
     result_colour: bool,
     error_colour: bool,
+    /// Whether an agent reads the output: a program that reads text.
+    is_for_agent: bool,
 }
 
 impl Screen {
     /// The screen of this process. It uses colour only on a terminal, and only if `NO_COLOR` is not
-    /// set.
-    pub(super) fn new() -> Self {
+    /// set. An agent never reads from a terminal.
+    pub(super) fn new(is_for_agent: bool) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self {
+            is_for_agent: is_for_agent && !io::stdout().is_terminal(),
             // Draws on standard error, if that is a terminal.
             bars: MultiProgress::new(),
             result_colour: wanted && io::stdout().is_terminal(),
@@ -54,9 +58,11 @@ impl Screen {
     }
 
     /// How many letters a line of results has room for: 80 without a terminal.
-    #[expect(clippy::unused_self, reason = "it is the screen's")]
     pub(super) fn width(&self) -> usize {
         const USUAL: usize = 80;
+        if self.is_for_agent {
+            return usize::from(u16::MAX);
+        }
         let of_terminal = Term::stdout().size_checked().map(|(_, columns)| usize::from(columns));
         of_terminal.map_or(USUAL, |columns| columns.max(USUAL))
     }
@@ -70,7 +76,7 @@ impl Screen {
 
     /// The colours for results.
     pub(super) fn palette(&self) -> Palette {
-        Palette(self.result_colour)
+        Palette { has_colour: self.result_colour, is_markdown: self.is_for_agent }
     }
 
     /// Runs `write` while the progress bars are hidden.
@@ -137,22 +143,31 @@ impl Screen {
         read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str())
     }
 
-    /// Prints an error on standard error.
+    /// Prints an error on standard error; for an agent as one object of JSON.
     pub(super) fn complain(&self, error: &Error) {
-        let label = Palette(self.error_colour).bad("error:");
+        if self.is_for_agent {
+            let (kind, remedy) = (error.kind().as_str(), remedy_of(error));
+            let told = json!({ "error": error.chain(), "kind": kind, "remedy": remedy });
+            return self.note(told);
+        }
+        let palette = Palette { has_colour: self.error_colour, is_markdown: false };
+        let label = palette.bad("error:");
         self.note(format_args!("{label} {}", advice(error)));
     }
 }
 
-/// Colours, or no colours.
+/// How results look: with colours or without, and whether tables are Markdown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Palette(bool);
+pub(super) struct Palette {
+    has_colour: bool,
+    is_markdown: bool,
+}
 
 impl Palette {
     /// No colours.
     #[cfg(test)]
     pub(super) fn none() -> Self {
-        Self(false)
+        Self { has_colour: false, is_markdown: false }
     }
 
     /// A heading.
@@ -176,7 +191,7 @@ impl Palette {
     }
 
     fn paint(self, code: &str, text: impl Display) -> String {
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
+        if self.has_colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }
 }
 

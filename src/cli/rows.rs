@@ -127,7 +127,7 @@ async fn for_people(rows: DataFrame, screen: &Screen) -> Result<()> {
     for batch in &batches {
         cells.extend(texts(batch)?);
     }
-    let mut grid = Grid::new(&headings);
+    let mut grid = Grid::new(&headings).styled(screen.palette());
     grid.fit(&cells);
     if grid.width() <= screen.width() {
         screen.line(grid.header(screen.palette()))?;

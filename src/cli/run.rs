@@ -8,8 +8,8 @@ use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
 use super::{
-    apply, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain, pause, query,
-    rebuild, register, restore, show, status, truncate, why,
+    apply, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain, manual,
+    pause, query, rebuild, register, restore, show, status, truncate, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -18,8 +18,19 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// Runs the command that this process was started with, and returns its exit code.
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let screen = Screen::new();
+    // Before the arguments are known: they may be what is wrong.
+    let is_for_agent = std::env::var("DMSLAKE_AGENT").is_ok_and(|value| value == "1")
+        || std::env::args_os().any(|argument| argument == "--agent");
+    let screen = Screen::new(is_for_agent);
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        // Help and version are no errors.
+        Err(told) if !told.use_stderr() || !is_for_agent => told.exit(),
+        Err(misused) => {
+            screen.complain(&Error::new(ErrorKind::Config, misused.to_string().trim_end()));
+            return Exit::Usage.into();
+        }
+    };
     logs::start(arguments.verbose, &screen);
     let exit = run(arguments.command, &screen).unwrap_or_else(|error| {
         screen.complain(&error);
@@ -58,6 +69,8 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Demo(arguments) => demo::run(&arguments, screen).await,
             Command::Ddl(arguments) => ddl::run(&arguments, screen).await,
             Command::Register(arguments) => register::run(&arguments, screen).await,
+            Command::Completions(arguments) => manual::completions(&arguments, screen),
+            Command::Man(arguments) => manual::man(&arguments, screen),
             Command::Help(arguments) => help::run(&arguments, screen),
         }
     })

@@ -68,6 +68,20 @@ pub fn parse(event: &Value) -> Invocation {
     }
 }
 
+/// The tables of which somebody asks how they stand, by their names, all if there is none:
+/// `{"status": true}`, with or without `"tables"`. None if the event is no such question.
+#[must_use]
+pub fn asked_status(event: &Value) -> Option<Result<Vec<String>, Unreadable>> {
+    if event.get("status") != Some(&Value::Bool(true)) {
+        return None;
+    }
+    let Some(tables) = event.get("tables") else { return Some(Ok(Vec::new())) };
+    let names = tables.as_array().into_iter().flatten().map(|it| it.as_str().map(str::to_owned));
+    let names: Option<Vec<String>> = names.collect();
+    let names = names.filter(|names| !names.is_empty());
+    Some(names.ok_or_else(|| unreadable("\"tables\" is no list of names")))
+}
+
 fn content(event: &Value) -> Content {
     if let Some(records) = event.get("Records").and_then(Value::as_array) {
         let read: Result<Vec<_>, _> = records.iter().map(record).collect();

@@ -15,6 +15,7 @@ macro_rules! pages {
         #[doc = "[function]: crate::guide::function\n"]
         #[doc = "[limits]: crate::guide::limits\n"]
         #[doc = "[jobs]: crate::guide::jobs\n"]
+        #[doc = "[inspecting]: crate::guide::inspecting\n"]
         #[doc = "[formats]: crate::guide::formats\n\n"]
         #[doc = include_str!($file)]
         pub mod $topic {}
@@ -24,6 +25,7 @@ macro_rules! pages {
 pages! {
     configuration "configuration.md",
     operations "operations.md",
+    inspecting "inspecting.md",
     merging "merging.md",
     readers "readers.md",
     function "function.md",

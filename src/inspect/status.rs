@@ -14,7 +14,7 @@ use crate::progress::{LatestIntake, Ledger, SeenObject};
 use crate::table::{self, ForeignCommit, LakeTable, TableState};
 
 /// How one table stands. Times are UTC, spans are whole seconds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TableStatus {
     /// The name and the version of this schema: `status/1`.
     pub schema: &'static str,
@@ -67,7 +67,7 @@ pub struct TableStatus {
 }
 
 /// How late a table is, in three parts. None is what nothing tells.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Lag {
     /// From the newest commit at the source that the last applied objects hold, until the last of
     /// them was staged.
@@ -84,7 +84,7 @@ pub struct Lag {
 }
 
 /// What waits to be applied.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PendingObjects {
     /// Objects.
     pub objects: u64,
@@ -99,7 +99,7 @@ pub struct PendingObjects {
 }
 
 /// The newest commit of a log.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LastCommit {
     /// Its version.
     pub version: u64,
@@ -112,7 +112,7 @@ pub struct LastCommit {
 }
 
 /// What a table asks of those who read and write it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ProtocolStatus {
     /// The least version of readers.
     pub reader: i32,

@@ -8,6 +8,7 @@ use tracing::{error, info, warn};
 use super::apply::{apply_all, undiscovered};
 use super::maintain::maintain_all;
 use super::response::{refuse, to_queue, to_sender};
+use super::status::told;
 use super::{Answer, ApplyTables, Deadline, Warm};
 use crate::clock::Clock;
 use crate::config::TableName;
@@ -16,7 +17,8 @@ use crate::event::{self, Content, Invocation, Route};
 use crate::nearest::nearest;
 use crate::staging::Survey;
 
-/// Handles an event with the current configuration.
+/// Handles an event with the current configuration. One that asks how tables stand is answered, and
+/// nothing is applied.
 ///
 /// # Errors
 /// `Config` or `Unavailable` if the configuration cannot be read. Nothing was applied then, and the
@@ -28,6 +30,10 @@ pub async fn handle(
 ) -> Result<Answer> {
     let deadline = Deadline::of_invocation(event.context.deadline, clock);
     let pipeline = warm.lock().await.pipeline().await?;
+    if let Some(names) = event::asked_status(&event.payload) {
+        let names = names.map_err(|reason| refuse(&reason))?;
+        return told(&pipeline, &names, deadline).await;
+    }
     answer(pipeline.as_ref(), &event.payload, deadline, clock).await
 }
 

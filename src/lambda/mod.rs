@@ -8,6 +8,7 @@ mod handler;
 pub mod log;
 mod maintain;
 mod response;
+mod status;
 mod turns;
 mod warm;
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Route, Unreadable};
+use crate::inspect::TableStatus;
 use crate::maintenance::MaintenanceReport;
 use crate::pipeline::{Status, TableReport};
 
@@ -16,6 +17,11 @@ pub enum Answer {
     Queue {
         /// The messages that failed.
         batch_item_failures: Vec<ItemFailure>,
+    },
+    /// To whoever asks how tables stand.
+    Status {
+        /// One for each table, in the configuration's order.
+        status: Vec<TableStatus>,
     },
     /// To any other sender: what was done.
     Summary {

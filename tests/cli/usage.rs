@@ -98,7 +98,7 @@ fn help_prints_every_page_of_the_guide_and_lists_them() {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide");
     let files = std::fs::read_dir(guide).expect("the guide").map(|entry| entry.unwrap().path());
     let pages: Vec<_> = files.filter(|file| file.extension() == Some("md".as_ref())).collect();
-    assert_eq!(pages.len(), 8, "{pages:?}");
+    assert_eq!(pages.len(), 9, "{pages:?}");
     let listed = run(home.path(), &["help"]);
     for page in pages {
         let topic = page.file_stem().and_then(|name| name.to_str()).expect("a name");

@@ -335,7 +335,10 @@ impl<'w> Subject<'w> {
                 let is_key = |image: &Vec<Value>| key_of(image, keys) == *key;
                 let is_about = is_key(&row.image) || row.before.as_ref().is_some_and(is_key);
                 if is_about && !row.bad {
+                    // Without an operation, every row is one that is there.
+                    let has_op = object.load || self.world.endpoint.op_in_cdc;
                     let op = match row.op {
+                        _ if !has_op => 'I',
                         Op::Insert => 'I',
                         Op::Update => 'U',
                         Op::Delete => 'D',

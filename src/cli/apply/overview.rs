@@ -120,7 +120,7 @@ pub(super) fn overview(
     if !is_alone && !entries.is_empty() {
         rows.push(totals_row(reports, took));
     }
-    let mut grid = Grid::new(&HEADINGS);
+    let mut grid = Grid::new(&HEADINGS).styled(palette);
     grid.fit(&rows);
     let mut lines = Vec::new();
     if !rows.is_empty() {

@@ -17,6 +17,7 @@ pub(in crate::cli) enum Align {
 #[derive(Clone, Debug)]
 pub(in crate::cli) struct Grid {
     columns: Vec<Column>,
+    is_markdown: bool,
 }
 
 /// The cells of one line.
@@ -37,7 +38,12 @@ impl Grid {
             align,
             width: heading.chars().count(),
         });
-        Self { columns: columns.collect() }
+        Self { columns: columns.collect(), is_markdown: false }
+    }
+
+    /// The same in that style: aligned for people, or as a table of Markdown.
+    pub(in crate::cli) fn styled(self, palette: Palette) -> Self {
+        Self { is_markdown: palette.is_markdown, ..self }
     }
 
     /// Makes a column at least this wide, for rows that come later.
@@ -64,11 +70,22 @@ impl Grid {
     /// Returns the line of headings.
     pub(in crate::cli) fn header(&self, palette: Palette) -> String {
         let headings: Row = self.columns.iter().map(|column| column.heading.clone()).collect();
+        if self.is_markdown {
+            let rule = self.columns.iter().map(|column| match column.align {
+                Align::Left => "---".to_owned(),
+                Align::Right => "--:".to_owned(),
+            });
+            return format!("{}\n{}", self.row(&headings), self.row(&rule.collect::<Row>()));
+        }
         palette.faint(self.row(&headings))
     }
 
     /// Returns one line, without trailing space.
     pub(in crate::cli) fn row(&self, cells: &[String]) -> String {
+        if self.is_markdown {
+            let cells: Row = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+            return format!("| {} |", cells.join(" | "));
+        }
         let mut line = String::new();
         for (column, cell) in self.columns.iter().zip(cells) {
             let width = column.width;
@@ -92,8 +109,13 @@ mod tests {
         let mut grid = Grid::new(&[("table", Align::Left), ("rows", Align::Right)]);
         let rows = [vec!["shop.orders".into(), "7".into()], vec!["a".into(), "12,345".into()]];
         grid.fit(&rows);
-        assert_eq!(grid.header(Palette(false)), "table          rows");
+        assert_eq!(grid.header(Palette::none()), "table          rows");
         assert_eq!(grid.row(&rows[0]), "shop.orders       7");
         assert_eq!(grid.row(&rows[1]), "a            12,345");
+
+        let markdown = Palette { is_markdown: true, ..Palette::none() };
+        let grid = grid.styled(markdown);
+        assert_eq!(grid.header(markdown), "| table | rows |\n| --- | --: |");
+        assert_eq!(grid.row(&["a|b".into(), "7".into()]), "| a\\|b | 7 |");
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn lines(
     let columns = &COLUMNS[..fitting(&sorted, now, width)];
     let headings: Vec<(&str, Align)> =
         columns.iter().map(|column| (column.heading, column.align)).collect();
-    let mut grid = Grid::new(&headings);
+    let mut grid = Grid::new(&headings).styled(palette);
     let rows: Vec<Row> = sorted.iter().map(|table| row(columns, table, now)).collect();
     grid.fit(&rows);
     let mut lines = Vec::new();
