@@ -8,6 +8,7 @@ mod budget;
 mod comparison;
 mod components;
 mod estimate;
+mod first_rows;
 mod guard;
 mod hand_over;
 mod holds;
@@ -37,6 +38,7 @@ mod truncated;
 
 pub use components::Pipeline;
 pub use estimate::Estimate;
+pub use first_rows::FirstRows;
 pub use hand_over::HandsOver;
 pub use late::LateObject;
 pub use look::{Hold, Look, Reload, Reshaping, Standing, Work};
