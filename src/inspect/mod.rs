@@ -7,12 +7,17 @@
 //! |---|---|---|
 //! | [`TableStatus`] | how a table stands, and what to do about it | the look that applications go by, and its log |
 //! | [`HistoryEntry`] | a commit: who, what, how much | the log |
+//! | `Replayed` | what is staged, applied again into another folder | staging, and the log |
 
 mod history;
+#[cfg(feature = "cli")]
+mod replay;
 mod state;
 mod status;
 mod writer;
 
 pub use history::{HistoryEntry, IntakeEntry, history};
+#[cfg(feature = "cli")]
+pub use replay::{Comparison, Replayed, Until, replay};
 pub use state::State;
 pub use status::{Lag, LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};

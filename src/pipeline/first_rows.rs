@@ -23,8 +23,16 @@ impl FirstRows {
         Self(BTreeMap::from([(object, rows)]))
     }
 
+    /// The same, and so many of another object too.
+    #[must_use]
+    pub fn and(mut self, object: String, rows: u64) -> Self {
+        self.0.insert(object, rows);
+        self
+    }
+
     /// How many rows of an object may be taken in; none if all of it may.
-    pub(super) fn of_object(&self, object: &str) -> Option<u64> {
+    #[must_use]
+    pub fn of_object(&self, object: &str) -> Option<u64> {
         self.0.get(object).copied()
     }
 }
