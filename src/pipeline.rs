@@ -224,14 +224,17 @@ impl Application<'_> {
             self.reshape(table.as_ref(), tally.known_state(), changes, pace).await?;
             return Ok(PassEnd::LookAgain);
         }
+        let newest = table.as_ref().map(LakeTable::version);
         if built == Build::InPlace {
             pipeline.keep_warm(&spec.source, table);
         }
         if let SlicesEnd::TooMuch(why) = &end {
             return Err(self.hand_over(why, tally).await?.into());
         }
+        // A late object of which only the first rows are taken in stays late.
+        let is_further = self.manner.first_rows.is_none() || newest != base;
         match (end, rebuild) {
-            (SlicesEnd::All, None) if !late.is_empty() => {
+            (SlicesEnd::All, None) if !late.is_empty() && is_further => {
                 if turn == Turn::Asked {
                     self.note_late(&late).await?;
                 }

@@ -5,6 +5,7 @@ mod inspect;
 mod job;
 mod late;
 mod operator;
+mod replay;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 pub(super) use operator::{
     PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
 };
+pub(super) use replay::{BisectArguments, ReplayArguments};
 
 use crate::readers::statements::Engine;
 use crate::version;
@@ -57,6 +59,8 @@ pub(super) enum Command {
     Apply(ApplyArguments),
     Status(StatusArguments),
     History(HistoryArguments),
+    Replay(ReplayArguments),
+    Bisect(BisectArguments),
     Job(JobArguments),
     Maintain(MaintainArguments),
     Pause(PauseArguments),

@@ -9,6 +9,7 @@
 
 mod apply;
 mod args;
+mod bisect;
 mod chosen;
 mod configuration;
 mod ddl;
@@ -27,6 +28,7 @@ mod pause;
 mod progress_bar;
 mod rebuild;
 mod register;
+mod replay;
 mod restore;
 mod run;
 mod signals;

@@ -8,8 +8,8 @@ use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
 use super::{
-    apply, ddl, demo, discover, help, history, init, job, late, logs, maintain, pause, rebuild,
-    register, restore, status, truncate,
+    apply, bisect, ddl, demo, discover, help, history, init, job, late, logs, maintain, pause, rebuild,
+    register, replay, restore, status, truncate,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -41,6 +41,8 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Apply(arguments) => apply::run(&arguments, screen).await,
             Command::Status(arguments) => status::run(&arguments, screen).await,
             Command::History(arguments) => history::run(&arguments, screen).await,
+            Command::Replay(arguments) => replay::run(&arguments, screen).await,
+            Command::Bisect(arguments) => bisect::run(&arguments, screen).await,
             Command::Job(arguments) => job::run(&arguments, screen).await,
             Command::Maintain(arguments) => maintain::run(&arguments, screen).await,
             Command::Pause(arguments) => pause::pause(&arguments, screen).await,

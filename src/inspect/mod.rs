@@ -7,8 +7,11 @@
 //! |---|---|---|
 //! | [`TableStatus`] | how a table stands, and what to do about it | the look that applications go by, and its log |
 //! | [`HistoryEntry`] | a commit: who, what, how much | the log |
+//! | `Bisected` | the change after which a check fails | versions, and staging applied again |
 //! | `Replayed` | what is staged, applied again into another folder | staging, and the log |
 
+#[cfg(feature = "cli")]
+mod bisect;
 mod history;
 #[cfg(feature = "cli")]
 mod replay;
@@ -16,6 +19,8 @@ mod state;
 mod status;
 mod writer;
 
+#[cfg(feature = "cli")]
+pub use bisect::{Bisected, Check, CulpritCommit, CulpritRow, Evaluated, Watcher, bisect};
 pub use history::{HistoryEntry, IntakeEntry, history};
 #[cfg(feature = "cli")]
 pub use replay::{Comparison, Replayed, Until, replay};

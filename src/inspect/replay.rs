@@ -15,14 +15,14 @@ use object_store::path::Path;
 use serde::Serialize;
 
 pub use compare::Comparison;
-pub(super) use extent::{Extent, recorded_objects};
+pub(super) use extent::Extent;
 pub(super) use fork::fork;
 pub(super) use settings::settings_of_replay;
 pub use until::Until;
 
 use crate::config::TableSpec;
-use crate::disposition::{Status, remedy_for};
-use crate::error::{Error, Result};
+use crate::disposition::Status;
+use crate::error::Result;
 use crate::inspect::replay::compare::compare;
 use crate::pipeline::{Limits, Observer, Pipeline};
 use crate::progress::{Counts, Ledger};
@@ -156,9 +156,4 @@ pub(super) fn is_same_progress(one: &Ledger, other: &Ledger) -> bool {
         && one.cdc.watermark == other.cdc.watermark
         && one.cdc.applied == other.cdc.applied
         && part(one) == part(other)
-}
-
-/// An error as people read it who look at that table: what is wrong, and what to do about it.
-pub(super) fn reason_and_remedy(error: &Error, spec: &TableSpec) -> (String, String) {
-    (error.chain(), remedy_for(error, &spec.source.to_string()))
 }

@@ -232,7 +232,7 @@ fn sentences(missing: &Missing) -> Vec<String> {
 }
 
 /// The objects that a version and those before it took in, by name, as far as the log tells.
-pub(in crate::inspect) async fn recorded_objects(
+async fn recorded_objects(
     table: &LakeTable,
 ) -> Result<BTreeMap<String, CommittedObject>> {
     let mut history = pin!(table::history(&table.delta().log_store(), table.version()));
