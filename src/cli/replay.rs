@@ -98,7 +98,9 @@ fn compared_line(compared: &Comparison, palette: Palette) -> String {
             how.push(format!("{} {where_they_are}", plural(rows, "row")));
         }
     }
-    how.extend(compared.uncounted.map(|why| format!("{why} ({} in the table)", count(compared.rows))));
+    how.extend(
+        compared.uncounted.map(|why| format!("{why} ({} in the table)", count(compared.rows))),
+    );
     if !compared.columns.is_empty() {
         how.push(format!("columns that differ: {}", compared.columns.join(", ")));
     }

@@ -8,8 +8,8 @@ use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
 use super::{
-    apply, bisect, ddl, demo, discover, help, history, init, job, late, logs, maintain, pause, rebuild,
-    register, replay, restore, status, truncate,
+    apply, bisect, ddl, demo, discover, help, history, init, job, late, logs, maintain, pause,
+    rebuild, register, replay, restore, status, truncate,
 };
 use crate::error::{Error, ErrorKind, Result};
 

@@ -76,8 +76,7 @@ impl DecodedBatch {
             Error::new(ErrorKind::Internal, "a decoded batch lacks the numbers of its rows")
         })?;
         let kept = rows.values().partition_point(|row| *row <= last);
-        let is_whole =
-            kept == rows.len() && self.bad_rows.last().is_none_or(|bad| bad.row <= last);
+        let is_whole = kept == rows.len() && self.bad_rows.last().is_none_or(|bad| bad.row <= last);
         if is_whole {
             return Ok(self);
         }

@@ -148,9 +148,8 @@ pub(super) fn only(staging: &Location, objects: &[StagedObject]) -> Location {
 
 /// Whether two tables have taken in the same objects, and the same rows of the last one.
 pub(super) fn is_same_progress(one: &Ledger, other: &Ledger) -> bool {
-    let part = |ledger: &Ledger| {
-        ledger.partial.as_ref().map(|part| (part.object.clone(), part.rows))
-    };
+    let part =
+        |ledger: &Ledger| ledger.partial.as_ref().map(|part| (part.object.clone(), part.rows));
     one.load.count == other.load.count
         && one.load.digest == other.load.digest
         && one.cdc.watermark == other.cdc.watermark

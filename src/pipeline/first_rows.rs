@@ -47,14 +47,32 @@ pub(super) enum Ahead {
     Cut,
 }
 
-impl Ahead {
-    /// Reads on in an object up to that row.
-    pub(super) async fn of(object: &mut OpenObject, last: Option<u64>) -> Result<Self> {
-        let Some(batch) = object.next().await? else { return Ok(Self::End) };
-        let Some(last) = last else { return Ok(Self::Rows(batch)) };
+/// The last row that is taken in of an object that is being read, where that is not its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LastRow {
+    row: Option<u64>,
+    /// Whether rows behind it were met.
+    is_passed: bool,
+}
+
+impl LastRow {
+    /// That row; none if the object is taken in to its end.
+    pub(super) fn of(row: Option<u64>) -> Self {
+        Self { row, is_passed: false }
+    }
+
+    /// Reads on in the object.
+    pub(super) async fn read_on(&mut self, object: &mut OpenObject) -> Result<Ahead> {
+        if self.is_passed {
+            return Ok(Ahead::Cut);
+        }
+        let Some(batch) = object.next().await? else { return Ok(Ahead::End) };
+        let Some(last) = self.row else { return Ok(Ahead::Rows(batch)) };
+        let rows = |batch: &DecodedBatch| batch.changes.num_rows() + batch.bad_rows.len();
+        let before = rows(&batch);
         let kept = batch.up_to(last)?;
-        let is_empty = kept.changes.num_rows() == 0 && kept.bad_rows.is_empty();
-        Ok(if is_empty { Self::Cut } else { Self::Rows(kept) })
+        self.is_passed = rows(&kept) < before;
+        Ok(if self.is_passed && rows(&kept) == 0 { Ahead::Cut } else { Ahead::Rows(kept) })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::decode::{BadRow, DecodedBatch, Next, OpenObject, ReadAhead, ReadSetti
 use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::memory_size;
-use crate::pipeline::first_rows::{Ahead, FirstRows};
+use crate::pipeline::first_rows::{Ahead, FirstRows, LastRow};
 use crate::pipeline::slice::{Portion, Slice, Turn};
 use crate::pipeline::{Observer, Step};
 use crate::progress::{ListLength, Partial};
@@ -83,13 +83,13 @@ struct Reading {
     portion: Portion,
     /// What is behind the portion, which tells whether the object goes on.
     ahead: Ahead,
-    /// The last row that is taken in, where that is not the object's.
-    last: Option<u64>,
+    /// How far it is taken in.
+    last: LastRow,
 }
 
 impl Reading {
     async fn read_on(&mut self) -> Result<()> {
-        self.ahead = Ahead::of(&mut self.object, self.last).await?;
+        self.ahead = self.last.read_on(&mut self.object).await?;
         Ok(())
     }
 }
@@ -260,6 +260,7 @@ impl<'a> Slicer<'a> {
         let (staged, identity) = (object.object.clone(), object.identity.clone());
         let last = self.cut.first_rows.and_then(|first| first.of_object(&staged.relative));
         let portion = Portion::at(staged, identity, object.skip_rows);
+        let last = LastRow::of(last);
         let mut reading = Reading { object, portion, ahead: Ahead::End, last };
         reading.read_on().await?;
         Ok(Some(reading))

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use datafusion::catalog::{CatalogProvider as _, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::catalog::SchemaProvider as _;
+use datafusion::catalog::{CatalogProvider as _, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
@@ -51,8 +51,10 @@ impl Check {
         columns: Columns,
     ) -> Result<bool> {
         let session = session(spec, table).await?;
-        let reads =
-            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let reads = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
         let planned = match session.sql_with_options(&self.sql, reads).await {
             Err(error) if columns == Columns::MayLack && is_lack_of_column(&error) => {
                 return Ok(false);
@@ -69,6 +71,9 @@ async fn session(spec: &TableSpec, table: &LakeTable) -> Result<SessionContext> 
     let (schema, name) = (&spec.source.schema, &spec.source.table);
     let config = SessionConfig::new().with_default_catalog_and_schema(CATALOG, schema);
     let session = SessionContext::new_with_config(config);
+    // Else files of a disk are read past the table's own store.
+    let log_store = table.delta().log_store();
+    session.register_object_store(table.delta().table_url(), log_store.root_object_store(None));
     let tables = MemorySchemaProvider::new();
     tables.register_table(name.clone(), table.delta().table_provider().await?)?;
     let catalog = MemoryCatalogProvider::new();

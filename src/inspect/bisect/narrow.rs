@@ -158,9 +158,11 @@ impl Search<'_, '_> {
         match self.with_rows(&good, all).await? {
             Ok((state, true)) => self.forget(&state),
             Ok((_, false)) => {
-                return Ok(Err("the check holds when the objects of the commit are applied again to \
+                return Ok(Err(
+                    "the check holds when the objects of the commit are applied again to \
                                the version before it"
-                    .to_owned()));
+                        .to_owned(),
+                ));
             }
             Err(why) => return Ok(Err(why)),
         }

@@ -100,13 +100,20 @@ impl<'a> Timeline<'a> {
         self.fails(&table, &format!("version {version}")).await
     }
 
-    /// Whether all of a version is still there.
+    /// Whether all of a version is still there. A version without files tells nothing of those
+    /// behind it: then the next one decides.
     async fn is_readable(&self, version: Version) -> Result<bool> {
-        match self.at(version).await {
-            Ok(older) => Ok(table::deleted_files(&self.newest, &older).await?.is_empty()),
-            Err(error) if error.kind() == ErrorKind::TableCorrupt => Ok(false),
-            Err(error) => Err(error),
+        for version in version..=self.newest.version() {
+            let older = match self.at(version).await {
+                Ok(older) => older,
+                Err(error) if error.kind() == ErrorKind::TableCorrupt => return Ok(false),
+                Err(error) => return Err(error),
+            };
+            if !older.file_paths()?.is_empty() {
+                return Ok(table::deleted_files(&self.newest, &older).await?.is_empty());
+            }
         }
+        Ok(true)
     }
 
     /// The oldest version from which on all can be read, as far as halving tells.

@@ -1,7 +1,7 @@
 //! Whether what was replayed equals the table.
 
-use std::collections::BTreeSet;
 use std::pin::pin;
+use std::sync::Arc;
 
 use arrow::row::{RowConverter, SortField};
 use deltalake::kernel::Version;
@@ -14,6 +14,7 @@ use crate::files::live_rows;
 use crate::inspect::replay::is_same_progress;
 use crate::merge::{Bounds, Compared, Difference, difference};
 use crate::pipeline::Pipeline;
+use crate::schema::Column;
 use crate::table::{self, LakeTable};
 
 /// So many rows may differ and are counted.
@@ -26,7 +27,8 @@ pub struct Comparison {
     pub version: Version,
     /// Its rows.
     pub rows: u64,
-    /// Whether both have the same columns and rows.
+    /// Whether both have the same rows and columns. A column without any value in the table may be
+    /// absent from the replay: columns are added before the object that brings them.
     pub equal: bool,
     /// Rows that only the replay has; none where they were not counted.
     pub only_in_replay: Option<u64>,
@@ -34,7 +36,7 @@ pub struct Comparison {
     pub differing: Option<u64>,
     /// Rows that only the table has.
     pub only_in_table: Option<u64>,
-    /// Columns that one of them lacks, or of which the types differ.
+    /// Columns that only the replay has, or of which the types differ.
     pub columns: Vec<String>,
     /// Versions of the table by which other writers changed its rows before.
     pub foreign_versions: Vec<Version>,
@@ -118,21 +120,18 @@ async fn twin(
 }
 
 fn differing_columns(table: &LakeTable, replayed: &LakeTable) -> Vec<String> {
-    let (one, other) = (table.schema(), replayed.schema());
-    let all = one.columns().iter().chain(other.columns()).map(|column| &column.name);
-    let differs = |name: &&String| {
-        let type_in = |schema: &crate::schema::TableSchema| {
-            schema.column(name).map(|column| column.column_type.clone())
-        };
-        type_in(one) != type_in(other)
+    let differs = |column: &&Column| {
+        let known = table.schema().column(&column.name);
+        known.is_none_or(|known| known.column_type != column.column_type)
     };
-    all.filter(differs).collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    let columns = replayed.schema().columns().iter().filter(differs);
+    columns.map(|column| column.name.clone()).collect()
 }
 
 /// Number and digests of all rows, in whatever order, with the columns of `like`.
 async fn digest(table: &LakeTable, like: &LakeTable) -> Result<(u64, u128)> {
     let schema = like.files().schema();
-    let files = table.files().with_columns(std::sync::Arc::clone(schema));
+    let files = table.files().with_columns(Arc::clone(schema));
     let fields = schema.fields().iter().map(|field| SortField::new(field.data_type().clone()));
     let converter = RowConverter::new(fields.collect())?;
     let (mut rows, mut sum) = (0, 0_u128);
@@ -141,7 +140,8 @@ async fn digest(table: &LakeTable, like: &LakeTable) -> Result<(u64, u128)> {
         while let Some(batch) = batches.try_next().await? {
             for row in &converter.convert_columns(batch.columns())? {
                 let hash = blake3::hash(row.as_ref());
-                let half = hash.as_bytes().first_chunk::<16>().map_or(0, |it| u128::from_le_bytes(*it));
+                let half =
+                    hash.as_bytes().first_chunk::<16>().map_or(0, |it| u128::from_le_bytes(*it));
                 (rows, sum) = (rows + 1, sum.wrapping_add(half));
             }
         }

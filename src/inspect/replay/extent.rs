@@ -198,11 +198,7 @@ async fn newest_of(location: &Location, spec: &TableSpec) -> Result<LakeTable> {
 }
 
 /// The newest version that was there at that time.
-async fn version_at(
-    pipeline: &Pipeline,
-    spec: &TableSpec,
-    time: DateTime<Utc>,
-) -> Result<Version> {
+async fn version_at(pipeline: &Pipeline, spec: &TableSpec, time: DateTime<Utc>) -> Result<Version> {
     let table = newest_of(&pipeline.lake_folder(&spec.source)?, spec).await?;
     let mut history = pin!(table::history(&table.delta().log_store(), table.version()));
     while let Some(commit) = history.try_next().await? {
@@ -232,9 +228,7 @@ fn sentences(missing: &Missing) -> Vec<String> {
 }
 
 /// The objects that a version and those before it took in, by name, as far as the log tells.
-async fn recorded_objects(
-    table: &LakeTable,
-) -> Result<BTreeMap<String, CommittedObject>> {
+async fn recorded_objects(table: &LakeTable) -> Result<BTreeMap<String, CommittedObject>> {
     let mut history = pin!(table::history(&table.delta().log_store(), table.version()));
     let mut recorded = BTreeMap::new();
     let rebuilt = table.ledger().rebuilt;
