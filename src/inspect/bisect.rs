@@ -186,7 +186,7 @@ async fn replayed<'a>(
         )));
     }
     let lake = Location::open(&scratch.folder("replay")).await?;
-    let again = extent.pipeline(pipeline, spec, lake)?;
+    let again = extent.pipeline(pipeline, spec, lake);
     let Some(spec_again) = again.settings().tables.first() else {
         return Err(Error::new(ErrorKind::Internal, "a replay is about no table"));
     };

@@ -15,7 +15,7 @@ use object_store::path::Path;
 use serde::Serialize;
 
 pub use compare::Comparison;
-pub(super) use extent::Extent;
+pub(super) use extent::{Extent, newest_of};
 pub(super) use fork::fork;
 pub(super) use settings::settings_of_replay;
 pub use until::Until;
@@ -118,7 +118,7 @@ pub async fn replay(
         replayed.remedy = Some("stage the objects again, or choose another bound".to_owned());
         return Ok(replayed);
     }
-    let again = extent.pipeline(pipeline, spec, into.clone())?;
+    let again = extent.pipeline(pipeline, spec, into.clone());
     let [spec_again] = &again.settings().tables[..] else { return Ok(replayed) };
     let report = again.apply_first_rows(spec_again, &extent.first_rows, limits, observer).await;
     let location = again.lake_folder(&spec.source)?;
@@ -139,8 +139,8 @@ pub async fn replay(
 
 /// A view of staging that shows these objects alone.
 pub(super) fn only(staging: &Location, objects: &[StagedObject]) -> Location {
-    let shown: HashSet<Path> = objects.iter().map(|object| object.location.clone()).collect();
-    let shows: Shows = Arc::new(move |path: &Path| shown.contains(path));
+    let paths: HashSet<Path> = objects.iter().map(|object| object.location.clone()).collect();
+    let shows: Shows = Arc::new(move |path: &Path| paths.contains(path));
     // Nothing is ever written there.
     let above = Arc::new(InMemory::new());
     staging.clone().map_store(|below| Arc::new(Overlay::new(below, above, shows)))

@@ -52,8 +52,8 @@ fn a_replay_is_compared_and_its_folder_is_replaced_only_with_force() {
     assert!(said.code == Some(0) && said.out.contains("equal to version 2"), "{said:?}");
 
     for (into, words) in [
-        ("lake/x", "the folder is in, or above, one of the configuration"),
-        (".", "the folder is in, or above, one of the configuration"),
+        ("lake/x", "the folder is in, or above, staging or lake"),
+        (".", "the folder is in, or above, staging or lake"),
     ] {
         let refused = run(home, &["replay", "shop.items", "--into", into, "--force"]);
         assert_eq!(refused.code, Some(2), "{refused:?}");

@@ -184,3 +184,39 @@ async fn tables_without_keys_are_compared_by_all_of_their_rows() {
     let found = search(&pipeline, 0, sql).await;
     assert_eq!(found.row.as_ref().map(|row| row.number), Some(2), "{found:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_that_are_not_there_are_refused_with_a_way_on() {
+    let shop = Shop::with("");
+    shop.stage("LOAD00000001.csv", "1,one\n2,two\n");
+    let replayed = async |until: Until| {
+        let folder = tempfile::tempdir().unwrap();
+        let into = on_disk(folder.path()).await;
+        let pipeline = shop.pipeline().await;
+        let (spec, limits) = (&pipeline.settings().tables[0], Limits::default());
+        replay(&pipeline, spec, &into, &until, &limits, &Silent).await
+    };
+    // Without a table there is no version, and all that is staged is applied even so.
+    let none = replayed(Until::Version(1)).await.expect_err("no table");
+    assert_eq!(none.own_remedy(), Some("dmslake apply --table shop.items"));
+    let whole = replayed(Until::Everything).await.unwrap();
+    assert!(whole.is_well() && whole.rows == 2 && whole.compared.is_none(), "{whole:?}");
+    shop.apply().await;
+    assert!(replayed(Until::Version(1)).await.unwrap().is_well());
+
+    shop.change("I,3,three\n");
+    shop.apply().await;
+    let url = Url::from_directory_path(shop.root()).unwrap();
+    let delta = deltalake::open_table(url).await.unwrap();
+    deltalake::checkpoints::create_checkpoint(&delta, None).await.unwrap();
+    for version in 0..2 {
+        std::fs::remove_file(shop.root().join(format!("_delta_log/{version:020}.json"))).unwrap();
+    }
+    let gone = replayed(Until::Version(1)).await.expect_err("the log begins later");
+    assert_eq!(gone.own_remedy(), Some("choose a later version, or an object"));
+    let later = replayed(Until::Version(2)).await.unwrap();
+    assert!(later.is_well() && later.rows == 3, "{later:?}");
+    let name = "LOAD00000001.csv".to_owned();
+    let object = replayed(Until::Object { name, rows: Some(1) }).await.unwrap();
+    assert!(object.is_well() && object.rows == 1, "{object:?}");
+}

@@ -33,19 +33,16 @@ impl Folder {
             let used = Path::new("/").join(place.prefix().as_ref());
             let is_within = whole.starts_with(&used) || used.starts_with(&whole);
             if place.kind() == StoreKind::File && is_within {
-                return Err(unusable("the folder is in, or above, one of the configuration")
-                    .with_remedy("choose a folder apart from staging and lake"));
+                return Err(unusable("the folder is in, or above, staging or lake"));
             }
         }
         let is_empty = fs::read_dir(path).map_err(failed)?.next().is_none();
         if !is_empty {
             if !path.join(MARK).exists() {
-                return Err(unusable("the folder is not empty, and no earlier replay created it")
-                    .with_remedy("choose another folder"));
+                return Err(unusable("the folder is not empty, and no earlier replay created it"));
             }
             if !replace {
-                return Err(unusable("an earlier replay is in the folder")
-                    .with_remedy("--force replaces it"));
+                return Err(unusable("an earlier replay is in the folder; --force replaces it"));
             }
             clear(path).map_err(failed)?;
         }
@@ -61,7 +58,7 @@ impl Folder {
     }
 }
 
-/// Removes all but the mark, which goes last where this is interrupted.
+/// Removes all but the mark: an interrupted one leaves a replay's folder.
 fn clear(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;

@@ -3,9 +3,10 @@
 use deltalake::kernel::Version;
 
 use crate::config::TableSpec;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::inspect::bisect::check::{Check, Columns};
 use crate::inspect::bisect::{Evaluated, Watcher};
+use crate::inspect::replay::newest_of;
 use crate::pipeline::{Limits, Pipeline};
 use crate::storage::Location;
 use crate::table::{self, Commit, LakeTable};
@@ -52,9 +53,7 @@ impl<'a> Timeline<'a> {
         watcher: Watcher<'a>,
     ) -> Result<Self> {
         let location = pipeline.lake_folder(&spec.source)?;
-        let newest = table::open(&location, None).await?.ok_or_else(|| {
-            Error::new(ErrorKind::TableRefused, "there is no table yet, and nothing to search")
-        })?;
+        let newest = newest_of(&location, spec).await?;
         let (pipeline, oldest) = (pipeline.clone(), None);
         let (original, checks) = (None, 0);
         Ok(Self {

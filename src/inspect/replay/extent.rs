@@ -71,18 +71,15 @@ impl Extent {
     }
 
     /// A pipeline for which these objects alone are staged, and whose tables are in that lake.
-    ///
-    /// # Errors
-    /// None so far.
     pub(in crate::inspect) fn pipeline(
         &self,
         pipeline: &Pipeline,
         spec: &TableSpec,
         lake: Location,
-    ) -> Result<Pipeline> {
+    ) -> Pipeline {
         let settings = settings_of_replay(pipeline.settings(), spec, self.ledger.as_ref());
         let staging = only(pipeline.staging(), &self.objects);
-        Ok(Pipeline::new(Arc::new(settings), staging, lake, Arc::clone(pipeline.clock())))
+        Pipeline::new(Arc::new(settings), staging, lake, Arc::clone(pipeline.clock()))
     }
 
     fn until_object(listing: Listing, name: &str, rows: Option<u64>) -> Result<Self> {
@@ -180,19 +177,23 @@ impl Extent {
 fn decisions(state: &TableState) -> Vec<String> {
     let losses = state.losses().iter().map(|loss| {
         let (at, objects, first) = (crate::clock::shown(loss.at), loss.objects, &loss.first);
-        format!("at {at} an operator gave up {objects} losses, the first: {first}")
+        format!("{at}: an operator accepted a loss of {objects}, the first: {first}")
     });
     let late = state.late_applied().iter().map(|late| {
         let (at, object) = (crate::clock::shown(late.at), &late.object);
-        format!("at {at} an operator applied {object} out of its turn; the replay does so in order")
+        format!("{at}: an operator applied {object} out of its turn; the replay does so in order")
     });
     losses.chain(late).collect()
 }
 
-async fn newest_of(location: &Location, spec: &TableSpec) -> Result<LakeTable> {
+/// The table, of which there is to be one.
+pub(in crate::inspect) async fn newest_of(
+    location: &Location,
+    spec: &TableSpec,
+) -> Result<LakeTable> {
     let table = table::open(location, None).await?;
     table.ok_or_else(|| {
-        Error::new(ErrorKind::TableRefused, "there is no table, and so no version of it")
+        Error::new(ErrorKind::TableRefused, "there is no table yet, and so no version of it")
             .with_remedy(format!("dmslake apply --table {}", spec.source))
     })
 }
