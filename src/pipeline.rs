@@ -47,7 +47,7 @@ pub use rebuild::Rebuilding;
 pub use rebuild_plan::RebuildPlan;
 pub use replacement::Replacement;
 pub use report::{Observer, Silent, Step, TableReport};
-pub use restore::{RestorePlan, RestoreTo};
+pub use restore::{Progress, RestorePlan};
 
 pub use crate::disposition::Status;
 pub use crate::limits::{Limits, Stop};

@@ -12,7 +12,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(super) use inspect::{HistoryArguments, StatusArguments};
+pub(super) use inspect::{
+    AsOfArguments, DiffArguments, HistoryArguments, QueryArguments, RowFormat, ShowArguments,
+    StatusArguments, WhyArguments,
+};
 pub(super) use job::{
     DriveJobArguments, JobArguments, JobCommand, LocalJobArguments, OperatedJobArguments,
 };
@@ -61,6 +64,10 @@ pub(super) enum Command {
     History(HistoryArguments),
     Replay(ReplayArguments),
     Bisect(BisectArguments),
+    Diff(DiffArguments),
+    Why(WhyArguments),
+    Show(ShowArguments),
+    Query(QueryArguments),
     Job(JobArguments),
     Maintain(MaintainArguments),
     Pause(PauseArguments),

@@ -1,7 +1,5 @@
 //! `dmslake restore`: tables go back to an older version.
 
-use chrono::DateTime;
-
 use super::args::RestoreArguments;
 use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
@@ -9,7 +7,7 @@ use super::output::{Screen, count, plural};
 use crate::clock::shown;
 use crate::config::TableSpec;
 use crate::error::Result;
-use crate::pipeline::{Losses, RestorePlan, RestoreTo};
+use crate::pipeline::{Losses, Progress, RestorePlan};
 
 /// Puts the named tables back, one after another.
 ///
@@ -18,10 +16,15 @@ use crate::pipeline::{Losses, RestorePlan, RestoreTo};
 /// the lake cannot be used, `Unavailable` if one of them does not answer.
 pub(super) async fn run(arguments: &RestoreArguments, screen: &Screen) -> Result<Exit> {
     let chosen = Chosen::open(&arguments.named.chosen(), Places::LakeAndStaging, screen).await?;
-    let losses = if arguments.accept_loss { Losses::Accepted } else { Losses::Refused };
+    let Some(to) = arguments.as_of.as_of() else { return Ok(Exit::Usage) };
+    let keeps = arguments.keep_progress;
+    let progress = if keeps { Progress::Stays } else { Progress::GoesBack };
+    // Whoever keeps the progress has said what is to be lost.
+    let accepts = arguments.accept_loss || keeps;
+    let losses = if accepts { Losses::Accepted } else { Losses::Refused };
     let restored = chosen.each(async |table| {
         let source = &table.source;
-        let plan = match chosen.pipeline.plan_restore(table, arguments.to).await {
+        let plan = match chosen.pipeline.plan_restore(table, to, progress).await {
             Ok(plan) => plan,
             Err(error) => return Ok(TableEnd::refused_by(&error, source, screen)),
         };
@@ -41,7 +44,11 @@ pub(super) async fn run(arguments: &RestoreArguments, screen: &Screen) -> Result
             Ok(version) => version,
             Err(error) => return Ok(TableEnd::refused_by(&error, source, screen)),
         };
-        let follows = if arguments.pause {
+        let follows = if keeps {
+            "progress stays, so the table differs from its source until it is loaded again or \
+             rebuilt"
+                .to_owned()
+        } else if arguments.pause {
             format!("paused: dmslake resume {source} lets it go on from there")
         } else {
             "the next apply goes on from there".to_owned()
@@ -68,13 +75,4 @@ fn show(screen: &Screen, table: &TableSpec, plan: &RestorePlan) -> Result<()> {
         screen.line(format_args!("{source}: lost: {lost}"))?;
     }
     Ok(())
-}
-
-/// Reads a version, or a time as RFC 3339 has it.
-pub(super) fn version_or_time(text: &str) -> Result<RestoreTo, String> {
-    if let Ok(version) = text.parse() {
-        return Ok(RestoreTo::Version(version));
-    }
-    let time = DateTime::parse_from_rfc3339(text).map(|time| RestoreTo::Time(time.to_utc()));
-    time.map_err(|_| "neither a version nor a time such as 2026-03-01T12:00:00Z".to_owned())
 }

@@ -8,8 +8,8 @@ use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
 use super::{
-    apply, bisect, ddl, demo, discover, help, history, init, job, late, logs, maintain, pause,
-    rebuild, register, replay, restore, status, truncate,
+    apply, bisect, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain,
+    pause, query, rebuild, register, replay, restore, show, status, truncate, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -43,6 +43,10 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::History(arguments) => history::run(&arguments, screen).await,
             Command::Replay(arguments) => replay::run(&arguments, screen).await,
             Command::Bisect(arguments) => bisect::run(&arguments, screen).await,
+            Command::Diff(arguments) => diff::run(&arguments, screen).await,
+            Command::Why(arguments) => why::run(&arguments, screen).await,
+            Command::Show(arguments) => show::run(&arguments, screen).await,
+            Command::Query(arguments) => query::run(&arguments, screen).await,
             Command::Job(arguments) => job::run(&arguments, screen).await,
             Command::Maintain(arguments) => maintain::run(&arguments, screen).await,
             Command::Pause(arguments) => pause::pause(&arguments, screen).await,

@@ -39,14 +39,43 @@ pub(crate) async fn rows_without(
     add: &Add,
     dead: Vec<u64>,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let store = files.store();
-    let footer = files.footer(add).await?;
     let mut dead = dead.into_iter().peekable();
-    let live = Selected::of(&footer, |_, rows| {
+    chosen_rows(files, add, |rows| {
         let within = std::iter::from_fn(|| dead.next_if(|row| *row < rows.end));
         let dead_within: Vec<u64> = within.collect();
-        Ok(all_but(&dead_within, rows))
-    })?;
+        all_but(&dead_within, rows)
+    })
+    .await
+}
+
+/// These rows alone, masked or not, given in ascending order.
+///
+/// # Errors
+/// As [`live_rows`].
+#[cfg(feature = "cli")]
+pub(crate) async fn rows_at(
+    files: &SnapshotFiles,
+    add: &Add,
+    wanted: Vec<u64>,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let mut wanted = wanted.into_iter().peekable();
+    chosen_rows(files, add, |rows| {
+        let within = std::iter::from_fn(|| wanted.next_if(|row| *row < rows.end));
+        let ranges = within.map(|row| in_memory(row - rows.start)).map(|row| row..row + 1);
+        RowSelection::from_consecutive_ranges(ranges, in_memory(rows.end - rows.start))
+    })
+    .await
+}
+
+/// The rows that `choose` selects in each row group, given the range of the file's rows in it.
+async fn chosen_rows(
+    files: &SnapshotFiles,
+    add: &Add,
+    mut choose: impl FnMut(Range<u64>) -> RowSelection,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let store = files.store();
+    let footer = files.footer(add).await?;
+    let live = Selected::of(&footer, |_, rows| Ok(choose(rows)))?;
     let schema: SchemaRef = Arc::clone(files.schema());
     let batches = column_batches(&store, add, typed::metadata(footer)?, &schema, &live)?;
     let partition = PartitionValues::of(add, &schema)?;

@@ -36,6 +36,8 @@ mod writer;
 pub(crate) use append::NewFiles;
 pub(crate) use append::append;
 pub use layout::FileLayout;
+#[cfg(feature = "cli")]
+pub(crate) use live_rows::rows_at;
 pub(crate) use live_rows::{live_rows, rows_without};
 pub(crate) use partition_key::{PartitionKey, divide};
 pub(crate) use partition_values::PartitionValues;

@@ -259,10 +259,15 @@ impl Bisected {
             return next;
         }
         if let Some(row) = &self.row {
-            let key: Vec<String> = row.key.values().map(|value| quoted(value)).collect();
-            if !key.is_empty() {
-                next.push(format!("dmslake why {} {}", self.table, key.join(" ")));
-            }
+            let key = match row.key.iter().collect::<Vec<_>>()[..] {
+                [] => None,
+                [(_, value)] => Some(value.clone()),
+                ref several => {
+                    let pairs = several.iter().map(|(name, value)| format!("{name}={value}"));
+                    Some(pairs.collect::<Vec<_>>().join(","))
+                }
+            };
+            next.extend(key.map(|key| format!("dmslake why {} {}", self.table, quoted(&key))));
         }
         next.push(format!("dmslake history {} --objects", self.table));
         if let Some(object) = &self.object {
@@ -295,7 +300,7 @@ impl CulpritCommit {
 
 /// A text as a shell takes it for one word.
 fn quoted(text: &str) -> String {
-    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "-_./:".contains(sign);
+    let is_plain = |sign: char| sign.is_ascii_alphanumeric() || "-_./:=,".contains(sign);
     if !text.is_empty() && text.chars().all(is_plain) {
         return text.to_owned();
     }

@@ -8,6 +8,8 @@
 mod digests;
 mod pool;
 
+pub(crate) use pool::Halves;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
@@ -29,7 +31,6 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::files::typed;
 use crate::merge::difference::digests::{Damaged, Digests, Encoder, Side};
-use crate::merge::difference::pool::Halves;
 use crate::merge::read::rows_of;
 use crate::session::session;
 use crate::table::LakeTable;

@@ -9,6 +9,7 @@ use datafusion::common::runtime::SpawnedTask;
 use deltalake::kernel::{Add, DeletionVectorDescriptor, LogicalFileView};
 use deltalake::logstore::ObjectStoreRef;
 use futures::{FutureExt, StreamExt, TryStreamExt};
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::bytes::unreadable;
@@ -64,8 +65,7 @@ pub(super) async fn find_among(
 ) -> Result<Vec<TouchedFile>> {
     let sorted = SortedKeys::of(&keys)?;
     let candidates = prune::files(views, &keys, &sorted)?;
-    let files = table.files().clone();
-    let scan = Arc::new(Scan { store: files.store(), files, keys, sorted });
+    let scan = Arc::new(Scan::of(table.files(), keys, sorted));
     let scans = candidates.into_iter().map(|view| {
         let scan = Arc::clone(&scan);
         #[allow(deprecated, reason = "the only way to an entry that can be committed again")]
@@ -123,32 +123,49 @@ impl Known {
     }
 }
 
-struct Scan {
+/// A search for keys in data files.
+pub(super) struct Scan {
     files: SnapshotFiles,
     store: ObjectStoreRef,
-    keys: KeySet,
-    sorted: SortedKeys,
+    pub(super) keys: KeySet,
+    pub(super) sorted: SortedKeys,
 }
 
 impl Scan {
+    pub(super) fn of(files: &SnapshotFiles, keys: KeySet, sorted: SortedKeys) -> Self {
+        Self { store: files.store(), files: files.clone(), keys, sorted }
+    }
+
     async fn file(&self, add: Add) -> Result<Option<TouchedFile>> {
-        let footer = self.files.footer(&add).await?;
+        let Some((footer, mut matches)) = self.matches(&add).await? else { return Ok(None) };
+        let masked = self.files.masked(&add).await?;
+        matches.retain(|found| masked.binary_search(&found.position).is_err());
+        let found = !matches.is_empty();
+        Ok(found.then_some(TouchedFile { add, footer, matches, masked }))
+    }
+
+    /// The rows of a file that carry a key, masked or not, with its footer; none if there is none.
+    pub(super) async fn matches(
+        &self,
+        add: &Add,
+    ) -> Result<Option<(Arc<ParquetMetaData>, Vec<Match>)>> {
+        let footer = self.files.footer(add).await?;
         let metadata = typed::metadata(Arc::clone(&footer))?;
         let selected = prune::rows(&metadata, &self.keys, &self.sorted)?;
         let asked = Asked { file: &metadata, keys: &self.keys, sorted: &self.sorted };
         let selected = asked
-            .without_absent(selected, &self.store, &add, self.files.footers().filters())
+            .without_absent(selected, &self.store, add, self.files.footers().filters())
             .await?;
         if selected.is_empty() {
             return Ok(None);
         }
-        let partition = PartitionValues::of(&add, self.keys.schema())?;
+        let partition = PartitionValues::of(add, self.keys.schema())?;
         let mut places = Places::of(selected.physical_rows());
         let mut matches = Vec::new();
         let key_fields = self.keys.schema().fields();
         let mut batches =
-            column_batches(&self.store, &add, metadata, self.keys.schema(), &selected)?;
-        while let Some(batch) = batches.try_next().await.map_err(|error| unreadable(error, &add))? {
+            column_batches(&self.store, add, metadata, self.keys.schema(), &selected)?;
+        while let Some(batch) = batches.try_next().await.map_err(|error| unreadable(error, add))? {
             let columns = key_fields.iter().map(|field| partition.column(&batch, field));
             let columns = columns.collect::<Result<Vec<_>>>()?;
             self.keys.probe(&columns, |row, change| {
@@ -156,13 +173,7 @@ impl Scan {
             })?;
             places.advance(batch.num_rows() as u64);
         }
-        if matches.is_empty() {
-            return Ok(None);
-        }
-        let masked = self.files.masked(&add).await?;
-        matches.retain(|found| masked.binary_search(&found.position).is_err());
-        let found = !matches.is_empty();
-        Ok(found.then_some(TouchedFile { add, footer, matches, masked }))
+        Ok((!matches.is_empty()).then_some((footer, matches)))
     }
 }
 

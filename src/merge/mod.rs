@@ -16,6 +16,8 @@ mod bloom;
 mod bounds;
 mod difference;
 mod execute;
+#[cfg(feature = "cli")]
+mod finder;
 mod fold;
 mod key_range;
 mod keys;
@@ -29,10 +31,14 @@ mod prune;
 mod read;
 mod written;
 
+#[cfg(feature = "cli")]
+pub(crate) use difference::Halves;
 pub use difference::{Bounds, Compared, Difference, difference};
 #[cfg(feature = "cli")]
 pub(crate) use execute::operation;
 pub use execute::{Merged, commit};
+#[cfg(feature = "cli")]
+pub(crate) use finder::KeyFinder;
 #[cfg(feature = "cli")]
 pub(crate) use key_range::{KeyInterval, key_intervals};
 pub(crate) use key_range::{KeyRange, key_ranges};

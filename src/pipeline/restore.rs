@@ -17,15 +17,15 @@ use crate::pipeline::rebuild_plan::sentences;
 use crate::pipeline::{Losses, Pipeline};
 use crate::progress::{CommittedObject, Ledger, SeenObject, Unapplied, missing, pending};
 use crate::staging::{Identify, Listing, list_everything};
-use crate::table::{self, LakeTable, TableState, refuse_table};
+use crate::table::{self, AsOf, LakeTable, TableState, refuse_table};
 
-/// To which version a table is to go back.
+/// What becomes of a table's progress when its rows go back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestoreTo {
-    /// This one.
-    Version(Version),
-    /// The newest one that was there at that time.
-    Time(DateTime<Utc>),
+pub enum Progress {
+    /// It goes back with them: what was applied since is applied again.
+    GoesBack,
+    /// It stays: what was applied since is lost.
+    Stays,
 }
 
 /// What a restore would do.
@@ -45,6 +45,7 @@ pub struct RestorePlan {
     pub bytes: u64,
     /// Why it would not equal its source once they are: a sentence for each.
     pub lost: Vec<String>,
+    progress: Progress,
     table: LakeTable,
     older: LakeTable,
     /// What is to be applied then, as it is remembered.
@@ -58,9 +59,13 @@ impl Pipeline {
     /// `TableRefused` if there is no table, it is being rebuilt, or the version is none to go back
     /// to: it is not there, its files are deleted, its keys are not those configured, or another
     /// writer had put back older rows; what keeps table or staging from being seen.
-    pub async fn plan_restore(&self, spec: &TableSpec, to: RestoreTo) -> Result<RestorePlan> {
+    pub async fn plan_restore(
+        &self,
+        spec: &TableSpec,
+        to: AsOf,
+        progress: Progress,
+    ) -> Result<RestorePlan> {
         let location = self.lake_folder(&spec.source)?;
-        let staging = self.staging_folder(&spec.source)?;
         let state_object = self.state_object(&spec.source)?;
         let (table, state) = tokio::try_join!(table::open(&location, None), state_object.read())?;
         let table = table.ok_or_else(|| {
@@ -83,17 +88,11 @@ impl Pipeline {
                 .with("files", named(deleted.iter().map(AsRef::as_ref)))
                 .with_remedy(LATER));
         }
-        let listing = list_everything(&staging, true).await?;
-        let identify = Identify::at(&staging);
-        let since = Since { table: &table, older: &older, listing: &listing, identify: &identify };
-        let lost = since.lost().await?;
-        let found = pending(older.ledger(), &listing, &identify).await?;
-        let again = match found.reload {
-            Some(load) => {
-                let objects = seen(&listing.objects, staging.kind()).into_iter();
-                objects.filter(|seen| !load.is_after(seen)).collect()
+        let (lost, again) = match progress {
+            Progress::GoesBack => self.applied_again(spec, &table, &older).await?,
+            Progress::Stays => {
+                (vec![format!("what was applied since version {version}")], Vec::new())
             }
-            None => seen(&found.objects, staging.kind()),
         };
         Ok(RestorePlan {
             version,
@@ -103,14 +102,38 @@ impl Pipeline {
             objects: again.len() as u64,
             bytes: again.iter().map(|seen| seen.size).sum(),
             lost,
+            progress,
             seen: again,
             table,
             older,
         })
     }
 
+    /// Why the table would not equal its source again, and the objects that are applied again then.
+    async fn applied_again(
+        &self,
+        spec: &TableSpec,
+        table: &LakeTable,
+        older: &LakeTable,
+    ) -> Result<(Vec<String>, Vec<SeenObject>)> {
+        let staging = self.staging_folder(&spec.source)?;
+        let listing = list_everything(&staging, true).await?;
+        let identify = Identify::at(&staging);
+        let since = Since { table, older, listing: &listing, identify: &identify };
+        let lost = since.lost().await?;
+        let found = pending(older.ledger(), &listing, &identify).await?;
+        let again = match found.reload {
+            Some(load) => {
+                let objects = seen(&listing.objects, staging.kind()).into_iter();
+                objects.filter(|seen| !load.is_after(seen)).collect()
+            }
+            None => seen(&found.objects, staging.kind()),
+        };
+        Ok((lost, again))
+    }
+
     /// Goes back as it was planned, in one commit on the same log; returns its version. The next
-    /// application goes on from there.
+    /// application goes on from the progress that the table has then.
     ///
     /// # Errors
     /// `VanishedObject` if changes would be lost and that is not accepted; `Conflict` if another
@@ -125,7 +148,7 @@ impl Pipeline {
         if !plan.lost.is_empty() && losses == Losses::Refused {
             let message = format!("the table cannot go back: {}", plan.lost.join("; "));
             return Err(Error::new(ErrorKind::VanishedObject, message).with_remedy(format!(
-                "stage the objects again; or dmslake restore TABLE --to {} --accept-loss, which \
+                "stage the objects again; or dmslake restore TABLE --version {} --accept-loss, which \
                  goes on from what is staged",
                 plan.version
             )));
@@ -144,7 +167,11 @@ impl Pipeline {
         self.update_state(spec, take_in).await?;
         // A rebuild that has taken the table's place since is over all the same.
         let rebuilt = table.ledger().rebuilt;
-        let ledger = Ledger { rebuilt, ..older.ledger().clone() };
+        let progress = match plan.progress {
+            Progress::GoesBack => older.ledger(),
+            Progress::Stays => table.ledger(),
+        };
+        let ledger = Ledger { rebuilt, ..progress.clone() };
         let restored = table::put_back(table, older, ledger, self.clock()).await?.committed()?;
         let (from, to) = (table.version(), older.version());
         tracing::warn!(table = %spec.source, from, to, "the table has gone back");
@@ -155,32 +182,24 @@ impl Pipeline {
 const LATER: &str = "choose a later version";
 
 /// The version to go back to, and when it was committed.
-async fn chosen(table: &LakeTable, to: RestoreTo) -> Result<(Version, Option<DateTime<Utc>>)> {
+async fn chosen(table: &LakeTable, to: AsOf) -> Result<(Version, Option<DateTime<Utc>>)> {
     let newest = table.version();
     let log_store = table.delta().log_store();
     match to {
-        RestoreTo::Version(version) if version < newest => {
+        AsOf::Version(version) if version < newest => {
             let commit = table::commit(&log_store, version).await?;
             Ok((version, commit.and_then(|commit| commit.timestamp)))
         }
-        RestoreTo::Version(version) => Err(refused("the version is none before the newest one")
+        AsOf::Version(version) => Err(refused("the version is none before the newest one")
             .with("version", version)
             .with("newest", newest)),
-        RestoreTo::Time(time) => {
-            let mut history = pin!(table::history(&log_store, newest));
-            while let Some(commit) = history.try_next().await? {
-                if commit.timestamp.is_none_or(|at| at > time) {
-                    continue;
-                }
-                if commit.version == newest {
-                    return Err(
-                        refused("the table has not changed since that time").with("newest", newest)
-                    );
-                }
-                return Ok((commit.version, commit.timestamp));
+        AsOf::Time(time) => match table::commit_as_of(&log_store, newest, time).await? {
+            Some(commit) if commit.version == newest => {
+                Err(refused("the table has not changed since that time").with("newest", newest))
             }
-            Err(refused("the log does not go back to that time"))
-        }
+            Some(commit) => Ok((commit.version, commit.timestamp)),
+            None => Err(refused("the log does not go back to that time")),
+        },
     }
 }
 

@@ -3,6 +3,8 @@
 //! This is the one parser of a commit's JSON. It takes what it knows and ignores the rest, since
 //! every writer may add keys of its own.
 
+#[cfg(feature = "cli")]
+mod file_changes;
 mod metrics;
 
 use std::fmt;
@@ -17,6 +19,8 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use serde_json::Value;
 
+#[cfg(feature = "cli")]
+pub(crate) use file_changes::{FileChanges, file_changes};
 pub use metrics::OperationMetrics;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -84,6 +88,21 @@ impl Commit {
             metrics: OperationMetrics::of(&info["operationMetrics"]),
             ours: ours(&info, transaction, version)?,
         })
+    }
+
+    /// A commit of which nothing but its version is known.
+    #[cfg(feature = "cli")]
+    pub(crate) fn unread(version: Version) -> Self {
+        Self {
+            version,
+            timestamp: None,
+            engine: None,
+            operation: None,
+            restores: None,
+            changes_rows: false,
+            metrics: OperationMetrics::default(),
+            ours: None,
+        }
     }
 
     /// The commit as another writer's change of our rows, if it is one.

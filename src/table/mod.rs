@@ -2,6 +2,7 @@
 //! our newest commit in its log, and the one door through which commits of ours go.
 
 mod alter;
+mod as_of;
 mod commit_call;
 mod commit_log;
 mod commit_summary;
@@ -23,11 +24,14 @@ mod state_object;
 mod transaction;
 
 pub use alter::{add_columns, allow_vectors};
+pub use as_of::{AsOf, commit_as_of, load_as_of};
 pub use commit_call::commit_properties;
 pub use create::{create, create_without_progress};
 pub(crate) use freshness::Freshness;
 pub use hand_over::{Claim, HandOver, LEASE, OFFER};
 pub use history::{Commit, ForeignCommit, OperationMetrics, OurCommit, commit, history};
+#[cfg(feature = "cli")]
+pub(crate) use history::{FileChanges, file_changes};
 pub use lake_table::{LakeTable, OwnCommit};
 pub use log::{Newest, find_attempt, newest_commit};
 pub use open::{load, log_store, open, open_at};

@@ -94,13 +94,30 @@ pub async fn open(location: &Location, warm: Option<LakeTable>) -> Result<Option
 /// # Errors
 /// As [`open`]; `TableCorrupt` also where the log no longer holds the version.
 pub async fn open_at(location: &Location, version: Version) -> Result<LakeTable> {
-    let log_store = log_store(location)?;
-    let reads = read_once(&log_store)?;
-    let mut loading = DeltaTable::new(Arc::clone(&reads));
-    loading.load_version(version).await?;
-    let mut table = DeltaTable::new(log_store);
-    table.state = loading.state.take();
+    let reads = read_once(&log_store(location)?)?;
+    let table = load_version_through(&reads, location, version).await?;
     read_progress(table, &reads, Arc::default()).await
+}
+
+/// Loads the snapshot of a version, whoever made it.
+///
+/// # Errors
+/// `Unavailable` if the log cannot be read, `TableCorrupt` where it no longer holds the version.
+pub(super) async fn load_version(location: &Location, version: Version) -> Result<DeltaTable> {
+    let reads = read_once(&log_store(location)?)?;
+    load_version_through(&reads, location, version).await
+}
+
+async fn load_version_through(
+    reads: &LogStoreRef,
+    location: &Location,
+    version: Version,
+) -> Result<DeltaTable> {
+    let mut loading = DeltaTable::new(Arc::clone(reads));
+    loading.load_version(version).await?;
+    let mut table = DeltaTable::new(log_store(location)?);
+    table.state = loading.state.take();
+    Ok(table)
 }
 
 pub(super) async fn read_progress(

@@ -35,7 +35,7 @@ pub(crate) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> 
         return Err(refused("another writer has put back older rows, which lack what is applied")
             .with("commit", restore)
             .with_remedy(format!(
-                "dmslake restore TABLE --to {ours}; or, if files of that version are deleted, \
+                "dmslake restore TABLE --version {ours}; or, if files of that version are deleted, \
                  dmslake rebuild TABLE while everything since the load is staged"
             )));
     }
@@ -46,7 +46,7 @@ pub(crate) fn refuse_foreign(spec: &TableSpec, table: &LakeTable) -> Result<()> 
     Err(refused("another writer has changed rows of the table")
         .with("commits", named(standing))
         .with_remedy(format!(
-            "dmslake restore TABLE --to {ours}; or, to keep what it did, set on_foreign_commit = \
+            "dmslake restore TABLE --version {ours}; or, to keep what it did, set on_foreign_commit = \
              \"report\" until the next change has been applied"
         )))
 }

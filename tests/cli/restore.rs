@@ -49,7 +49,8 @@ fn a_table_goes_back_and_on_again() {
     std::fs::remove_file(change).expect("there");
     let refused = run(home, &["restore", "shop.items", "--to", "1", "--yes"]);
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    for words in ["20240101-000000001.csv", "dmslake restore shop.items --to 1 --accept-loss"] {
+    for words in ["20240101-000000001.csv", "dmslake restore shop.items --version 1 --accept-loss"]
+    {
         assert!(refused.err.contains(words), "{refused:?}");
     }
     let dry = run(home, &["restore", "shop.items", "--to", "1", "--dry-run"]);

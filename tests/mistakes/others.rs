@@ -28,7 +28,7 @@ async fn a_restore_of_another_writer_holds_until_it_is_undone() {
     let site = loaded("").await;
     let ours = site.delta().await.version().unwrap();
     site.delta().await.restore().with_version_to_restore(ours - 1).await.unwrap();
-    let remedy = format!("dmslake restore shop.t --to {ours}");
+    let remedy = format!("dmslake restore shop.t --version {ours}");
     let held = site.expect_held(&["put back older rows", "RESTORE in version", &remedy]).await;
     assert_eq!(held.foreign_commits.len(), 1, "{held:?}");
     site.stage(&site.change(20), &["U,2,e"]).await;
@@ -88,7 +88,7 @@ async fn rows_that_others_change_hold_a_table_that_is_configured_so() {
     let table = site.delta().await;
     let batch = overwrite();
     table.write([batch]).with_save_mode(SaveMode::Overwrite).await.unwrap();
-    let remedy = format!("dmslake restore shop.t --to {ours}");
+    let remedy = format!("dmslake restore shop.t --version {ours}");
     site.expect_held(&["another writer has changed rows", "WRITE in version", &remedy]).await;
     site.delta().await.restore().with_version_to_restore(ours).await.unwrap();
     site.expect_ok(&["1=c", "2=b", "3=d"]).await;
@@ -178,7 +178,8 @@ async fn a_restore_behind_a_lost_answer_holds_before_the_next_slice() {
     site.stage("LOAD00000001.csv", &["1,a", "2,b"]).await;
     site.stage(&site.change(10), &["U,1,c"]).await;
     let hooked = site.through(LostBelow::new(&site, 1, Rival::Restores(0)));
-    let held = hooked.expect_held(&["put back older rows", "dmslake restore shop.t --to 1"]).await;
+    let held =
+        hooked.expect_held(&["put back older rows", "dmslake restore shop.t --version 1"]).await;
     assert_eq!((held.objects, held.counts.inserted, held.version), (1, 2, Some(2)), "{held:?}");
     hooked.delta().await.restore().with_version_to_restore(1).await.unwrap();
     hooked.expect_ok(&["1=c", "2=b"]).await;

@@ -2,8 +2,9 @@
 //! again.
 
 use dmslake::error::ErrorKind;
-use dmslake::pipeline::{Losses, RestoreTo, Status};
+use dmslake::pipeline::{Losses, Progress, Status};
 use dmslake::storage::StoreKind;
+use dmslake::table::AsOf;
 use serde_json::Value;
 
 use futures::TryStreamExt as _;
@@ -177,7 +178,7 @@ async fn versions_from_before_and_after_a_new_column_are_alike() {
 async fn what_others_did_is_undone() {
     let (site, Versions([_, changed, last])) = built(StoreKind::S3, "").await;
     site.delta().await.restore().with_version_to_restore(changed).await.unwrap();
-    site.expect_held(&[&format!("dmslake restore shop.t --to {last}")]).await;
+    site.expect_held(&[&format!("dmslake restore shop.t --version {last}")]).await;
     site.restore(last, Losses::Refused).await.unwrap();
     site.expect_ok(&["1=d", "4=e"]).await;
     // The version that the other writer made is none to go back to.
@@ -187,7 +188,7 @@ async fn what_others_did_is_undone() {
     let holding = Site { extra: "on_foreign_commit = \"hold\"".into(), ..site.clone() };
     holding.delta().await.delete().with_predicate("id = 1").await.unwrap();
     let ours = version(&site).await - 1;
-    holding.expect_held(&[&format!("dmslake restore shop.t --to {ours}")]).await;
+    holding.expect_held(&[&format!("dmslake restore shop.t --version {ours}")]).await;
     holding.restore(ours, Losses::Refused).await.unwrap();
     holding.expect_ok(&["1=d", "4=e"]).await;
 }
@@ -260,13 +261,20 @@ async fn a_time_means_the_newest_version_by_then() {
         (changed_at - chrono::TimeDelta::milliseconds(1), loaded),
         (changed_at, changed),
     ] {
-        let planned = pipeline.plan_restore(spec, RestoreTo::Time(time)).await.unwrap();
+        let planned =
+            pipeline.plan_restore(spec, AsOf::Time(time), Progress::GoesBack).await.unwrap();
         assert_eq!(planned.version, expected);
     }
     let day = chrono::TimeDelta::days(1);
-    let before = pipeline.plan_restore(spec, RestoreTo::Time(loaded_at - day)).await.unwrap_err();
+    let before = pipeline
+        .plan_restore(spec, AsOf::Time(loaded_at - day), Progress::GoesBack)
+        .await
+        .unwrap_err();
     assert!(before.message().contains("does not go back"), "{before}");
-    let after = pipeline.plan_restore(spec, RestoreTo::Time(loaded_at + day)).await.unwrap_err();
+    let after = pipeline
+        .plan_restore(spec, AsOf::Time(loaded_at + day), Progress::GoesBack)
+        .await
+        .unwrap_err();
     assert!(after.message().contains("not changed since"), "{after}");
     assert_eq!(version(&site).await, last);
 }

@@ -8,10 +8,11 @@ use dmslake::clock::{Clock, SystemClock};
 use dmslake::config::{Settings, TableSpec};
 use dmslake::error::Error;
 use dmslake::pipeline::{
-    Limits, Losses, Pipeline, RebuildPlan, RestorePlan, RestoreTo, Resumed, Scope, Silent, Status,
+    Limits, Losses, Pipeline, Progress, RebuildPlan, RestorePlan, Resumed, Scope, Silent, Status,
     TableReport,
 };
 use dmslake::storage::{Location, StoreKind};
+use dmslake::table::AsOf;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
@@ -174,7 +175,9 @@ impl Site {
 
     pub(super) async fn plan_restore(&self, to: u64) -> Result<RestorePlan, Error> {
         let pipeline = self.pipeline();
-        pipeline.plan_restore(&pipeline.settings().tables[0], RestoreTo::Version(to)).await
+        pipeline
+            .plan_restore(&pipeline.settings().tables[0], AsOf::Version(to), Progress::GoesBack)
+            .await
     }
 
     /// Puts rows and progress of that version back.

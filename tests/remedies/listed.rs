@@ -95,12 +95,12 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ),
     (
         "table/refusal.rs",
-        "dmslake restore TABLE --to {ours}; or, if files",
+        "dmslake restore TABLE --version {ours}; or, if files",
         "what_others_did_is_undone",
     ),
     (
         "table/refusal.rs",
-        "dmslake restore TABLE --to {ours}; or, to keep",
+        "dmslake restore TABLE --version {ours}; or, to keep",
         "what_others_did_is_undone",
     ),
     (

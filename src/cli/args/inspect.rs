@@ -3,9 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::Args;
+use chrono::{DateTime, Utc};
+use clap::{Args, ValueEnum};
 
 use super::ChosenArguments;
+use crate::table::AsOf;
 
 /// Show how tables stand, and what to do next. Nothing is changed.
 ///
@@ -85,6 +87,31 @@ impl OneTableArguments {
     }
 }
 
+// No doc comment, as above.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(multiple = false)]
+pub(in crate::cli) struct AsOfArguments {
+    /// The table as of this version, which `dmslake history` shows.
+    #[arg(long, value_name = "N")]
+    version: Option<u64>,
+
+    /// The table as of a time in UTC such as 2026-03-01T12:00:00Z: its newest version by then.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<DateTime<Utc>>,
+}
+
+impl AsOfArguments {
+    /// Which version is meant; none is the newest.
+    pub(in crate::cli) fn as_of(self) -> Option<AsOf> {
+        self.version.map(AsOf::Version).or(self.at.map(AsOf::Time))
+    }
+}
+
+fn time(text: &str) -> Result<DateTime<Utc>, String> {
+    let time = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc());
+    time.map_err(|_| "not a time such as 2026-03-01T12:00:00Z".to_owned())
+}
+
 /// Show the commits of a table, the newest first: who, when, what, how much.
 ///
 /// Reads the Delta log alone. Commits of other writers are shown with what they say of themselves.
@@ -106,6 +133,161 @@ pub(in crate::cli) struct HistoryArguments {
     pub(in crate::cli) limit: NonZeroUsize,
 
     /// Print one line of JSON per commit.
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// Print rows of a table, now or as of an earlier version.
+///
+/// Rows come in no particular order. For joins, sums and sorting, see `dmslake query`.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:\n  dmslake show shop.orders --limit 5\n  \
+dmslake show shop.orders --where \"status = 'paid' AND total > 100\" --columns id,total\n  \
+dmslake show shop.orders --at 2026-03-01T12:00:00Z --format csv > orders.csv\n  \
+dmslake show shop.orders --version 41 --limit 0 --format parquet > orders.parquet")]
+pub(in crate::cli) struct ShowArguments {
+    #[command(flatten)]
+    pub(in crate::cli) table: OneTableArguments,
+
+    #[command(flatten)]
+    pub(in crate::cli) as_of: AsOfArguments,
+
+    /// Only rows for which this SQL condition is true.
+    #[arg(long = "where", value_name = "SQL")]
+    pub(in crate::cli) condition: Option<String>,
+
+    /// Only these columns, separated by commas.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(in crate::cli) columns: Vec<String>,
+
+    /// At most so many rows; 0 is all of them.
+    #[arg(short = 'n', long, value_name = "N", default_value = "100")]
+    pub(in crate::cli) limit: usize,
+
+    #[command(flatten)]
+    pub(in crate::cli) format: FormatArguments,
+}
+
+/// Run a SQL query over all tables, with time travel.
+///
+/// Tables go by their names at the source: shop.orders, or orders where no other schema has one.
+/// An earlier version is shop."orders@v12" or orders@v12, orders VERSION AS OF 12, or orders
+/// TIMESTAMP AS OF '2026-03-01T12:00:00Z' (also FOR VERSION, FOR TIMESTAMP, FOR SYSTEM_TIME AS OF).
+/// The dialect is that of DataFusion: https://datafusion.apache.org/user-guide/sql/. Nothing can be
+/// written.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:\n  \
+dmslake query \"SELECT status, count(*) FROM shop.orders GROUP BY status\"\n  \
+dmslake query \"SELECT id FROM orders EXCEPT SELECT id FROM orders@v12\"\n  \
+dmslake query \"SELECT * FROM orders FOR TIMESTAMP AS OF '2026-03-01T12:00:00Z' LIMIT 5\"\n  \
+dmslake query --format csv - < report.sql")]
+pub(in crate::cli) struct QueryArguments {
+    /// The query; - reads it from standard input.
+    #[arg(value_name = "SQL")]
+    pub(in crate::cli) sql: String,
+
+    /// The configuration; paths without a scheme in it are relative to its folder.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    pub(in crate::cli) config: PathBuf,
+
+    #[command(flatten)]
+    pub(in crate::cli) format: FormatArguments,
+}
+
+// No doc comment, as above.
+#[derive(Args, Clone, Copy, Debug)]
+pub(in crate::cli) struct FormatArguments {
+    /// How rows are printed.
+    #[arg(short, long, value_enum, default_value = "table")]
+    pub(in crate::cli) format: RowFormat,
+
+    /// The same as --format json: one line of JSON per row.
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+}
+
+impl FormatArguments {
+    /// How rows are printed.
+    pub(in crate::cli) fn chosen(self) -> RowFormat {
+        if self.json { RowFormat::Json } else { self.format }
+    }
+}
+
+/// How rows are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum RowFormat {
+    /// For people: aligned columns, or one block a row where these are too wide.
+    Table,
+    /// With a header; NULL is empty, and empty text is quoted.
+    Csv,
+    /// One object a line; columns that are NULL are left out.
+    Json,
+    /// A Parquet file.
+    Parquet,
+}
+
+/// Show what two versions of a table differ in: keys inserted, updated, deleted.
+///
+/// For an updated key: which columns have another value, before and after. Only data files that the
+/// two versions do not share are read, so the cost follows what changed. Times are taken as well as
+/// versions: the newest version by then.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:\n  dmslake diff shop.orders --from 41 --to 42\n  \
+dmslake diff shop.orders --from 2026-03-01T00:00:00Z --where \"status = 'paid'\"\n  \
+dmslake diff shop.orders --from 41 --limit 0 --json | jq -r '.change' | sort | uniq -c")]
+pub(in crate::cli) struct DiffArguments {
+    #[command(flatten)]
+    pub(in crate::cli) table: OneTableArguments,
+
+    /// The version before.
+    #[arg(long, value_name = "VERSION or TIME")]
+    pub(in crate::cli) from: AsOf,
+
+    /// The version after; by default the newest.
+    #[arg(long, value_name = "VERSION or TIME")]
+    pub(in crate::cli) to: Option<AsOf>,
+
+    /// Only rows for which this SQL condition is true, before or after.
+    #[arg(long = "where", value_name = "SQL")]
+    pub(in crate::cli) condition: Option<String>,
+
+    /// Show at most so many keys; all are counted. 0 shows all.
+    #[arg(short = 'n', long, value_name = "N", default_value = "100")]
+    pub(in crate::cli) limit: usize,
+
+    /// Print one line of JSON per key.
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// Tell the life of a row: each version that touched it, and the changes that did.
+///
+/// For each version: who, when, which columns changed, and the rows of staged objects that did it,
+/// as long as these are staged, with the changes that lost to a newer one of the same commit. Says
+/// what can no longer be told, and what was read for it. Only data files that may have held the row
+/// at that time are opened.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:\n  dmslake why shop.orders 4711\n  \
+dmslake why shop.order_items order_id=4711,line=2\n  \
+dmslake why shop.orders 4711 --since 2026-03-01T00:00:00Z --json | jq '.events[].version'")]
+pub(in crate::cli) struct WhyArguments {
+    #[command(flatten)]
+    pub(in crate::cli) table: OneTableArguments,
+
+    /// The value of the key, or column=value,… of a key with several columns. Bytes are written in
+    /// hexadecimal digits.
+    #[arg(value_name = "KEY")]
+    pub(in crate::cli) key: String,
+
+    /// Look at no version before this one.
+    #[arg(long, value_name = "VERSION or TIME")]
+    pub(in crate::cli) since: Option<AsOf>,
+
+    /// Print one line of JSON.
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }

@@ -1,10 +1,8 @@
 //! The arguments of the commands by which an operator tells what is to become of named tables.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
-use super::NamedArguments;
-use crate::cli::restore::version_or_time;
-use crate::pipeline::RestoreTo;
+use super::{AsOfArguments, NamedArguments};
 
 /// Let tables wait: nothing is applied to them until `resume`.
 ///
@@ -82,14 +80,21 @@ pub(in crate::cli) struct RebuildArguments {
 /// are deleted, or where objects that were applied since are no longer staged.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
+#[command(group(ArgGroup::new("to").args(["version", "at"]).required(true)))]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(in crate::cli) struct RestoreArguments {
     #[command(flatten)]
     pub(in crate::cli) named: NamedArguments,
 
-    /// The version, or a time in UTC such as 2026-03-01T12:00:00Z: the newest version by then.
-    #[arg(long, value_name = "VERSION or TIME", value_parser = version_or_time)]
-    pub(in crate::cli) to: RestoreTo,
+    #[command(flatten)]
+    pub(in crate::cli) as_of: AsOfArguments,
+
+    /// Put back the rows alone: what was applied since is not applied again.
+    ///
+    /// The table then differs from its source until DMS loads it again or it is rebuilt. That is
+    /// written down in the table's state object.
+    #[arg(long)]
+    pub(in crate::cli) keep_progress: bool,
 
     /// Only show what would be done.
     #[arg(long)]

@@ -55,6 +55,12 @@ impl Grid {
         }
     }
 
+    /// The letters of its widest line.
+    pub(in crate::cli) fn width(&self) -> usize {
+        let columns = self.columns.iter().map(|column| column.width + 2);
+        columns.sum::<usize>().saturating_sub(2)
+    }
+
     /// Returns the line of headings.
     pub(in crate::cli) fn header(&self, palette: Palette) -> String {
         let headings: Row = self.columns.iter().map(|column| column.heading.clone()).collect();

@@ -1,8 +1,9 @@
 //! A check of a table: a query that must not return a row.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::catalog::SchemaProvider as _;
+use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::{CatalogProvider as _, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
@@ -10,7 +11,8 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::config::TableSpec;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::inspect::query::misunderstood;
 use crate::table::LakeTable;
 
 /// The catalogue in which the table is found.
@@ -59,7 +61,7 @@ impl Check {
             Err(error) if columns == Columns::MayLack && is_lack_of_column(&error) => {
                 return Ok(false);
             }
-            planned => planned.map_err(|error| refused(&error))?,
+            planned => planned.map_err(misunderstood)?,
         };
         let found = planned.limit(0, Some(1))?.collect().await?;
         Ok(found.iter().any(|batch| batch.num_rows() > 0))
@@ -74,10 +76,16 @@ async fn session(spec: &TableSpec, table: &LakeTable) -> Result<SessionContext> 
     // Else files of a disk are read past the table's own store.
     let log_store = table.delta().log_store();
     session.register_object_store(table.delta().table_url(), log_store.root_object_store(None));
-    let tables = MemorySchemaProvider::new();
-    tables.register_table(name.clone(), table.delta().table_provider().await?)?;
+    let provider = table.delta().table_provider().await?;
+    let tables = Arc::new(MemorySchemaProvider::new());
+    // Unquoted names come in lower case.
+    for name in BTreeSet::from([name.clone(), name.to_lowercase()]) {
+        tables.register_table(name, Arc::clone(&provider))?;
+    }
     let catalog = MemoryCatalogProvider::new();
-    catalog.register_schema(schema, Arc::new(tables))?;
+    for schema in BTreeSet::from([schema.clone(), schema.to_lowercase()]) {
+        catalog.register_schema(&schema, Arc::clone(&tables) as Arc<dyn SchemaProvider>)?;
+    }
     session.register_catalog(CATALOG, Arc::new(catalog));
     Ok(session)
 }
@@ -93,9 +101,4 @@ fn is_lack_of_column(error: &DataFusionError) -> bool {
         }
         _ => false,
     }
-}
-
-/// What is wrong with a query is told in the words of its parser, which knows no rows.
-fn refused(error: &DataFusionError) -> Error {
-    Error::new(ErrorKind::Config, format!("the check is no query of the table: {error}"))
 }

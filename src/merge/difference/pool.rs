@@ -14,7 +14,7 @@ use datafusion::execution::memory_pool::{
 
 /// A half for those that can spill, and a half for the merges of sorts, both in equal shares.
 #[derive(Debug)]
-pub(super) struct Halves {
+pub(crate) struct Halves {
     spilling: FairSpillPool,
     merging: GreedyMemoryPool,
     /// The most that one merge may take.
@@ -24,7 +24,7 @@ pub(super) struct Halves {
 
 impl Halves {
     /// Of so many bytes, for so many sorts at once.
-    pub(super) fn of(bytes: usize, sorts: usize) -> Self {
+    pub(crate) fn of(bytes: usize, sorts: usize) -> Self {
         let half = bytes / 2;
         let (spilling, merging) = (FairSpillPool::new(half), GreedyMemoryPool::new(half));
         Self { spilling, merging, of_merge: half / sorts.max(1), bytes }

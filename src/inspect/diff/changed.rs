@@ -1,0 +1,124 @@
+//! The rows of two versions that are not in the same place in both.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::PartitionStream;
+use deltalake::kernel::Add;
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use crate::error::Result;
+use crate::files::{SnapshotFiles, live_rows, rows_at};
+use crate::table::LakeTable;
+
+/// Rows of a data file.
+#[derive(Clone, Debug)]
+enum Rows {
+    /// All that are not masked.
+    Live,
+    /// These, by their positions.
+    At(Vec<u64>),
+}
+
+/// The rows of one version that are not in the same place in the other.
+#[derive(Clone)]
+pub(super) struct ChangedRows {
+    files: SnapshotFiles,
+    parts: Vec<(Add, Rows)>,
+}
+
+/// The rows of `old` and of `new` that the other does not have in the same place.
+///
+/// # Errors
+/// `Unavailable` if a deletion vector cannot be read.
+pub(super) async fn changed(
+    old: &LakeTable,
+    new: &LakeTable,
+) -> Result<(ChangedRows, ChangedRows)> {
+    let mut before: HashMap<String, Add> =
+        old.live_files()?.into_iter().map(|add| (add.path.clone(), add)).collect();
+    let (mut of_old, mut of_new) = (Vec::new(), Vec::new());
+    for add in new.live_files()? {
+        match before.remove(&add.path) {
+            None => of_new.push((add, Rows::Live)),
+            Some(known) if known.deletion_vector == add.deletion_vector => {}
+            Some(known) => {
+                let (masked, now) =
+                    tokio::try_join!(old.files().masked(&known), new.files().masked(&add))?;
+                of_old.push((known, Rows::At(without(&now, &masked))));
+                of_new.push((add, Rows::At(without(&masked, &now))));
+            }
+        }
+    }
+    let mut gone: Vec<Add> = before.into_values().collect();
+    gone.sort_by(|one, other| one.path.cmp(&other.path));
+    of_old.extend(gone.into_iter().map(|add| (add, Rows::Live)));
+    let rows = |table: &LakeTable, mut parts: Vec<(Add, Rows)>| {
+        parts.retain(|(_, rows)| !matches!(rows, Rows::At(at) if at.is_empty()));
+        ChangedRows { files: table.files().clone(), parts }
+    };
+    Ok((rows(old, of_old), rows(new, of_new)))
+}
+
+/// What is in one ascending list and not in the other.
+fn without(these: &[u64], those: &[u64]) -> Vec<u64> {
+    these.iter().copied().filter(|row| those.binary_search(row).is_err()).collect()
+}
+
+impl ChangedRows {
+    /// Bytes of their files; of a file of which only some rows count, their share.
+    pub(super) fn bytes(&self) -> u64 {
+        let bytes = |(add, rows): &(Add, Rows)| {
+            let size = add.size.unsigned_abs();
+            match rows {
+                Rows::Live => size,
+                Rows::At(at) => {
+                    let all = add.get_stats().ok().flatten().map_or(1, |it| it.num_records);
+                    let all = u64::try_from(all).unwrap_or(1).max(1);
+                    size * (at.len() as u64).min(all) / all
+                }
+            }
+        };
+        self.parts.iter().map(bytes).sum()
+    }
+
+    /// The same rows with these columns: what the version lacks is NULL.
+    pub(super) fn reading(self, schema: &SchemaRef) -> Self {
+        Self { files: self.files.with_columns(Arc::clone(schema)), ..self }
+    }
+}
+
+impl fmt::Debug for ChangedRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangedRows").field("files", &self.parts.len()).finish_non_exhaustive()
+    }
+}
+
+impl PartitionStream for ChangedRows {
+    fn schema(&self) -> &SchemaRef {
+        self.files.schema()
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let files = self.files.clone();
+        let rows = futures::stream::iter(self.parts.clone())
+            .then(move |(add, rows)| {
+                let files = files.clone();
+                async move {
+                    match rows {
+                        Rows::Live => live_rows(&files, &add).await,
+                        Rows::At(at) => rows_at(&files, &add, at).await,
+                    }
+                }
+            })
+            .try_flatten()
+            .map_err(|error| DataFusionError::External(Box::new(error)))
+            .boxed();
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(self.files.schema()), rows))
+    }
+}

@@ -1,0 +1,49 @@
+//! Which data files a commit added and removed.
+
+use deltalake::kernel::{Add, Remove, Version};
+use deltalake::logstore::LogStoreRef;
+use serde::Deserialize;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::table::history::Commit;
+
+/// A commit with the entries that it moved.
+#[derive(Clone, Debug)]
+pub(crate) struct FileChanges {
+    /// What it says of itself.
+    pub(crate) commit: Commit,
+    /// The entries that it added.
+    pub(crate) added: Vec<Add>,
+    /// The paths of the entries that it removed, decoded once.
+    pub(crate) removed: Vec<String>,
+}
+
+/// The actions of a commit that are about files; the others are ignored.
+#[derive(Deserialize)]
+struct FileAction {
+    add: Option<Add>,
+    remove: Option<Remove>,
+}
+
+/// The commit of a version with the entries that it moved; none if the log does not have its JSON.
+///
+/// # Errors
+/// `Unavailable` if the log cannot be read, otherwise as [`Commit::parse`].
+pub(crate) async fn file_changes(
+    log_store: &LogStoreRef,
+    version: Version,
+) -> Result<Option<FileChanges>> {
+    let Some(actions) = log_store.read_commit_entry(version).await? else { return Ok(None) };
+    let commit = Commit::parse(&actions, version)?;
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
+    for action in serde_json::Deserializer::from_slice(&actions).into_iter::<FileAction>() {
+        let FileAction { add, remove } = action.map_err(|error| {
+            Error::new(ErrorKind::TableCorrupt, "an entry of the log cannot be read")
+                .with("version", version)
+                .because(error)
+        })?;
+        added.extend(add);
+        removed.extend(remove.map(|remove| remove.path));
+    }
+    Ok(Some(FileChanges { commit, added, removed }))
+}
