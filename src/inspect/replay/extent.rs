@@ -50,14 +50,12 @@ impl Extent {
             Until::Version(version) => *version,
             Until::Time(time) => version_at(pipeline, spec, *time).await?,
             Until::Everything => {
-                let staging = pipeline.staging_folder(&spec.source)?;
-                let objects = list_everything(&staging, true).await?.objects;
+                let objects = of_generation(pipeline, spec).await?;
                 return Self { objects, ..Self::default() }.with_remarks(pipeline, spec).await;
             }
             Until::Object { name, rows } => {
-                let staging = pipeline.staging_folder(&spec.source)?;
-                let listing = list_everything(&staging, true).await?;
-                let extent = Self::until_object(listing, name, *rows)?;
+                let objects = of_generation(pipeline, spec).await?;
+                let extent = Self::until_object(objects, name, *rows)?;
                 return extent.with_remarks(pipeline, spec).await;
             }
         };
@@ -82,8 +80,7 @@ impl Extent {
         Pipeline::new(Arc::new(settings), staging, lake, Arc::clone(pipeline.clock()))
     }
 
-    fn until_object(listing: Listing, name: &str, rows: Option<u64>) -> Result<Self> {
-        let mut objects = listing.objects;
+    fn until_object(mut objects: Vec<StagedObject>, name: &str, rows: Option<u64>) -> Result<Self> {
         let is_it = |object: &StagedObject| {
             object.relative == name
                 || name.strip_suffix(&*object.relative).is_some_and(|above| above.ends_with('/'))
@@ -171,6 +168,18 @@ impl Extent {
         self.remarks.extend(state.as_ref().map(decisions).unwrap_or_default());
         Ok(self)
     }
+}
+
+/// What is staged since the full load from which the table was made, where that is known: what is
+/// older belongs to the load before.
+async fn of_generation(pipeline: &Pipeline, spec: &TableSpec) -> Result<Vec<StagedObject>> {
+    let (location, staging) =
+        (pipeline.lake_folder(&spec.source)?, pipeline.staging_folder(&spec.source)?);
+    let mut objects = list_everything(&staging, true).await?.objects;
+    if let Some(table) = table::open(&location, None).await? {
+        objects.retain(|object| table.ledger().load.is_of_generation(object));
+    }
+    Ok(objects)
 }
 
 /// What operators have decided that staging does not tell.
