@@ -195,6 +195,9 @@ async fn replayed<'a>(
     if let Some(error) = report.error {
         return Ok(Err(format!("{fails}, and its objects cannot be replayed: {error}")));
     }
+    if timeline.is_stopped() {
+        return Ok(Err("it was stopped".to_owned()));
+    }
     let (check, limits, watcher) = (timeline.check, timeline.limits, timeline.watcher);
     let mut replayed = Timeline::open(&again, spec, check, limits, watcher).await?;
     replayed.original = Some(pipeline.lake_folder(&spec.source)?);

@@ -177,7 +177,7 @@ impl Search<'_, '_> {
                     bad = middle;
                 }
                 Ok((state, false)) => good = state,
-                Err(why) => return Ok(self.object_at(good.rows, bad).ok_or(why)),
+                Err(why) => return Ok(self.object_at(good.rows, bad, why)),
             }
         }
         let portion = self.portions.iter().find(|portion| bad <= portion.end());
@@ -202,12 +202,16 @@ impl Search<'_, '_> {
         between.min_by_key(|end| end.abs_diff(middle)).unwrap_or(middle)
     }
 
-    /// The object to which all of these rows belong, if it is one.
-    fn object_at(&self, good: u64, bad: u64) -> Option<Narrowed> {
-        let portion =
-            self.portions.iter().find(|portion| portion.before <= good && bad <= portion.end())?;
-        let why = "its rows cannot be applied one by one".to_owned();
-        Some(Narrowed::Object { object: portion.object.relative.clone(), why })
+    /// The object to which all of these rows belong, and why not further; or only why, if there are
+    /// several.
+    fn object_at(&self, good: u64, bad: u64, why: String) -> Result<Narrowed, String> {
+        let mut portions = self.portions.iter();
+        match portions.find(|portion| portion.before <= good && bad <= portion.end()) {
+            Some(Portion { object, .. }) => {
+                Ok(Narrowed::Object { object: object.relative.clone(), why })
+            }
+            None => Err(why),
+        }
     }
 
     /// The table with so many rows of the commit, of which some are there, and whether the check
@@ -233,6 +237,9 @@ impl Search<'_, '_> {
         if report.status != Status::Ok {
             let why = report.error.unwrap_or_default();
             return Ok(Err(format!("the commit cannot be applied again in parts: {why}")));
+        }
+        if self.timeline.is_stopped() {
+            return Ok(Err("it was stopped".to_owned()));
         }
         let table = table::open(&pipeline.lake_folder(&spec.source)?, None).await?;
         let Some(table) = table else {
