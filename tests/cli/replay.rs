@@ -31,7 +31,7 @@ fn a_replay_is_compared_and_its_folder_is_replaced_only_with_force() {
     let home = home();
     let home = home.path();
     let said = run(home, &["replay", "shop.items", "--into", "again"]);
-    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
     for words in ["3 objects applied again: 7 changes, 3 rows", "equal to version 3 of the table"] {
         assert!(said.out.contains(words), "{said:?}");
     }
@@ -86,7 +86,7 @@ fn a_search_names_commit_object_and_row() {
     let home = home.path();
     let check = "SELECT id FROM items WHERE name = 'poison'";
     let said = run(home, &["bisect", "shop.items", "--check", check]);
-    assert_eq!(said.code, Some(0), "{said:?}");
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{said:?}");
     for words in [
         "version 3: MERGE by dmslake",
         "object   20240101-000000002.csv",

@@ -228,7 +228,7 @@ impl Search<'_, '_> {
         let above = self.scratch.store(&folder)?;
         let from = (base.table.version(), base.table.ledger());
         let spec: &TableSpec = self.timeline.spec;
-        let pipeline = fork(&base.pipeline, spec, from, staging, above)?;
+        let pipeline = fork(&base.pipeline, spec, from, staging, above).await?;
         let Some(forked) = pipeline.settings().tables.first() else {
             return Err(Error::new(ErrorKind::Internal, "a fork is about no table"));
         };

@@ -12,6 +12,7 @@ use crate::inspect::replay::settings_of_replay;
 use crate::pipeline::Pipeline;
 use crate::progress::Ledger;
 use crate::storage::{Location, Overlay, Shows};
+use crate::table::TableState;
 
 const LOG: &str = "_delta_log";
 
@@ -21,8 +22,8 @@ const LOG: &str = "_delta_log";
 /// is not known to it.
 ///
 /// # Errors
-/// `Config` if the table's name is not allowed in a path.
-pub(in crate::inspect) fn fork(
+/// `Config` if the table's name is not allowed in a path; `Unavailable` if `above` cannot be written.
+pub(in crate::inspect) async fn fork(
     pipeline: &Pipeline,
     spec: &TableSpec,
     (version, ledger): (Version, &Ledger),
@@ -41,7 +42,14 @@ pub(in crate::inspect) fn fork(
     let over = |below| Arc::new(Overlay::new(below, above, shows)) as Arc<dyn ObjectStore>;
     let lake = pipeline.lake().clone().map_store(over);
     let settings = settings_of_replay(pipeline.settings(), spec, Some(ledger));
-    Ok(Pipeline::new(Arc::new(settings), staging, lake, Arc::clone(pipeline.clock())))
+    let forked = Pipeline::new(Arc::new(settings), staging, lake, Arc::clone(pipeline.clock()));
+    if !ledger.is_untouched() {
+        // Where none is, one is missed.
+        let new = || TableState::new(&spec.source, spec.lake_keys());
+        let begun = |state: &mut TableState| state.begun = true;
+        forked.state_object(&spec.source)?.update(new, begun).await?;
+    }
+    Ok(forked)
 }
 
 /// Whether an object of a log is needed to read that version. The hint to the newest checkpoint is
