@@ -8,6 +8,7 @@ mod budget;
 mod comparison;
 mod components;
 mod estimate;
+mod first_rows;
 mod guard;
 mod hand_over;
 mod holds;
@@ -37,6 +38,7 @@ mod truncated;
 
 pub use components::Pipeline;
 pub use estimate::Estimate;
+pub use first_rows::FirstRows;
 pub use hand_over::HandsOver;
 pub use late::LateObject;
 pub use look::{Hold, Look, Reload, Reshaping, Standing, Work};
@@ -222,14 +224,17 @@ impl Application<'_> {
             self.reshape(table.as_ref(), tally.known_state(), changes, pace).await?;
             return Ok(PassEnd::LookAgain);
         }
+        let newest = table.as_ref().map(LakeTable::version);
         if built == Build::InPlace {
             pipeline.keep_warm(&spec.source, table);
         }
         if let SlicesEnd::TooMuch(why) = &end {
             return Err(self.hand_over(why, tally).await?.into());
         }
+        // A late object of which only the first rows are taken in stays late.
+        let is_further = self.manner.first_rows.is_none() || newest != base;
         match (end, rebuild) {
-            (SlicesEnd::All, None) if !late.is_empty() => {
+            (SlicesEnd::All, None) if !late.is_empty() && is_further => {
                 if turn == Turn::Asked {
                     self.note_late(&late).await?;
                 }
@@ -278,7 +283,7 @@ impl Application<'_> {
         let cut = self.cut(pending.changes.clone(), target.let_pass);
         let late = (pending.late.to_vec(), pending.turn);
         let slicer = Slicer::new(cut, objects.to_vec(), late, table.as_ref());
-        self.apply_slices(target, slicer, objects, table, pace, tally).await
+        Box::pin(self.apply_slices(target, slicer, objects, table, pace, tally)).await
     }
 
     /// Applies slice by slice; gives the table, and how far it came.

@@ -4,6 +4,8 @@
 //! S3 credentials, region and endpoint come from the standard AWS chain (environment, profile, web
 //! identity, container, instance), including `AWS_ENDPOINT_URL`.
 
+#[cfg(feature = "cli")]
+mod overlay;
 mod redirect;
 mod requests;
 mod s3;
@@ -19,6 +21,8 @@ use object_store::path::Path;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+#[cfg(feature = "cli")]
+pub(crate) use overlay::{Overlay, Shows};
 pub(crate) use redirect::Redirect;
 pub(crate) use requests::RequestCounter;
 pub use requests::Requests;

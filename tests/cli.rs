@@ -14,6 +14,7 @@ mod many_tables;
 mod mariadb;
 mod names;
 mod pause;
+mod replay;
 mod reports;
 mod restore;
 mod usage;

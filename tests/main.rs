@@ -47,6 +47,7 @@ mod read_ahead;
 mod refused_stores;
 mod reloads;
 mod remedies;
+mod replaying;
 mod round_trips;
 mod s3;
 mod support;

@@ -14,6 +14,7 @@ mod pauses;
 mod random;
 mod rebuilds;
 mod reloaded;
+mod replayed;
 mod restores;
 mod site;
 mod truncated;

@@ -5,6 +5,7 @@ mod inspect;
 mod job;
 mod late;
 mod operator;
+mod replay;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 pub(super) use operator::{
     PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
 };
+pub(super) use replay::{BisectArguments, ReplayArguments};
 
 use crate::readers::statements::Engine;
 use crate::version;
@@ -67,6 +69,8 @@ pub(super) enum Command {
     Apply(ApplyArguments),
     Status(StatusArguments),
     History(HistoryArguments),
+    Replay(ReplayArguments),
+    Bisect(BisectArguments),
     Diff(DiffArguments),
     Why(WhyArguments),
     Show(ShowArguments),

@@ -9,6 +9,7 @@
 
 mod apply;
 mod args;
+mod bisect;
 mod chosen;
 mod configuration;
 mod ddl;
@@ -30,6 +31,7 @@ mod progress_bar;
 mod query;
 mod rebuild;
 mod register;
+mod replay;
 mod restore;
 mod rows;
 mod run;

@@ -10,7 +10,7 @@ use crate::pipeline::{Observer, Step};
 
 const TICK: Duration = Duration::from_millis(120);
 
-const LOOKING: &str = "{prefix} {spinner} {msg}";
+pub(super) const LOOKING: &str = "{prefix} {spinner} {msg}";
 const TABLES: &str = "{spinner} {pos}/{len} tables  {wide_bar}";
 const APPLYING: &str = "{prefix} {spinner} {wide_bar} {pos}/{len} objects  {msg}";
 

@@ -34,9 +34,12 @@ pub use sequence::ChangeSequence;
 
 use std::borrow::Cow;
 
+use arrow::array::{AsArray, UInt64Array};
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// Name of the `UInt8` column that holds [`crate::dms::Operation::code`]. Names with a space
 /// cannot collide: no lake column may contain one.
@@ -62,6 +65,26 @@ pub struct DecodedBatch {
     pub sequence: Option<ChangeSequence>,
     /// The newest commit time at the source among the rows read so far; none if rows carry none.
     pub source_time: Option<DateTime<Utc>>,
+}
+
+impl DecodedBatch {
+    /// Those of the rows that come up to that row of the object. What the batch tells of the rows
+    /// behind it too is left out.
+    pub(crate) fn up_to(mut self, last: u64) -> Result<Self> {
+        let rows = self.changes.column_by_name(ROW).and_then(|it| it.as_primitive_opt());
+        let rows: &UInt64Array = rows.ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "a decoded batch lacks the numbers of its rows")
+        })?;
+        let kept = rows.values().partition_point(|row| *row <= last);
+        let is_whole = kept == rows.len() && self.bad_rows.last().is_none_or(|bad| bad.row <= last);
+        if is_whole {
+            return Ok(self);
+        }
+        (self.sequence, self.source_time) = (None, None);
+        self.changes = self.changes.slice(0, kept);
+        self.bad_rows.retain(|bad| bad.row <= last);
+        Ok(self)
+    }
 }
 
 /// A row that could not be decoded.

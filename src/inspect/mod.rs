@@ -10,12 +10,18 @@
 //! | `diff` | keys that two versions differ in | the data files that they do not share |
 //! | `why` | the life of a row | the log, the data files that held it, staged objects |
 //! | `rows`, `query` | rows, now or as of an earlier version | data files |
+//! | `replay` | what is staged, applied again into another folder | staging, and the log |
+//! | `bisect` | the change after which a check fails | versions, and staging applied again |
 
+#[cfg(feature = "cli")]
+mod bisect;
 #[cfg(feature = "cli")]
 mod diff;
 mod history;
 #[cfg(feature = "cli")]
 mod query;
+#[cfg(feature = "cli")]
+mod replay;
 #[cfg(feature = "cli")]
 mod rows;
 mod state;
@@ -25,10 +31,14 @@ mod why;
 mod writer;
 
 #[cfg(feature = "cli")]
+pub use bisect::{Bisected, Check, CulpritCommit, CulpritRow, Evaluated, Watcher, bisect};
+#[cfg(feature = "cli")]
 pub use diff::{Change, Diff, diff};
 pub use history::{HistoryEntry, IntakeEntry, history};
 #[cfg(feature = "cli")]
 pub use query::query;
+#[cfg(feature = "cli")]
+pub use replay::{Comparison, Replayed, Until, replay};
 #[cfg(feature = "cli")]
 pub use rows::{RowsAsked, rows};
 pub use state::State;

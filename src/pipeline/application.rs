@@ -11,6 +11,7 @@ use crate::disposition::{Action, disposition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::apply::{Applied, Setback};
 use crate::pipeline::budget::{Pace, memory_budget};
+use crate::pipeline::first_rows::FirstRows;
 #[cfg(feature = "cli")]
 use crate::pipeline::job::Job;
 use crate::pipeline::looker::Looker;
@@ -50,6 +51,8 @@ pub(super) struct Manner<'a> {
     /// The job over whose tasks it is spread.
     #[cfg(feature = "cli")]
     pub(super) job: Option<Job<'a>>,
+    /// Objects of which only the first rows are taken in.
+    pub(super) first_rows: Option<&'a FirstRows>,
 }
 
 fn endless() -> Error {
@@ -201,6 +204,7 @@ impl Application<'_> {
             changes,
             memory_budget: memory_budget(settings, self.limits),
             let_pass,
+            first_rows: self.manner.first_rows,
         }
     }
 

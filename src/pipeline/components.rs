@@ -8,7 +8,11 @@ use crate::clock::Clock;
 use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
 use crate::error::Result;
 use crate::pipeline::application::Manner;
+#[cfg(feature = "cli")]
+use crate::pipeline::budget::memory_budget;
 use crate::pipeline::budget::tables_at_once;
+#[cfg(feature = "cli")]
+use crate::pipeline::guard::TOMBSTONES;
 use crate::pipeline::hand_over::HandsOver;
 use crate::pipeline::looker::Looker;
 use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
@@ -109,8 +113,20 @@ impl Pipeline {
 
     /// Where the tables are.
     #[cfg(feature = "cli")]
-    pub(super) fn lake(&self) -> &Location {
+    pub(crate) fn lake(&self) -> &Location {
         &self.lake
+    }
+
+    /// Bytes of decoded rows that may be in memory at once.
+    #[cfg(feature = "cli")]
+    pub(crate) fn memory_budget(&self) -> usize {
+        memory_budget(&self.settings, &Limits::default())
+    }
+
+    /// Where the tombstones of a table are.
+    #[cfg(feature = "cli")]
+    pub(crate) fn tombstones_folder(&self, table: &TableName) -> Result<Location> {
+        self.lake_folder_of(table, &[OWN, TOMBSTONES])
     }
 
     /// How many tables may be applied side by side, so that each has memory for large slices: as

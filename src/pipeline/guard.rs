@@ -14,6 +14,9 @@ use crate::pipeline::slice::{Slice, Turn};
 use crate::progress::{GuardProgress, Ledger, WhyUntraced};
 use crate::tombstones::Tombstones;
 
+/// The folder of tombstones, below the one of this program.
+pub(super) const TOMBSTONES: &str = "tombstones";
+
 /// The guard of one slice.
 pub(super) struct Guard {
     tombstones: Tombstones,
@@ -169,7 +172,7 @@ impl Guard {
 impl Pipeline {
     /// Where the tombstones of a table are.
     pub(super) fn tombstones(&self, spec: &TableSpec) -> Result<Tombstones> {
-        let folder = self.lake_folder_of(&spec.source, &[OWN, "tombstones"])?;
+        let folder = self.lake_folder_of(&spec.source, &[OWN, TOMBSTONES])?;
         let days = TimeDelta::days(spec.tombstone_retention_days.into());
         Ok(Tombstones::new(folder, days))
     }

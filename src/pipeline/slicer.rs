@@ -12,6 +12,7 @@ use crate::decode::{BadRow, DecodedBatch, Next, OpenObject, ReadAhead, ReadSetti
 use crate::dms::S3Settings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::memory::memory_size;
+use crate::pipeline::first_rows::{Ahead, FirstRows, LastRow};
 use crate::pipeline::slice::{Portion, Slice, Turn};
 use crate::pipeline::{Observer, Step};
 use crate::progress::{ListLength, Partial};
@@ -35,6 +36,8 @@ pub(super) struct Cut<'a> {
     pub(super) memory_budget: usize,
     /// Objects that may exceed the limits of the configuration; they share no slice with others.
     pub(super) let_pass: &'a BTreeSet<String>,
+    /// Objects of which only the first rows are taken in, if there are any.
+    pub(super) first_rows: Option<&'a FirstRows>,
 }
 
 impl Cut<'_> {
@@ -78,8 +81,17 @@ pub(super) struct Slicer<'a> {
 struct Reading {
     object: OpenObject,
     portion: Portion,
-    /// The batch behind the portion, which tells whether the object goes on; none at its end.
-    ahead: Option<DecodedBatch>,
+    /// What is behind the portion, which tells whether the object goes on.
+    ahead: Ahead,
+    /// How far it is taken in.
+    last: LastRow,
+}
+
+impl Reading {
+    async fn read_on(&mut self) -> Result<()> {
+        self.ahead = self.last.read_on(&mut self.object).await?;
+        Ok(())
+    }
 }
 
 impl<'a> Slicer<'a> {
@@ -165,22 +177,30 @@ impl<'a> Slicer<'a> {
                 return Ok(());
             }
             slice.turn = turn;
-            while let Some(batch) = reading.ahead.take() {
+            while let Ahead::Rows(_) = reading.ahead {
                 let held = bytes + reading.portion.bytes;
                 if reading.portion.rows > 0 && self.is_full(held, until) {
-                    reading.ahead = Some(batch);
                     break;
                 }
-                self.take_batch(&mut reading.portion, batch)?;
-                reading.ahead = reading.object.next().await?;
+                if let Ahead::Rows(batch) = std::mem::replace(&mut reading.ahead, Ahead::End) {
+                    self.take_batch(&mut reading.portion, batch)?;
+                }
+                reading.read_on().await?;
             }
-            if reading.ahead.is_none() {
+            let is_cut = matches!(reading.ahead, Ahead::Cut);
+            if is_cut && reading.portion.rows == 0 {
+                continue;
+            }
+            if !matches!(reading.ahead, Ahead::Rows(_)) {
                 self.check_bad_rows(&reading.portion)?;
                 self.check_unchanged(&reading.portion.object).await?;
                 bytes += reading.portion.bytes;
-                reading.portion.is_done = true;
+                reading.portion.is_done = !is_cut;
                 slice.schema = self.objects.schema().clone();
                 slice.portions.push(reading.portion);
+                if is_cut {
+                    return Ok(());
+                }
                 continue;
             }
             if slice.portions.is_empty() {
@@ -212,13 +232,13 @@ impl<'a> Slicer<'a> {
 
     /// Hands out what is read of an object and goes on reading behind it later.
     fn split(&mut self, reading: Reading) -> Portion {
-        let Reading { object, portion, ahead } = reading;
+        let Reading { object, portion, ahead, last } = reading;
         let rest = Portion::at(
             portion.object.clone(),
             portion.identity.clone(),
             portion.from + portion.rows,
         );
-        self.reading = Some(Reading { object, portion: rest, ahead });
+        self.reading = Some(Reading { object, portion: rest, ahead, last });
         portion
     }
 
@@ -229,7 +249,7 @@ impl<'a> Slicer<'a> {
         if !self.reshape.is_empty() {
             return Ok(None);
         }
-        let mut object = match self.objects.next().await? {
+        let object = match self.objects.next().await? {
             Next::Object(object) => *object,
             Next::Reshape(changes) => {
                 self.reshape = changes;
@@ -237,10 +257,13 @@ impl<'a> Slicer<'a> {
             }
             Next::End => return Ok(None),
         };
-        let ahead = object.next().await?;
         let (staged, identity) = (object.object.clone(), object.identity.clone());
+        let last = self.cut.first_rows.and_then(|first| first.of_object(&staged.relative));
         let portion = Portion::at(staged, identity, object.skip_rows);
-        Ok(Some(Reading { object, portion, ahead }))
+        let last = LastRow::of(last);
+        let mut reading = Reading { object, portion, ahead: Ahead::End, last };
+        reading.read_on().await?;
+        Ok(Some(reading))
     }
 
     /// Takes a batch of rows into the portion.

@@ -269,6 +269,12 @@ impl TableState {
         keep_newest(&mut self.applied_late);
     }
 
+    /// Late objects that an operator has applied, the oldest first.
+    #[must_use]
+    pub fn late_applied(&self) -> &[AppliedLate] {
+        &self.applied_late
+    }
+
     /// What an operator has given up, the oldest first.
     #[must_use]
     pub fn losses(&self) -> &[Loss] {

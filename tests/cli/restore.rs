@@ -55,7 +55,7 @@ fn a_table_goes_back_and_on_again() {
     }
     let dry = run(home, &["restore", "shop.items", "--version", "1", "--dry-run"]);
     assert!(dry.code == Some(1) && dry.out.contains("lost: 1 of the objects"), "{dry:?}");
-    let time = run(home, &["restore", "shop.items", "--version", "2999-01-01T00:00:00Z", "--yes"]);
+    let time = run(home, &["restore", "shop.items", "--at", "2999-01-01T00:00:00Z", "--yes"]);
     assert!(time.err.contains("has not changed since"), "{time:?}");
     let lost = run(home, &["restore", "shop.items", "--version", "1", "--yes", "--accept-loss"]);
     assert_eq!(lost.code, Some(0), "{lost:?}");
@@ -66,7 +66,7 @@ fn a_table_goes_back_and_on_again() {
 fn a_version_or_a_time_must_be_given() {
     let home = tempfile::tempdir().expect("a temporary folder");
     write(&home.path().join("dmslake.toml"), CONFIGURATION);
-    for to in [&["--version", "yesterday"][..], &["--version", "-1"], &[]] {
+    for to in [&["--at", "yesterday"][..], &["--version", "-1"], &[]] {
         let refused = run(home.path(), &[&["restore", "shop.items"], to].concat());
         assert_eq!(refused.code, Some(2), "{to:?}: {refused:?}");
     }

@@ -15,6 +15,16 @@ use crate::support::folder::files_below;
 /// The source file, how the remedy begins (or the name of its variable), and the test.
 const REMEDIES: &[(&str, &str, &str)] = &[
     (
+        "inspect/replay/extent.rs",
+        "choose a later version, or an object",
+        "versions_that_are_not_there_are_refused_with_a_way_on",
+    ),
+    (
+        "inspect/replay/extent.rs",
+        "dmslake apply --table",
+        "versions_that_are_not_there_are_refused_with_a_way_on",
+    ),
+    (
         "pipeline/job/format.rs",
         "run driver and tasks of a job with the same dmslake",
         "a_task_of_another_program_is_refused_for_good",

@@ -59,6 +59,7 @@ pub(super) async fn read(
         changes: context.round.changes.clone(),
         memory_budget: context.memory_budget,
         let_pass: &let_pass,
+        first_rows: None,
     };
     let no_late = (Vec::new(), Turn::Due);
     let columns = context.columns.clone();
