@@ -5,6 +5,7 @@ mod inspect;
 mod job;
 mod late;
 mod operator;
+mod verify;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 pub(super) use operator::{
     PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
 };
+pub(super) use verify::VerifyArguments;
 
 use crate::readers::statements::Engine;
 use crate::version;
@@ -57,6 +59,7 @@ pub(super) enum Command {
     Apply(ApplyArguments),
     Status(StatusArguments),
     History(HistoryArguments),
+    Verify(VerifyArguments),
     Job(JobArguments),
     Maintain(MaintainArguments),
     Pause(PauseArguments),

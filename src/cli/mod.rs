@@ -32,6 +32,7 @@ mod run;
 mod signals;
 mod status;
 mod truncate;
+mod verify;
 
 pub use help::command;
 pub use run::main;

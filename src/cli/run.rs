@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::Screen;
 use super::{
     apply, ddl, demo, discover, help, history, init, job, late, logs, maintain, pause, rebuild,
-    register, restore, status, truncate,
+    register, restore, status, truncate, verify,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -41,6 +41,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Apply(arguments) => apply::run(&arguments, screen).await,
             Command::Status(arguments) => status::run(&arguments, screen).await,
             Command::History(arguments) => history::run(&arguments, screen).await,
+            Command::Verify(arguments) => verify::run(&arguments, screen).await,
             Command::Job(arguments) => job::run(&arguments, screen).await,
             Command::Maintain(arguments) => maintain::run(&arguments, screen).await,
             Command::Pause(arguments) => pause::pause(&arguments, screen).await,

@@ -7,10 +7,13 @@
 //! |---|---|---|
 //! | [`TableStatus`] | how a table stands, and what to do about it | the look that applications go by, and its log |
 //! | [`HistoryEntry`] | a commit: who, what, how much | the log |
+//! | `Verification` | whether the table equals its source | its rows, and MySQL or what is staged |
 
 mod history;
 mod state;
 mod status;
+#[cfg(feature = "cli")]
+pub mod verify;
 mod writer;
 
 pub use history::{HistoryEntry, IntakeEntry, history};

@@ -8,6 +8,8 @@ use crate::clock::Clock;
 use crate::config::{OWN, QUARANTINE, Settings, TableName, TableSpec};
 use crate::error::Result;
 use crate::pipeline::application::Manner;
+#[cfg(feature = "cli")]
+use crate::pipeline::budget::memory_budget;
 use crate::pipeline::budget::tables_at_once;
 use crate::pipeline::hand_over::HandsOver;
 use crate::pipeline::looker::Looker;
@@ -111,6 +113,12 @@ impl Pipeline {
     #[cfg(feature = "cli")]
     pub(super) fn lake(&self) -> &Location {
         &self.lake
+    }
+
+    /// Bytes of decoded rows that a run may have in memory at once.
+    #[cfg(feature = "cli")]
+    pub(crate) fn memory_budget(&self, limits: &Limits) -> usize {
+        memory_budget(&self.settings, limits)
     }
 
     /// How many tables may be applied side by side, so that each has memory for large slices: as
