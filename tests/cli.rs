@@ -11,7 +11,6 @@ mod init_shown;
 mod job_runs;
 mod late;
 mod many_tables;
-mod mariadb;
 mod names;
 mod pause;
 mod reports;

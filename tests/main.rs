@@ -52,4 +52,5 @@ mod support;
 mod tombstones;
 mod two_workers;
 mod types;
+mod verify;
 mod writer;

@@ -7,9 +7,7 @@ use crate::inspect::verify::{Against, DifferingKey, Kind, Verdict, Verification}
 pub(super) fn lines(found: &Verification, width: usize, palette: Palette) -> Vec<String> {
     let mut lines = vec![headline(found, palette)];
     let mut indented = |text: &str| {
-        for line in wrapped(text, width.saturating_sub(2)) {
-            lines.push(format!("  {line}"));
-        }
+        lines.extend(wrapped(text, "  ", width));
     };
     indented(&sides(found));
     if let Some(text) = differences(found) {

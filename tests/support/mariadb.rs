@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use dmslake::clock::{Clock, SystemClock};
 
-use super::write;
-
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server.
 #[derive(Debug)]
-pub(super) struct MariaDb {
+pub(crate) struct MariaDb {
     child: Child,
     port: u16,
     has_tls: bool,
@@ -23,17 +21,17 @@ pub(super) struct MariaDb {
 impl MariaDb {
     /// A server that has executed these statements (one a line); none, said on standard error, if
     /// no `mariadbd` is installed.
-    pub(super) fn start(statements: &str) -> Option<Self> {
+    pub(crate) fn start(statements: &str) -> Option<Self> {
         let (Some(server), Some(install)) = (find("mariadbd"), find("mariadb-install-db")) else {
             let is_required = std::env::var_os("DMSLAKE_REQUIRE_SERVERS").is_some();
             assert!(!is_required, "mariadbd is not installed");
-            eprintln!("skipped: no mariadbd on this machine, so `init --mysql` was not tested");
+            eprintln!("skipped: no mariadbd on this machine, so nothing was tested against MySQL");
             return None;
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let home = folder.path();
         let (files, script) = (home.join("files"), home.join("init.sql"));
-        write(&script, statements);
+            std::fs::write(&script, statements).expect("writable");
         let as_root = is_root().then_some("--user=root");
         let installed = Command::new(install)
             .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
@@ -68,12 +66,12 @@ impl MariaDb {
     }
 
     /// Its URL for that user and password, with a schema and parameters behind the slash.
-    pub(super) fn url(&self, user: &str, rest: &str) -> String {
+    pub(crate) fn url(&self, user: &str, rest: &str) -> String {
         format!("mysql://{user}@127.0.0.1:{}/{rest}", self.port)
     }
 
     /// Whether it speaks TLS, with a certificate that nobody signed.
-    pub(super) fn has_tls(&self) -> bool {
+    pub(crate) fn has_tls(&self) -> bool {
         self.has_tls
     }
 
