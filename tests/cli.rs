@@ -16,6 +16,7 @@ mod pause;
 mod reports;
 mod restore;
 mod usage;
+mod verify;
 
 use std::path::Path;
 use std::process::{Command, Output};

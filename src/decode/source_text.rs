@@ -25,11 +25,11 @@ impl SourceText {
     ) -> Result<Self, ColumnType> {
         let unfit = spec.column_type();
         let reading =
-            Reading::resolve(Some(spec), Some(lake), None, false).map_err(|refusal| {
-                match refusal {
+            Reading::resolve(Some(spec), Some(lake), None, false).map_err(
+                |refusal| match refusal {
                     Refusal::Unfit { .. } | Refusal::Untyped => unfit,
-                }
-            })?;
+                },
+            )?;
         if reading.target != lake {
             return Err(unfit);
         }

@@ -188,7 +188,8 @@ impl TableState {
         if !self.losses.is_empty() {
             return Some("an operator gave up changes of it");
         }
-        (!self.applied_late.is_empty()).then_some("an operator applied late objects out of their turn")
+        (!self.applied_late.is_empty())
+            .then_some("an operator applied late objects out of their turn")
     }
 
     /// The same in the layout that this program writes.

@@ -31,9 +31,13 @@ impl MariaDb {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let home = folder.path();
         let (files, script) = (home.join("files"), home.join("init.sql"));
-            std::fs::write(&script, statements).expect("writable");
+        std::fs::write(&script, statements).expect("writable");
         let as_root = is_root().then_some("--user=root");
+        // A server that starts deletes what it takes for left over in the folder for such files.
+        let scratch = home.join("scratch");
+        std::fs::create_dir(&scratch).expect("a folder");
         let installed = Command::new(install)
+            .env("TMPDIR", &scratch)
             .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
             .arg(option("--datadir", &files))
             .args(as_root)
@@ -47,6 +51,7 @@ impl MariaDb {
         let certificate = certificate(home);
         let log = std::fs::File::create(home.join("log")).expect("writable");
         let child = Command::new(server)
+            .env("TMPDIR", &scratch)
             .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-log-bin"])
             .arg(format!("--port={port}"))
             .args([option("--datadir", &files), option("--init-file", &script)])

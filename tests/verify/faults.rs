@@ -33,18 +33,24 @@ pub(super) enum Fault {
 pub(super) async fn rows(table: &LakeTable, version: u64) -> Option<RecordBatch> {
     let batches = table.batches(version).await;
     let all = concat_batches(&batches.first()?.schema(), &batches).unwrap();
+    Some(plain(&all))
+}
+
+fn plain(rows: &RecordBatch) -> RecordBatch {
     let plain = |column: &ArrayRef| match column.data_type() {
         DataType::Utf8View | DataType::LargeUtf8 => cast(column, &DataType::Utf8).unwrap(),
         DataType::BinaryView | DataType::LargeBinary => cast(column, &DataType::Binary).unwrap(),
         _ => Arc::clone(column),
     };
-    let columns: Vec<ArrayRef> = all.columns().iter().map(plain).collect();
-    let schema = all.schema();
-    let fields = schema.fields().iter().zip(&columns).map(|(field, column)| {
-        Field::new(field.name(), column.data_type().clone(), true)
-    });
+    let columns: Vec<ArrayRef> = rows.columns().iter().map(plain).collect();
+    let schema = rows.schema();
+    let fields = schema
+        .fields()
+        .iter()
+        .zip(&columns)
+        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    Some(RecordBatch::try_new(schema, columns).unwrap())
+    RecordBatch::try_new(schema, columns).unwrap()
 }
 
 /// A random fault for rows of so many columns.
@@ -100,7 +106,13 @@ fn stepped(column: &ArrayRef, row: usize) -> ArrayRef {
         DataType::Decimal128(..) => {
             let value = column.as_primitive::<Decimal128Type>().value(row);
             // Towards zero, so that no digit is added.
-            let next = if is_null { 0 } else if value > 0 { value - 1 } else { value + 1 };
+            let next = if is_null {
+                0
+            } else if value > 0 {
+                value - 1
+            } else {
+                value + 1
+            };
             let next = Decimal128Array::from(vec![next]);
             Arc::new(next.with_data_type(column.data_type().clone()))
         }
@@ -132,4 +144,14 @@ fn stepped(column: &ArrayRef, row: usize) -> ArrayRef {
 pub(super) async fn overwrite(location: &Location, rows: RecordBatch) {
     let table = dmslake::table::load(location).await.unwrap().expect("a table");
     table.write([rows]).with_save_mode(SaveMode::Overwrite).await.unwrap();
+}
+
+/// The rows of a table for which this holds, as writers write them.
+pub(super) async fn rows_where(table: &deltalake::DeltaTable, condition: &str) -> RecordBatch {
+    let provider = table.table_provider().await.unwrap();
+    let context = datafusion::prelude::SessionContext::new();
+    context.register_table("t", provider).unwrap();
+    let query = format!("SELECT * FROM t WHERE {condition}");
+    let batches = context.sql(&query).await.unwrap().collect().await.unwrap();
+    plain(&concat_batches(&batches[0].schema(), &batches).unwrap())
 }

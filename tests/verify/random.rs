@@ -37,8 +37,7 @@ async fn case(mut rng: StdRng) {
             world.put(table, object).await;
         }
         let (pipeline, spec) = (world.pipeline(), world.spec(table).clone());
-        let report =
-            pipeline.apply(&spec, &Scope::Everything, &Limits::default(), &Silent).await;
+        let report = pipeline.apply(&spec, &Scope::Everything, &Limits::default(), &Silent).await;
         if report.version.is_none() || !report.is_caught_up() {
             continue;
         }

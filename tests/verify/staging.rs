@@ -100,7 +100,8 @@ async fn at_an_object_the_version_that_took_it_in_is_compared() {
 
     let pipeline = shop.pipeline().await;
     let spec = pipeline.settings().tables[0].clone();
-    let request = super::Request { at_object: Some("20240101-000000009.csv".into()), ..of_staging() };
+    let request =
+        super::Request { at_object: Some("20240101-000000009.csv".into()), ..of_staging() };
     let limits = dmslake::pipeline::Limits::default();
     let unknown =
         super::verify(&pipeline, &spec, &request, &limits, &super::Unobserved).await.unwrap_err();
@@ -136,6 +137,15 @@ async fn a_table_without_keys_is_compared_by_whole_rows() {
     shop.stage("LOAD00000001.csv", "1,one\n1,one\n2,two\n");
     shop.change("I,1,one\nI,3,three\n");
     shop.apply().await;
+    let pipeline = shop.pipeline().await;
+    let spec = pipeline.settings().tables[0].clone();
+    let mysql = super::of_mysql("mysql://reader@127.0.0.1:1");
+    let request = super::Request { mysql: Some(mysql), ..of_staging() };
+    let limits = dmslake::pipeline::Limits::default();
+    let refused = super::verify(&pipeline, &spec, &request, &limits, &super::Unobserved).await;
+    let said = refused.unwrap_err().chain();
+    assert!(said.contains("a table without keys cannot be compared with MySQL"), "{said}");
+    // As that says.
     let found = of(&shop).await;
     assert_eq!((found.verdict, found.lake_rows), (Verdict::Equal, 5), "{found:?}");
 

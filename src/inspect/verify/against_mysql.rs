@@ -15,7 +15,7 @@ use crate::inspect::verify::counting::{CountEnd, count};
 use crate::inspect::verify::declared::{Columns, Declared};
 use crate::inspect::verify::encode::{Encoder, Key};
 use crate::inspect::verify::lake;
-use crate::inspect::verify::narrowing::{DifferingParts, differing_keys};
+use crate::inspect::verify::narrowing::{DifferingParts, Sides, differing_keys};
 use crate::inspect::verify::observer::Step;
 use crate::inspect::verify::pages::{Pace, Pages};
 use crate::inspect::verify::rechecks::{Outcome, Rechecks, Since};
@@ -92,9 +92,9 @@ impl Verifier<'_> {
         let source_seconds = (clock.instant() - begun).as_secs_f64();
         let mut verification = self.blank(table, Against::MySql, columns);
         verification.source_rows_per_second = speed(counted.rows - resumed, source_seconds);
-        self.note_resumed(&mut verification, resumed);
+        note_resumed(&mut verification, resumed);
         if end == CountEnd::Stopped {
-            verification.undecided_because.push(self.stopped(counted.rows, request));
+            verification.undecided_because.push(stopped(counted.rows, request));
             return Ok(verification.judged());
         }
         verification.source_rows = Some(counted.rows);
@@ -114,8 +114,8 @@ impl Verifier<'_> {
         let keys =
             differing_keys(&mut pages, table, &encoder, counted, narrowed, observer, stop).await?;
         note_unreadable(&mut verification, pages.reader());
-        drop(pages);
-        let outcome = self.outcome(table, source, columns, &encoder, request, keys, since).await?;
+        let outcome =
+            self.outcome((table, source), columns, &encoder, request, keys, since).await?;
         self.take_in(&mut verification, &encoder, outcome)?;
         if let Some(file) = file.take() {
             file.remove();
@@ -125,12 +125,11 @@ impl Verifier<'_> {
 
     async fn outcome(
         &self,
-        table: &LakeTable,
-        source: &mut Source,
+        (table, source): (&LakeTable, &mut Source),
         columns: &Columns,
         encoder: &Encoder,
         request: &MySqlRequest,
-        keys: Vec<(Key, super::narrowing::Sides)>,
+        keys: Vec<(Key, Sides)>,
         since: Since,
     ) -> Result<Outcome> {
         let Self { pipeline, spec, limits, observer, .. } = *self;
@@ -169,8 +168,7 @@ impl Verifier<'_> {
         let groups = (!has_ranges).then(|| usize::try_from(groups).unwrap_or(1));
         let fields = columns.schema.fields().iter();
         let names = fields.map(|field| format!("{}: {}", field.name(), field.data_type()));
-        let nothing =
-            Counted::nothing(self.spec.source.to_string(), names.collect(), seed, groups);
+        let nothing = Counted::nothing(self.spec.source.to_string(), names.collect(), seed, groups);
         match &request.resume {
             None => Ok((None, nothing)),
             Some(path) => {
@@ -189,23 +187,6 @@ impl Verifier<'_> {
     fn blank(&self, table: &LakeTable, source: Against, columns: &Columns) -> Verification {
         let names = columns.schema.fields().iter().map(|field| field.name().clone()).collect();
         self.nothing_found(table, source, names, columns.not_compared.clone())
-    }
-
-    fn note_resumed(&self, verification: &mut Verification, rows: u64) {
-        if rows > 0 {
-            verification.notes.push(format!(
-                "{rows} rows of the source were counted before, in earlier snapshots; what differs \
-                 there now was looked at in a new one"
-            ));
-        }
-    }
-
-    fn stopped(&self, rows: u64, request: &MySqlRequest) -> String {
-        let way_on = match &request.resume {
-            Some(path) => format!("the same command goes on there, by {}", path.display()),
-            None => "with --resume FILE it could go on there".to_owned(),
-        };
-        format!("it was stopped after {rows} rows of the source: {way_on}")
     }
 
     fn take_in(
@@ -230,7 +211,9 @@ impl Verifier<'_> {
         differing: BTreeMap<Key, Differs>,
     ) -> Result<()> {
         let mut counts = Differing::default();
-        differing.values().for_each(|differs| counts.add(differs.kind));
+        for differs in differing.values() {
+            counts.add(differs.kind);
+        }
         verification.differing = counts;
         let listed: Vec<(Key, Differs)> = differing.into_iter().take(self.request.limit).collect();
         let keys = encoder.keys_of(listed.iter().map(|(key, _)| key))?;
@@ -275,6 +258,23 @@ impl Verifier<'_> {
             lake_rows_per_second: None,
         }
     }
+}
+
+fn note_resumed(verification: &mut Verification, rows: u64) {
+    if rows > 0 {
+        verification.notes.push(format!(
+            "{rows} rows of the source were counted before, in earlier snapshots; what differs there \
+             now was looked at in a new one"
+        ));
+    }
+}
+
+fn stopped(rows: u64, request: &MySqlRequest) -> String {
+    let way_on = match &request.resume {
+        Some(path) => format!("the same command goes on there, by {}", path.display()),
+        None => "with --resume FILE it could go on there".to_owned(),
+    };
+    format!("it was stopped after {rows} rows of the source: {way_on}")
 }
 
 fn note_unreadable(verification: &mut Verification, reader: &Reader<'_>) {

@@ -33,8 +33,7 @@ impl Verifier<'_> {
         let encoder = self.encoder_of_all(&table)?;
         let fields = encoder.schema().fields().iter();
         let compared = fields.map(|field| field.name().clone()).collect();
-        let mut verification =
-            self.nothing_found(&table, Against::Staging, compared, Vec::new());
+        let mut verification = self.nothing_found(&table, Against::Staging, compared, Vec::new());
         let objects = match self.objects(&table, &staging).await? {
             Ok(objects) => objects,
             Err(because) => {
@@ -185,10 +184,10 @@ impl Verifier<'_> {
         let of_kind = |kind| Differs { kind, columns: Vec::new() };
         let mut batches = pin!(lake::rows(table, encoder.schema())?);
         while let Some(batch) = batches.try_next().await? {
-            let encoded = encoder.encode(&batch)?;
-            self.observer.step(Step::Lake { rows: encoded.len() as u64 });
-            for row in 0..encoded.len() {
-                let key = Key::from(encoded.key(row));
+            let in_bytes = encoder.encode(&batch)?;
+            self.observer.step(Step::Lake { rows: in_bytes.len() as u64 });
+            for row in 0..in_bytes.len() {
+                let key = Key::from(in_bytes.key(row));
                 let times = met.entry(key.clone()).or_default();
                 *times += 1;
                 let times = *times;
@@ -197,7 +196,7 @@ impl Verifier<'_> {
                     Some(replayed) if times > replayed.count => {
                         found.insert(key, of_kind(Kind::Repeated));
                     }
-                    Some(replayed) if replayed.row.digest != encoded.digest(row, encoder) => {
+                    Some(replayed) if replayed.row.digest != in_bytes.digest(row, encoder) => {
                         found.entry(key).or_insert_with(|| of_kind(Kind::OtherValues));
                     }
                     Some(_) => {}
@@ -258,7 +257,8 @@ fn what_is_missing(missing: &Missing) -> Vec<String> {
     let Missing { loads, changes, is_unknown, are_others } = *missing;
     let mut sentences = Vec::new();
     if let Some((gone, all)) = loads {
-        sentences.push(format!("{gone} of the {all} objects of its full load are no longer staged"));
+        sentences
+            .push(format!("{gone} of the {all} objects of its full load are no longer staged"));
     }
     if changes > 0 {
         sentences.push(format!("{changes} change objects that it took in are no longer staged"));

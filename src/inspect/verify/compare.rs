@@ -39,12 +39,12 @@ pub(super) fn by_key(encoder: &Encoder, keys: &[Key], batches: &[RecordBatch]) -
     let asked: BTreeSet<&Key> = keys.iter().collect();
     let mut rows = ByKey::new();
     for batch in batches {
-        let (encoded, each) = (encoder.encode(batch)?, encoder.each_value(batch)?);
-        for row in 0..encoded.len() {
-            let key = Key::from(encoded.key(row));
+        let (in_bytes, each) = (encoder.encode(batch)?, encoder.each_value(batch)?);
+        for row in 0..in_bytes.len() {
+            let key = Key::from(in_bytes.key(row));
             if asked.contains(&key) {
                 let values = each.iter().map(|column| column.row(row).data().into()).collect();
-                let valued = ValuedRow { digest: encoded.digest(row, encoder), values };
+                let valued = ValuedRow { digest: in_bytes.digest(row, encoder), values };
                 rows.entry(key).or_default().push(valued);
             }
         }

@@ -59,26 +59,26 @@ fn take_in(
     after: &SqlKey,
     counted: &mut Counted,
 ) -> Result<()> {
-    let encoded = encoder.encode(rows)?;
-    counted.rows += encoded.len() as u64;
+    let in_bytes = encoder.encode(rows)?;
+    counted.rows += in_bytes.len() as u64;
     if !counted.has_ranges() {
-        for row in 0..encoded.len() {
-            let part = parts.of(encoded.key(row));
-            counted.tallies[part].add(encoded.digest(row, encoder));
+        for row in 0..in_bytes.len() {
+            let part = parts.of(in_bytes.key(row));
+            counted.tallies[part].add(in_bytes.digest(row, encoder));
         }
         return Ok(());
     }
     let mut tally = Tally::default();
     let mut before: Option<&[u8]> = counted.last_end().map(|key| &**key);
-    for row in 0..encoded.len() {
-        let key = encoded.key(row);
+    for row in 0..in_bytes.len() {
+        let key = in_bytes.key(row);
         if before.is_some_and(|before| key <= before) {
             return Err(Error::new(ErrorKind::Internal, "keys of the source are not in order"));
         }
-        tally.add(encoded.digest(row, encoder));
+        tally.add(in_bytes.digest(row, encoder));
         before = Some(key);
     }
-    let end = Key::from(encoded.key(encoded.len() - 1));
+    let end = Key::from(in_bytes.key(in_bytes.len() - 1));
     counted.push_range(end, after.clone(), tally);
     Ok(())
 }
@@ -98,10 +98,10 @@ pub(super) async fn rows(
     let (mut found, mut after) = (Vec::new(), after.cloned());
     loop {
         let page = pages.next(after.as_ref(), until).await?;
-        let encoded = encoder.encode(&page.rows)?;
-        for row in 0..encoded.len() {
-            if is_wanted(encoded.key(row)) {
-                found.push((encoded.key(row).into(), encoded.digest(row, encoder)));
+        let in_bytes = encoder.encode(&page.rows)?;
+        for row in 0..in_bytes.len() {
+            if is_wanted(in_bytes.key(row)) {
+                found.push((in_bytes.key(row).into(), in_bytes.digest(row, encoder)));
             }
         }
         if page.is_last || stop.is_requested() {
@@ -114,7 +114,10 @@ pub(super) async fn rows(
 fn last_key(pages: &Pages<'_, '_>, rows: &RecordBatch) -> Result<SqlKey> {
     let last = rows.num_rows() - 1;
     pages.sql_key(rows, last).ok_or_else(|| {
-        Error::new(ErrorKind::TableRefused, "a row of the source has a key that the lake cannot have")
-            .with_remedy("correct the key, such as a zero date or NULL, at the source")
+        Error::new(
+            ErrorKind::TableRefused,
+            "a row of the source has a key that the lake cannot have",
+        )
+        .with_remedy("correct the key, such as a zero date or NULL, at the source")
     })
 }

@@ -12,13 +12,17 @@ use crate::decode::SourceText;
 use crate::dms::MySqlType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::verify::verification::NotCompared;
+use crate::schema::Column;
 use crate::table::LakeTable;
+
+/// A column's name, its type as declared, and whether it is computed.
+type DeclaredColumn = (String, String, bool);
 
 /// A table as the source declares it.
 #[derive(Clone, Debug)]
 pub(super) struct Declared {
-    /// Columns by name: their types as declared, and whether they are computed.
-    columns: Vec<(String, String, bool)>,
+    /// Its columns, in its order.
+    columns: Vec<DeclaredColumn>,
     /// The columns of each unique index.
     unique: Vec<BTreeSet<String>>,
     /// About how many rows it has.
@@ -94,8 +98,7 @@ pub(super) struct Columns {
 impl Columns {
     /// The columns that are compared with the precision of a single float.
     pub(super) fn singles(&self) -> Vec<usize> {
-        let is_single =
-            |at: &usize| self.compared[*at].spec.mysql_type == MySqlType::Float;
+        let is_single = |at: &usize| self.compared[*at].spec.mysql_type == MySqlType::Float;
         (0..self.compared.len()).filter(is_single).collect()
     }
 
@@ -104,39 +107,24 @@ impl Columns {
     /// # Errors
     /// `TableRefused` if the key is not one at the source, or cannot be compared.
     pub(super) fn of(spec: &TableSpec, table: &LakeTable, declared: &Declared) -> Result<Self> {
+        let in_lake = table.schema().columns();
         let mut by_lake: BTreeMap<&str, ComparedColumn> = BTreeMap::new();
         let mut not_compared = Vec::new();
-        let mut leave = |column: &str, because: String| {
-            not_compared.push(NotCompared { column: column.to_owned(), because });
-        };
-        let names: Vec<&String> = declared.columns.iter().map(|(name, ..)| name).collect();
-        let field = |name: &str| table.schema().columns().iter().find(|it| it.name == name);
-        for (name, text, is_computed) in &declared.columns {
+        for of_source in &declared.columns {
+            let name = &of_source.0;
             let lake_name = spec.lake_name(&spelled(spec, name)).to_owned();
-            let known = table.schema().columns().iter();
-            let Some(column) = known.clone().find(|it| it.name.eq_ignore_ascii_case(&lake_name))
-            else {
-                leave(name, "the lake has no such column".to_owned());
-                continue;
+            let column = in_lake.iter().find(|it| it.name.eq_ignore_ascii_case(&lake_name));
+            let (shown, found) = match column {
+                None => (name, Err("the lake has no such column".to_owned())),
+                Some(column) => (&column.name, comparable(spec, of_source, column)),
             };
-            if *is_computed {
-                leave(&column.name, "the source computes it, so that its changes are not captured".to_owned());
-                continue;
-            }
-            match reading(spec, name, text) {
-                Err(because) => leave(&column.name, because),
-                Ok(read) => match SourceText::new(&read, column.column_type, 0) {
-                    Err(other) => leave(
-                        &column.name,
-                        format!("its type in the lake is {}, the source's {other}", column.column_type),
-                    ),
-                    Ok(_) => {
-                        let source = name.clone();
-                        by_lake.insert(&column.name, ComparedColumn { source, spec: read });
-                    }
-                },
+            match found {
+                Ok(found) => drop(by_lake.insert(shown, found)),
+                Err(because) => not_compared.push(NotCompared { column: shown.clone(), because }),
             }
         }
+        let names: Vec<&str> = declared.columns.iter().map(|it| it.0.as_str()).collect();
+        let field = |name: &str| in_lake.iter().find(|it| it.name == name);
         let keys = spec.lake_keys();
         let mut fields: Vec<Field> = Vec::new();
         let mut compared = Vec::new();
@@ -151,13 +139,13 @@ impl Columns {
             compared.push(found);
         }
         must_be_unique(spec, declared, &compared)?;
-        for column in table.schema().columns() {
+        for column in in_lake {
             if let Some(found) = by_lake.remove(column.name.as_str()) {
                 fields.push(Field::new(&column.name, column.column_type.arrow(), true));
                 compared.push(found);
             }
         }
-        for column in table.schema().columns() {
+        for column in in_lake {
             let is_known = fields.iter().any(|field| *field.name() == column.name)
                 || not_compared.iter().any(|it| it.column == column.name);
             if !is_known {
@@ -176,6 +164,23 @@ fn spelled(spec: &TableSpec, name: &str) -> String {
     let known = spec.rename.keys().chain(spec.renamed.keys()).chain(&spec.keys);
     let same = known.into_iter().find(|it| it.eq_ignore_ascii_case(name));
     same.map_or_else(|| name.to_owned(), Clone::clone)
+}
+
+/// A column of the source beside that of the lake; else why their values cannot be compared.
+fn comparable(
+    spec: &TableSpec,
+    (name, declared, is_computed): &DeclaredColumn,
+    column: &Column,
+) -> Result<ComparedColumn, String> {
+    if *is_computed {
+        return Err("the source computes it, so that its changes are not captured".to_owned());
+    }
+    let read = reading(spec, name, declared)?;
+    if let Err(other) = SourceText::new(&read, column.column_type, 0) {
+        let lake = column.column_type;
+        return Err(format!("its type in the lake is {lake}, the source's {other}"));
+    }
+    Ok(ComparedColumn { source: name.clone(), spec: read })
 }
 
 /// How values of a source column are read: as configured, but by the type that the source has now.
@@ -208,8 +213,7 @@ fn why_only_in_lake(spec: &TableSpec, name: &str) -> &'static str {
     }
 }
 
-fn no_key(spec: &TableSpec, key: &str, names: &[&String]) -> Error {
-    let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+fn no_key(spec: &TableSpec, key: &str, names: &[&str]) -> Error {
     Error::new(ErrorKind::TableRefused, "a key column cannot be found at the source in the lake's type")
         .with("table", &spec.source)
         .with("column", key)
@@ -224,11 +228,7 @@ fn unordered(spec: &TableSpec, key: &str) -> Error {
         .with_remedy("verify against staging, without --mysql")
 }
 
-fn must_be_unique(
-    spec: &TableSpec,
-    declared: &Declared,
-    keys: &[ComparedColumn],
-) -> Result<()> {
+fn must_be_unique(spec: &TableSpec, declared: &Declared, keys: &[ComparedColumn]) -> Result<()> {
     let names: BTreeSet<String> = keys.iter().map(|key| key.source.to_lowercase()).collect();
     if declared.unique.iter().any(|index| index.is_subset(&names)) {
         return Ok(());
@@ -240,4 +240,3 @@ fn must_be_unique(
             "name all columns of a unique key in keys; or verify against staging, without --mysql",
         ))
 }
-

@@ -82,7 +82,8 @@ impl Encoder {
     pub(super) fn encode(&self, rows: &RecordBatch) -> Result<Encoded> {
         let columns = self.normal(rows);
         let keys = self.keys.convert_columns(&columns[..self.key_columns])?;
-        let values = self.values.as_ref().map(|it| it.convert_columns(&columns[self.key_columns..]));
+        let values =
+            self.values.as_ref().map(|it| it.convert_columns(&columns[self.key_columns..]));
         Ok(Encoded { keys, values: values.transpose()? })
     }
 
@@ -90,8 +91,8 @@ impl Encoder {
     pub(super) fn each_value(&self, rows: &RecordBatch) -> Result<Vec<Rows>> {
         let columns = self.normal(rows);
         let values = self.each.iter().zip(&columns[self.key_columns..]);
-        let encoded = values.map(|(it, column)| it.convert_columns(std::slice::from_ref(column)));
-        Ok(encoded.collect::<Result<_, _>>()?)
+        let in_bytes = values.map(|(it, column)| it.convert_columns(std::slice::from_ref(column)));
+        Ok(in_bytes.collect::<Result<_, _>>()?)
     }
 
     /// The names of the columns that are not keys.
@@ -174,12 +175,12 @@ mod tests {
         ];
         let rows = RecordBatch::try_new(Arc::clone(&schema), columns.to_vec()).unwrap();
         let encoder = Encoder::new(schema, 1, vec![2], [7; 32]).unwrap();
-        let (encoded, each) = (encoder.encode(&rows).unwrap(), encoder.each_value(&rows).unwrap());
+        let (in_bytes, each) = (encoder.encode(&rows).unwrap(), encoder.each_value(&rows).unwrap());
         for row in 0..3 {
             let values: Vec<u8> =
                 each.iter().flat_map(|column| column.row(row).data().to_vec()).collect();
-            let digest = encoder.digest(encoded.key(row), &values);
-            assert_eq!(digest, encoded.digest(row, &encoder), "row {row}");
+            let digest = encoder.digest(in_bytes.key(row), &values);
+            assert_eq!(digest, in_bytes.digest(row, &encoder), "row {row}");
         }
     }
 }

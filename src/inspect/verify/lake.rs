@@ -74,7 +74,8 @@ pub(super) async fn tallies(
     parts: &Arc<Parts>,
     observer: &dyn Observer,
 ) -> Result<Vec<Tally>> {
-    let none = || Tallies { parts: Arc::clone(parts), tallies: vec![Tally::default(); parts.len()] };
+    let none =
+        || Tallies { parts: Arc::clone(parts), tallies: vec![Tally::default(); parts.len()] };
     let mut sums = none().tallies;
     for Tallies { tallies, .. } in scan(table, encoder, none, observer).await? {
         sums.iter_mut().zip(tallies).for_each(|(sum, tally)| sum.merge(tally));
@@ -93,11 +94,7 @@ pub(super) async fn rows_of_parts(
     wanted: &Arc<HashSet<usize>>,
     observer: &dyn Observer,
 ) -> Result<Vec<(Key, Digest)>> {
-    let none = || Chosen {
-        parts: Arc::clone(parts),
-        wanted: Arc::clone(wanted),
-        rows: Vec::new(),
-    };
+    let none = || Chosen { parts: Arc::clone(parts), wanted: Arc::clone(wanted), rows: Vec::new() };
     let found = scan(table, encoder, none, observer).await?;
     Ok(found.into_iter().flat_map(|it| it.rows).collect())
 }
@@ -139,11 +136,11 @@ async fn file<T: Take>(
     let mut batches = live_rows(&files, &add).await?;
     let mut rows = 0;
     while let Some(batch) = batches.try_next().await? {
-        let encoded = encoder.encode(&batch)?;
-        (0..encoded.len()).for_each(|row| {
-            taken.take(encoded.key(row), encoded.digest(row, &encoder));
+        let in_bytes = encoder.encode(&batch)?;
+        (0..in_bytes.len()).for_each(|row| {
+            taken.take(in_bytes.key(row), in_bytes.digest(row, &encoder));
         });
-        rows += encoded.len() as u64;
+        rows += in_bytes.len() as u64;
     }
     Ok((taken, rows))
 }
@@ -158,8 +155,7 @@ pub(super) async fn by_keys(
     keys: &RecordBatch,
 ) -> Result<Vec<RecordBatch>> {
     let schema = encoder.schema();
-    let by: Vec<String> =
-        keys.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let by: Vec<String> = keys.schema().fields().iter().map(|field| field.name().clone()).collect();
     let columns: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
     let found = rows_with(table, &by, keys, &columns).await?;
     let arranged = found.iter().map(|rows| {

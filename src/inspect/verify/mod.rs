@@ -103,7 +103,8 @@ impl Verifier<'_> {
         let log_store = newest.delta().log_store();
         let mut commits = Box::pin(table::history(&log_store, newest.version()));
         while let Some(commit) = commits.try_next().await? {
-            let took_in = |it: &table::OurCommit| it.record.objects.iter().any(|it| it.key == *object);
+            let took_in =
+                |it: &table::OurCommit| it.record.objects.iter().any(|it| it.key == *object);
             if commit.ours.as_ref().is_some_and(took_in) {
                 return table::open_at(&location, commit.version).await;
             }
@@ -111,9 +112,6 @@ impl Verifier<'_> {
         Err(Error::new(ErrorKind::Config, "no commit in the table's log took in that object")
             .with("table", &self.spec.source)
             .with("--at-object", object)
-            .with_remedy(format!(
-                "choose one of: dmslake history {} --objects",
-                self.spec.source
-            )))
+            .with_remedy(format!("choose one of: dmslake history {} --objects", self.spec.source)))
     }
 }

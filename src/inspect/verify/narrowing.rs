@@ -98,9 +98,7 @@ pub(super) async fn differing_keys(
             for part in narrowed {
                 let after = part.checked_sub(1).and_then(|before| counted.sql_ends.get(before));
                 let until = counted.sql_ends.get(*part);
-                found.extend(
-                    counting::rows(pages, encoder, after, until, |_| true, stop).await?,
-                );
+                found.extend(counting::rows(pages, encoder, after, until, |_| true, stop).await?);
             }
             found
         }
@@ -131,7 +129,9 @@ mod tests {
     fn a_key_that_the_lake_has_twice_differs() {
         let sides = |source, lake: &[Digest]| Sides { source, lake: lake.to_vec() };
         assert!(sides(None, &[]).are_equal() && sides(Some(5), &[5]).are_equal());
-        for (source, lake) in [(None, &[5][..]), (Some(5), &[]), (Some(5), &[6]), (Some(5), &[5, 5])] {
+        for (source, lake) in
+            [(None, &[5][..]), (Some(5), &[]), (Some(5), &[6]), (Some(5), &[5, 5])]
+        {
             assert!(!sides(source, lake).are_equal(), "{source:?} {lake:?}");
         }
     }

@@ -56,10 +56,9 @@ impl<'r, 's> Pages<'r, 's> {
         let found = rows.num_rows() as u64;
         self.observer.step(Step::Source { rows: found });
         self.pace.keep(found).await;
-        if found > 0 {
-            let each = (rows.get_array_memory_size() as u64 / found).max(1);
+        if let Some(each) = (rows.get_array_memory_size() as u64).checked_div(found) {
             let most = self.pace.most.map_or(MOST, |most| MOST.min(most.get()));
-            self.size = (BYTES / each).clamp(1, most);
+            self.size = (BYTES / each.max(1)).clamp(1, most);
         }
         Ok(Page { rows, is_last: found < asked })
     }

@@ -22,6 +22,7 @@ use crate::inspect::verify::source::Source;
 use crate::inspect::verify::verification::Kind;
 use crate::limits::Limits;
 use crate::pipeline::{Look, Pipeline, Scope, Silent, Standing};
+use crate::progress::SeenObject;
 use crate::table::LakeTable;
 
 /// Looks are so far apart, at most.
@@ -92,16 +93,17 @@ struct Progress {
 
 impl Progress {
     fn of(look: Look) -> Option<Self> {
-        let Look { table, standing, .. } = look;
+        let Look { table, standing, state: known, .. } = look;
         let table = table?;
+        let held = known.and_then(|state| state.held).map(|held| held.cause);
         let waiting: Vec<DateTime<Utc>> = match &standing {
             Standing::CaughtUp | Standing::Reshape(_) | Standing::Replace => Vec::new(),
-            Standing::Apply(work) => work.seen.iter().map(|seen| seen.staged_at()).collect(),
+            Standing::Apply(work) => work.seen.iter().map(SeenObject::staged_at).collect(),
             Standing::Reload(reload) => vec![reload.begins],
-            Standing::Truncated(seen) => seen.iter().map(|seen| seen.staged_at()).collect(),
+            Standing::Truncated(seen) => seen.iter().map(SeenObject::staged_at).collect(),
             Standing::Held(hold) => {
                 let waiting = hold.waiting.iter().chain(&hold.late).chain(&hold.reload);
-                waiting.map(|seen| seen.staged_at()).chain(hold.since).collect()
+                waiting.map(SeenObject::staged_at).chain(hold.since).collect()
             }
         };
         let (oldest, stuck) = match &standing {
@@ -113,7 +115,11 @@ impl Progress {
                 Some(DateTime::UNIX_EPOCH),
                 Some("the table is being rebuilt or its columns are being changed".to_owned()),
             ),
-            _ => (waiting.iter().min().copied(), None),
+            // A look does not read what is pending; whoever tried to apply it has noted why not.
+            _ => {
+                let oldest = waiting.iter().min().copied();
+                (oldest, held.filter(|_| oldest.is_some()))
+            }
         };
         // The time in a full load is when a row was read, not when it was committed.
         let applied_to = table.ledger().source_time.filter(|_| !table.ledger().load.open);

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{Array as _, ArrayRef, AsArray as _, BooleanArray, RecordBatch, new_null_array};
-use arrow::compute::kernels::zip::zip;
 use arrow::compute::is_not_null;
+use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{SchemaRef, UInt8Type, UInt64Type};
 use arrow::row::Rows;
 
@@ -74,10 +74,11 @@ impl Replay<'_> {
                     return Ok(None);
                 }
                 let most = rows.unwrap_or(u64::MAX);
-                table.bad_rows += batch.bad_rows.iter().filter(|bad| bad.row <= most).count() as u64;
+                table.bad_rows +=
+                    batch.bad_rows.iter().filter(|bad| bad.row <= most).count() as u64;
                 let changes = Changes::of(&batch.changes, self.encoder)?;
                 self.observer.step(Step::Source { rows: batch.changes.num_rows() as u64 });
-                for row in 0..changes.encoded.len() {
+                for row in 0..changes.in_bytes.len() {
                     if changes.numbers.get(row).is_some_and(|number| *number > most) {
                         break 'object;
                     }
@@ -90,7 +91,7 @@ impl Replay<'_> {
 
     fn apply(&self, changes: &Changes, row: usize, table: &mut ReplayedTable) {
         table.changes += 1;
-        let key = Key::from(changes.encoded.key(row));
+        let key = Key::from(changes.in_bytes.key(row));
         if self.is_append_only {
             let image = || changes.image(row, None, self);
             let entry = table.rows.entry(key);
@@ -123,8 +124,16 @@ impl Replay<'_> {
     }
 
     /// Whether the guard drops the change of a key; else its sequence is taken in.
-    fn is_older(&self, key: &Key, changes: &Changes, row: usize, table: &mut ReplayedTable) -> bool {
-        let Some(sequence) = changes.sequence(row).filter(|_| self.is_guarded) else { return false };
+    fn is_older(
+        &self,
+        key: &Key,
+        changes: &Changes,
+        row: usize,
+        table: &mut ReplayedTable,
+    ) -> bool {
+        let Some(sequence) = changes.sequence(row).filter(|_| self.is_guarded) else {
+            return false;
+        };
         match table.newest.get_mut(key) {
             Some(newest) if newest.as_str() > sequence => true,
             Some(newest) => {
@@ -143,7 +152,7 @@ impl Replay<'_> {
 struct Changes {
     operations: Vec<u8>,
     numbers: Vec<u64>,
-    encoded: Encoded,
+    in_bytes: Encoded,
     each: Vec<Rows>,
     /// The keys before updates, where the object tells them.
     old: Option<Encoded>,
@@ -154,13 +163,15 @@ struct Changes {
 
 impl Changes {
     fn of(batch: &RecordBatch, encoder: &Encoder) -> Result<Self> {
-        let lacks = |what| Error::new(ErrorKind::Internal, "a decoded batch lacks a column").with("column", what);
+        let lacks = |what| {
+            Error::new(ErrorKind::Internal, "a decoded batch lacks a column").with("column", what)
+        };
         let column = |name: &'static str| batch.column_by_name(name).ok_or_else(|| lacks(name));
         let operations = column(OPERATION)?.as_primitive::<UInt8Type>().values().to_vec();
         let numbers = column(ROW)?.as_primitive::<UInt64Type>().values().to_vec();
         let schema = encoder.schema();
         let images = images(batch, schema)?;
-        let encoded = encoder.encode(&images)?;
+        let in_bytes = encoder.encode(&images)?;
         let each = encoder.each_value(&images)?;
         let old = old_keys(batch, &images)?.map(|images| encoder.encode(&images)).transpose()?;
         let flags = |name: &str| {
@@ -169,7 +180,7 @@ impl Changes {
         };
         let unset = encoder.value_names().map(flags).collect();
         let sequences = batch.column_by_name(SEQUENCE).cloned();
-        Ok(Self { operations, numbers, encoded, each, old, unset, sequences })
+        Ok(Self { operations, numbers, in_bytes, each, old, unset, sequences })
     }
 
     fn sequence(&self, row: usize) -> Option<&str> {
@@ -191,7 +202,7 @@ impl Changes {
         };
         let encoder = replay.encoder;
         if !replay.keeps_values {
-            let digest = self.encoded.digest(row, encoder);
+            let digest = self.in_bytes.digest(row, encoder);
             return ValuedRow { digest, values: Vec::new() };
         }
         let value = |at: usize| -> Box<[u8]> {
@@ -202,7 +213,7 @@ impl Changes {
             }
         };
         let values: Vec<Box<[u8]>> = (0..self.each.len()).map(value).collect();
-        let digest = encoder.digest(self.encoded.key(row), &values.concat());
+        let digest = encoder.digest(self.in_bytes.key(row), &values.concat());
         ValuedRow { digest, values }
     }
 }

@@ -143,9 +143,7 @@ impl StateFile {
     /// # Errors
     /// As [`Self::keep`].
     pub(super) fn write(&mut self, counted: &Counted, clock: &dyn Clock) -> Result<()> {
-        let unwritable = |error: std::io::Error| {
-            self.unusable("cannot be written").because(error)
-        };
+        let unwritable = |error: std::io::Error| self.unusable("cannot be written").because(error);
         let bytes = serde_json::to_vec(counted).map_err(|error| {
             Error::new(ErrorKind::Internal, "the state has no JSON form").because(error)
         })?;
@@ -166,6 +164,8 @@ impl StateFile {
     fn unusable(&self, why: &str) -> Error {
         Error::new(ErrorKind::Config, format!("the file of --resume {why}"))
             .with("file", self.path.display())
-            .with_remedy("give --resume a file of its own for each table, or one that does not exist yet")
+            .with_remedy(
+                "give --resume a file of its own for each table, or one that does not exist yet",
+            )
     }
 }

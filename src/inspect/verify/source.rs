@@ -31,7 +31,7 @@ pub(super) type SqlKey = Vec<String>;
 
 /// A table at the source.
 pub(super) struct Source {
-    source: MySqlSource,
+    server: MySqlSource,
     connection: Conn,
     table: TableName,
 }
@@ -53,11 +53,16 @@ impl Source {
         let found = found.map_err(|error| source.unavailable(error))?;
         let table = spec.source.clone();
         let declared = found.ok_or_else(|| {
-            Error::new(ErrorKind::TableRefused, "the source has no such table, or its user may not see it")
-                .with("table", &table)
-                .with_remedy("give --mysql the server that DMS reads, and a user who may SELECT from the table")
+            Error::new(
+                ErrorKind::TableRefused,
+                "the source has no such table, or its user may not see it",
+            )
+            .with("table", &table)
+            .with_remedy(
+                "give --mysql the server that DMS reads, and a user who may SELECT from the table",
+            )
         })?;
-        Ok((Self { source, connection, table }, declared))
+        Ok((Self { server: source, connection, table }, declared))
     }
 
     /// Begins a snapshot, in which all that follows is read; gives the source's time then.
@@ -76,7 +81,7 @@ impl Source {
             self.connection.query_drop(begin).await?;
             Ok(time.unwrap_or_default())
         };
-        let time = asked.await.map_err(|error| self.source.unavailable(error))?;
+        let time = asked.await.map_err(|error| self.server.unavailable(error))?;
         let parsed = NaiveDateTime::parse_from_str(&time, "%Y-%m-%d %H:%M:%S%.f");
         Ok(parsed.map(|time| time.and_utc()).unwrap_or_default())
     }
@@ -177,9 +182,9 @@ impl Reader<'_> {
     }
 
     async fn query(&mut self, query: &str) -> Result<RecordBatch> {
-        let Source { source, connection, .. } = &mut *self.source;
+        let Source { server, connection, .. } = &mut *self.source;
         let rows: Vec<Row> =
-            connection.query(query).await.map_err(|error| unreadable_now(source, error))?;
+            connection.query(query).await.map_err(|error| server.unavailable(error))?;
         let fields = self.columns.schema.fields();
         let mut texts: Vec<SourceText> = Vec::with_capacity(fields.len());
         for (column, field) in self.columns.compared.iter().zip(fields) {
@@ -218,20 +223,9 @@ fn text_of(
     })
 }
 
-fn unreadable_now(source: &MySqlSource, error: mysql_async::Error) -> Error {
-    const DEFINITION_CHANGED: u16 = 1412;
-    let is_changed = matches!(&error, mysql_async::Error::Server(it) if it.code == DEFINITION_CHANGED);
-    let unavailable = source.unavailable(error);
-    if is_changed {
-        return unavailable.with_remedy("the table's columns were changed meanwhile: run dmslake verify again");
-    }
-    unavailable
-}
-
 fn tuple(values: &[String]) -> String {
     match values {
         [one] => one.clone(),
         several => format!("({})", several.join(", ")),
     }
 }
-
