@@ -88,7 +88,12 @@ impl Verifier<'_> {
         let mut pages = Pages::of(&mut reader, pace, self.observer);
         let begun = clock.instant();
         let stop = &self.limits.stop;
-        let end = count(&mut pages, &encoder, &mut counted, file.as_mut(), stop, clock).await?;
+        let end = count(&mut pages, &encoder, &mut counted, file.as_mut(), stop, clock).await;
+        if let Some(file) = &mut file {
+            // Also where the connection was lost.
+            file.write(&counted, clock)?;
+        }
+        let end = end?;
         let source_seconds = (clock.instant() - begun).as_secs_f64();
         let mut verification = self.blank(table, Against::MySql, columns);
         verification.source_rows_per_second = speed(counted.rows - resumed, source_seconds);

@@ -42,12 +42,11 @@ pub(super) async fn count(
         if page.is_last {
             return Ok(CountEnd::All);
         }
-        let stops = stop.is_requested();
-        if let Some(file) = &mut file {
-            if stops { file.write(counted, clock)? } else { file.keep(counted, clock)? }
-        }
-        if stops {
+        if stop.is_requested() {
             return Ok(CountEnd::Stopped);
+        }
+        if let Some(file) = &mut file {
+            file.keep(counted, clock)?;
         }
     }
 }
