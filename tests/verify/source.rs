@@ -213,6 +213,26 @@ async fn faults_are_narrowed_to_their_keys() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn at_an_object_nothing_that_comes_later_counts() {
+    let Some(site) = with_items(10).await else { return };
+    site.stage("items", "20260101-000000001.csv", "U,3,three,9.09,NULL,was\n");
+    site.apply("items").await;
+    site.execute("UPDATE shop.items SET name = 'three', size = 9.09 WHERE id = 3").await;
+    let (pipeline, spec) = (site.pipeline().await, site.spec("items").await);
+    let at = async |object: &str| {
+        let at_object = Some(object.to_owned());
+        let request = Request { at_object, limit: 20, mysql: Some(of_mysql(&site.url())) };
+        super::verified(&pipeline, &spec, &request).await
+    };
+    let found = at("20260101-000000001.csv").await;
+    assert_eq!(found.verdict, Verdict::Equal, "{found:?}");
+    let before = at("LOAD00000001.csv").await;
+    let expected = [(vec!["3"], Kind::OtherValues, vec!["title", "size"])];
+    assert_eq!(listed(&before), expected, "{before:?}");
+    assert_eq!((before.version + 1, before.checked_until), (found.version, before.version));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_of_text_are_compared_by_their_bytes() {
     let Some(site) = Site::start(STATEMENTS, TABLES) else { return };
     let mut csv = String::new();

@@ -158,6 +158,49 @@ async fn a_table_without_keys_is_compared_by_whole_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_column_that_went_away_with_its_values_and_came_back_is_not_compared() {
+    let with = |names: &str| {
+        let columns =
+            names.split(',').map(|name| format!("{{ name = \"{name}\", type = \"int\" }}"));
+        format!("columns = [{}]", columns.collect::<Vec<_>>().join(", "))
+    };
+    let layout =
+        |from: &str, names: &str| format!("[[table.layout]]\nfrom = \"{from}\"\n{}\n", with(names));
+    let layouts = layout("20240101-000000001", "id") + &layout("20240101-000000002", "id,n");
+    let home = tempfile::tempdir().unwrap();
+    let root = home.path().display();
+    let text = format!(
+        "staging = '{root}/staging'\nlake = '{root}/lake'\n[[table]]\nsource = \"shop.items\"\n\
+         keys = [\"id\"]\non_column_gone = \"drop\"\n{}\n{layouts}",
+        with("id,n")
+    );
+    let pipeline = dmslake::pipeline::Pipeline::open(
+        dmslake::parse_settings(&text).unwrap(),
+        std::sync::Arc::new(dmslake::SystemClock),
+    )
+    .await
+    .unwrap();
+    let spec = pipeline.settings().tables[0].clone();
+    let folder = home.path().join("staging/shop/items");
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, content) in [
+        ("LOAD00000001.csv", "1,10\n2,20\n"),
+        ("20240101-000000001.csv", "I,3\n"),
+        ("20240101-000000002.csv", "I,4,40\n"),
+    ] {
+        std::fs::write(folder.join(name), content).unwrap();
+        let (scope, limits) = (dmslake::Scope::Everything, dmslake::Limits::default());
+        let report = pipeline.apply(&spec, &scope, &limits, &dmslake::Silent).await;
+        assert!(report.is_caught_up(), "{report:?}");
+    }
+    let found = verified(&pipeline, &spec, &of_staging()).await;
+    assert_eq!(found.verdict, Verdict::Equal, "{found:?}");
+    assert_eq!((found.lake_rows, found.source_rows), (4, Some(4)));
+    assert_eq!(found.compared, ["id"]);
+    assert_eq!(found.not_compared[0].column, "n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_so_many_keys_are_listed_as_asked_for() {
     let shop = five_rows().await;
     let _ = delta(&shop).await.update().with_update("name", "'x'").await.unwrap();

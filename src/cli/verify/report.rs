@@ -9,7 +9,9 @@ pub(super) fn lines(found: &Verification, width: usize, palette: Palette) -> Vec
     let mut indented = |text: &str| {
         lines.extend(wrapped(text, "  ", width));
     };
-    indented(&sides(found));
+    for text in sides(found) {
+        indented(&text);
+    }
     if let Some(text) = differences(found) {
         indented(&text);
     }
@@ -63,7 +65,7 @@ fn headline(found: &Verification, palette: Palette) -> String {
     format!("{}: {verdict}, {version} against {of}", palette.strong(&found.table))
 }
 
-fn sides(found: &Verification) -> String {
+fn sides(found: &Verification) -> [String; 2] {
     let speed = |rows: Option<f64>| {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole rows")]
         rows.map_or_else(String::new, |rows| format!(" ({} a second)", count(rows as u64)))
@@ -76,7 +78,7 @@ fn sides(found: &Verification) -> String {
     let columns = plural(found.compared.len() as u64, "column");
     let sides: Vec<String> =
         source.into_iter().chain([lake + &speed(found.lake_rows_per_second)]).collect();
-    format!("{}; {columns} compared in {}", sides.join(", "), seconds(found.seconds))
+    [sides.join(", "), format!("{columns} compared in {}", seconds(found.seconds))]
 }
 
 fn differences(found: &Verification) -> Option<String> {

@@ -78,7 +78,7 @@ impl Verifier<'_> {
         let clock = self.pipeline.clock().as_ref();
         let (mut file, mut counted) = self.beginning(table, declared, columns, request)?;
         let resumed = counted.rows;
-        let encoder = self.encoder(columns, counted.seed)?;
+        let encoder = encoder_of(columns, counted.seed)?;
         self.observer.step(Step::Expected { rows: declared.rows.max(resumed) });
         self.observer.step(Step::Source { rows: resumed });
 
@@ -167,7 +167,7 @@ impl Verifier<'_> {
     ) -> Result<(Option<StateFile>, Counted)> {
         let clock = self.pipeline.clock().as_ref();
         let seed = *blake3::hash(clock.attempt_id().as_bytes()).as_bytes();
-        let has_ranges = self.encoder(columns, seed)?.keys_agree_in_order();
+        let has_ranges = encoder_of(columns, seed)?.keys_agree_in_order();
         let rows = declared.rows.max(table.rows());
         let groups = (rows / ROWS_OF_GROUP).clamp(1, MOST_GROUPS);
         let groups = (!has_ranges).then(|| usize::try_from(groups).unwrap_or(1));
@@ -181,11 +181,6 @@ impl Verifier<'_> {
                 Ok((Some(file), counted))
             }
         }
-    }
-
-    fn encoder(&self, columns: &Columns, seed: [u8; 32]) -> Result<Arc<Encoder>> {
-        let schema = Arc::clone(&columns.schema);
-        Ok(Arc::new(Encoder::new(schema, columns.keys, columns.singles(), seed)?))
     }
 
     /// A verification that has found nothing yet.
@@ -263,6 +258,11 @@ impl Verifier<'_> {
             lake_rows_per_second: None,
         }
     }
+}
+
+fn encoder_of(columns: &Columns, seed: [u8; 32]) -> Result<Arc<Encoder>> {
+    let schema = Arc::clone(&columns.schema);
+    Ok(Arc::new(Encoder::new(schema, columns.keys, columns.singles(), seed)?))
 }
 
 fn note_resumed(verification: &mut Verification, rows: u64) {

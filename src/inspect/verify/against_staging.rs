@@ -1,13 +1,14 @@
 //! A table against a replay of what is staged.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema};
 use futures::TryStreamExt as _;
 
-use crate::decode::DecodeContext;
+use crate::config::OnColumnGone;
+use crate::decode::{DecodeContext, open};
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::verify::Verifier;
 use crate::inspect::verify::compare::{ByKey, Differs, ValuedRow, by_key, differs};
@@ -15,8 +16,9 @@ use crate::inspect::verify::encode::{Encoder, Key};
 use crate::inspect::verify::lake;
 use crate::inspect::verify::observer::Step;
 use crate::inspect::verify::replay::{Replay, ReplayedTable};
-use crate::inspect::verify::verification::{Against, Kind, Verification, speed};
+use crate::inspect::verify::verification::{Against, Kind, NotCompared, Verification, speed};
 use crate::progress::{Missing, TakenIn, missing, taken_in};
+use crate::schema::Column;
 use crate::staging::{Identify, list_everything};
 use crate::storage::Location;
 use crate::table::LakeTable;
@@ -30,17 +32,28 @@ impl Verifier<'_> {
     pub(super) async fn against_staging(&self, table: LakeTable) -> Result<Verification> {
         let clock = self.pipeline.clock();
         let staging = self.pipeline.staging_folder(&self.spec.source)?;
-        let encoder = self.encoder_of_all(&table)?;
-        let fields = encoder.schema().fields().iter();
-        let compared = fields.map(|field| field.name().clone()).collect();
-        let mut verification = self.nothing_found(&table, Against::Staging, compared, Vec::new());
+        let undecided = |because: Vec<String>| {
+            let blank = self.nothing_found(&table, Against::Staging, Vec::new(), Vec::new());
+            Ok(Verification { undecided_because: because, ..blank }.judged())
+        };
         let objects = match self.objects(&table, &staging).await? {
             Ok(objects) => objects,
-            Err(because) => {
-                verification.undecided_because = because;
-                return Ok(verification.judged());
-            }
+            Err(because) => return undecided(because),
         };
+        let dropped = match self.dropped(&table, &staging, &objects).await {
+            Ok(dropped) => dropped,
+            Err(error) if is_of_an_object(&error) => return undecided(vec![unread(&error)]),
+            Err(error) => return Err(error),
+        };
+        let encoder = self.encoder_of_all(&table, &dropped)?;
+        let fields = encoder.schema().fields().iter();
+        let compared = fields.map(|field| field.name().clone()).collect();
+        let not_compared = dropped.into_iter().map(|column| NotCompared {
+            column,
+            because: "it went away with its values, and came back".to_owned(),
+        });
+        let not_compared = not_compared.collect();
+        let mut verification = self.nothing_found(&table, Against::Staging, compared, not_compared);
 
         let begun = clock.instant();
         let replay = self.replay(&table, &staging, &encoder);
@@ -53,8 +66,7 @@ impl Verifier<'_> {
                 return Ok(verification.judged());
             }
             Err(error) if is_of_an_object(&error) => {
-                let why = format!("an object cannot be read any more: {error}");
-                verification.undecided_because.push(why);
+                verification.undecided_because.push(unread(&error));
                 return Ok(verification.judged());
             }
             Err(error) => return Err(error),
@@ -117,16 +129,37 @@ impl Verifier<'_> {
         }
     }
 
-    fn replay<'b>(
-        &'b self,
-        table: &'b LakeTable,
-        staging: &'b Location,
-        encoder: &'b Encoder,
-    ) -> Replay<'b> {
-        let dms = &self.pipeline.settings().dms;
-        let context = DecodeContext {
+    /// Columns that objects lack although earlier ones had them, where that removes their values:
+    /// when it did so, objects do not tell.
+    async fn dropped(
+        &self,
+        table: &LakeTable,
+        staging: &Location,
+        objects: &[TakenIn],
+    ) -> Result<BTreeSet<String>> {
+        let mut dropped = BTreeSet::new();
+        if self.spec.on_column_gone != OnColumnGone::Drop {
+            return Ok(dropped);
+        }
+        let context = self.context(table, staging);
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        for TakenIn { object, .. } in objects {
+            let reader = open(&context, object, 0).await?;
+            let names: BTreeSet<String> =
+                reader.columns().iter().map(|column| column.name.clone()).collect();
+            if !names.is_empty() {
+                dropped.extend(seen.difference(&names).cloned());
+                seen.extend(names);
+            }
+        }
+        dropped.retain(|name| table.schema().column(name).is_some());
+        Ok(dropped)
+    }
+
+    fn context<'b>(&'b self, table: &'b LakeTable, staging: &'b Location) -> DecodeContext<'b> {
+        DecodeContext {
             table: self.spec,
-            dms,
+            dms: &self.pipeline.settings().dms,
             lake: Some(table.schema()),
             changes: &[],
             store: staging.store(),
@@ -134,25 +167,33 @@ impl Verifier<'_> {
             batch_rows: BATCH_ROWS,
             batch_bytes: BATCH_BYTES,
             memory_budget: self.pipeline.memory_budget(self.limits),
-        };
+        }
+    }
+
+    fn replay<'b>(
+        &'b self,
+        table: &'b LakeTable,
+        staging: &'b Location,
+        encoder: &'b Encoder,
+    ) -> Replay<'b> {
         Replay {
-            context,
+            context: self.context(table, staging),
             encoder,
             is_append_only: self.spec.append_only,
             is_guarded: self.spec.is_guarded(),
             // Only then are values of one object needed for a later one.
-            keeps_values: dms.csv_no_sup_value.is_some(),
+            keeps_values: self.pipeline.settings().dms.csv_no_sup_value.is_some(),
             only: None,
             observer: self.observer,
         }
     }
 
-    /// All columns of the table, those of its key first. A table without keys is compared by whole
+    /// All columns of the table but these, those of its key first. A table without keys is compared by whole
     /// rows.
-    fn encoder_of_all(&self, table: &LakeTable) -> Result<Encoder> {
+    fn encoder_of_all(&self, table: &LakeTable, without: &BTreeSet<String>) -> Result<Encoder> {
         let keys = self.spec.lake_keys();
         let columns = table.schema().columns();
-        let mut ordered: Vec<&crate::schema::Column> = Vec::new();
+        let mut ordered: Vec<&Column> = Vec::new();
         for key in &keys {
             let found = columns.iter().find(|column| column.name == *key);
             ordered.push(found.ok_or_else(|| {
@@ -161,10 +202,10 @@ impl Verifier<'_> {
                     .with("column", key)
             })?);
         }
-        ordered.extend(columns.iter().filter(|column| !keys.contains(&column.name)));
-        let field = |column: &&crate::schema::Column| {
-            Field::new(&column.name, column.column_type.arrow(), true)
-        };
+        let is_value =
+            |column: &&Column| !keys.contains(&column.name) && !without.contains(&column.name);
+        ordered.extend(columns.iter().filter(is_value));
+        let field = |column: &&Column| Field::new(&column.name, column.column_type.arrow(), true);
         let schema = Schema::new(ordered.iter().map(field).collect::<Vec<_>>());
         let key_columns = if keys.is_empty() { ordered.len() } else { keys.len() };
         let seed = self.pipeline.clock().attempt_id();
@@ -244,6 +285,11 @@ impl Verifier<'_> {
         });
         Ok(named.collect())
     }
+}
+
+/// Why an object that was applied cannot be replayed.
+fn unread(error: &Error) -> String {
+    format!("an object cannot be read any more: {error}")
 }
 
 /// Whether an error is about a staged object, which was read when it was applied.

@@ -44,8 +44,8 @@ pub(super) fn by_key(encoder: &Encoder, keys: &[Key], batches: &[RecordBatch]) -
             let key = Key::from(in_bytes.key(row));
             if asked.contains(&key) {
                 let values = each.iter().map(|column| column.row(row).data().into()).collect();
-                let valued = ValuedRow { digest: in_bytes.digest(row, encoder), values };
-                rows.entry(key).or_default().push(valued);
+                let found = ValuedRow { digest: in_bytes.digest(row, encoder), values };
+                rows.entry(key).or_default().push(found);
             }
         }
     }

@@ -95,7 +95,7 @@ impl Progress {
     fn of(look: Look) -> Option<Self> {
         let Look { table, standing, state: known, .. } = look;
         let table = table?;
-        let held = known.and_then(|state| state.held).map(|held| held.cause);
+        let noted = known.and_then(|state| state.held).map(|noted| noted.cause);
         let waiting: Vec<DateTime<Utc>> = match &standing {
             Standing::CaughtUp | Standing::Reshape(_) | Standing::Replace => Vec::new(),
             Standing::Apply(work) => work.seen.iter().map(SeenObject::staged_at).collect(),
@@ -118,7 +118,7 @@ impl Progress {
             // A look does not read what is pending; whoever tried to apply it has noted why not.
             _ => {
                 let oldest = waiting.iter().min().copied();
-                (oldest, held.filter(|_| oldest.is_some()))
+                (oldest, noted.filter(|_| oldest.is_some()))
             }
         };
         // The time in a full load is when a row was read, not when it was committed.

@@ -65,20 +65,21 @@ impl Source {
         Ok((Self { server: source, connection, table }, declared))
     }
 
-    /// Begins a snapshot, in which all that follows is read; gives the source's time then.
+    /// Begins a snapshot, in which all that follows is read; gives a time of the source before which
+    /// all of it was committed.
     ///
     /// # Errors
     /// `Unavailable` if the source does not answer.
     pub(super) async fn begin_snapshot(&mut self) -> Result<DateTime<Utc>> {
         let asked = async {
             self.connection.query_drop("ROLLBACK").await?;
-            // Behind the time: what is committed by then is in the snapshot.
+            let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+            self.connection.query_drop(begin).await?;
+            // Only now: nothing in the snapshot was committed later.
             let time: Option<String> = self
                 .connection
                 .query_first("SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f')")
                 .await?;
-            let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-            self.connection.query_drop(begin).await?;
             Ok(time.unwrap_or_default())
         };
         let time = asked.await.map_err(|error| self.server.unavailable(error))?;
