@@ -85,7 +85,7 @@ fn judge(
                 assert_eq!(counts.extra + counts.repeated, 1, "{counts:?}");
             } else {
                 assert_eq!(counts, Differing { other_values: 1, ..nothing }, "{name}");
-                assert_eq!(found.keys[0].columns, [name.clone()]);
+                assert_eq!(found.keys[0].columns, std::slice::from_ref(name));
             }
         }
     }

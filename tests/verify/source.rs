@@ -1,5 +1,6 @@
 //! A table against MySQL: MariaDB, whose rows are staged as DMS would write them.
 
+use std::fmt::Write as _;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -135,7 +136,7 @@ async fn with_items(rows: i32) -> Option<Site> {
     let mut values = Vec::new();
     for id in 0..rows {
         let size = format!("{}.{:02}", id * 3, id % 100);
-        csv += &format!("{id},name {id},{size},NULL,was\n");
+        writeln!(csv, "{id},name {id},{size},NULL,was").unwrap();
         values.push(format!("({id}, 'name {id}', {size})"));
     }
     site.stage("items", "LOAD00000001.csv", &csv);
@@ -240,7 +241,7 @@ async fn keys_of_text_are_compared_by_their_bytes() {
     let words = ["a", "B", "ö", "z", "Ω", "it's", "a b", "日本", "\u{1F600}"];
     for (n, word) in words.iter().enumerate() {
         for lang in ["de", "fr"] {
-            csv += &format!("{lang},{word},{n}\n");
+            writeln!(csv, "{lang},{word},{n}").unwrap();
             let word = word.replace('\'', "''");
             site.execute(&format!("INSERT INTO shop.words VALUES ('{lang}', '{word}', {n})")).await;
         }

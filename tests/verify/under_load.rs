@@ -2,6 +2,7 @@
 //! their order, and applied by somebody else.
 
 use std::collections::VecDeque;
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -51,9 +52,9 @@ impl Busy {
         let (mut csv, mut values) = (String::new(), Vec::new());
         for id in (0..ROWS).chain(COLD..COLD + 100) {
             if has_times {
-                csv += &format!("{},", time());
+                write!(csv, "{},", time()).unwrap();
             }
-            csv += &format!("{id},{id},note {id},\n");
+            writeln!(csv, "{id},{id},note {id},").unwrap();
             values.push(format!("({id}, {id}, 'note {id}')"));
         }
         site.stage("hot", "LOAD00000001.csv", &csv);

@@ -173,9 +173,11 @@ mod tests {
             Arc::new(StringArray::from(vec![Some("a"), None, Some("")])),
             Arc::new(Float64Array::from(vec![Some(0.1), Some(-0.0), None])),
         ];
-        let rows = RecordBatch::try_new(Arc::clone(&schema), columns.to_vec()).unwrap();
-        let encoder = Encoder::new(schema, 1, vec![2], [7; 32]).unwrap();
-        let (in_bytes, each) = (encoder.encode(&rows).unwrap(), encoder.each_value(&rows).unwrap());
+        let rows =
+            RecordBatch::try_new(Arc::clone(&schema), columns.to_vec()).expect("as it is built");
+        let encoder = Encoder::new(schema, 1, vec![2], [7; 32]).expect("as it is built");
+        let (in_bytes, each) =
+            (encoder.encode(&rows).expect("as it is built"), encoder.each_value(&rows).unwrap());
         for row in 0..3 {
             let values: Vec<u8> =
                 each.iter().flat_map(|column| column.row(row).data().to_vec()).collect();
