@@ -174,6 +174,8 @@ async fn a_column_that_went_away_with_its_values_and_came_back_is_not_compared()
          keys = [\"id\"]\non_column_gone = \"drop\"\n{}\n{layouts}",
         with("id,n")
     );
+    let folder = home.path().join("staging/shop/items");
+    std::fs::create_dir_all(&folder).unwrap();
     let pipeline = dmslake::pipeline::Pipeline::open(
         dmslake::parse_settings(&text).unwrap(),
         std::sync::Arc::new(dmslake::SystemClock),
@@ -181,8 +183,6 @@ async fn a_column_that_went_away_with_its_values_and_came_back_is_not_compared()
     .await
     .unwrap();
     let spec = pipeline.settings().tables[0].clone();
-    let folder = home.path().join("staging/shop/items");
-    std::fs::create_dir_all(&folder).unwrap();
     for (name, content) in [
         ("LOAD00000001.csv", "1,10\n2,20\n"),
         ("20240101-000000001.csv", "I,3\n"),
