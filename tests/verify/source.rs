@@ -135,9 +135,9 @@ async fn with_items(rows: i32) -> Option<Site> {
     let mut csv = String::new();
     let mut values = Vec::new();
     for id in 0..rows {
-        let size = format!("{}.{:02}", id * 3, id % 100);
-        writeln!(csv, "{id},name {id},{size},NULL,was").unwrap();
-        values.push(format!("({id}, 'name {id}', {size})"));
+        let price = format!("{}.{:02}", id * 3, id % 100);
+        writeln!(csv, "{id},name {id},{price},NULL,was").unwrap();
+        values.push(format!("({id}, 'name {id}', {price})"));
     }
     site.stage("items", "LOAD00000001.csv", &csv);
     for some in values.chunks(5000) {

@@ -176,8 +176,10 @@ mod tests {
         let rows =
             RecordBatch::try_new(Arc::clone(&schema), columns.to_vec()).expect("as it is built");
         let encoder = Encoder::new(schema, 1, vec![2], [7; 32]).expect("as it is built");
-        let (in_bytes, each) =
-            (encoder.encode(&rows).expect("as it is built"), encoder.each_value(&rows).unwrap());
+        let (in_bytes, each) = (
+            encoder.encode(&rows).expect("as it is built"),
+            encoder.each_value(&rows).expect("as it is built"),
+        );
         for row in 0..3 {
             let values: Vec<u8> =
                 each.iter().flat_map(|column| column.row(row).data().to_vec()).collect();
