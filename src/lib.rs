@@ -146,6 +146,8 @@ pub mod lambda;
 pub mod maintenance;
 pub mod memory;
 pub mod merge;
+#[cfg(feature = "cli")]
+pub(crate) mod mysql;
 pub mod panics;
 pub mod progress;
 pub mod quarantine;

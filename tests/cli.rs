@@ -11,13 +11,13 @@ mod init_shown;
 mod job_runs;
 mod late;
 mod many_tables;
-mod mariadb;
 mod names;
 mod pause;
 mod replay;
 mod reports;
 mod restore;
 mod usage;
+mod verify;
 
 use std::path::Path;
 use std::process::{Command, Output};

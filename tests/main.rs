@@ -54,4 +54,5 @@ mod support;
 mod tombstones;
 mod two_workers;
 mod types;
+mod verify;
 mod writer;

@@ -6,6 +6,7 @@ mod job;
 mod late;
 mod operator;
 mod replay;
+mod verify;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(super) use operator::{
     PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
 };
 pub(super) use replay::{BisectArguments, ReplayArguments};
+pub(super) use verify::VerifyArguments;
 
 use crate::readers::statements::Engine;
 use crate::version;
@@ -75,6 +77,7 @@ pub(super) enum Command {
     Why(WhyArguments),
     Show(ShowArguments),
     Query(QueryArguments),
+    Verify(VerifyArguments),
     Job(JobArguments),
     Maintain(MaintainArguments),
     Pause(PauseArguments),

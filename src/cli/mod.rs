@@ -39,6 +39,7 @@ mod show;
 mod signals;
 mod status;
 mod truncate;
+mod verify;
 mod why;
 
 pub use help::command;

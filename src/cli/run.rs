@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::Screen;
 use super::{
     apply, bisect, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain,
-    manual, pause, query, rebuild, register, replay, restore, show, status, truncate, why,
+    manual, pause, query, rebuild, register, replay, restore, show, status, truncate, verify, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -52,6 +52,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Apply(arguments) => apply::run(&arguments, screen).await,
             Command::Status(arguments) => status::run(&arguments, screen).await,
             Command::History(arguments) => history::run(&arguments, screen).await,
+            Command::Verify(arguments) => verify::run(&arguments, screen).await,
             Command::Replay(arguments) => replay::run(&arguments, screen).await,
             Command::Bisect(arguments) => bisect::run(&arguments, screen).await,
             Command::Diff(arguments) => diff::run(&arguments, screen).await,

@@ -22,6 +22,8 @@ mod parquet;
 mod read_ahead;
 mod rules;
 mod sequence;
+#[cfg(feature = "cli")]
+mod source_text;
 mod values;
 
 #[cfg(feature = "cli")]
@@ -31,6 +33,8 @@ pub use open::{DecodeContext, ObjectReader, open};
 pub(crate) use parquet::peek::parquet_schema;
 pub use read_ahead::{Next, OpenObject, ReadAhead, ReadSettings};
 pub use sequence::ChangeSequence;
+#[cfg(feature = "cli")]
+pub(crate) use source_text::SourceText;
 
 use std::borrow::Cow;
 

@@ -12,6 +12,7 @@
 //! | `rows`, `query` | rows, now or as of an earlier version | data files |
 //! | `replay` | what is staged, applied again into another folder | staging, and the log |
 //! | `bisect` | the change after which a check fails | versions, and staging applied again |
+//! | `Verification` | whether the table equals its source | its rows, and MySQL or what is staged |
 
 #[cfg(feature = "cli")]
 mod bisect;
@@ -26,6 +27,8 @@ mod replay;
 mod rows;
 mod state;
 mod status;
+#[cfg(feature = "cli")]
+pub mod verify;
 #[cfg(feature = "cli")]
 mod why;
 mod writer;

@@ -117,10 +117,10 @@ impl Pipeline {
         &self.lake
     }
 
-    /// Bytes of decoded rows that may be in memory at once.
+    /// Bytes of decoded rows that a run may have in memory at once.
     #[cfg(feature = "cli")]
-    pub(crate) fn memory_budget(&self) -> usize {
-        memory_budget(&self.settings, &Limits::default())
+    pub(crate) fn memory_budget(&self, limits: &Limits) -> usize {
+        memory_budget(&self.settings, limits)
     }
 
     /// Where the tombstones of a table are.

@@ -24,6 +24,8 @@ mod pending;
 mod recent;
 mod record;
 mod remembered;
+#[cfg(feature = "cli")]
+mod taken_in;
 mod turns;
 mod unapplied;
 mod whole;
@@ -42,6 +44,8 @@ pub use pending::{Pending, pending};
 pub use recent::Recent;
 pub(crate) use record::newer;
 pub use record::{APP_ID, Books, CommitRecord, KEY};
+#[cfg(feature = "cli")]
+pub use taken_in::{TakenIn, taken_in};
 pub use turns::Turns;
 pub use unapplied::{SeenObject, Unapplied};
 pub use whole::{Missing, missing};

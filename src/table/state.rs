@@ -181,6 +181,17 @@ impl TableState {
         }
     }
 
+    /// Why what is staged does not tell what the table holds, if an operator has decided so.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub(crate) fn why_untold(&self) -> Option<&'static str> {
+        if !self.losses.is_empty() {
+            return Some("an operator gave up changes of it");
+        }
+        (!self.applied_late.is_empty())
+            .then_some("an operator applied late objects out of their turn")
+    }
+
     /// The same in the layout that this program writes.
     pub(super) fn in_this_format(self) -> Self {
         Self { format: Self::FORMAT, ..self }

@@ -6,8 +6,8 @@ use dmslake::config::{Expansion, Lock, load};
 use dmslake::storage::Location;
 use serde_json::json;
 
-use super::mariadb::MariaDb;
 use super::{Said, dmslake, read, run, said, write};
+use crate::support::mariadb::MariaDb;
 use crate::support::model::Value;
 use crate::support::table::{LakeTable, value};
 

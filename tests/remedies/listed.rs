@@ -25,6 +25,51 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "versions_that_are_not_there_are_refused_with_a_way_on",
     ),
     (
+        "inspect/verify/declared.rs",
+        "set keys and rename of the table as the source has them now",
+        "a_key_that_is_not_unique_at_the_source_is_refused",
+    ),
+    (
+        "inspect/verify/declared.rs",
+        "verify against staging, without --mysql",
+        "a_key_that_is_not_unique_at_the_source_is_refused",
+    ),
+    (
+        "inspect/verify/declared.rs",
+        "name all columns of a unique key in keys; or verify",
+        "a_key_that_is_not_unique_at_the_source_is_refused",
+    ),
+    (
+        "inspect/verify/source.rs",
+        "give --mysql the server that DMS reads",
+        "a_key_that_is_not_unique_at_the_source_is_refused",
+    ),
+    (
+        "inspect/verify/counting.rs",
+        "correct the key, such as a zero date",
+        "a_key_that_the_lake_cannot_have_is_refused",
+    ),
+    (
+        "inspect/verify/saved.rs",
+        "give --resume a file of its own",
+        "an_interrupted_verification_goes_on_behind_the_last_range",
+    ),
+    (
+        "inspect/verify/against_mysql.rs",
+        "verify it against staging, without --mysql",
+        "a_table_without_keys_is_compared_by_whole_rows",
+    ),
+    (
+        "inspect/verify/mod.rs",
+        "dmslake apply --table",
+        "what_is_equal_different_or_undecided_is_told_and_the_exit_code_follows",
+    ),
+    (
+        "inspect/verify/mod.rs",
+        "choose one of: dmslake history",
+        "at_an_object_the_version_that_took_it_in_is_compared",
+    ),
+    (
         "pipeline/job/format.rs",
         "run driver and tasks of a job with the same dmslake",
         "a_task_of_another_program_is_refused_for_good",

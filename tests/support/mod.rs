@@ -18,6 +18,7 @@ pub(crate) mod http_server;
 pub(crate) mod judge;
 pub(crate) mod lake;
 pub(crate) mod manifest;
+pub(crate) mod mariadb;
 pub(crate) mod marks;
 pub(crate) mod merge_builder;
 pub(crate) mod model;

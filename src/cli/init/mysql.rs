@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, OptsBuilder, Params, Value};
+use mysql_async::{Conn, Params, Value};
 
 use super::survey::StagedTable;
 use crate::config::TableName;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
+use crate::mysql::MySqlSource;
 
 const SYSTEM_SCHEMAS: [&str; 4] = ["information_schema", "mysql", "performance_schema", "sys"];
-/// The variable from which MySQL's own clients take a password.
-const PASSWORD_VARIABLE: &str = "MYSQL_PWD";
 
 /// The declarations of tables, by name.
 pub(super) type Declarations = BTreeMap<TableName, Declaration>;
@@ -47,40 +46,13 @@ pub(super) async fn read(
     staged: &[StagedTable],
     is_ruled: bool,
 ) -> Result<Declarations> {
-    let options = options(url)?;
-    let schemas = schemas(staged, options.db_name(), is_ruled);
-    // Both of rustls's cryptography providers are linked, so there is no default. If another part
-    // of the program has chosen one already, that is fine.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let host = format!("{}:{}", options.ip_or_hostname(), options.tcp_port());
-    let unavailable = |error: mysql_async::Error| {
-        Error::new(ErrorKind::Unavailable, "the MySQL source could not be queried")
-            .with("--mysql", &host)
-            .because(error)
-    };
-    let mut connection = Conn::new(options).await.map_err(unavailable)?;
+    let source = MySqlSource::parse(url)?;
+    let schemas = schemas(staged, source.schema(), is_ruled);
+    let unavailable = |error| source.unavailable(error);
+    let mut connection = source.connect().await?;
     let declarations = query(&mut connection, &schemas).await.map_err(unavailable)?;
     connection.disconnect().await.map_err(unavailable)?;
     Ok(declarations)
-}
-
-fn options(url: &str) -> Result<Opts> {
-    // The URL may contain a password, so it is not repeated.
-    let unusable = |error: mysql_async::UrlError| {
-        Error::new(
-            ErrorKind::Config,
-            "--mysql is not a URL of the form mysql://user:password@host:3306/schema",
-        )
-        .because(error)
-    };
-    let options = Opts::from_url(url).map_err(unusable)?;
-    let password = match options.pass() {
-        Some(password) => Some(password.to_owned()),
-        None => std::env::var(PASSWORD_VARIABLE).ok(),
-    };
-    // Otherwise a socket offered by the server would replace the TLS connection asked for.
-    let prefers_socket = options.ssl_opts().is_none();
-    Ok(OptsBuilder::from_opts(options).pass(password).prefer_socket(prefers_socket).into())
 }
 
 /// The schemas to read; empty means every schema.

@@ -11,7 +11,7 @@ use crate::decode::{DecodeContext, OPERATION, open};
 use crate::dms::Operation;
 use crate::error::Result;
 use crate::inspect::bisect::CulpritRow;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Limits, Pipeline};
 use crate::staging::StagedObject;
 use crate::table::LakeTable;
 
@@ -37,7 +37,7 @@ pub(super) async fn read_row(
         kind: staging.kind(),
         batch_rows: 1,
         batch_bytes: 1,
-        memory_budget: pipeline.memory_budget(),
+        memory_budget: pipeline.memory_budget(&Limits::default()),
     };
     let mut reader = open(&context, object, number - 1).await?;
     let Some(batch) = reader.next().await? else { return Ok(None) };

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::files::live_rows;
 use crate::inspect::replay::is_same_progress;
 use crate::merge::{Bounds, Compared, Difference, difference};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Limits, Pipeline};
 use crate::schema::Column;
 use crate::table::{self, LakeTable};
 
@@ -82,7 +82,7 @@ pub(super) async fn compare(
         return Ok(Some(comparison));
     }
     let keys = spec.lake_keys();
-    let bounds = Bounds { memory_budget: pipeline.memory_budget(), most_rows: MOST_COUNTED };
+    let bounds = Bounds { memory_budget: pipeline.memory_budget(&Limits::default()), most_rows: MOST_COUNTED };
     match difference(&table, replayed, &keys, bounds, pipeline.clock().as_ref()).await? {
         Compared::Little(Difference { inserted, updated, deleted, .. }) => {
             comparison.equal = inserted + updated + deleted == 0 && comparison.columns.is_empty();

@@ -7,13 +7,11 @@ use std::time::Duration;
 
 use dmslake::clock::{Clock, SystemClock};
 
-use super::write;
-
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running server.
 #[derive(Debug)]
-pub(super) struct MariaDb {
+pub(crate) struct MariaDb {
     child: Child,
     port: u16,
     has_tls: bool,
@@ -23,19 +21,23 @@ pub(super) struct MariaDb {
 impl MariaDb {
     /// A server that has executed these statements (one a line); none, said on standard error, if
     /// no `mariadbd` is installed.
-    pub(super) fn start(statements: &str) -> Option<Self> {
+    pub(crate) fn start(statements: &str) -> Option<Self> {
         let (Some(server), Some(install)) = (find("mariadbd"), find("mariadb-install-db")) else {
             let is_required = std::env::var_os("DMSLAKE_REQUIRE_SERVERS").is_some();
             assert!(!is_required, "mariadbd is not installed");
-            eprintln!("skipped: no mariadbd on this machine, so `init --mysql` was not tested");
+            eprintln!("skipped: no mariadbd on this machine, so nothing was tested against MySQL");
             return None;
         };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let home = folder.path();
         let (files, script) = (home.join("files"), home.join("init.sql"));
-        write(&script, statements);
+        std::fs::write(&script, statements).expect("writable");
         let as_root = is_root().then_some("--user=root");
+        // A server that starts deletes what it takes for left over in the folder for such files.
+        let scratch = home.join("scratch");
+        std::fs::create_dir(&scratch).expect("a folder");
         let installed = Command::new(install)
+            .env("TMPDIR", &scratch)
             .args(["--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal"])
             .arg(option("--datadir", &files))
             .args(as_root)
@@ -49,6 +51,7 @@ impl MariaDb {
         let certificate = certificate(home);
         let log = std::fs::File::create(home.join("log")).expect("writable");
         let child = Command::new(server)
+            .env("TMPDIR", &scratch)
             .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-log-bin"])
             .arg(format!("--port={port}"))
             .args([option("--datadir", &files), option("--init-file", &script)])
@@ -68,12 +71,12 @@ impl MariaDb {
     }
 
     /// Its URL for that user and password, with a schema and parameters behind the slash.
-    pub(super) fn url(&self, user: &str, rest: &str) -> String {
+    pub(crate) fn url(&self, user: &str, rest: &str) -> String {
         format!("mysql://{user}@127.0.0.1:{}/{rest}", self.port)
     }
 
     /// Whether it speaks TLS, with a certificate that nobody signed.
-    pub(super) fn has_tls(&self) -> bool {
+    pub(crate) fn has_tls(&self) -> bool {
         self.has_tls
     }
 
