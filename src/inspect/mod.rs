@@ -15,4 +15,5 @@ mod writer;
 
 pub use history::{HistoryEntry, IntakeEntry, history};
 pub use state::State;
-pub use status::{Lag, LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};
+pub use crate::progress::Lag;
+pub use status::{LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};

@@ -80,7 +80,10 @@ pub(super) async fn apply_all(
         let why = left_out.error.chain();
         warn!(tables = left_out.tables, "tables were not begun: {why}");
         for (report, work) in reports.iter_mut().zip(work) {
-            report.get_or_insert_with(|| Applying::failed(work.table, &left_out.error));
+            report.get_or_insert_with(|| TableReport {
+                not_begun: true,
+                ..Applying::failed(work.table, &left_out.error)
+            });
         }
     }
     reports.into_iter().flatten().collect()
@@ -149,10 +152,10 @@ fn write_log(report: &TableReport) {
                     replayed = report.replayed,
                     version = report.version,
                     seconds = report.seconds,
-                    gets = report.requests.get + report.requests.head,
-                    lists = report.requests.list,
-                    puts = report.requests.put,
-                    deletes = report.requests.delete,
+                    gets = report.effort.requests.get + report.effort.requests.head,
+                    lists = report.effort.requests.list,
+                    puts = report.effort.requests.put,
+                    deletes = report.effort.requests.delete,
                     foreign = report.foreign.len(),
                     late = report.late.len(),
                     warnings = report.warnings.len(),

@@ -31,8 +31,8 @@ mod written;
 
 pub use difference::{Bounds, Compared, Difference, difference};
 #[cfg(feature = "cli")]
-pub(crate) use execute::operation;
-pub use execute::{Merged, commit};
+pub(crate) use execute::{files_of, operation};
+pub use execute::{Merged, Written, commit, write_files};
 #[cfg(feature = "cli")]
 pub(crate) use key_range::{KeyInterval, key_intervals};
 pub(crate) use key_range::{KeyRange, key_ranges};
