@@ -146,6 +146,7 @@ pub mod lambda;
 pub mod maintenance;
 pub mod memory;
 pub mod merge;
+pub mod metrics;
 pub mod panics;
 pub mod progress;
 pub mod quarantine;

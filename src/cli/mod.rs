@@ -22,6 +22,7 @@ mod job;
 mod late;
 mod logs;
 mod maintain;
+mod metrics;
 mod output;
 mod pause;
 mod progress_bar;

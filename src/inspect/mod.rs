@@ -13,7 +13,7 @@ mod state;
 mod status;
 mod writer;
 
+pub use crate::progress::Lag;
 pub use history::{HistoryEntry, IntakeEntry, history};
 pub use state::State;
-pub use crate::progress::Lag;
 pub use status::{LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};

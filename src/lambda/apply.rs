@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tracing::warn;
 
 use super::Deadline;
+use super::publish::publish;
 use super::turns::{TableWork, take_turns};
 use crate::clock::Clock;
 use crate::config::{Settings, TableName, TableSpec};
@@ -13,6 +14,7 @@ use crate::disposition::{Action, disposition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::maintenance::MaintenanceReport;
+use crate::metrics::Snapshot;
 use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
 use crate::progress::{event_with_counts, with_counts};
 use crate::staging::Survey;
@@ -33,6 +35,8 @@ pub trait ApplyTables: Send + Sync {
     async fn survey(&self) -> Result<Survey>;
     /// Checks whether staging and lake can be used at all.
     async fn probe(&self) -> Result<()>;
+    /// Tells what was measured, within this time.
+    async fn publish(&self, snapshot: &Snapshot, patience: Duration);
 }
 
 #[async_trait]
@@ -60,6 +64,10 @@ impl ApplyTables for Pipeline {
     async fn probe(&self) -> Result<()> {
         self.probe_lake().await?;
         self.probe_staging().await
+    }
+
+    async fn publish(&self, snapshot: &Snapshot, patience: Duration) {
+        publish(Pipeline::settings(self), snapshot, patience).await;
     }
 }
 

@@ -30,9 +30,9 @@ mod read;
 mod written;
 
 pub use difference::{Bounds, Compared, Difference, difference};
+pub use execute::{Merged, Written, commit, write_files};
 #[cfg(feature = "cli")]
 pub(crate) use execute::{files_of, operation};
-pub use execute::{Merged, Written, commit, write_files};
 #[cfg(feature = "cli")]
 pub(crate) use key_range::{KeyInterval, key_intervals};
 pub(crate) use key_range::{KeyRange, key_ranges};

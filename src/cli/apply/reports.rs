@@ -70,6 +70,11 @@ impl<'a> Reports<'a> {
             .print_for_people(|palette| overview(&reports, took, self.shown, &self.warned, palette))
     }
 
+    /// The reports of the tables that have ended.
+    pub(in crate::cli) fn ended(&self) -> Vec<TableReport> {
+        self.ended.iter().flatten().cloned().collect()
+    }
+
     /// The tables for which there is nothing.
     pub(in crate::cli) fn absent(&self) -> Vec<&str> {
         let absent = self.ended.iter().flatten().filter(|report| report.absent);
