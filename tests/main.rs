@@ -34,6 +34,7 @@ mod layers;
 mod ledger;
 mod maintenance;
 mod merging;
+mod metrics;
 mod mistakes;
 mod net_changes;
 mod no_values;

@@ -15,6 +15,16 @@ use crate::support::folder::files_below;
 /// The source file, how the remedy begins (or the name of its variable), and the test.
 const REMEDIES: &[(&str, &str, &str)] = &[
     (
+        "metrics/prometheus.rs",
+        "name another file, or remove this one",
+        "a_file_that_is_no_metrics_file_is_left",
+    ),
+    (
+        "metrics/otlp.rs",
+        "write {HEADERS} as name=value",
+        "headers_that_cannot_be_read_are_told_and_fail_nothing",
+    ),
+    (
         "pipeline/job/format.rs",
         "run driver and tasks of a job with the same dmslake",
         "a_task_of_another_program_is_refused_for_good",
