@@ -220,7 +220,8 @@ impl Application<'_> {
         let pending = Pending { objects, late: &late, turn, changes, shadow };
         let (table, end) = Box::pin(self.take_in(&target, pending, table, pace, tally)).await?;
         if let Some(table) = &table {
-            checkpoint_after(base, table).await;
+            let writing = checkpoint_after(base, table);
+            pipeline.phase(&spec.source, Phase::Commit, writing).await;
         }
         if let (SlicesEnd::Reshape(changes), None) = (&end, &rebuild) {
             self.reshape(table.as_ref(), tally.known_state(), changes, pace).await?;

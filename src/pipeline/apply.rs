@@ -85,7 +85,8 @@ pub(super) async fn apply_slice(
     if table.is_none() && !has_columns {
         return Ok(SliceOutcome::Empty(slice.portions));
     }
-    let mut table = ready_table(target, table, &slice).await?;
+    let making_ready = ready_table(target, table, &slice);
+    let mut table = pipeline.phase(source, Phase::Commit, making_ready).await?;
 
     let keys = spec.lake_keys();
     let (mut ledger, replayed) = ledger_after(table.ledger(), &slice, target.bound)?;

@@ -24,7 +24,7 @@ pub enum Phase {
     Change,
     /// Net changes are looked up in the table, and data files are written.
     Merge,
-    /// The log is written.
+    /// The log is written, also where a commit makes the table or its columns, and its checkpoints.
     Commit,
 }
 
@@ -185,16 +185,20 @@ impl Meter {
 impl Pipeline {
     /// Does a phase of a table's application: in a span of its name, and timed. One that is dropped
     /// half-way counts nothing.
-    pub(super) async fn phase<T>(
-        &self,
-        table: &TableName,
+    pub(super) fn phase<'a, T>(
+        &'a self,
+        table: &'a TableName,
         phase: Phase,
-        work: impl Future<Output = T>,
-    ) -> T {
-        let clock: &dyn Clock = self.clock().as_ref();
-        let begun = clock.instant();
-        let done = work.instrument(phase.span(table)).await;
-        self.meter(table).took(phase, clock.instant() - begun);
-        done
+        work: impl Future<Output = T> + 'a,
+    ) -> impl Future<Output = T> + 'a {
+        // Phases are large futures; what contains them holds a pointer.
+        let work = Box::pin(work.instrument(phase.span(table)));
+        async move {
+            let clock: &dyn Clock = self.clock().as_ref();
+            let begun = clock.instant();
+            let done = work.await;
+            self.meter(table).took(phase, clock.instant() - begun);
+            done
+        }
     }
 }

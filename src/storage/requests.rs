@@ -288,3 +288,33 @@ impl MultipartUpload for CountedUpload {
         self.inner.abort().await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use object_store::ObjectStoreExt as _;
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_of_bodies_and_answers_are_counted() {
+        let counter = RequestCounter::default();
+        let store = counter.of(Arc::new(InMemory::new()));
+        let whole = Path::from("whole");
+        store.put(&whole, PutPayload::from_static(b"0123456789")).await.expect("put");
+        let parts = Path::from("parts");
+        let mut upload = store.put_multipart(&parts).await.expect("begun");
+        for part in [&b"abc"[..], b"defgh"] {
+            upload.put_part(PutPayload::from_static(part)).await.expect("part");
+        }
+        upload.complete().await.expect("complete");
+        assert_eq!(counter.bytes_so_far(), Bytes { read: 0, written: 18 });
+
+        store.head(&whole).await.expect("head");
+        store.get(&whole).await.expect("get").bytes().await.expect("body");
+        store.get_range(&parts, 2..5).await.expect("range");
+        store.get_ranges(&parts, &[0..2, 6..8]).await.expect("ranges");
+        store.get(&Path::from("none")).await.expect_err("there is none");
+        assert_eq!(counter.bytes_so_far(), Bytes { read: 10 + 3 + 4, written: 18 });
+    }
+}

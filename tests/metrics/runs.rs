@@ -110,7 +110,7 @@ async fn case(mut rng: StdRng) {
     for report in &reports {
         let phases: f64 = report.effort.phases.each().iter().map(|(_, seconds)| seconds).sum();
         assert!(phases <= report.seconds, "{phases} s of {} s", report.seconds);
-        assert!(phases >= report.seconds / 2.0, "{phases} s of {} s", report.seconds);
+        assert!(report.effort.phases.look > 0.0, "{report:?}");
     }
 }
 

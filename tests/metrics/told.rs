@@ -190,7 +190,7 @@ fn emf_lines(function: &Function, at_least: usize) -> Vec<String> {
     let start: Instant = SystemClock.instant();
     loop {
         let mut lines = function.log();
-        lines.retain(|line| line.starts_with("{\"_aws\""));
+        lines.retain(|line| line.contains("\"_aws\":"));
         if lines.len() >= at_least || start.elapsed() > Duration::from_secs(10) {
             return lines;
         }
