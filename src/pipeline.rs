@@ -283,7 +283,7 @@ impl Application<'_> {
         let cut = self.cut(pending.changes.clone(), target.let_pass);
         let late = (pending.late.to_vec(), pending.turn);
         let slicer = Slicer::new(cut, objects.to_vec(), late, table.as_ref());
-        self.apply_slices(target, slicer, objects, table, pace, tally).await
+        Box::pin(self.apply_slices(target, slicer, objects, table, pace, tally)).await
     }
 
     /// Applies slice by slice; gives the table, and how far it came.

@@ -154,7 +154,7 @@ impl TableStatus {
         self.takes_in_pending(pipeline, &waits, table.as_ref());
         let is_absent = table.is_none() && listing.objects.is_empty();
         match standing {
-            Standing::Held(hold) => self.held(*hold, state.as_ref()),
+            Standing::Held(hold) => self.held(&hold, state.as_ref()),
             Standing::CaughtUp if is_absent => self.state = State::Absent,
             Standing::CaughtUp if rebuilding.is_none() => self.state = State::Ok,
             Standing::Reload(reload) => {
@@ -187,7 +187,7 @@ impl TableStatus {
         self.next = Some(format!("dmslake apply --table {}", self.table));
     }
 
-    fn held(&mut self, hold: Hold, state: Option<&TableState>) {
+    fn held(&mut self, hold: &Hold, state: Option<&TableState>) {
         self.ended_by(&hold.cause);
         let names = |objects: &[SeenObject]| objects.iter().map(|it| it.object.clone()).collect();
         self.late = names(&hold.late);
@@ -199,8 +199,8 @@ impl TableStatus {
                 state.hand_over.as_ref().map(|it| it.since)
             }
             _ => {
-                let held = state.held.as_ref().filter(|held| held.kind == kind.as_str());
-                held.map(|held| held.since)
+                let known = state.held.as_ref().filter(|known| known.kind == kind.as_str());
+                known.map(|known| known.since)
             }
         });
         self.since = met.or(hold.since);

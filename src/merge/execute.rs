@@ -43,7 +43,7 @@ pub struct Written<'a> {
     actions: Vec<Action>,
     operation: DeltaOperation,
     metrics: Metrics,
-    written: WrittenFiles,
+    files: WrittenFiles,
 }
 
 impl Written<'_> {
@@ -58,9 +58,9 @@ impl Written<'_> {
     /// # Errors
     /// As [`Transaction::commit`].
     pub async fn commit(self) -> Result<Merged> {
-        let Self { transaction, actions, operation, metrics, written } = self;
+        let Self { transaction, actions, operation, metrics, files } = self;
         let outcome = transaction.commit(actions, operation, Some(metrics.to_json())).await?;
-        Ok(Merged { outcome, written })
+        Ok(Merged { outcome, written: files })
     }
 }
 
@@ -79,7 +79,8 @@ pub(crate) fn files_of(actions: &[Action]) -> u64 {
 /// # Errors
 /// As [`write_files`] and [`Written::commit`].
 pub async fn commit(transaction: Transaction<'_>, plan: MergePlan) -> Result<Merged> {
-    write_files(transaction, plan).await?.commit().await
+    let written = Box::pin(write_files(transaction, plan)).await?;
+    Box::pin(written.commit()).await
 }
 
 /// Writes the files of a plan, for a transaction on exactly the snapshot that it was made for. The
@@ -108,7 +109,7 @@ pub async fn write_files(mut transaction: Transaction<'_>, plan: MergePlan) -> R
     looked?;
     metrics.took(clock.instant() - begun + scanned.unwrap_or_default(), scanned);
     let operation = operation(&actions, merge_predicate);
-    Ok(Written { transaction, actions, operation, metrics, written })
+    Ok(Written { transaction, actions, operation, metrics, files: written })
 }
 
 fn nothing_to_merge_into() -> Error {

@@ -26,7 +26,7 @@ pub const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 /// A collector that takes longer is not waited for.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 
-/// AGGREGATION_TEMPORALITY_DELTA
+/// `AGGREGATION_TEMPORALITY_DELTA`
 const DELTA: u8 = 1;
 
 /// Tables of one request: about a megabyte.

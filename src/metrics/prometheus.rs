@@ -1,4 +1,4 @@
-//! The text format of Prometheus, in a file that an agent reads, such as node_exporter's.
+//! The text format of Prometheus, in a file that an agent reads, such as `node_exporter`'s.
 //!
 //! A counter must go on from run to run, or rates over it are wrong. So what a file says of counters
 //! is read before it is written again, and the run's values are added.

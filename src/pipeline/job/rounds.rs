@@ -71,7 +71,7 @@ impl Rounds<'_> {
             let ready = self.ready(table.take(), round, pending).await?;
             let (round, outcome) = match &ready {
                 Some(ready) if self.is_for_tasks(round, ready) => {
-                    (round, self.by_tasks(round, ready, pending, tally).await?)
+                    (round, Box::pin(self.by_tasks(round, ready, pending, tally)).await?)
                 }
                 Some(_) => (round, RoundEnd::BySlices),
                 // Objects that tell no columns go with the first that does.
@@ -123,7 +123,7 @@ impl Rounds<'_> {
         let id = self.target.pipeline.clock().file_id();
         let scratch = Scratch::of(self.target.pipeline, self.target.spec, id)?;
         let spec = self.spec_of(id, table, pending);
-        let outcome = self.round(spec, round, table, &scratch, tally).await;
+        let outcome = Box::pin(self.round(spec, round, table, &scratch, tally)).await;
         scratch.remove().await;
         match outcome {
             Ok(end) => Ok(end),
