@@ -9,7 +9,7 @@ mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dmslake::metrics::{METRICS, Series, emf};
+use dmslake::metrics::{METRICS, Metric, Series, emf};
 
 use forms::Told;
 
@@ -42,7 +42,7 @@ fn names_are_distinct_and_fit_every_form() {
     assert!(!cloudwatch.contains(emf::DIMENSION));
     // CloudWatch takes a hundred metrics of one line.
     assert!(series.len() <= 100, "{}", series.len());
-    let prometheus: BTreeSet<String> = METRICS.iter().map(|it| it.in_prometheus()).collect();
+    let prometheus: BTreeSet<String> = METRICS.iter().map(Metric::in_prometheus).collect();
     assert_eq!(prometheus.len(), METRICS.len());
     for metric in METRICS {
         let is_named = |sign: char| sign.is_ascii_lowercase() || sign == '_';

@@ -144,13 +144,11 @@ impl Told {
                     other => panic!("the label {other}"),
                 }
                 let behind = &value[end + 1..];
-                match behind.strip_prefix(',') {
-                    Some(more) => labels = more,
-                    None => {
-                        rest = behind.strip_prefix('}').expect("the labels end");
-                        break;
-                    }
-                }
+                let Some(more) = behind.strip_prefix(',') else {
+                    rest = behind.strip_prefix('}').expect("the labels end");
+                    break;
+                };
+                labels = more;
             }
         }
         let value = rest.strip_prefix(' ').expect("a value").parse().expect("a number");

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::forms::Told;
 use super::{Values, value};
 use crate::support::collector::Collector;
-use crate::support::runtime_api::{Function, Outcome};
+use crate::support::runtime_api::{Function, Outcome, Request};
 
 const ORDERS: &str = "shop.orders";
 
@@ -235,7 +235,7 @@ fn the_function_tells_cloudwatch_and_a_collector() {
     }
     assert!(metrics.contains("HeldTables") && metrics.contains("PeakMemoryBytes"), "{metrics:?}");
     let requests = collector.requests();
-    let told = Told::otlp(&requests.iter().map(|it| it.json()).collect::<Vec<_>>());
+    let told = Told::otlp(&requests.iter().map(Request::json).collect::<Vec<_>>());
     same(rows(&told, "inserted"), 2.0);
 }
 
