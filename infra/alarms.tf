@@ -7,10 +7,10 @@ locals {
   task_dimensions   = { for task in aws_dms_replication_task.this : "task" => { ReplicationInstanceIdentifier = local.replication_id, ReplicationTaskIdentifier = element(split(":", task.replication_task_arn), 6) } }
   source_dimensions = { for database in aws_db_instance.this : "database" => { DBInstanceIdentifier = database.identifier } }
 
-  # Every sweep repeats a log line while its condition lasts. The time of two sweeps and one
-  # invocation contains at least one line of each table, so no alarm ends before its condition does,
-  # and each ends at most that much later. Without a sweep, nothing may look again; a line then
-  # counts for a day. CloudWatch accepts multiples of a minute.
+  # Every sweep tells of a condition again while it lasts. The time of two sweeps and one invocation
+  # contains at least one look at each table, so no alarm ends before its condition does, and each
+  # ends at most that much later. Without a sweep, nothing may look again; what was told then counts
+  # for a day. CloudWatch accepts multiples of a minute.
   told_again = local.sweep_seconds == 0 ? 86400 : 60 * ceil((2 * local.sweep_seconds + var.function.timeout) / 60)
 
   # Every alarm fires after one period above (or below) its threshold.
@@ -46,14 +46,14 @@ locals {
       }
       expiring = {
         description = "An unapplied object has reached a third of its lifetime in staging: act before it expires"
-        metric      = "OldestPending"
+        metric      = "OldestPendingSeconds"
         statistic   = "Maximum"
         threshold   = local.expiry_seconds / 3
         period      = local.told_again
       }
       lag = {
         description = "An object has been waiting for more than ${var.monitoring.lag_minutes} minutes"
-        metric      = "OldestPending"
+        metric      = "OldestPendingSeconds"
         statistic   = "Maximum"
         threshold   = var.monitoring.lag_minutes * 60
         period      = local.told_again

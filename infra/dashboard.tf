@@ -2,10 +2,16 @@ locals {
   # One row per question: do objects arrive, are they applied, what does it cost.
   panels = concat(
     [
-      { title = "Changes applied", stat = "Sum", metrics = [[var.name, "Rows"], [var.name, "Quarantined"]] },
-      { title = "Oldest object not applied (s)", stat = "Maximum", metrics = [[var.name, "OldestPending"]] },
-      { title = "Needs attention", stat = "Sum", metrics = [for metric in ["HeldTables", "FailedTables", "FailedJobs", "Unconfigured", "NotUnderstood", "ReadersBehind"] : [var.name, metric]] },
+      { title = "How late (s)", stat = "Maximum", metrics = [for metric in ["BehindSeconds", "SourceToObjectSeconds", "ObjectToCommitSeconds", "OldestPendingSeconds"] : [var.name, metric]] },
+      { title = "Changes applied", stat = "Sum", metrics = [for metric in ["RowsInserted", "RowsUpdated", "RowsDeleted", "RowsSuperseded", "RowsIgnored", "RowsQuarantined"] : [var.name, metric]] },
+      { title = "Tables that need attention", stat = "Maximum", metrics = [for metric in ["HeldTables", "FailedTables", "LateObjects"] : [var.name, metric]] },
+      { title = "Told in the log", stat = "Sum", metrics = [for metric in ["FailedJobs", "Unconfigured", "NotUnderstood", "ReadersBehind"] : [var.name, metric]] },
       { title = "Objects applied and pending", stat = "Sum", metrics = [[var.name, "Objects"], [var.name, "PendingObjects", { stat = "Maximum" }]] },
+      { title = "Bytes pending", stat = "Maximum", metrics = [[var.name, "PendingBytes"]] },
+      { title = "Held for (s), rows in quarantine", stat = "Maximum", metrics = [[var.name, "HeldSeconds"], [var.name, "InQuarantineRows", { yAxis = "right" }]] },
+      { title = "Commits, lost races, retries", stat = "Sum", metrics = [for metric in ["Commits", "Conflicts", "Retries"] : [var.name, metric]] },
+      { title = "Time taken (s), estimated cost (USD)", stat = "Sum", metrics = [[var.name, "RunSeconds"], [var.name, "EstimatedUsd", { yAxis = "right" }]] },
+      { title = "Peak memory (bytes)", stat = "Maximum", metrics = [[var.name, "PeakMemoryBytes"]] },
       { title = "Doorbells waiting, dead-lettered", stat = "Maximum", metrics = [
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.doorbell.name],
         ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", aws_sqs_queue.dead.name],

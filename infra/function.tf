@@ -31,6 +31,7 @@ resource "aws_lambda_function" "this" {
   environment {
     variables = merge(
       { DMSLAKE_CONFIG = "s3://${local.lake_bucket}/${local.config_key}" },
+      var.monitoring.otlp_headers == null ? {} : { OTEL_EXPORTER_OTLP_HEADERS = var.monitoring.otlp_headers },
       var.function.log_level == null ? {} : { RUST_LOG = var.function.log_level },
     )
   }

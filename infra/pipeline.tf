@@ -167,6 +167,7 @@ locals {
     dms                 = merge(local.s3_settings, local.rule_settings)
     maintain_delete     = var.maintain_delete
     hand_over           = { to = local.hand_over, job = local.job_on ? local.job_name : null, after_minutes = var.job.after_minutes, attempts = var.job.attempts }
+    metrics             = { emf = var.monitoring.metrics, namespace = var.name, otlp = var.monitoring.otlp }
     staging_expiry_days = var.staging.expiry_days
     catalog             = var.catalog
     defaults            = merge({ merge = jsonencode(var.table_defaults.merge) }, local.policies_set[""])

@@ -141,12 +141,21 @@ variable "monitoring" {
       emails      = addresses subscribed to the created topic; each must confirm
       lag_minutes = raise an alarm when the oldest unapplied object is older than this
       dashboard   = whether to create the dashboard
+      metrics     = "total": metrics of all tables together; "per-table": of each table too, which
+                    costs up to 24 metrics more for each
+      otlp        = collector of OpenTelemetry that gets the metrics too, such as
+                    "https://otlp.example.com"; the function must reach it
+      otlp_headers = headers for it, as name=value,name=value; they are in the state and in the
+                    function's environment
   TEXT
   type = object({
-    topic_arn   = optional(string)
-    emails      = optional(list(string), [])
-    lag_minutes = optional(number, 60)
-    dashboard   = optional(bool, true)
+    topic_arn    = optional(string)
+    emails       = optional(list(string), [])
+    lag_minutes  = optional(number, 60)
+    dashboard    = optional(bool, true)
+    metrics      = optional(string, "total")
+    otlp         = optional(string)
+    otlp_headers = optional(string)
   })
   default  = {}
   nullable = false
@@ -154,6 +163,18 @@ variable "monitoring" {
   validation {
     condition     = var.monitoring.topic_arn == null || length(var.monitoring.emails) == 0
     error_message = "monitoring: emails are for the created topic; a topic in topic_arn has its own subscribers."
+  }
+  validation {
+    condition     = contains(["total", "per-table"], var.monitoring.metrics)
+    error_message = "monitoring.metrics: \"total\" or \"per-table\"; alarms need the total."
+  }
+  validation {
+    condition     = var.monitoring.otlp == null || can(regex("^https?://[^/@?#[:space:]]+(/[^@?#[:space:]]*)?$", var.monitoring.otlp))
+    error_message = "monitoring.otlp: an http:// or https:// address without a user, ? or #."
+  }
+  validation {
+    condition     = var.monitoring.otlp_headers == null || (var.monitoring.otlp != null && can(regex("^[^=,[:space:]]+=[^,]*(,[^=,[:space:]]+=[^,]*)*$", var.monitoring.otlp_headers)))
+    error_message = "monitoring.otlp_headers: name=value,name=value, for the collector in otlp."
   }
   validation {
     condition     = var.monitoring.lag_minutes >= 5 && floor(var.monitoring.lag_minutes) == var.monitoring.lag_minutes

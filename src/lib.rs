@@ -81,6 +81,7 @@
 //! tombstones ................ beside it: what a guarded table remembers of deleted rows
 //! readers ................... after it: manifests and entries for readers that need more than the log
 //! maintenance ............... beside the path: compaction, purge, checkpoint, vacuum
+//! metrics ................... after a run: what it measured, for CloudWatch, OpenTelemetry, Prometheus
 //! ```
 //!
 //! | stage | from | to | where |
@@ -146,6 +147,7 @@ pub mod lambda;
 pub mod maintenance;
 pub mod memory;
 pub mod merge;
+pub mod metrics;
 #[cfg(feature = "cli")]
 pub(crate) mod mysql;
 pub mod panics;

@@ -1,4 +1,4 @@
-//! Memory: returning freed memory to the system, and measuring decoded rows.
+//! Memory: returning freed memory to the system, and measuring decoded rows and the process.
 
 use arrow::array::Array;
 use arrow::record_batch::RecordBatch;
@@ -52,6 +52,16 @@ pub fn memory_size(batch: &RecordBatch) -> usize {
         column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size())
     };
     batch.columns().iter().map(|column| of_column(column.as_ref())).sum()
+}
+
+/// The most memory that this process had at once since it began, in bytes; none if the system does
+/// not tell.
+#[must_use]
+pub fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes << 10)
 }
 
 /// Appends bytes to a buffer that will contain at most `most` bytes. Doubles the buffer as needed,

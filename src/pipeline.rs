@@ -21,6 +21,7 @@ mod looker;
 mod maintain;
 mod mass;
 mod memory;
+mod meter;
 mod operator;
 mod race;
 mod ready;
@@ -42,6 +43,7 @@ pub use first_rows::FirstRows;
 pub use hand_over::HandsOver;
 pub use late::LateObject;
 pub use look::{Hold, Look, Reload, Reshaping, Standing, Work};
+pub use meter::{Effort, Phase, PhaseSeconds};
 pub use operator::{Losses, Resumed};
 pub use rebuild::Rebuilding;
 pub use rebuild_plan::RebuildPlan;
@@ -125,14 +127,16 @@ impl Application<'_> {
         // Look.
         let looker = &self.looker;
         let Looker { pipeline, spec, ref location, .. } = *looker;
-        let mut opened = looker.open(pipeline.take_warm(&spec.source)).await?;
+        let table = &spec.source;
+        let opening = looker.open(pipeline.take_warm(table));
+        let mut opened = pipeline.phase(table, Phase::Look, opening).await?;
         self.settle_claim(&mut opened).await?;
         self.settle(lost, opened.table.as_ref().map(LakeTable::version), tally).await?;
         tally.opened(opened.table.as_ref());
         // What an interrupted application left to be done for readers, also where this one is held.
         let followed = self.follow(opened.table.as_ref()).await;
         let Look { table, listing, rebuilding, standing, .. } = {
-            let look = looker.look(opened).await?;
+            let look = pipeline.phase(table, Phase::Look, looker.look(opened)).await?;
             tally.looked(&look);
             look
         };
@@ -218,7 +222,8 @@ impl Application<'_> {
         let pending = Pending { objects, late: &late, turn, changes, shadow };
         let (table, end) = Box::pin(self.take_in(&target, pending, table, pace, tally)).await?;
         if let Some(table) = &table {
-            checkpoint_after(base, table).await;
+            let writing = checkpoint_after(base, table);
+            pipeline.phase(&spec.source, Phase::Commit, writing).await;
         }
         if let (SlicesEnd::Reshape(changes), None) = (&end, &rebuild) {
             self.reshape(table.as_ref(), tally.known_state(), changes, pace).await?;
@@ -296,16 +301,17 @@ impl Application<'_> {
         pace: &mut Pace,
         tally: &mut Tally,
     ) -> Result<(Option<LakeTable>, SlicesEnd), Setback> {
+        let (pipeline, source) = (target.pipeline, &target.spec.source);
         let mut empty = Vec::new();
-        let (begun, mut done) = (target.pipeline.clock().instant(), 0);
+        let (begun, mut done) = (pipeline.clock().instant(), 0);
         let before = table.as_ref().map(|table| table.schema().clone());
         while !self.limits.stop.is_requested() {
-            let until = match pace.time_for_slice(target.pipeline.clock().as_ref()) {
+            let until = match pace.time_for_slice(pipeline.clock().as_ref()) {
                 SliceTime::Unbounded => None,
                 SliceTime::ReadUntil(until) => Some(until),
                 SliceTime::TooShort => break,
             };
-            let next = slicer.next(until).await?;
+            let next = pipeline.phase(source, Phase::Read, slicer.next(until)).await?;
             tally.saw_gone(slicer.gone());
             let slice = match next {
                 NextSlice::Slice(slice) => slice,

@@ -25,7 +25,7 @@ use url::Url;
 pub(crate) use overlay::{Overlay, Shows};
 pub(crate) use redirect::Redirect;
 pub(crate) use requests::RequestCounter;
-pub use requests::Requests;
+pub use requests::{Bytes, Requests};
 pub use s3::is_on_s3;
 use s3::{Patience, behind_s3};
 

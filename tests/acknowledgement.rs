@@ -13,6 +13,7 @@ use dmslake::config::{Settings, SourcePattern, TableName, TablePattern, TableSpe
 use dmslake::error::{Error, ErrorKind, Result};
 use dmslake::lambda::{Answer, ApplyTables, Deadline, answer};
 use dmslake::maintenance::MaintenanceReport;
+use dmslake::metrics::Snapshot;
 use dmslake::pipeline::{Limits, Scope, Status, TableReport};
 use dmslake::progress::Counts;
 use dmslake::staging::Survey;
@@ -145,6 +146,8 @@ impl Scripted {
 
 #[async_trait]
 impl ApplyTables for Scripted {
+    async fn publish(&self, _snapshot: &Snapshot, _patience: Duration) {}
+
     fn settings(&self) -> &Settings {
         &self.settings
     }

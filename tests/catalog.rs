@@ -139,10 +139,10 @@ async fn a_sweep_mends_what_a_crash_left_and_writes_nothing_twice() {
     shop.apply(&shop.pipeline(&shop.lake)).await;
     shop.lake.store().delete(&manifest::path(&shop.folder())).await.expect("it was there");
     let report = shop.apply(&shop.pipeline(&shop.lake)).await;
-    assert_eq!((report.counts.rows, report.requests.put), (0, 1));
+    assert_eq!((report.counts.rows, report.effort.requests.put), (0, 1));
     manifest::check(&shop.folder()).await;
     let report = shop.apply(&shop.pipeline(&shop.lake)).await;
-    assert_eq!(report.requests.put, 0, "it is in line");
+    assert_eq!(report.effort.requests.put, 0, "it is in line");
 }
 
 #[tokio::test]

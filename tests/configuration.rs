@@ -2,8 +2,8 @@
 
 use dmslake::config::load::parse;
 use dmslake::config::{
-    HandOverTo, LookBack, MaxChangeFraction, MergeMode, OnBadRow, OnObjectsVanished, Settings,
-    TableName,
+    Emf, HandOverTo, LookBack, MaxChangeFraction, MergeMode, MetricsSettings, OnBadRow,
+    OnObjectsVanished, Settings, TableName,
 };
 use dmslake::dms::{Classified, MySqlType, ObjectName, S3Settings, classify};
 use dmslake::error::ErrorKind;
@@ -233,6 +233,10 @@ fn every_violation_is_named_at_once() {
         to = "glue"
         after_minutes = 0
         attempts = 21
+        [metrics]
+        emf = "all"
+        namespace = "AWS/Lambda"
+        otlp = "https://me:secret@collector"
         [dms]
         rfc_4180 = "maybe"
         csv_delimeter = ";"
@@ -277,12 +281,15 @@ fn every_violation_is_named_at_once() {
         "hand_over.job: is missing; allowed with to = \"glue\": the name of a job",
         "hand_over.after_minutes: 0 is not allowed; allowed: 1 to 10080",
         "hand_over.attempts: 21 is not allowed; allowed: 1 to 20",
+        "metrics.emf: \"all\" is not allowed; allowed: \"total\", \"per-table\" or \"off\"",
+        "metrics.namespace: \"AWS/Lambda\" is not allowed; allowed: 1 to 255 letters",
+        "metrics.otlp: ",
         "look_back.minutes: 0 is not allowed; allowed: 1 to 525600",
         "reload.settle_minutes: 0 is not allowed; allowed: 1 to 1440",
         "table[0].on_reload (shop.orders): true is not allowed; allowed: \"apply\", \"hold\"",
         "table[0].guard (shop.orders): \"all\" is not allowed; allowed: \"sequence\", \"off\"",
         "table[0].tombstone_retention_days (shop.orders): 0 is not allowed; allowed: 1 to 365",
-        "colour: no such setting; allowed: catalog, defaults, dms, hand_over, lake, look_back, maintain, memory_budget, reload, staging, staging_expiry_days, table",
+        "colour: no such setting; allowed: catalog, defaults, dms, hand_over, lake, look_back, maintain, memory_budget, metrics, reload, staging, staging_expiry_days, table",
     ];
     for line in expected {
         assert!(found.iter().any(|found| found.starts_with(line)), "{line}\nin {found:#?}");
@@ -305,6 +312,39 @@ fn to_whom_what_is_too_much_is_handed_over() {
     assert_eq!(read("[hand_over]\nto = \"report\"").to, HandOverTo::Report);
     let by_hand = read("[hand_over]\nto = \"off\"\njob = \"j\"");
     assert_eq!((by_hand.to, by_hand.job.as_deref()), (HandOverTo::Nobody, Some("j")));
+}
+
+#[test]
+fn what_is_told_of_runs_and_to_whom() {
+    let read = |text: &str| {
+        let table = "[[table]]\nsource = \"s.t\"\nkeys = [\"id\"]";
+        parse(&format!("{TOP}{text}\n{table}")).map(|settings| settings.metrics)
+    };
+    assert_eq!(read("").unwrap(), MetricsSettings::default());
+    let default = MetricsSettings::default();
+    assert_eq!((default.emf, &*default.namespace, default.otlp), (Emf::Total, "dmslake", None));
+    for (text, emf) in [("total", Emf::Total), ("per-table", Emf::PerTable), ("off", Emf::Off)] {
+        assert_eq!(read(&format!("[metrics]\nemf = \"{text}\"")).unwrap().emf, emf);
+    }
+    let named = read("[metrics]\nnamespace = \"shop/lake.1 #2\"").unwrap();
+    assert_eq!(named.namespace, "shop/lake.1 #2");
+    for (text, address) in [
+        ("http://localhost:4318", "http://localhost:4318/v1/metrics"),
+        ("https://otlp.example.com/", "https://otlp.example.com/v1/metrics"),
+        ("https://example.com/otlp", "https://example.com/otlp/v1/metrics"),
+        ("https://example.com/otlp/v1/metrics", "https://example.com/otlp/v1/metrics"),
+    ] {
+        let metrics = read(&format!("[metrics]\notlp = \"{text}\"")).unwrap();
+        assert_eq!(metrics.otlp.map(String::from).as_deref(), Some(address));
+    }
+    for refused in
+        ["", "localhost:4318", "grpc://localhost", "http://a?key=b", "http://a#b", "http://a@b"]
+    {
+        assert!(read(&format!("[metrics]\notlp = \"{refused}\"")).is_err(), "{refused}");
+    }
+    for refused in ["", " a", "AWS/x", ":a", "ä", &"a".repeat(256)] {
+        assert!(read(&format!("[metrics]\nnamespace = \"{refused}\"")).is_err(), "{refused}");
+    }
 }
 
 /// Every key that stands at a place, and none that is refused there.
@@ -367,6 +407,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "look_back",
         "maintain",
         "memory_budget",
+        "metrics",
         "reload",
         "staging",
         "staging_expiry_days",

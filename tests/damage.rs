@@ -45,7 +45,7 @@ fn held(report: &TableReport, file: &str) -> String {
     let error = report.error.as_deref().unwrap();
     assert!(error.contains(file), "{file}: {error}");
     // Eight retries would have opened the table nine times.
-    assert!(report.requests.list < 12, "{file}: {:?}", report.requests);
+    assert!(report.effort.requests.list < 12, "{file}: {:?}", report.effort.requests);
     report.remedy.clone().unwrap()
 }
 

@@ -101,6 +101,7 @@ fn every_key_of_the_configuration_is_in_the_guide() {
         look_back = { zzz = 0 }
         maintain = { zzz = 0 }
         hand_over = { zzz = 0 }
+        metrics = { zzz = 0 }
         catalog = { zzz = 0 }
         [defaults]
         zzz = 0
@@ -116,7 +117,7 @@ fn every_key_of_the_configuration_is_in_the_guide() {
         keys = [\"id\"]";
     let refused = parse(misspelled).expect_err("keys that there are not");
     let places: Vec<&str> = refused.message().lines().collect();
-    assert_eq!(places.len(), 11, "{places:#?}");
+    assert_eq!(places.len(), 12, "{places:#?}");
     for place in places {
         let (_, keys) = place.split_once("allowed: ").expect("the keys that there are");
         for key in keys.split(", ") {

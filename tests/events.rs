@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use dmslake::clock::SystemClock;
 use dmslake::config::{
-    CatalogSettings, HandOverSettings, LookBack, MaintainSettings, ReloadSettings, Settings,
-    SourcePattern, TableName, TablePattern, TableSpec,
+    CatalogSettings, HandOverSettings, LookBack, MaintainSettings, MetricsSettings, ReloadSettings,
+    Settings, SourcePattern, TableName, TablePattern, TableSpec,
 };
 use dmslake::dms::S3Settings;
 use dmslake::event::{Content, Doorbell, Invocation, Unreadable, parse, route};
@@ -192,6 +192,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         reload: ReloadSettings::default(),
         maintain: MaintainSettings::default(),
         hand_over: HandOverSettings::default(),
+        metrics: MetricsSettings::default(),
         catalog: CatalogSettings::default(),
     }
 }

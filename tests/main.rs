@@ -35,6 +35,7 @@ mod layers;
 mod ledger;
 mod maintenance;
 mod merging;
+mod metrics;
 mod mistakes;
 mod net_changes;
 mod no_values;

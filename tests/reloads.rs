@@ -102,7 +102,7 @@ async fn a_change_object_behind_a_reload_is_not_applied_to_the_old_generation() 
         shop.stage(&change_name(9), "U,1,9\n").await;
         let report = shop.ring(&change_name(9)).await;
         assert_eq!(report.error_kind, Some(ErrorKind::Reload), "{loads}: {report:?}");
-        assert_eq!((report.objects, report.requests.list), (0, 2), "the log, and a window");
+        assert_eq!((report.objects, report.effort.requests.list), (0, 2), "the log, and a window");
     }
 }
 

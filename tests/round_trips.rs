@@ -117,7 +117,7 @@ impl Shop {
         let report = self.pipeline.apply(table, scope, &Limits::default(), &Silent).await;
         assert_eq!(report.status, Status::Ok, "{report:?}");
         let requests = self.requests.take();
-        let reported = &report.requests;
+        let reported = &report.effort.requests;
         let counted = [Method::Get, Method::Head, Method::List, Method::Put]
             .map(|method| count(&requests, method) as u64);
         assert_eq!([reported.get, reported.head, reported.list, reported.put], counted);

@@ -9,11 +9,11 @@ run "hourly_sweep" {
     condition = toset([
       for name in ["held", "failed", "failed-jobs", "expiring", "lag", "unconfigured", "readers-behind"] : aws_cloudwatch_metric_alarm.this[name].period
     ]) == toset([7500])
-    error_message = "an alarm on a log line looks back over two sweeps and an invocation, so that it does not end between sweeps"
+    error_message = "an alarm on what the function tells looks back over two sweeps and an invocation, so that it does not end between sweeps"
   }
   assert {
     condition     = toset([for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.period if alarm.namespace == "shop"]) == toset([7500])
-    error_message = "no other alarm depends on log lines"
+    error_message = "no other alarm depends on what the function tells"
   }
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["silent"].period == 21600 && aws_cloudwatch_metric_alarm.this["silent"].treat_missing_data == "breaching"
@@ -22,9 +22,9 @@ run "hourly_sweep" {
   assert {
     condition = length(setsubtract(
       [for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.metric_name if alarm.namespace == "shop"],
-      keys(aws_cloudwatch_log_metric_filter.this),
+      concat(keys(local.function_metrics), keys(aws_cloudwatch_log_metric_filter.this)),
     )) == 0
-    error_message = "every alarm on a custom metric uses one that a filter creates"
+    error_message = "every alarm on a custom metric uses one that the function or a filter makes"
   }
   assert {
     condition     = strcontains(aws_cloudwatch_log_metric_filter.this["ReadersBehind"].pattern, "not registered in Glue*") && strcontains(aws_cloudwatch_log_metric_filter.this["ReadersBehind"].pattern, "manifest not written*")
@@ -36,9 +36,23 @@ run "hourly_sweep" {
   }
   assert {
     condition = alltrue([
-      for metric in keys(aws_cloudwatch_log_metric_filter.this) : strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "\"shop\",\"${metric}\"")
+      for metric in concat(keys(local.function_metrics), keys(aws_cloudwatch_log_metric_filter.this)) : strcontains(aws_cloudwatch_dashboard.this[0].dashboard_body, "\"shop\",\"${metric}\"")
     ])
-    error_message = "the dashboard shows every metric created from log lines"
+    error_message = "the dashboard shows every custom metric"
+  }
+  assert {
+    condition = length(setintersection(keys(local.function_metrics), keys(aws_cloudwatch_log_metric_filter.this))) == 0 && strcontains(aws_s3_object.config.content, <<-TEXT
+
+      [metrics]
+      emf = "total"
+      namespace = "shop"
+    TEXT
+    )
+    error_message = "the function tells each metric once, in the namespace of alarms and dashboard: ${aws_s3_object.config.content}"
+  }
+  assert {
+    condition     = !contains(keys(aws_lambda_function.this.environment[0].variables), "OTEL_EXPORTER_OTLP_HEADERS")
+    error_message = "no headers without a collector"
   }
   assert {
     condition     = [for statement in jsondecode(aws_sns_topic_policy.alarms[0].policy).Statement : statement.Sid] == ["Alarms"]
@@ -47,6 +61,31 @@ run "hourly_sweep" {
   assert {
     condition     = aws_sns_topic_subscription.email["data@example.com"].protocol == "email"
     error_message = "alarms have a recipient"
+  }
+}
+
+run "metrics_of_each_table_and_a_collector" {
+  variables {
+    monitoring = { emails = ["data@example.com"], metrics = "per-table", otlp = "https://otlp.example.com", otlp_headers = "api-key=secret" }
+  }
+  assert {
+    condition = strcontains(aws_s3_object.config.content, <<-TEXT
+
+      [metrics]
+      emf = "per-table"
+      namespace = "shop"
+      otlp = "https://otlp.example.com"
+    TEXT
+    )
+    error_message = "the configuration names the collector: ${aws_s3_object.config.content}"
+  }
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["OTEL_EXPORTER_OTLP_HEADERS"] == "api-key=secret"
+    error_message = "the function has the headers, and the configuration does not"
+  }
+  assert {
+    condition     = !strcontains(aws_s3_object.config.content, "secret")
+    error_message = "headers are not in the configuration"
   }
 }
 

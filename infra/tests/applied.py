@@ -193,10 +193,12 @@ class Applied(unittest.TestCase):
             },
         )
 
-    def test_alarms_look_at_metrics_that_filters_make(self):
+    def test_alarms_look_at_metrics_that_are_made(self):
         alarms = client("cloudwatch").describe_alarms()["MetricAlarms"]
         filters = client("logs").describe_metric_filters(logGroupName="/aws/lambda/shop")
         made = {f["metricTransformations"][0]["metricName"] for f in filters["metricFilters"]}
+        text = Path("monitoring.tf").read_text().split("function_metrics = {")[1].split("}")[0]
+        made |= {line.split("=")[0].strip() for line in text.strip().splitlines()}
         watched = {a["MetricName"] for a in alarms if a["Namespace"] == NAME}
         self.assertTrue(watched)
         self.assertLessEqual({"ReadersBehind", "FailedJobs"}, watched)

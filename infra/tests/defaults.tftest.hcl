@@ -182,8 +182,8 @@ run "alarms" {
     error_message = "the alarm is raised after a third of the time until expiry"
   }
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["queue-age"].metric_name == "ApproximateAgeOfOldestMessage" && aws_cloudwatch_log_metric_filter.this["HeldTables"].pattern == "{ $.message = \"table is held\" }"
-    error_message = "alarms use the queue's age and the log line of held tables"
+    condition     = aws_cloudwatch_metric_alarm.this["queue-age"].metric_name == "ApproximateAgeOfOldestMessage" && aws_cloudwatch_log_metric_filter.this["Unconfigured"].pattern == "{ $.message = \"staged tables are not configured\" }"
+    error_message = "alarms use the queue's age and lines of the log"
   }
   assert {
     condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.this) : length(alarm.alarm_actions) == 1])

@@ -195,3 +195,42 @@ run "email_twice" {
   }
   expect_failures = [var.monitoring]
 }
+run "no_metrics" {
+  command = plan
+  variables {
+    monitoring = { metrics = "off" }
+  }
+  expect_failures = [var.monitoring]
+}
+
+run "collector_by_name" {
+  command = plan
+  variables {
+    monitoring = { otlp = "otlp.example.com" }
+  }
+  expect_failures = [var.monitoring]
+}
+
+run "collector_with_a_password" {
+  command = plan
+  variables {
+    monitoring = { otlp = "https://me:secret@otlp.example.com" }
+  }
+  expect_failures = [var.monitoring]
+}
+
+run "headers_without_a_collector" {
+  command = plan
+  variables {
+    monitoring = { otlp_headers = "api-key=secret" }
+  }
+  expect_failures = [var.monitoring]
+}
+
+run "headers_that_are_none" {
+  command = plan
+  variables {
+    monitoring = { otlp = "https://otlp.example.com", otlp_headers = "secret" }
+  }
+  expect_failures = [var.monitoring]
+}

@@ -15,10 +15,12 @@ use tokio::sync::RwLock;
 use super::args::ApplyArguments;
 use super::chosen::{Chosen, LoopEnd, Places, TableEnd};
 use super::exit::Exit;
+use super::metrics;
 use super::output::{Results, Screen};
 use super::progress_bar::{TableProgress, TablesProgress};
 use crate::config::TableSpec;
 use crate::error::{ErrorKind, Result};
+use crate::metrics::{Process, Snapshot};
 use crate::pipeline::{Limits, Pipeline, Scope, TableReport};
 use crate::staging::{Survey, refused_order};
 pub(super) use reports::Reports;
@@ -38,9 +40,14 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
     let results = Results::new(screen, arguments.json);
     let mut reports = Reports::new(results, chosen.len(), arguments.all, warned);
 
+    let begun = chosen.now();
     let applied = apply_and_survey(&chosen, arguments, &mut reports, screen).await;
     // Also where the store has gone away, or somebody asked to stop.
     reports.finish()?;
+    let process = Process::this(chosen.pipeline.settings(), begun, chosen.now());
+    let snapshot = Snapshot::of_run(&reports.ended(), &process);
+    let written = metrics::write(arguments.metrics_file.as_deref(), &snapshot, screen);
+    metrics::send(&chosen.pipeline, &snapshot).await;
     let Some((mut exit, staged)) = applied? else {
         return Ok(Exit::Attention);
     };
@@ -48,6 +55,9 @@ pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<E
     if let Some(object) = staged.transaction_ordered.first() {
         screen.complain(&refused_order(object));
         exit = Exit::Attention;
+    }
+    if written != Exit::Done {
+        exit = written;
     }
     // One table may be empty at the source, but not all of them, and not a misspelled one.
     let absent = reports.absent();

@@ -156,6 +156,13 @@ pub(super) struct ApplyArguments {
     /// its table cannot hold is read with the whole budget, while other tables wait.
     #[arg(short, long, value_name = "N")]
     pub(super) jobs: Option<NonZeroUsize>,
+
+    /// Write metrics of this run to a file, in the text format of Prometheus.
+    ///
+    /// Counters go on from what the file has; gauges are those of this run. The file is replaced as a
+    /// whole. Runs at the same time need a file each.
+    #[arg(long, value_name = "FILE")]
+    pub(super) metrics_file: Option<PathBuf>,
 }
 
 /// Keep merges and queries cheap: compact, purge, checkpoint, vacuum.

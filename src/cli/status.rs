@@ -9,11 +9,13 @@ use std::time::Duration;
 use super::args::StatusArguments;
 use super::chosen::{Chosen, LoopEnd, Places, TableEnd};
 use super::exit::Exit;
+use super::metrics;
 use super::output::{Results, Screen};
 use super::progress_bar::TablesProgress;
 use crate::config::TableSpec;
 use crate::error::Result;
 use crate::inspect::{self, State, TableStatus};
+use crate::metrics::{Process, Snapshot};
 use crate::pipeline::Stop;
 
 /// So many tables are looked at side by side: it is the store's answers that take time.
@@ -58,6 +60,7 @@ async fn show(
     results: Results<'_>,
     screen: &Screen,
 ) -> Result<Exit> {
+    let begun = chosen.now();
     let progress = TablesProgress::begin(screen, chosen.len());
     let mut seen: Vec<Option<TableStatus>> = (0..chosen.len()).map(|_| None).collect();
     let look = |table: &TableSpec| {
@@ -81,7 +84,11 @@ async fn show(
         [one] => detail::lines(one, now, screen.width(), palette),
         all => overview::lines(all, now, screen.width(), arguments.all, palette),
     })?;
+    let process = Process::this(chosen.pipeline.settings(), begun, now);
+    let snapshot = Snapshot::of_look(&seen, &process);
+    let written = metrics::write(arguments.metrics_file.as_deref(), &snapshot, screen);
     Ok(match ended? {
+        LoopEnd::Complete(Exit::Done) => written,
         LoopEnd::Complete(exit) => exit,
         LoopEnd::Stopped => Exit::Attention,
     })

@@ -7,7 +7,7 @@ use crate::config::fields::{Fields, Place, Violations};
 use crate::config::table_fields::TableSection;
 use crate::config::{
     CatalogSettings, Expansion, LookBack, MaintainSettings, ReloadSettings, S3Settings, Settings,
-    TablePattern, TableSpec, dms, hand_over, publication, table_fields, validate,
+    TablePattern, TableSpec, dms, hand_over, metrics, publication, table_fields, validate,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -79,6 +79,7 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
     let reload = reload(fields.table("reload"));
     let maintain = maintain(fields.table("maintain"));
     let hand_over = hand_over::read(fields.table("hand_over"));
+    let metrics = metrics::read(fields.table("metrics"));
     fields.finish();
     let tables = tables.into_iter().map(|(_, table)| table).collect();
     Settings {
@@ -93,6 +94,7 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
         reload,
         maintain,
         hand_over,
+        metrics,
         catalog,
     }
 }

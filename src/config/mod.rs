@@ -26,6 +26,11 @@
 //! after_minutes = 30       # 1 to 10080: what would take longer is left to it; default 30
 //! attempts = 3             # 1 to 20: so many jobs may fail before the table is held; default 3
 //!
+//! [metrics]        # what is told of each run: see `dmslake help operations`
+//! emf = "total"    # to CloudWatch, by the function: or "per-table" or "off"; default "total"
+//! namespace = "dmslake"    # its namespace there; default "dmslake"
+//! otlp = "http://localhost:4318"  # a collector of OpenTelemetry; default: none
+//!
 //! [catalog]        # names for readers, and AWS Glue
 //! glue = false             # register tables in AWS Glue when their columns change; default false
 //! database_prefix = ""     # a table's database is this and its schema, in lower case; default ""
@@ -118,6 +123,7 @@ mod fields;
 mod hand_over;
 pub mod load;
 mod lock;
+mod metrics;
 mod names;
 mod pattern;
 mod publication;
@@ -131,6 +137,7 @@ pub use endpoint::EndpointSettings;
 pub use expand::Expansion;
 pub use hand_over::{HandOverSettings, HandOverTo};
 pub use lock::{Lock, LockedColumn, LockedTable, lock_file_of};
+pub use metrics::{Emf, MetricsSettings};
 pub use names::refused_column_name;
 pub use pattern::{SourcePattern, TablePattern};
 pub use table::{
@@ -184,6 +191,8 @@ pub struct Settings {
     pub maintain: MaintainSettings,
     /// What is left to a job, and to which.
     pub hand_over: HandOverSettings,
+    /// What is told of each run, and to whom.
+    pub metrics: MetricsSettings,
     /// Where tables are registered for readers.
     pub catalog: CatalogSettings,
 }

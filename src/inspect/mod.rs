@@ -33,6 +33,7 @@ pub mod verify;
 mod why;
 mod writer;
 
+pub use crate::progress::Lag;
 #[cfg(feature = "cli")]
 pub use bisect::{Bisected, Check, CulpritCommit, CulpritRow, Evaluated, Watcher, bisect};
 #[cfg(feature = "cli")]
@@ -45,6 +46,6 @@ pub use replay::{Comparison, Replayed, Until, replay};
 #[cfg(feature = "cli")]
 pub use rows::{RowsAsked, rows};
 pub use state::State;
-pub use status::{Lag, LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};
+pub use status::{LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};
 #[cfg(feature = "cli")]
 pub use why::{ReadForLife, RowEvent, RowLife, StagedChange, Values, why};

@@ -10,7 +10,7 @@ use crate::inspect::state::{State, command_in};
 use crate::inspect::writer::writer_of;
 use crate::maintenance::{self, Action, DueAction};
 use crate::pipeline::{Hold, Look, Pipeline, Scope, Standing};
-use crate::progress::{LatestIntake, Ledger, SeenObject};
+use crate::progress::{Lag, Ledger, SeenObject};
 use crate::table::{self, ForeignCommit, LakeTable, TableState};
 
 /// How one table stands. Times are UTC, spans are whole seconds.
@@ -64,23 +64,6 @@ pub struct TableStatus {
     pub maintenance: Vec<DueAction>,
     /// Bytes of files that vacuum would delete.
     pub vacuum_bytes: u64,
-}
-
-/// How late a table is, in three parts. None is what nothing tells.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Lag {
-    /// From the newest commit at the source that the last applied objects hold, until the last of
-    /// them was staged.
-    pub source_to_object_seconds: Option<u64>,
-    /// From then until it was committed to the table.
-    pub object_to_commit_seconds: Option<u64>,
-    /// How old the newest commit at the source is that the table has; 0 if nothing waits, since
-    /// then the source itself is idle.
-    pub behind_seconds: Option<u64>,
-    /// The newest commit at the source that the table has.
-    pub source_time: Option<DateTime<Utc>>,
-    /// The greatest change sequence that it has.
-    pub change_sequence: Option<String>,
 }
 
 /// What waits to be applied.
@@ -171,7 +154,7 @@ impl TableStatus {
         self.takes_in_pending(pipeline, &waits, table.as_ref());
         let is_absent = table.is_none() && listing.objects.is_empty();
         match standing {
-            Standing::Held(hold) => self.held(*hold, state.as_ref()),
+            Standing::Held(hold) => self.held(&hold, state.as_ref()),
             Standing::CaughtUp if is_absent => self.state = State::Absent,
             Standing::CaughtUp if rebuilding.is_none() => self.state = State::Ok,
             Standing::Reload(reload) => {
@@ -204,7 +187,7 @@ impl TableStatus {
         self.next = Some(format!("dmslake apply --table {}", self.table));
     }
 
-    fn held(&mut self, hold: Hold, state: Option<&TableState>) {
+    fn held(&mut self, hold: &Hold, state: Option<&TableState>) {
         self.ended_by(&hold.cause);
         let names = |objects: &[SeenObject]| objects.iter().map(|it| it.object.clone()).collect();
         self.late = names(&hold.late);
@@ -216,8 +199,8 @@ impl TableStatus {
                 state.hand_over.as_ref().map(|it| it.since)
             }
             _ => {
-                let held = state.held.as_ref().filter(|held| held.kind == kind.as_str());
-                held.map(|held| held.since)
+                let known = state.held.as_ref().filter(|known| known.kind == kind.as_str());
+                known.map(|known| known.since)
             }
         });
         self.since = met.or(hold.since);
@@ -257,7 +240,7 @@ impl TableStatus {
             expires: oldest.zip(life).and_then(|(oldest, life)| oldest.checked_add_signed(life)),
         };
         if let Some(table) = table {
-            self.lag = lag(table.ledger(), oldest, pipeline.clock().now());
+            self.lag = Lag::of(table.ledger()).with_waiting(oldest, pipeline.clock().now());
         }
     }
 
@@ -334,27 +317,6 @@ fn behind(standing: &Standing, pending: &PendingObjects) -> String {
     };
     let ending = if pending.objects == 1 { " waits" } else { "s wait" };
     format!("{} object{ending} to be applied{what}", pending.objects)
-}
-
-fn lag(ledger: &Ledger, oldest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Lag {
-    let span = |from: DateTime<Utc>, to: DateTime<Utc>| {
-        u64::try_from((to - from).num_seconds()).unwrap_or_default()
-    };
-    let latest = ledger.latest.as_ref();
-    let to_object = latest.and_then(|it| it.source_time.map(|source| span(source, it.staged)));
-    let behind = match (oldest, ledger.source_time) {
-        (None, _) => 0,
-        // What waits is newer than what the table has.
-        (Some(_), Some(source)) => span(source, now),
-        (Some(oldest), None) => span(oldest, now),
-    };
-    Lag {
-        source_to_object_seconds: to_object,
-        object_to_commit_seconds: latest.map(|it: &LatestIntake| span(it.staged, it.committed)),
-        behind_seconds: Some(behind),
-        source_time: ledger.source_time,
-        change_sequence: ledger.sequence.clone(),
-    }
 }
 
 fn last_object(ledger: &Ledger) -> Option<String> {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tracing::warn;
 
 use super::Deadline;
+use super::publish::publish;
 use super::turns::{TableWork, take_turns};
 use crate::clock::Clock;
 use crate::config::{Settings, TableName, TableSpec};
@@ -13,6 +14,7 @@ use crate::disposition::{Action, disposition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event;
 use crate::maintenance::MaintenanceReport;
+use crate::metrics::Snapshot;
 use crate::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
 use crate::progress::{event_with_counts, with_counts};
 use crate::staging::Survey;
@@ -33,6 +35,8 @@ pub trait ApplyTables: Send + Sync {
     async fn survey(&self) -> Result<Survey>;
     /// Checks whether staging and lake can be used at all.
     async fn probe(&self) -> Result<()>;
+    /// Tells what was measured, within this time.
+    async fn publish(&self, snapshot: &Snapshot, patience: Duration);
 }
 
 #[async_trait]
@@ -61,6 +65,10 @@ impl ApplyTables for Pipeline {
         self.probe_lake().await?;
         self.probe_staging().await
     }
+
+    async fn publish(&self, snapshot: &Snapshot, patience: Duration) {
+        publish(Pipeline::settings(self), snapshot, patience).await;
+    }
 }
 
 /// Applies each table at least once, as far as time allows. Returns one report for each, in the
@@ -80,7 +88,10 @@ pub(super) async fn apply_all(
         let why = left_out.error.chain();
         warn!(tables = left_out.tables, "tables were not begun: {why}");
         for (report, work) in reports.iter_mut().zip(work) {
-            report.get_or_insert_with(|| Applying::failed(work.table, &left_out.error));
+            report.get_or_insert_with(|| TableReport {
+                not_begun: true,
+                ..Applying::failed(work.table, &left_out.error)
+            });
         }
     }
     reports.into_iter().flatten().collect()
@@ -149,10 +160,10 @@ fn write_log(report: &TableReport) {
                     replayed = report.replayed,
                     version = report.version,
                     seconds = report.seconds,
-                    gets = report.requests.get + report.requests.head,
-                    lists = report.requests.list,
-                    puts = report.requests.put,
-                    deletes = report.requests.delete,
+                    gets = report.effort.requests.get + report.effort.requests.head,
+                    lists = report.effort.requests.list,
+                    puts = report.effort.requests.put,
+                    deletes = report.effort.requests.delete,
                     foreign = report.foreign.len(),
                     late = report.late.len(),
                     warnings = report.warnings.len(),

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::TableName;
 use crate::error::Result;
 use crate::event::{self, Content, Invocation, Route};
+use crate::metrics::{Process, Snapshot};
 use crate::nearest::nearest;
 use crate::staging::Survey;
 
@@ -50,6 +51,7 @@ pub async fn answer(
     deadline: Deadline,
     clock: &dyn Clock,
 ) -> Result<Answer> {
+    let begun = clock.now();
     let invocation = event::parse(event);
     let (ids, contents): (Vec<&str>, Vec<Content>) = match &invocation {
         Invocation::Queue(messages) => {
@@ -79,6 +81,9 @@ pub async fn answer(
         let nearest = nearest(&report.table, &unconfigured);
         warn!(table = report.table, nearest, "nothing is staged, and there is no table");
     }
+    let process = Process::this(tables.settings(), begun, clock.now());
+    let time_left = deadline.drop.saturating_duration_since(clock.instant());
+    tables.publish(&Snapshot::of_run(&reports, &process), time_left).await;
     let maintenance =
         if route.is_sweep { maintain_all(tables, deadline, clock).await } else { Vec::new() };
     match invocation {

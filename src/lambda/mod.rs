@@ -7,6 +7,7 @@ mod diagnostic;
 mod handler;
 pub mod log;
 mod maintain;
+mod publish;
 mod response;
 mod status;
 mod turns;

@@ -50,7 +50,7 @@ pub(crate) async fn maintain(
 ) -> (MaintenanceReport, Option<LakeTable>) {
     let begun = job.clock.instant();
     let mut report = MaintenanceReport::of(&job.spec.source);
-    let table = match job.run(warm, &mut report).await {
+    let table = match Box::pin(job.run(warm, &mut report)).await {
         Ok(table) => table,
         Err(error) => {
             report.fail(&with_whole_paths(error, job.location, job.location));

@@ -35,12 +35,60 @@ pub struct Merged {
     pub written: WrittenFiles,
 }
 
-/// Executes a plan in a transaction on exactly the snapshot that it was made for. The clock
-/// supplies times and the names of new files.
+/// A plan whose files are written: its commit is what is left.
+#[derive(Debug)]
+#[must_use]
+pub struct Written<'a> {
+    transaction: Transaction<'a>,
+    actions: Vec<Action>,
+    operation: DeltaOperation,
+    metrics: Metrics,
+    files: WrittenFiles,
+}
+
+impl Written<'_> {
+    /// Data files that the commit adds, replaces, masks or removes.
+    #[must_use]
+    pub fn files(&self) -> u64 {
+        files_of(&self.actions)
+    }
+
+    /// Commits it.
+    ///
+    /// # Errors
+    /// As [`Transaction::commit`].
+    pub async fn commit(self) -> Result<Merged> {
+        let Self { transaction, actions, operation, metrics, files } = self;
+        let outcome = transaction.commit(actions, operation, Some(metrics.to_json())).await?;
+        Ok(Merged { outcome, written: files })
+    }
+}
+
+/// Data files that these actions are about.
+pub(crate) fn files_of(actions: &[Action]) -> u64 {
+    let path = |action: &Action| match action {
+        Action::Add(add) => Some(add.path.clone()),
+        Action::Remove(remove) => Some(remove.path.clone()),
+        _ => None,
+    };
+    actions.iter().filter_map(path).collect::<HashSet<String>>().len() as u64
+}
+
+/// Executes a plan in a transaction on exactly the snapshot that it was made for.
 ///
 /// # Errors
-/// Any failure before the commit, and as [`Transaction::commit`].
-pub async fn commit(mut transaction: Transaction<'_>, plan: MergePlan) -> Result<Merged> {
+/// As [`write_files`] and [`Written::commit`].
+pub async fn commit(transaction: Transaction<'_>, plan: MergePlan) -> Result<Merged> {
+    let written = Box::pin(write_files(transaction, plan)).await?;
+    Box::pin(written.commit()).await
+}
+
+/// Writes the files of a plan, for a transaction on exactly the snapshot that it was made for. The
+/// clock supplies times and the names of new files.
+///
+/// # Errors
+/// Any failure before the commit.
+pub async fn write_files(mut transaction: Transaction<'_>, plan: MergePlan) -> Result<Written<'_>> {
     let clock = transaction.clock();
     let table = transaction.table().ok_or_else(nothing_to_merge_into)?;
     if !plan.only_inserts() && is_append_only(table.delta().snapshot()?.metadata()) {
@@ -61,8 +109,7 @@ pub async fn commit(mut transaction: Transaction<'_>, plan: MergePlan) -> Result
     looked?;
     metrics.took(clock.instant() - begun + scanned.unwrap_or_default(), scanned);
     let operation = operation(&actions, merge_predicate);
-    let outcome = transaction.commit(actions, operation, Some(metrics.to_json())).await?;
-    Ok(Merged { outcome, written })
+    Ok(Written { transaction, actions, operation, metrics, files: written })
 }
 
 fn nothing_to_merge_into() -> Error {

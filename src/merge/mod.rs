@@ -34,9 +34,9 @@ mod written;
 #[cfg(feature = "cli")]
 pub(crate) use difference::Halves;
 pub use difference::{Bounds, Compared, Difference, difference};
+pub use execute::{Merged, Written, commit, write_files};
 #[cfg(feature = "cli")]
-pub(crate) use execute::operation;
-pub use execute::{Merged, commit};
+pub(crate) use execute::{files_of, operation};
 #[cfg(feature = "cli")]
 pub(crate) use finder::KeyFinder;
 #[cfg(feature = "cli")]

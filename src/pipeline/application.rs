@@ -70,8 +70,8 @@ pub(super) async fn run(
 ) -> TableReport {
     let clock = pipeline.clock().as_ref();
     let begun = clock.instant();
-    let requests = pipeline.requests(&spec.source);
-    let requests_before = requests.so_far();
+    let meter = pipeline.meter(&spec.source);
+    let before = meter.so_far();
     let mut tally = Tally::of(spec, pipeline.settings().warnings_of(spec));
     pipeline.begin_to_follow(&spec.source, scope);
     let outcome = match Looker::new(pipeline, spec, scope) {
@@ -84,7 +84,7 @@ pub(super) async fn run(
         Err(error) => Err(error),
     };
     let mut report = tally.into_report(outcome.err().as_ref(), clock);
-    report.requests = requests.so_far().since(requests_before);
+    report.effort = meter.so_far().since(before);
     report.seconds = (clock.instant() - begun).as_secs_f64();
     report
 }
@@ -124,6 +124,7 @@ impl Application<'_> {
                 return Err(error);
             }
             tracing::warn!(table = %self.looker.spec.source, setbacks, "trying again: {}", error.chain());
+            self.looker.pipeline.meter(&self.looker.spec.source).retried();
             tokio::time::sleep(wait).await;
         }
     }
@@ -225,6 +226,9 @@ impl Application<'_> {
     /// Tells of a slice that is in the table.
     pub(super) fn tell(&self, applied: &Applied, built: Build, tally: &mut Tally) {
         tally.met(&applied.foreign);
+        if built == Build::InPlace {
+            tally.progressed(applied.table.ledger());
+        }
         match built {
             Build::InPlace => tally.committed(&applied.slice),
             Build::InShadow => tally.built(&applied.slice),

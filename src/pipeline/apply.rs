@@ -18,6 +18,7 @@ use crate::pipeline::comparison::reading_takes;
 use crate::pipeline::guard::{Guard, Guarded};
 use crate::pipeline::hand_over::HandsOver;
 use crate::pipeline::mass::Mass;
+use crate::pipeline::meter::Phase;
 use crate::pipeline::race::{Race, Settled};
 use crate::pipeline::ready::{Target, ready_table};
 use crate::pipeline::slice::{Portion, Slice, Turn};
@@ -77,13 +78,15 @@ pub(super) async fn apply_slice(
     pace: &mut Pace,
 ) -> Result<SliceOutcome, Setback> {
     let Target { pipeline, spec, .. } = *target;
-    let clock = pipeline.clock();
+    let (clock, source) = (pipeline.clock(), &spec.source);
+    let meter = pipeline.meter(source);
     let taken_up = clock.instant();
     let has_columns = !slice.schema.columns().is_empty() || !target.columns.is_empty();
     if table.is_none() && !has_columns {
         return Ok(SliceOutcome::Empty(slice.portions));
     }
-    let mut table = ready_table(target, table, &slice).await?;
+    let making_ready = ready_table(target, table, &slice);
+    let mut table = pipeline.phase(source, Phase::Commit, making_ready).await?;
 
     let keys = spec.lake_keys();
     let (mut ledger, replayed) = ledger_after(table.ledger(), &slice, target.bound)?;
@@ -98,7 +101,8 @@ pub(super) async fn apply_slice(
     // Bad rows must be set aside before the commit; planning reads nothing of them.
     let planning = async {
         let current = Current { table: &table, keys: &keys, asked: AtomicBool::new(false) };
-        let net = reduce(&current, batches, &suspicion, guard.as_mut()).await?;
+        let reducing = reduce(&current, batches, &suspicion, guard.as_mut());
+        let net = pipeline.phase(source, Phase::Change, reducing).await?;
         // Values that were taken from the table may be others in another snapshot of it.
         let kept = (!current.asked.into_inner()).then(|| net.clone());
         let (changes, superseded) = (net.changes, net.superseded);
@@ -112,9 +116,13 @@ pub(super) async fn apply_slice(
                 None => Ok(None),
             }
         };
-        let (plan, guard) = tokio::try_join!(merge::plan(&table, &keys, net), leaving)?;
-        let plan = plan.with_mode(spec.merge).begun_at(slice.begun);
-        suspicion.check(&table, &keys, &plan).await?;
+        let planning = async {
+            let (plan, guard) = tokio::try_join!(merge::plan(&table, &keys, net), leaving)?;
+            let plan = plan.with_mode(spec.merge).begun_at(slice.begun);
+            suspicion.check(&table, &keys, &plan).await?;
+            Ok::<_, Error>((plan, guard))
+        };
+        let (plan, guard) = pipeline.phase(source, Phase::Merge, planning).await?;
         Ok::<_, Error>((plan, changes, superseded, kept, guard))
     };
     let setting_aside = set_aside(pipeline, spec, &slice);
@@ -144,10 +152,14 @@ pub(super) async fn apply_slice(
             .with_newest(slice.newest(), clock.now());
         let begun = clock.instant();
         let transaction = Transaction::on(&table, record, clock);
-        let merged = merge::commit(transaction, plan.clone()).await?;
+        let writing = merge::write_files(transaction, plan.clone());
+        let written = pipeline.phase(source, Phase::Merge, writing).await?;
+        let files = written.files();
+        let merged = pipeline.phase(source, Phase::Commit, written.commit()).await?;
         pace.committed(clock.instant() - begun);
         let lost = match Settled::from(merged.outcome) {
             Settled::Committed(table) => {
+                meter.touched(files);
                 let took = clock.instant() - taken_up;
                 pace.committed(took);
                 let version = table.version();
@@ -155,13 +167,17 @@ pub(super) async fn apply_slice(
                 let applied = Applied { table, slice, foreign: race.foreign, took };
                 return Ok(SliceOutcome::Committed(applied));
             }
-            Settled::Lost(lost) => lost,
+            Settled::Lost(lost) => {
+                meter.conflicted();
+                lost
+            }
             Settled::Failed(setback) => return Err(setback),
         };
         let net = kept.clone().filter(|_| pace.has_time(clock.as_ref()));
         let newer = race.again(lost, spec, &table, net.is_some())?;
         if let Some(net) = net {
-            plan = merge::replan(&newer, net, &table, &plan, merged.written).await?;
+            let planning = merge::replan(&newer, net, &table, &plan, merged.written);
+            plan = pipeline.phase(source, Phase::Merge, planning).await?;
         }
         table = newer;
     }

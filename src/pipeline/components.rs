@@ -15,10 +15,11 @@ use crate::pipeline::budget::tables_at_once;
 use crate::pipeline::guard::TOMBSTONES;
 use crate::pipeline::hand_over::HandsOver;
 use crate::pipeline::looker::Looker;
+use crate::pipeline::meter::Meter;
 use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
 use crate::readers::Followers;
 use crate::staging::{Survey, survey};
-use crate::storage::{Location, RequestCounter, encode_segment, probe};
+use crate::storage::{Location, encode_segment, probe};
 use crate::table::{LakeTable, StateObject, TableState};
 
 /// The components that apply tables: where objects come from, where tables are, and time.
@@ -31,7 +32,7 @@ pub struct Pipeline {
     lake: Location,
     clock: Arc<dyn Clock>,
     warm: Arc<Mutex<HashMap<TableName, LakeTable>>>,
-    requests: Arc<Mutex<HashMap<TableName, RequestCounter>>>,
+    meters: Arc<Mutex<HashMap<TableName, Meter>>>,
     followers: Arc<Followers>,
     hands_over: HandsOver,
 }
@@ -51,7 +52,7 @@ impl Pipeline {
             lake,
             clock,
             warm: Arc::default(),
-            requests: Arc::default(),
+            meters: Arc::default(),
             followers: Arc::default(),
             hands_over: HandsOver::Never,
         }
@@ -256,14 +257,14 @@ impl Pipeline {
 
     /// A folder of a table, whose requests are counted as the table's.
     fn counted(&self, table: &TableName, folder: Location) -> Location {
-        let counter = self.requests(table);
-        folder.map_store(|store| counter.of(store))
+        let meter = self.meter(table);
+        folder.map_store(|store| meter.requests().of(store))
     }
 
-    /// Requests for a table since the process began.
-    pub(crate) fn requests(&self, table: &TableName) -> RequestCounter {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.entry(table.clone()).or_default().clone()
+    /// What a table took since the process began.
+    pub(super) fn meter(&self, table: &TableName) -> Meter {
+        let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
+        meters.entry(table.clone()).or_default().clone()
     }
 
     pub(super) fn take_warm(&self, table: &TableName) -> Option<LakeTable> {

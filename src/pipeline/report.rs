@@ -6,9 +6,8 @@ use serde::Serialize;
 use crate::config::{TableName, TableSpec};
 use crate::disposition::Status;
 use crate::error::ErrorKind;
-use crate::pipeline::Replacement;
-use crate::progress::Counts;
-use crate::storage::Requests;
+use crate::pipeline::{Effort, Replacement};
+use crate::progress::{Counts, Lag};
 use crate::table::ForeignCommit;
 
 /// The result of one application of one table; counts are those of this run's own commits.
@@ -29,14 +28,17 @@ pub struct TableReport {
     pub before_load: u64,
     /// Objects whose change sequence went back: a DMS resume writing changes again.
     pub replayed: u64,
+    /// Commits of ours that took in changes.
+    pub commits: u64,
     /// The table's version after the run; none if there is no table.
     pub version: Option<u64>,
     /// How a rebuilt table took the place of the one before it, if one did.
     pub rebuilt: Option<Replacement>,
     /// How long it took.
     pub seconds: f64,
-    /// Requests to staging and lake, the quarantine included.
-    pub requests: Requests,
+    /// What it took.
+    #[serde(flatten)]
+    pub effort: Effort,
     /// Objects whose names fit no form of DMS.
     pub foreign: Vec<String>,
     /// Objects below the table's progress that were never applied.
@@ -53,6 +55,10 @@ pub struct TableReport {
     pub gone_columns: Vec<String>,
     /// Objects not applied yet.
     pub pending: u64,
+    /// Their bytes as staged.
+    pub pending_bytes: u64,
+    /// How late the table is after the run.
+    pub lag: Lag,
     /// Whether there is neither a table nor an object that is staged for it.
     pub absent: bool,
     /// Seconds since the oldest object that is not applied, pending or late, was staged; 0 if
@@ -68,6 +74,9 @@ pub struct TableReport {
     /// What the operator does about it; part of `error` where the table is held.
     #[serde(skip)]
     pub remedy: Option<String>,
+    /// Whether the application was not begun, for want of time or because the store refused others.
+    #[serde(skip)]
+    pub not_begun: bool,
     /// Whether a run with a larger part of the memory budget may get further.
     #[serde(skip)]
     pub lacks_memory: bool,
@@ -123,7 +132,8 @@ impl TableReport {
             version: next.version.or(self.version),
             rebuilt: next.rebuilt.or(self.rebuilt),
             seconds: self.seconds + next.seconds,
-            requests: self.requests.plus(next.requests),
+            commits: self.commits + next.commits,
+            effort: self.effort.plus(next.effort),
             ..next
         }
     }

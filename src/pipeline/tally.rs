@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::pipeline::look::{Look, Standing, Work};
 use crate::pipeline::report::either;
 use crate::pipeline::{Replacement, TableReport};
-use crate::progress::{Counts, Position, SeenObject};
+use crate::progress::{Counts, Lag, Ledger, Position, SeenObject};
 use crate::schema::TableSchema;
 use crate::table::{ForeignCommit, LakeTable, TableState};
 
@@ -81,8 +81,14 @@ impl Tally {
         self.report.version = table.map(LakeTable::version);
         if let Some(table) = table {
             self.report.in_quarantine = table.ledger().quarantined;
+            self.progressed(table.ledger());
             self.met(table.foreign());
         }
+    }
+
+    /// Takes in how new the changes are that the table has.
+    pub(super) fn progressed(&mut self, ledger: &Ledger) {
+        self.report.lag = Lag::of(ledger);
     }
 
     /// Takes in what others did to the table's rows, each commit once.
@@ -264,8 +270,15 @@ impl Tally {
     /// The report of an application that this error ended, if one did.
     pub(super) fn into_report(self, error: Option<&Error>, clock: &dyn Clock) -> TableReport {
         let oldest = self.oldest_waiting();
-        let seconds = oldest.map_or(0, |since| (clock.now() - since).num_seconds());
+        let now = clock.now();
+        let seconds = oldest.map_or(0, |since| (now - since).num_seconds());
+        let pending_bytes = self.left().iter().map(|seen| seen.size).sum();
         let mut report = self.report;
+        report.commits = self.commits;
+        report.pending_bytes = pending_bytes;
+        if report.version.is_some() {
+            report.lag = report.lag.with_waiting(oldest, now);
+        }
         report.oldest_pending_seconds = u64::try_from(seconds).unwrap_or_default();
         if let Some(error) = error {
             report.ended_by(error);

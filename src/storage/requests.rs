@@ -1,4 +1,4 @@
-//! Counts the requests that go to a store.
+//! Counts the requests that go to a store, and their bytes.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::Bytes as Content;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use object_store::path::Path;
@@ -61,6 +61,29 @@ impl Requests {
     }
 }
 
+/// Bytes that go to and from a store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Bytes {
+    /// Of objects and ranges that were asked for, each as often as it was.
+    pub read: u64,
+    /// Of objects that were written.
+    pub written: u64,
+}
+
+impl Bytes {
+    /// The sum of two counts.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { read: self.read + other.read, written: self.written + other.written }
+    }
+
+    /// The bytes since an earlier count.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self { read: self.read - earlier.read, written: self.written - earlier.written }
+    }
+}
+
 /// Counts the requests of all stores it wraps. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestCounter(Arc<Counts>);
@@ -72,6 +95,8 @@ struct Counts {
     list: AtomicU64,
     put: AtomicU64,
     delete: AtomicU64,
+    read: AtomicU64,
+    written: AtomicU64,
 }
 
 impl RequestCounter {
@@ -83,7 +108,7 @@ impl RequestCounter {
     /// The requests so far.
     pub(crate) fn so_far(&self) -> Requests {
         let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
-        let Counts { get, head, list, put, delete } = &*self.0;
+        let Counts { get, head, list, put, delete, .. } = &*self.0;
         Requests {
             get: count(get),
             head: count(head),
@@ -91,6 +116,12 @@ impl RequestCounter {
             put: count(put),
             delete: count(delete),
         }
+    }
+
+    /// The bytes so far.
+    pub(crate) fn bytes_so_far(&self) -> Bytes {
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        Bytes { read: count(&self.0.read), written: count(&self.0.written) }
     }
 }
 
@@ -142,6 +173,7 @@ impl ObjectStore for CountedStore {
         options: PutOptions,
     ) -> Result<PutResult> {
         add(&self.counts().put, 1);
+        add(&self.counts().written, payload.content_length() as u64);
         self.inner.put_opts(location, payload, options).await
     }
 
@@ -157,12 +189,19 @@ impl ObjectStore for CountedStore {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         add(if options.head { &self.counts().head } else { &self.counts().get }, 1);
-        self.inner.get_opts(location, options).await
+        let is_body = !options.head;
+        let found = self.inner.get_opts(location, options).await?;
+        if is_body {
+            add(&self.counts().read, found.range.end - found.range.start);
+        }
+        Ok(found)
     }
 
-    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Content>> {
         add(&self.counts().get, coalesced(ranges));
-        self.inner.get_ranges(location, ranges).await
+        let found = self.inner.get_ranges(location, ranges).await?;
+        add(&self.counts().read, found.iter().map(|part| part.len() as u64).sum());
+        Ok(found)
     }
 
     fn delete_stream(
@@ -235,6 +274,7 @@ struct CountedUpload {
 impl MultipartUpload for CountedUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
         add(&self.counter.0.put, 1);
+        add(&self.counter.0.written, data.content_length() as u64);
         self.inner.put_part(data)
     }
 
@@ -246,5 +286,35 @@ impl MultipartUpload for CountedUpload {
     async fn abort(&mut self) -> Result<()> {
         add(&self.counter.0.delete, 1);
         self.inner.abort().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::ObjectStoreExt as _;
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bytes_of_bodies_and_answers_are_counted() {
+        let counter = RequestCounter::default();
+        let store = counter.of(Arc::new(InMemory::new()));
+        let whole = Path::from("whole");
+        store.put(&whole, PutPayload::from_static(b"0123456789")).await.expect("put");
+        let parts = Path::from("parts");
+        let mut upload = store.put_multipart(&parts).await.expect("begun");
+        for part in [&b"abc"[..], b"defgh"] {
+            upload.put_part(PutPayload::from_static(part)).await.expect("part");
+        }
+        upload.complete().await.expect("complete");
+        assert_eq!(counter.bytes_so_far(), Bytes { read: 0, written: 18 });
+
+        store.head(&whole).await.expect("head");
+        store.get(&whole).await.expect("get").bytes().await.expect("body");
+        store.get_range(&parts, 2..5).await.expect("range");
+        store.get_ranges(&parts, &[0..2, 6..8]).await.expect("ranges");
+        store.get(&Path::from("none")).await.expect_err("there is none");
+        assert_eq!(counter.bytes_so_far(), Bytes { read: 10 + 3 + 4, written: 18 });
     }
 }

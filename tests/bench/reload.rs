@@ -220,7 +220,7 @@ pub(crate) async fn reload_here(way: Way, table: &Path, built: &Path) -> Run {
             Way::MergeBuilder => Ok(library(table, built).await),
         }
     };
-    let replaced = replaced.await.unwrap_or_else(|error| panic!("{}", error.chain()));
+    let replaced = Box::pin(replaced).await.unwrap_or_else(|error| panic!("{}", error.chain()));
     let seconds = begun.elapsed().as_secs_f64();
     let (rows, version) = (replaced.rows() as i64, replaced.version());
     let peak = machine::peak_memory();

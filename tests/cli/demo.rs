@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 38] = [
     "rebuilt",
     "added_columns",
     "gone_columns",
@@ -31,12 +31,20 @@ const KEYS: [&str; 30] = [
     "ignored",
     "quarantined",
     "replayed",
+    "commits",
     "version",
     "seconds",
     "requests",
+    "bytes",
+    "files",
+    "conflicts",
+    "retries",
+    "phases",
     "foreign",
     "late",
     "pending",
+    "pending_bytes",
+    "lag",
     "oldest_pending_seconds",
     "error",
     "kind",

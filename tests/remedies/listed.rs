@@ -15,6 +15,36 @@ use crate::support::folder::files_below;
 /// The source file, how the remedy begins (or the name of its variable), and the test.
 const REMEDIES: &[(&str, &str, &str)] = &[
     (
+        "cli/rows.rs",
+        "write it to a file: dmslake",
+        "rows_are_printed_in_every_form",
+    ),
+    (
+        "inspect/query/tables.rs",
+        "name the schema too",
+        "queries_that_cannot_be_run_are_refused_with_a_way_on",
+    ),
+    (
+        "inspect/query/time_travel.rs",
+        "write it as orders@v12",
+        "queries_that_cannot_be_run_are_refused_with_a_way_on",
+    ),
+    (
+        "inspect/query/time_travel.rs",
+        "write it as '2026-03-01T12:00:00Z'",
+        "queries_that_cannot_be_run_are_refused_with_a_way_on",
+    ),
+    (
+        "inspect/why/key.rs",
+        "write it as {example",
+        "a_key_that_is_none_is_refused_with_an_example",
+    ),
+    (
+        "table/as_of.rs",
+        "choose a version that dmslake history shows",
+        "queries_that_cannot_be_run_are_refused_with_a_way_on",
+    ),
+    (
         "inspect/replay/extent.rs",
         "choose a later version, or an object",
         "versions_that_are_not_there_are_refused_with_a_way_on",
@@ -68,6 +98,16 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "inspect/verify/mod.rs",
         "choose one of: dmslake history",
         "at_an_object_the_version_that_took_it_in_is_compared",
+    ),
+    (
+        "metrics/prometheus.rs",
+        "name another file, or remove this one",
+        "a_file_that_is_no_metrics_file_is_left",
+    ),
+    (
+        "metrics/otlp.rs",
+        "write {HEADERS} as name=value",
+        "headers_that_cannot_be_read_are_told_and_fail_nothing",
     ),
     (
         "pipeline/job/format.rs",

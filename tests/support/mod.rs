@@ -5,6 +5,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod clock;
+pub(crate) mod collector;
 pub(crate) mod column;
 pub(crate) mod deletion_vectors;
 pub(crate) mod dms_writer;

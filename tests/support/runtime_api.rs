@@ -227,15 +227,18 @@ impl Service {
     }
 }
 
-struct Request {
-    method: String,
-    path: String,
+/// A request over HTTP.
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
 
 impl Request {
     /// The next request of a connection; none at its end.
-    fn read(connection: &mut BufReader<TcpStream>) -> Option<Self> {
+    pub(crate) fn read(connection: &mut BufReader<TcpStream>) -> Option<Self> {
         let mut line = String::new();
         if connection.read_line(&mut line).ok()? == 0 {
             return None;
@@ -243,6 +246,7 @@ impl Request {
         let mut words = line.split_whitespace().map(str::to_owned);
         let (method, path) = (words.next()?, words.next()?);
         let mut length = 0;
+        let mut headers = Vec::new();
         loop {
             let mut header = String::new();
             connection.read_line(&mut header).ok()?;
@@ -252,13 +256,14 @@ impl Request {
             if name == "content-length" {
                 length = value.trim().parse().expect("a length");
             }
+            headers.push((name, value.trim().to_owned()));
         }
         let mut body = vec![0; length];
         connection.read_exact(&mut body).ok()?;
-        Some(Self { method, path, body })
+        Some(Self { method, path, headers, body })
     }
 
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).expect("the runtime sends JSON")
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
     }
 }

@@ -70,6 +70,11 @@ impl<'a> Reports<'a> {
             .print_for_people(|palette| overview(&reports, took, self.shown, &self.warned, palette))
     }
 
+    /// The reports of the tables that have ended.
+    pub(in crate::cli) fn ended(&self) -> Vec<TableReport> {
+        self.ended.iter().flatten().cloned().collect()
+    }
+
     /// The tables for which there is nothing.
     pub(in crate::cli) fn absent(&self) -> Vec<&str> {
         let absent = self.ended.iter().flatten().filter(|report| report.absent);
@@ -89,9 +94,13 @@ mod tests {
             text,
             "{\"table\":\"shop.orders\",\"status\":\"ok\",\"objects\":0,\"rows\":0,\
              \"inserted\":0,\"updated\":0,\"deleted\":0,\"superseded\":0,\"ignored\":0,\
-             \"quarantined\":0,\"in_quarantine\":0,\"before_load\":0,\"replayed\":0,\"version\":null,\"rebuilt\":null,\"seconds\":0.0,\
+             \"quarantined\":0,\"in_quarantine\":0,\"before_load\":0,\"replayed\":0,\"commits\":0,\"version\":null,\"rebuilt\":null,\"seconds\":0.0,\
              \"requests\":{\"get\":0,\"head\":0,\"list\":0,\"put\":0,\"delete\":0},\
-             \"foreign\":[],\"late\":[],\"vanished\":[],\"foreign_commits\":[],\"held_since\":null,\"added_columns\":[],\"gone_columns\":[],\"pending\":0,\
+             \"bytes\":{\"read\":0,\"written\":0},\"files\":0,\"conflicts\":0,\"retries\":0,\
+             \"phases\":{\"look\":0.0,\"read\":0.0,\"change\":0.0,\"merge\":0.0,\"commit\":0.0},\
+             \"foreign\":[],\"late\":[],\"vanished\":[],\"foreign_commits\":[],\"held_since\":null,\"added_columns\":[],\"gone_columns\":[],\"pending\":0,\"pending_bytes\":0,\
+             \"lag\":{\"source_to_object_seconds\":null,\"object_to_commit_seconds\":null,\
+             \"behind_seconds\":null,\"source_time\":null,\"change_sequence\":null},\
              \"absent\":false,\"oldest_pending_seconds\":0,\"warnings\":[],\"error\":null,\"kind\":null}"
         );
     }

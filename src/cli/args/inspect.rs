@@ -22,7 +22,8 @@ use crate::table::AsOf;
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Examples:\n  dmslake status\n  dmslake status shop.orders\n  \
-dmslake status \"shop.*\" --json | jq 'select(.state != \"ok\")'\n  dmslake status --watch 10\n\n\
+dmslake status \"shop.*\" --json | jq 'select(.state != \"ok\")'\n  dmslake status --watch 10\n  \
+dmslake status --metrics-file /var/lib/node_exporter/dmslake.prom\n\n\
 Exit codes: 0 every table is ok, 1 one is not, 2 bad usage or configuration.")]
 pub(in crate::cli) struct StatusArguments {
     #[command(flatten)]
@@ -40,6 +41,12 @@ pub(in crate::cli) struct StatusArguments {
     #[arg(short, long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "5",
         value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) watch: Option<u64>,
+
+    /// Write how the tables stand to a file, in the text format of Prometheus.
+    ///
+    /// Counters of `dmslake apply --metrics-file` with the same file stay in it.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) metrics_file: Option<PathBuf>,
 }
 
 impl StatusArguments {

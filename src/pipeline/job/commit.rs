@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::error::Result;
 use crate::files::removal;
 use crate::maintenance::must_be_within_retention;
-use crate::merge::{Metrics, operation};
+use crate::merge::{Metrics, files_of, operation};
 use crate::pipeline::Pipeline;
 use crate::pipeline::job::format::{InsertOutcome, ReplacedFile, SliceRows};
 use crate::pipeline::job::read::Read;
@@ -137,6 +137,11 @@ impl Effect {
         metrics.count_files_of(&self.metrics);
         self.metrics = metrics;
         self
+    }
+
+    /// Data files that the commit adds, replaces, masks or removes.
+    pub(super) fn files(&self) -> u64 {
+        files_of(&self.actions)
     }
 
     /// Commits it on the snapshot that it was made for.

@@ -19,6 +19,7 @@ use crate::pipeline::job::rounds::{RoundEnd, Rounds};
 use crate::pipeline::job::scratch::Scratch;
 use crate::pipeline::job::stages::Stages;
 use crate::pipeline::mass::Mass;
+use crate::pipeline::meter::Phase;
 use crate::pipeline::race::{Race, Settled, is_as_planned};
 use crate::pipeline::ready::Target;
 use crate::pipeline::slice::{Portion, Slice, Turn};
@@ -41,11 +42,13 @@ impl Rounds<'_> {
         tally: &mut Tally,
     ) -> Result<RoundEnd, Setback> {
         let Target { pipeline, spec, .. } = *self.target;
+        let meter = pipeline.meter(&spec.source);
         let begun = pipeline.clock().instant();
         let mut stages = Stages::of(self.job.workers, round);
 
         // Read.
-        let mut read = read(&self.job, &stages, objects, table, &self.is_unordered).await?;
+        let reading = read(&self.job, &stages, objects, table, &self.is_unordered);
+        let mut read = pipeline.phase(&spec.source, Phase::Read, reading).await?;
         tally.saw_gone(&read.gone);
         if read.slices.is_empty() {
             return Ok(match read.end {
@@ -73,7 +76,8 @@ impl Rounds<'_> {
         let reduced = if read.is_in_files() {
             Reduced::default()
         } else {
-            reduce(&self.job, &stages, &read, is_load).await?
+            let reducing = reduce(&self.job, &stages, &read, is_load);
+            pipeline.phase(&spec.source, Phase::Change, reducing).await?
         };
         let (mut ledger, replayed) = ledger_after(table.ledger(), &slice, self.target.bound)?;
         ledger.keys = Some(spec.lake_keys());
@@ -99,9 +103,12 @@ impl Rounds<'_> {
             let effect = if read.is_in_files() {
                 Effect::of_files(&read, slice.bad_rows())?
             } else {
-                files.bring_up_to(&self.job, &stages, &table, &reduced).await?;
-                let tasks = files.inserts(&reduced, &self.job.sizes)?;
-                let inserts = stages.insert(tasks).await?;
+                let merging = async {
+                    files.bring_up_to(&self.job, &stages, &table, &reduced).await?;
+                    let tasks = files.inserts(&reduced, &self.job.sizes)?;
+                    stages.insert(tasks).await
+                };
+                let inserts = pipeline.phase(&spec.source, Phase::Merge, merging).await?;
                 let (bad, clock) = (slice.bad_rows(), pipeline.clock().as_ref());
                 Effect::of_changes(&table, &read, &reduced, &files, inserts, bad, clock)?
             };
@@ -111,16 +118,22 @@ impl Rounds<'_> {
             }
             ledger.recent = mass.as_ref().map(|it| it.judge(&table, &effect.counts)).transpose()?;
             let counts = effect.counts;
-            let outcome = effect.commit(pipeline, &table, &ledger, &slice, times).await?;
+            let touched = effect.files();
+            let committing = effect.commit(pipeline, &table, &ledger, &slice, times);
+            let outcome = pipeline.phase(&spec.source, Phase::Commit, committing).await?;
             let lost = match Settled::from(outcome) {
                 Settled::Committed(table) => {
+                    meter.touched(touched);
                     let took = pipeline.clock().instant() - begun;
                     let version = table.version();
                     let slice = AppliedSlice { version, counts, objects: finished, replayed };
                     let applied = Applied { table, slice, foreign: race.foreign, took };
                     return Ok(RoundEnd::Committed(applied));
                 }
-                Settled::Lost(lost) => lost,
+                Settled::Lost(lost) => {
+                    meter.conflicted();
+                    lost
+                }
                 Settled::Failed(setback) => return Err(setback),
             };
             let may_replan = !read.is_in_files() || are_apart(lost.newer(), &keys, read.bounds())?;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::{
-    CatalogSettings, HandOverSettings, LookBack, MaintainSettings, ReloadSettings, Settings,
+    CatalogSettings, HandOverSettings, LookBack, MaintainSettings, MetricsSettings, ReloadSettings,
+    Settings,
 };
 use crate::error::{Error, ErrorKind, Result, ToldError};
 use crate::maintenance::{RewritePart, rewrite_part};
@@ -156,6 +157,7 @@ fn settings(round: &RoundSpec) -> Settings {
         reload: ReloadSettings::default(),
         maintain: MaintainSettings::default(),
         hand_over: HandOverSettings::default(),
+        metrics: MetricsSettings::default(),
         catalog: CatalogSettings::default(),
     }
 }
