@@ -121,8 +121,7 @@ pub async fn why(
     key: &str,
     since: Option<AsOf>,
 ) -> Result<Option<RowLife>> {
-    let requests = pipeline.requests(&spec.source);
-    let before = requests.so_far();
+    let before = pipeline.requests_so_far(&spec.source);
     let location = pipeline.lake_folder(&spec.source)?;
     let Some(table) = open(&location, None).await? else { return Ok(None) };
     let key = AskedKey::parse(key, &keys(spec)?, table.schema())?;
@@ -147,7 +146,7 @@ pub async fn why(
         commits: log.commits,
         data_files: life.files_read(),
         objects: staged.objects_read(),
-        requests: requests.so_far().since(before),
+        requests: pipeline.requests_so_far(&spec.source).since(before),
     };
     Ok(Some(RowLife {
         schema: "why/1",

@@ -19,7 +19,7 @@ use crate::pipeline::meter::Meter;
 use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
 use crate::readers::Followers;
 use crate::staging::{Survey, survey};
-use crate::storage::{Location, encode_segment, probe};
+use crate::storage::{Location, Requests, encode_segment, probe};
 use crate::table::{LakeTable, StateObject, TableState};
 
 /// The components that apply tables: where objects come from, where tables are, and time.
@@ -259,6 +259,12 @@ impl Pipeline {
     fn counted(&self, table: &TableName, folder: Location) -> Location {
         let meter = self.meter(table);
         folder.map_store(|store| meter.requests().of(store))
+    }
+
+    /// Requests for a table since the process began, its staging included.
+    #[cfg(feature = "cli")]
+    pub(crate) fn requests_so_far(&self, table: &TableName) -> Requests {
+        self.meter(table).requests().so_far()
     }
 
     /// What a table took since the process began.

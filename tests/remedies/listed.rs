@@ -14,11 +14,7 @@ use crate::support::folder::files_below;
 
 /// The source file, how the remedy begins (or the name of its variable), and the test.
 const REMEDIES: &[(&str, &str, &str)] = &[
-    (
-        "cli/rows.rs",
-        "write it to a file: dmslake",
-        "rows_are_printed_in_every_form",
-    ),
+    ("cli/rows.rs", "write it to a file: dmslake", "rows_are_printed_in_every_form"),
     (
         "inspect/query/tables.rs",
         "name the schema too",
@@ -34,11 +30,7 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "write it as '2026-03-01T12:00:00Z'",
         "queries_that_cannot_be_run_are_refused_with_a_way_on",
     ),
-    (
-        "inspect/why/key.rs",
-        "write it as {example",
-        "a_key_that_is_none_is_refused_with_an_example",
-    ),
+    ("inspect/why/key.rs", "write it as {example", "a_key_that_is_none_is_refused_with_an_example"),
     (
         "table/as_of.rs",
         "choose a version that dmslake history shows",

@@ -82,7 +82,10 @@ pub(super) async fn compare(
         return Ok(Some(comparison));
     }
     let keys = spec.lake_keys();
-    let bounds = Bounds { memory_budget: pipeline.memory_budget(&Limits::default()), most_rows: MOST_COUNTED };
+    let bounds = Bounds {
+        memory_budget: pipeline.memory_budget(&Limits::default()),
+        most_rows: MOST_COUNTED,
+    };
     match difference(&table, replayed, &keys, bounds, pipeline.clock().as_ref()).await? {
         Compared::Little(Difference { inserted, updated, deleted, .. }) => {
             comparison.equal = inserted + updated + deleted == 0 && comparison.columns.is_empty();
