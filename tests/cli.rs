@@ -10,6 +10,7 @@ mod init_rules;
 mod init_shown;
 mod job_runs;
 mod late;
+mod looking;
 mod many_tables;
 mod names;
 mod pause;

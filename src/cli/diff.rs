@@ -38,7 +38,9 @@ async fn print(mut diff: Diff, arguments: &DiffArguments, screen: &Screen) -> Re
     while let Some(batch) = diff.changes.try_next().await? {
         for kind in batch["change"].as_string::<i32>().iter().flatten() {
             let counted = counts.iter_mut().find(|(change, _)| change.as_str() == kind);
-            counted.into_iter().for_each(|(_, count)| *count += 1);
+            if let Some((_, count)) = counted {
+                *count += 1;
+            }
         }
         let shown = batch.slice(0, batch.num_rows().min(left));
         left -= shown.num_rows();

@@ -122,14 +122,14 @@ pub async fn bisect(
     limits: &Limits,
     watcher: Watcher<'_>,
 ) -> Result<Bisected> {
-    let mut timeline = Timeline::open(pipeline, spec, check, limits, watcher).await?;
+    let mut timeline = Box::pin(Timeline::open(pipeline, spec, check, limits, watcher)).await?;
     let mut bisected = Bisected::of(&timeline);
     let scratch = Scratch::create(pipeline.clock().as_ref())?;
     let mut found = search(&mut timeline).await?;
     bisected.oldest = timeline.oldest;
     if let Found::FailsAlready { oldest } = &found {
         let oldest = *oldest;
-        match replayed(&timeline, oldest, &scratch).await? {
+        match Box::pin(replayed(&timeline, oldest, &scratch)).await? {
             Ok(replayed) => {
                 bisected.replayed = true;
                 let checks = timeline.checks;
@@ -149,7 +149,7 @@ pub async fn bisect(
     match found {
         Found::Between { good, commit } => {
             bisected.found = true;
-            bisected.take(&mut timeline, good, *commit, &scratch).await?;
+            Box::pin(bisected.take(&mut timeline, good, *commit, &scratch)).await?;
         }
         Found::Holds => {
             bisected.reason = Some("the check holds at the newest version".to_owned());

@@ -54,8 +54,9 @@ pub(super) fn misunderstood(error: DataFusionError) -> Error {
             Ok(own) => *own,
             Err(other) => refused(DataFusionError::External(other)),
         },
-        DataFusionError::Context(_, inner) => misunderstood(*inner),
-        DataFusionError::Diagnostic(_, inner) => misunderstood(*inner),
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            misunderstood(*inner)
+        }
         other => refused(other),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use arrow::compute::filter_record_batch;
+use dmslake::clock::{Clock as _, SystemClock};
 use dmslake::config::TableSpec;
 use dmslake::inspect::{self, HistoryEntry, RowLife, State, TableStatus};
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status};
@@ -152,7 +153,7 @@ impl<'w> Subject<'w> {
         if pending.is_empty() {
             assert_eq!(status.lag.behind_seconds, Some(0), "an idle source is not late");
         } else if let Some(time) = time {
-            let now = chrono::Utc::now().timestamp_micros();
+            let now = SystemClock.now().timestamp_micros();
             let behind = u64::try_from((now - time) / 1_000_000).unwrap();
             assert!(behind.abs_diff(status.lag.behind_seconds.unwrap()) < 60, "{status:?}");
         }

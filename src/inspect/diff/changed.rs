@@ -66,8 +66,8 @@ pub(super) async fn changed(
 }
 
 /// What is in one ascending list and not in the other.
-fn without(these: &[u64], those: &[u64]) -> Vec<u64> {
-    these.iter().copied().filter(|row| those.binary_search(row).is_err()).collect()
+fn without(these: &[u64], others: &[u64]) -> Vec<u64> {
+    these.iter().copied().filter(|row| others.binary_search(row).is_err()).collect()
 }
 
 impl ChangedRows {
