@@ -15,6 +15,7 @@ mod many_tables;
 mod names;
 mod pause;
 mod replay;
+mod report;
 mod reports;
 mod restore;
 mod usage;

@@ -15,8 +15,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(super) use inspect::{
-    AsOfArguments, DiffArguments, HistoryArguments, QueryArguments, RowFormat, ShowArguments,
-    StatusArguments, WhyArguments,
+    AsOfArguments, DiffArguments, HistoryArguments, QueryArguments, ReportArguments, RowFormat,
+    ShowArguments, StatusArguments, WhyArguments,
 };
 pub(super) use job::{
     DriveJobArguments, JobArguments, JobCommand, LocalJobArguments, OperatedJobArguments,
@@ -76,6 +76,7 @@ pub(super) enum Command {
     Diff(DiffArguments),
     Why(WhyArguments),
     Show(ShowArguments),
+    Report(ReportArguments),
     Query(QueryArguments),
     Verify(VerifyArguments),
     Job(JobArguments),

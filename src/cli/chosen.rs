@@ -122,6 +122,11 @@ impl<'a> Chosen<'a> {
         self.pipeline.clock().now()
     }
 
+    /// The tables.
+    pub(super) fn tables(&self) -> &[TableSpec] {
+        &self.tables
+    }
+
     /// How many tables are chosen.
     pub(super) fn len(&self) -> usize {
         self.tables.len()

@@ -33,6 +33,7 @@ mod query;
 mod rebuild;
 mod register;
 mod replay;
+mod report;
 mod restore;
 mod rows;
 mod run;

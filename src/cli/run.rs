@@ -9,7 +9,8 @@ use super::exit::Exit;
 use super::output::Screen;
 use super::{
     apply, bisect, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain,
-    manual, pause, query, rebuild, register, replay, restore, show, status, truncate, verify, why,
+    manual, pause, query, rebuild, register, replay, report, restore, show, status, truncate,
+    verify, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -57,6 +58,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Bisect(arguments) => bisect::run(&arguments, screen).await,
             Command::Diff(arguments) => diff::run(&arguments, screen).await,
             Command::Why(arguments) => why::run(&arguments, screen).await,
+            Command::Report(arguments) => report::run(&arguments, screen).await,
             Command::Show(arguments) => show::run(&arguments, screen).await,
             Command::Query(arguments) => query::run(&arguments, screen).await,
             Command::Job(arguments) => job::run(&arguments, screen).await,

@@ -14,7 +14,7 @@ const CONFIGURATION: &str = "staging = \"staging\"\nlake = \"lake\"\n\n[dms]\n\
     columns = [\n  { name = \"id\", type = \"int\" },\n  { name = \"name\", type = \"text\" },\n]\n";
 
 /// A shop with a load and two change objects, all applied; one table more is not staged.
-fn shop() -> tempfile::TempDir {
+pub(super) fn shop() -> tempfile::TempDir {
     let home = tempfile::tempdir().expect("a temporary folder");
     let stage = |name: &str, text: &str| {
         write(&home.path().join("staging/shop/items").join(name), text);

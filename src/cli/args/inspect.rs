@@ -298,3 +298,33 @@ pub(in crate::cli) struct WhyArguments {
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }
+
+/// Write a report about the lake as one page of HTML that needs no network.
+///
+/// Tables with state, reason and the next command, lag, rows by operation over commits, sizes and
+/// clustering of files, what waits, what is quarantined, and what the commits cost. It is readable
+/// in light and dark, with the keyboard and by a screen reader.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:\n  dmslake report --html lake.html\n  \
+dmslake report --html orders.html shop.orders --commits 1000\n\n\
+Exit codes: 0 every table is ok, 1 one is not (the report is written), 2 bad usage.")]
+pub(in crate::cli) struct ReportArguments {
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) html: PathBuf,
+
+    #[command(flatten)]
+    named: SomeTablesArguments,
+
+    /// Show so many of the newest commits of each table.
+    #[arg(long, value_name = "N", default_value = "200")]
+    pub(in crate::cli) commits: NonZeroUsize,
+}
+
+impl ReportArguments {
+    /// The tables to look at.
+    pub(in crate::cli) fn chosen(&self) -> ChosenArguments {
+        self.named.chosen()
+    }
+}
