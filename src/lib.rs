@@ -81,6 +81,7 @@
 //! tombstones ................ beside it: what a guarded table remembers of deleted rows
 //! readers ................... after it: manifests and entries for readers that need more than the log
 //! maintenance ............... beside the path: compaction, purge, checkpoint, vacuum
+//! inspect ................... instead of it: how tables stand, what happened to them, and why
 //! metrics ................... after a run: what it measured, for CloudWatch, OpenTelemetry, Prometheus
 //! ```
 //!

@@ -6,7 +6,7 @@ use crate::change::{Changes, refuse_differing};
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::{self, MergePlan};
-use crate::pipeline::slice::Slice;
+use crate::pipeline::slice::{Portion, Slice};
 use crate::progress::Ledger;
 use crate::table::LakeTable;
 
@@ -40,7 +40,9 @@ impl Suspicion {
         if slice.is_of_load() {
             return Self::KeysNotUnique { apart: columns_apart(spec) };
         }
-        if Self::needs_load(spec, progress, accepts_loss) {
+        // Empty objects of a load go with the first changes.
+        let has_load = slice.portions.iter().any(Portion::is_of_load);
+        if !has_load && Self::needs_load(spec, progress, accepts_loss) {
             Self::LoadNotStaged
         } else {
             Self::None

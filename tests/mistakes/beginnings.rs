@@ -35,6 +35,17 @@ async fn a_table_whose_load_has_expired_is_not_begun_anew_from_the_next_change()
 }
 
 #[tokio::test]
+async fn a_load_of_an_empty_table_is_a_load_whatever_the_first_change_is() {
+    let site = Site::on(StoreKind::S3);
+    site.stage(LOAD, &[]).await;
+    site.stage(&site.change(10), &["U,1,a"]).await;
+    site.expect_ok(&["1=a"]).await;
+    let without = Site::on(StoreKind::S3);
+    without.stage(&without.change(10), &["U,1,a"]).await;
+    without.expect_held(&["no full load is staged"]).await;
+}
+
+#[tokio::test]
 async fn without_the_state_object_a_table_begins_from_what_is_staged() {
     let site = Site::on(StoreKind::S3);
     site.stage(&site.change(10), &["I,3,c"]).await;
