@@ -1,6 +1,7 @@
 //! `dmslake report`: a lake as one page of HTML.
 
 mod chart;
+mod cost;
 mod page;
 
 use std::fs;

@@ -10,7 +10,7 @@
 //! | `diff` | keys that two versions differ in | the data files that they do not share |
 //! | `why` | the life of a row | the log, the data files that held it, staged objects |
 //! | `rows`, `query` | rows, now or as of an earlier version | data files |
-//! | `lake_report` | all of it at once, with what commits cost | the above |
+//! | `lake_report` | all of it at once | the above |
 //! | `replay` | what is staged, applied again into another folder | staging, and the log |
 //! | `bisect` | the change after which a check fails | versions, and staging applied again |
 //! | `Verification` | whether the table equals its source | its rows, and MySQL or what is staged |
@@ -45,7 +45,7 @@ pub use bisect::{Bisected, Check, CulpritCommit, CulpritRow, Evaluated, Watcher,
 pub use diff::{Change, Diff, diff};
 pub use history::{HistoryEntry, IntakeEntry, history};
 #[cfg(feature = "cli")]
-pub use lake::{LakeReport, PricedCommit, TablePage, lake_report};
+pub use lake::{LakeReport, TablePage, lake_report};
 #[cfg(feature = "cli")]
 pub use layout::{TableLayout, layout};
 #[cfg(feature = "cli")]

@@ -154,7 +154,11 @@ fn queries_that_cannot_be_run_are_refused_with_a_way_on() {
     let other = CONFIGURATION.replace("shop.items", "other.Items");
     let second = other.split_once("[[table]]").expect("a table").1;
     write(&home.path().join("dmslake.toml"), format!("{CONFIGURATION}\n[[table]]{second}"));
-    refused(home.path(), &["query", "SELECT * FROM ITEMS"], &["several", "name the schema too"]);
+    refused(
+        home.path(),
+        &["query", "SELECT * FROM \"ITEMS\""],
+        &["several", "name the schema too"],
+    );
     let one =
         run(home.path(), &["query", "SELECT count(*) AS n FROM shop.items", "--format", "csv"]);
     assert_eq!(one.out, "n\n2\n", "{one:?}");

@@ -3,9 +3,10 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::{Bar, bars, line};
+use super::cost::dollars;
 use crate::cli::output::{bytes, count, plural, span_or_dash};
 use crate::clock::shown;
-use crate::inspect::{LakeReport, PricedCommit, State, TableLayout, TablePage, TableStatus};
+use crate::inspect::{HistoryEntry, LakeReport, State, TableLayout, TablePage, TableStatus};
 use crate::version;
 
 const STYLE: &str = include_str!("report.css");
@@ -47,7 +48,7 @@ fn summary(report: &LakeReport) -> String {
 }
 
 fn overview(report: &LakeReport) -> Markup {
-    let dollars = |page: &TablePage| page.commits.iter().map(|it| it.dollars).sum::<f64>();
+    let cost = |page: &TablePage| page.commits.iter().map(dollars).sum::<f64>();
     html! {
         div class="wide" tabindex="0" role="region" aria-label="All tables" {
             table {
@@ -74,7 +75,7 @@ fn overview(report: &LakeReport) -> Markup {
                             td class="n" { (count(it.files)) }
                             td class="n" { (bytes(it.bytes)) }
                             td class="n" { (count(it.quarantined)) }
-                            td class="n" { (money(dollars(page))) }
+                            td class="n" { (money(cost(page))) }
                         }
                     }
                 }
@@ -137,14 +138,13 @@ fn facts(status: &TableStatus) -> Markup {
 }
 
 /// Rows by operation, how late each was, and the same as a table.
-fn commits(commits: &[PricedCommit]) -> Markup {
+fn commits(commits: &[HistoryEntry]) -> Markup {
     // A full load would dwarf the changes after it.
-    let is_load = |it: &&PricedCommit| it.entry.operation.as_deref() == Some("WRITE");
-    let counting = || commits.iter().filter(|it| it.entry.inserted.is_some());
-    let changes: Vec<&PricedCommit> = counting().filter(|it| !is_load(it)).collect();
+    let is_load = |it: &&HistoryEntry| it.operation.as_deref() == Some("WRITE");
+    let counting = || commits.iter().filter(|it| it.inserted.is_some());
+    let changes: Vec<&HistoryEntry> = counting().filter(|it| !is_load(it)).collect();
     let taking = if changes.is_empty() { counting().collect() } else { changes };
-    let bar = |commit: &&PricedCommit| {
-        let entry = &commit.entry;
+    let bar = |entry: &&HistoryEntry| {
         let rows = |number: Option<u64>| number.unwrap_or_default();
         let parts = vec![
             ("inserted", "inserted", rows(entry.inserted)),
@@ -157,14 +157,14 @@ fn commits(commits: &[PricedCommit]) -> Markup {
     let says = match (taking.first(), taking.last()) {
         (Some(first), Some(last)) => format!(
             "Rows inserted, updated and deleted by each commit from version {} to {}",
-            first.entry.version, last.entry.version
+            first.version, last.version
         ),
         _ => "No commit changed rows".to_owned(),
     };
     let costs: Vec<f64> = commits
         .iter()
         .scan(0.0, |sum, commit| {
-            *sum += commit.dollars;
+            *sum += dollars(commit);
             Some(*sum)
         })
         .collect();
@@ -199,8 +199,7 @@ fn commits(commits: &[PricedCommit]) -> Markup {
     }
 }
 
-fn row(commit: &PricedCommit) -> Markup {
-    let entry = &commit.entry;
+fn row(entry: &HistoryEntry) -> Markup {
     let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), count);
     html! {
         tr {
