@@ -19,7 +19,9 @@ use crate::pipeline::meter::Meter;
 use crate::pipeline::{Hold, Limits, Look, Observer, Scope, Standing, TableReport, application};
 use crate::readers::Followers;
 use crate::staging::{Survey, survey};
-use crate::storage::{Location, Requests, encode_segment, probe};
+#[cfg(feature = "cli")]
+use crate::storage::Requests;
+use crate::storage::{Location, encode_segment, probe};
 use crate::table::{LakeTable, StateObject, TableState};
 
 /// The components that apply tables: where objects come from, where tables are, and time.
