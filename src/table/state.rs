@@ -68,6 +68,10 @@ pub struct TableState {
     /// Late objects that an operator has applied.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     applied_late: Vec<AppliedLate>,
+    /// Rows that an operator has repaired and released from quarantine, since the table was last
+    /// built.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    repaired: Vec<RepairedRows>,
 }
 
 fn was_begun() -> bool {
@@ -155,6 +159,19 @@ pub struct AppliedLate {
     pub object: String,
 }
 
+/// Rows of one object that an operator has repaired: what is staged does not tell what they became.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairedRows {
+    /// The object's path below the table's folder.
+    pub object: String,
+    /// When a row of it was last repaired.
+    pub at: DateTime<Utc>,
+    /// The first and the last of them.
+    pub first: u64,
+    /// See `first`.
+    pub last: u64,
+}
+
 impl TableState {
     /// The layout that this program writes, and the newest that it reads.
     pub(super) const FORMAT: u8 = 2;
@@ -178,6 +195,7 @@ impl TableState {
             hand_over: None,
             losses: Vec::new(),
             applied_late: Vec::new(),
+            repaired: Vec::new(),
         }
     }
 
@@ -187,6 +205,9 @@ impl TableState {
     pub(crate) fn why_untold(&self) -> Option<&'static str> {
         if !self.losses.is_empty() {
             return Some("an operator gave up changes of it");
+        }
+        if !self.repaired.is_empty() {
+            return Some("an operator repaired rows of it in quarantine");
         }
         (!self.applied_late.is_empty())
             .then_some("an operator applied late objects out of their turn")
@@ -278,6 +299,29 @@ impl TableState {
         let applied = objects.iter().map(|object| AppliedLate { at, object: object.clone() });
         self.applied_late.extend(applied);
         keep_newest(&mut self.applied_late);
+    }
+
+    /// Takes in that a row of an object is repaired. Again changes nothing but the time.
+    #[cfg(feature = "cli")]
+    pub(crate) fn repaired(&mut self, object: &str, row: u64, at: DateTime<Utc>) {
+        if let Some(known) = self.repaired.iter_mut().find(|known| known.object == object) {
+            (known.first, known.last) = (known.first.min(row), known.last.max(row));
+            known.at = at;
+            return;
+        }
+        let object = object.to_owned();
+        self.repaired.push(RepairedRows { object, at, first: row, last: row });
+    }
+
+    /// The objects of which an operator has repaired rows.
+    #[must_use]
+    pub fn repaired_rows(&self) -> &[RepairedRows] {
+        &self.repaired
+    }
+
+    /// Takes in that the table is made from what is staged alone.
+    pub fn forget_repairs(&mut self) {
+        self.repaired.clear();
     }
 
     /// Late objects that an operator has applied, the oldest first.
