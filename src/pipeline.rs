@@ -27,9 +27,9 @@ mod race;
 mod ready;
 mod rebuild;
 mod rebuild_plan;
-mod replacement;
 #[cfg(feature = "cli")]
 mod release;
+mod replacement;
 mod report;
 mod reshape;
 mod restore;
@@ -50,7 +50,7 @@ pub use operator::{Losses, Resumed};
 pub use rebuild::Rebuilding;
 pub use rebuild_plan::RebuildPlan;
 #[cfg(feature = "cli")]
-pub use release::{ChosenRows, Release, Released, Repair, RowFate, RowOutcome};
+pub use release::{ChosenRows, Quarantine, Release, Released, Repair, RowFate, RowOutcome};
 pub use replacement::Replacement;
 pub use report::{Observer, Silent, Step, TableReport};
 pub use restore::{Progress, RestorePlan};

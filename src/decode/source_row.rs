@@ -82,7 +82,8 @@ impl SourceRow {
 
     /// The fields whose bytes were not text: what they were is not known any more.
     pub(crate) fn lossy(&self) -> Option<&str> {
-        let is_lossy = |text: &FieldText| matches!(text, FieldText::Text(it) if it.contains('\u{fffd}'));
+        let is_lossy =
+            |text: &FieldText| matches!(text, FieldText::Text(it) if it.contains('\u{fffd}'));
         self.fields.iter().find(|(_, text)| is_lossy(text)).map(|(name, _)| name.as_str())
     }
 

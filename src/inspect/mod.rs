@@ -10,6 +10,7 @@
 //! | `diff` | keys that two versions differ in | the data files that they do not share |
 //! | `why` | the life of a row | the log, the data files that held it, staged objects |
 //! | `rows`, `query` | rows, now or as of an earlier version | data files |
+//! | `quarantine` | rows that could not be decoded | the quarantine, and the ledger that counts them |
 //! | `replay` | what is staged, applied again into another folder | staging, and the log |
 //! | `bisect` | the change after which a check fails | versions, and staging applied again |
 //! | `Verification` | whether the table equals its source | its rows, and MySQL or what is staged |
@@ -19,6 +20,8 @@ mod bisect;
 #[cfg(feature = "cli")]
 mod diff;
 mod history;
+#[cfg(feature = "cli")]
+mod quarantine;
 #[cfg(feature = "cli")]
 mod query;
 #[cfg(feature = "cli")]
@@ -39,6 +42,8 @@ pub use bisect::{Bisected, Check, CulpritCommit, CulpritRow, Evaluated, Watcher,
 #[cfg(feature = "cli")]
 pub use diff::{Change, Diff, diff};
 pub use history::{HistoryEntry, IntakeEntry, history};
+#[cfg(feature = "cli")]
+pub use quarantine::{QuarantineRow, QuarantineSummary, ReasonCount, quarantine, quarantined_rows};
 #[cfg(feature = "cli")]
 pub use query::query;
 #[cfg(feature = "cli")]

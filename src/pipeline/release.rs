@@ -35,6 +35,7 @@ use crate::progress::{Counts, Leaving, Ledger};
 use crate::quarantine::{self, QuarantinedRow};
 use crate::table::{self, LakeTable, refuse_table};
 
+pub use chosen::Quarantine;
 pub use reading::Repair;
 
 /// So often another worker may commit first.
@@ -274,8 +275,7 @@ impl Pipeline {
         rows.retain(|row| release.rows.has(row));
         let mut staged = Staged::list(self, spec).await?;
         let keys = spec.lake_keys();
-        let Chosen { candidates, uncounted, intake } =
-            Chosen::of(rows, table, &mut staged).await?;
+        let Chosen { candidates, uncounted, intake } = Chosen::of(rows, table, &mut staged).await?;
         let first = candidates.first().map(|it| it.place.clone());
         let (readable, unreadable) =
             read(&staged, table.schema(), candidates, &release.repairs).await?;
@@ -360,8 +360,8 @@ impl Prepared {
         for half in &self.halves {
             let row = &self.readable[half.row];
             let sequence = row.sequence().filter(|_| !row.keeps_values());
-            let is_placed = sequence
-                .is_some_and(|it| guard.as_ref().is_some_and(|guard| guard.can_place(it)));
+            let is_placed =
+                sequence.is_some_and(|it| guard.as_ref().is_some_and(|guard| guard.can_place(it)));
             let standing = match later {
                 Some(later) if !is_placed => later.standing(half, &row.candidate),
                 _ => Standing::Newest,
@@ -414,7 +414,8 @@ impl Prepared {
         });
         self.outcome.rows.extend(unreadable.chain(uncounted));
         let place = |it: &RowOutcome| {
-            let place = crate::progress::RowPlace { object: it.row.object.clone(), row: it.row.row };
+            let place =
+                crate::progress::RowPlace { object: it.row.object.clone(), row: it.row.row };
             place::Place::parse(&place)
         };
         self.outcome.rows.sort_by_cached_key(place);

@@ -46,8 +46,8 @@ pub use objects::{CommittedObject, ListLength};
 pub use pending::{Pending, pending};
 pub use recent::Recent;
 pub(crate) use record::newer;
-pub use released::{Leaving, Released, RowPlace};
 pub use record::{APP_ID, Books, CommitRecord, KEY};
+pub use released::{Leaving, Released, RowPlace};
 #[cfg(feature = "cli")]
 pub use taken_in::{TakenIn, taken_in};
 pub use turns::Turns;

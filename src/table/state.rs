@@ -170,6 +170,9 @@ pub struct RepairedRows {
     pub first: u64,
     /// See `first`.
     pub last: u64,
+    /// The rebuild that the table was made by then: another one meets the rows as they were staged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rebuilt: Option<Uuid>,
 }
 
 impl TableState {
@@ -303,25 +306,27 @@ impl TableState {
 
     /// Takes in that a row of an object is repaired. Again changes nothing but the time.
     #[cfg(feature = "cli")]
-    pub(crate) fn repaired(&mut self, object: &str, row: u64, at: DateTime<Utc>) {
+    pub(crate) fn repaired(
+        &mut self,
+        (object, row): (&str, u64),
+        ledger: &Ledger,
+        at: DateTime<Utc>,
+    ) {
+        let rebuilt = ledger.rebuilt;
+        self.repaired.retain(|known| known.rebuilt == rebuilt);
         if let Some(known) = self.repaired.iter_mut().find(|known| known.object == object) {
             (known.first, known.last) = (known.first.min(row), known.last.max(row));
             known.at = at;
             return;
         }
         let object = object.to_owned();
-        self.repaired.push(RepairedRows { object, at, first: row, last: row });
+        self.repaired.push(RepairedRows { object, at, first: row, last: row, rebuilt });
     }
 
-    /// The objects of which an operator has repaired rows.
-    #[must_use]
-    pub fn repaired_rows(&self) -> &[RepairedRows] {
-        &self.repaired
-    }
-
-    /// Takes in that the table is made from what is staged alone.
-    pub fn forget_repairs(&mut self) {
-        self.repaired.clear();
+    /// The objects of which an operator has repaired rows since the table was built.
+    pub fn repaired_rows(&self, ledger: &Ledger) -> impl Iterator<Item = &RepairedRows> {
+        let rebuilt = ledger.rebuilt;
+        self.repaired.iter().filter(move |known| known.rebuilt == rebuilt)
     }
 
     /// Late objects that an operator has applied, the oldest first.

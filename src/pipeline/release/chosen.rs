@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::error::Result;
+use crate::config::TableSpec;
+use crate::error::{ErrorKind, Result};
 use crate::pipeline::release::intake::{Intake, RowId};
 use crate::pipeline::release::order::loaded_again;
 use crate::pipeline::release::place::Place;
 use crate::pipeline::release::reading::Candidate;
 use crate::pipeline::release::staged::{Staged, StillStaged};
-use crate::pipeline::{RowFate, RowOutcome};
+use crate::pipeline::{Pipeline, RowFate, RowOutcome};
 use crate::progress::RowPlace;
 use crate::quarantine::QuarantinedRow;
-use crate::table::LakeTable;
+use crate::table::{self, LakeTable};
 
 /// The chosen rows, sorted.
 #[derive(Debug)]
@@ -61,9 +62,10 @@ impl Chosen {
             };
             let emptied_since = match taken {
                 Some(taken) => taken.emptied_since,
-                None => table.ledger().emptied_behind.is_some_and(|behind| {
-                    object.last_modified.timestamp_millis() <= behind
-                }),
+                None => table
+                    .ledger()
+                    .emptied_behind
+                    .is_some_and(|behind| object.last_modified.timestamp_millis() <= behind),
             };
             candidates.push(Candidate {
                 place: Place::of(&object, row.row),
@@ -79,4 +81,41 @@ impl Chosen {
     }
 }
 
-const UNKNOWN: &str = "the table has not taken it in, or neither log nor staging tell of it any more";
+const UNKNOWN: &str =
+    "the table has not taken it in, or neither log nor staging tell of it any more";
+
+/// The rows in a table's quarantine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quarantine {
+    /// How many wait, as the ledger of the table counts them.
+    pub waiting: u64,
+    /// The rows that stand in it, by object and number.
+    pub rows: Vec<QuarantinedRow>,
+    /// Those of them that count for nothing: the table has not taken them in, or neither log nor
+    /// staging tell of them any more.
+    pub uncounted: Vec<QuarantinedRow>,
+}
+
+impl Pipeline {
+    /// The rows in quarantine of a table; none if there is no table.
+    ///
+    /// # Errors
+    /// `Unavailable` if lake or staging do not answer, and what keeps the table from being seen.
+    pub async fn quarantine(&self, spec: &TableSpec) -> Result<Option<Quarantine>> {
+        let location = self.lake_folder(&spec.source)?;
+        let Some(table) = table::open(&location, None).await? else { return Ok(None) };
+        let rows = self.standing_rows(spec, &table).await?;
+        let waiting = table.ledger().quarantined;
+        if rows.is_empty() {
+            return Ok(Some(Quarantine { waiting, ..Quarantine::default() }));
+        }
+        let mut staged = Staged::list(self, spec).await?;
+        let uncounted = match Chosen::of(rows.clone(), &table, &mut staged).await {
+            Ok(chosen) => chosen.uncounted.into_iter().map(|it| it.row).collect(),
+            // DMS has loaded the table again: what is set aside is of the load before.
+            Err(error) if error.kind() == ErrorKind::TableRefused => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(Quarantine { waiting, rows, uncounted }))
+    }
+}

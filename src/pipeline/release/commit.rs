@@ -18,9 +18,7 @@ use crate::pipeline::release::{
     Decision, MOST_ATTEMPTS, Prepared, Release, Released, RowFate, leaving,
 };
 use crate::pipeline::{Limits, Pipeline};
-use crate::progress::{
-    Books, CommitRecord, Counts, Leaving, Ledger, Released as Progress,
-};
+use crate::progress::{Books, CommitRecord, Counts, Leaving, Ledger, Released as Progress};
 use crate::quarantine::{self, QuarantinedRow};
 use crate::session::session;
 use crate::table::{LakeTable, TableState, Transaction};
@@ -45,9 +43,8 @@ impl Pipeline {
         let mut ledger = leaving_now(table.ledger(), prepared.attempt, &left);
         prepared.note_places(&mut ledger, !release.repairs.is_empty());
         let superseded = prepared.decided.iter().filter(|it| **it == Decision::Supersede).count();
-        let applied = |at: &usize| {
-            matches!(prepared.decided[*at], Decision::Apply | Decision::Over)
-        };
+        let applied =
+            |at: &usize| matches!(prepared.decided[*at], Decision::Apply | Decision::Over);
         let chosen: Vec<usize> = (0..prepared.halves.len()).filter(applied).collect();
         let batches = chosen.iter().map(|at| prepared.halves[*at].change.clone());
         let changes = Changes::new(batches, table.schema(), &keys)?;
@@ -87,7 +84,7 @@ impl Pipeline {
         let books = Books { counts, before: table.rows(), after };
         books.check()?;
         if !release.repairs.is_empty() {
-            self.remember_repairs(spec, &left).await?;
+            self.remember_repairs(spec, table.ledger(), &left).await?;
         }
         let record = CommitRecord::of(prepared.attempt, Vec::new(), books, ledger);
         let transaction = Transaction::on(table, record, self.clock());
@@ -95,11 +92,16 @@ impl Pipeline {
     }
 
     /// Writes down, first, that a rebuild would meet these rows as they were staged.
-    async fn remember_repairs(&self, spec: &TableSpec, rows: &[&QuarantinedRow]) -> Result<()> {
+    async fn remember_repairs(
+        &self,
+        spec: &TableSpec,
+        ledger: &Ledger,
+        rows: &[&QuarantinedRow],
+    ) -> Result<()> {
         let now = self.clock().now();
         let repair = |state: &mut TableState| {
             for row in rows {
-                state.repaired(&row.object, row.row, now);
+                state.repaired((&row.object, row.row), ledger, now);
             }
         };
         self.update_state(spec, repair).await?;
@@ -145,7 +147,8 @@ impl Pipeline {
         outcome.waiting = table.ledger().quarantined;
         let log_store = table.delta().log_store();
         let commit = crate::table::commit(&log_store, table.version()).await?;
-        outcome.counts = commit.and_then(|it| it.ours).map(|it| it.record.books.counts).unwrap_or_default();
+        outcome.counts =
+            commit.and_then(|it| it.ours).map(|it| it.record.books.counts).unwrap_or_default();
         let location = self.lake_folder(&spec.source)?;
         self.follow(spec, &location, &table, limits).await?;
         let rows = outcome.left();
@@ -159,7 +162,8 @@ impl Pipeline {
         self.take_out(spec, &table).await?;
         for _ in 0..MOST_ATTEMPTS {
             let mut ledger = table.ledger().clone();
-            let Some(released) = ledger.released.as_mut().filter(|it| !it.leaving.is_empty()) else {
+            let Some(released) = ledger.released.as_mut().filter(|it| !it.leaving.is_empty())
+            else {
                 break;
             };
             released.leaving.clear();
@@ -199,7 +203,9 @@ fn leaving_now(before: &Ledger, attempt: Uuid, rows: &[&QuarantinedRow]) -> Ledg
     let mut ids: Vec<(&str, u64)> = rows.iter().map(|row| (&*row.identity, row.row)).collect();
     ids.sort_unstable();
     let of_object = |of_object: &[(&str, u64)]| Leaving {
-        identity: of_object.first().map_or_else(String::new, |(identity, _)| (*identity).to_owned()),
+        identity: of_object
+            .first()
+            .map_or_else(String::new, |(identity, _)| (*identity).to_owned()),
         rows: of_object.iter().map(|(_, row)| *row).collect(),
     };
     *known = Progress {
@@ -219,9 +225,8 @@ impl Prepared {
     /// Takes in how far rows are released by this.
     fn note_places(&self, ledger: &mut Ledger, are_repaired: bool) {
         let known = ledger.released.get_or_insert_default();
-        let applied = (0..self.halves.len()).filter(|at| {
-            matches!(self.decided[*at], Decision::Apply | Decision::Over)
-        });
+        let applied = (0..self.halves.len())
+            .filter(|at| matches!(self.decided[*at], Decision::Apply | Decision::Over));
         for at in applied {
             let candidate = &self.readable[self.halves[at].row].candidate;
             let is_unseen = are_repaired || !candidate.is_staged;

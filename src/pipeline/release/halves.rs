@@ -71,8 +71,9 @@ impl Halves {
             halves.push(Half { row, key: new, change: without(change, &[BEFORE])? });
         }
         let fields = keys.iter().zip(&types);
-        let fields: Vec<Field> =
-            fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true)).collect();
+        let fields: Vec<Field> = fields
+            .map(|(name, column)| Field::new(name, column.data_type().clone(), true))
+            .collect();
         let whole = |at: usize| {
             let parts: Vec<&dyn Array> = columns.iter().map(|key| key[at].as_ref()).collect();
             concat(&parts)

@@ -93,8 +93,7 @@ impl Intake {
                 let last = object.from + object.rows;
                 let of_object = (identity.clone(), object.from + 1)..=(identity, last);
                 for row in asked.range(of_object) {
-                    let taken =
-                        || TakenBy { version, object: staged.clone(), emptied_since };
+                    let taken = || TakenBy { version, object: staged.clone(), emptied_since };
                     found.taken.entry(row.clone()).or_insert_with(taken);
                 }
                 found.portions.push(Portion {

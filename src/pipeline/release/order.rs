@@ -117,7 +117,8 @@ impl Later {
         if is_before(&self.released.unseen_up_to) || (are_gone && is_before(&self.released.up_to)) {
             return untold("rows that come after it were released before it");
         }
-        let foreign = self.foreign.iter().find(|version| row.version.is_none_or(|it| **version > it));
+        let foreign =
+            self.foreign.iter().find(|version| row.version.is_none_or(|it| **version > it));
         if let Some(version) = foreign {
             return untold(&format!("another writer has changed rows since, in version {version}"));
         }

@@ -4,9 +4,7 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 
 use crate::config::SEQUENCE;
-use crate::decode::{
-    BadRow, FieldText, ROW, SourceRow, UNSET, csv_field_names, open,
-};
+use crate::decode::{BadRow, FieldText, ROW, SourceRow, UNSET, csv_field_names, open};
 use crate::dms::Format;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::release::place::Place;
