@@ -46,7 +46,7 @@ pub struct SetAside<'a> {
 }
 
 /// The key columns of the quarantine.
-const KEYS: [&str; 2] = ["identity", "row"];
+pub(crate) const KEYS: [&str; 2] = ["identity", "row"];
 
 fn schema() -> TableSchema {
     let column =

@@ -9,6 +9,8 @@
 
 mod chosen;
 mod commit;
+mod decided;
+mod discard;
 mod halves;
 mod intake;
 mod order;
@@ -17,29 +19,39 @@ mod reading;
 mod staged;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use deltalake::kernel::Version;
+use uuid::Uuid;
 
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pipeline::holds::paused;
 use crate::pipeline::operator::refuse_rebuilding;
 use crate::pipeline::release::chosen::Chosen;
+use crate::pipeline::release::decided::Prepared;
 use crate::pipeline::release::halves::Halves;
 use crate::pipeline::release::intake::RowId;
-use crate::pipeline::release::order::{Later, Standing};
-use crate::pipeline::release::reading::{Readable, read};
+use crate::pipeline::release::order::{Behind, Later};
+use crate::pipeline::release::place::Place;
+use crate::pipeline::release::reading::read;
 use crate::pipeline::release::staged::Staged;
 use crate::pipeline::{Limits, Pipeline};
-use crate::progress::{Counts, Leaving, Ledger};
+use crate::progress::{Counts, Leaving, Ledger, RowPlace};
 use crate::quarantine::{self, QuarantinedRow};
-use crate::table::{self, LakeTable, refuse_table};
+use crate::table::{self, LakeTable, TableState, refuse_table};
 
 pub use chosen::Quarantine;
 pub use reading::Repair;
 
 /// So often another worker may commit first.
 const MOST_ATTEMPTS: u32 = 8;
+/// The longest time between two attempts.
+const WAIT: Duration = Duration::from_millis(200);
+/// What a record may spend on the rows that leave, and what an object and a row of it take at most.
+const MOST_BYTES: usize = 8 << 10;
+const BYTES_OF_OBJECT: usize = 64;
+const BYTES_OF_ROW: usize = 12;
 
 /// Which rows of a table's quarantine are meant; by default all of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,7 +143,8 @@ impl Pipeline {
     /// As [`Self::release`], but for those of writing.
     pub async fn plan_release(&self, spec: &TableSpec, release: &Release) -> Result<Released> {
         let table = self.releasable(spec).await?;
-        Ok(self.prepared(spec, &table, release).await?.outcome)
+        let rows = self.chosen_rows(spec, &table, &release.rows).await?;
+        Ok(self.prepared(spec, &table, rows, release).await?.outcome)
     }
 
     /// Releases rows from quarantine: each comes back in its place among the changes of its key. What
@@ -147,17 +160,43 @@ impl Pipeline {
         release: &Release,
         limits: &Limits,
     ) -> Result<Released> {
+        let mut all = Released::default();
+        loop {
+            let passed = all.rows.last().map(|last| place_of(&last.row));
+            let part = self.release_part(spec, release, passed.as_ref(), limits).await?;
+            all.waiting = part.waiting;
+            all.version = part.version.or(all.version);
+            all.counts += part.counts;
+            let is_last = part.rows.is_empty();
+            all.rows.extend(part.rows);
+            if is_last || limits.stop.is_requested() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Releases the next rows behind a place, as many as one commit can tell of.
+    async fn release_part(
+        &self,
+        spec: &TableSpec,
+        release: &Release,
+        passed: Option<&Option<Place>>,
+        limits: &Limits,
+    ) -> Result<Released> {
         let mut attempts = 0;
         let mut lost = None;
         loop {
             let table = self.settled(spec).await?;
             // The commit of an attempt whose answer was lost is told by the ledger.
             if let Some((attempt, outcome)) = lost.take()
-                && table.ledger().released.as_ref().is_some_and(|it| it.attempt == Some(attempt))
+                && is_by(&table, attempt)
             {
                 return self.released(spec, table, outcome, limits).await;
             }
-            let prepared = self.prepared(spec, &table, release).await?;
+            let mut rows = self.chosen_rows(spec, &table, &release.rows).await?;
+            rows.retain(|row| passed.is_none_or(|passed| place_of(row) > *passed));
+            rows.truncate(told_at_once(&rows));
+            let prepared = self.prepared(spec, &table, rows, release).await?;
             if prepared.outcome.left() == 0 {
                 return Ok(prepared.outcome);
             }
@@ -175,61 +214,17 @@ impl Pipeline {
         }
     }
 
-    /// Gives up rows of the quarantine: they count no more. That is written down beside the table
-    /// first. Returns what was given up.
-    ///
-    /// # Errors
-    /// As [`Self::release`].
-    pub async fn discard_quarantined(
+    /// The chosen rows that stand in the quarantine, in the order of changes.
+    async fn chosen_rows(
         &self,
         spec: &TableSpec,
-        rows: &ChosenRows,
+        table: &LakeTable,
+        chosen: &ChosenRows,
     ) -> Result<Vec<QuarantinedRow>> {
-        let mut attempts = 0;
-        let mut lost: Option<(uuid::Uuid, Vec<QuarantinedRow>)> = None;
-        loop {
-            let table = self.settled(spec).await?;
-            if let Some((attempt, given_up)) = lost.take()
-                && table.ledger().released.as_ref().is_some_and(|it| it.attempt == Some(attempt))
-            {
-                self.settle_after(spec, table).await?;
-                return Ok(given_up);
-            }
-            let standing = self.standing_rows(spec, &table).await?;
-            let given_up: Vec<QuarantinedRow> =
-                standing.into_iter().filter(|row| rows.has(row)).collect();
-            if given_up.is_empty() {
-                return Ok(given_up);
-            }
-            if attempts == 0 {
-                let objects: BTreeSet<&str> = given_up.iter().map(|row| &*row.object).collect();
-                let named = |object: &&str| {
-                    let of_it = given_up.iter().filter(|row| row.object == **object).count();
-                    format!("{of_it} rows in quarantine of {object}")
-                };
-                let (names, now) =
-                    (objects.iter().map(named).collect::<Vec<_>>(), self.clock().now());
-                self.update_state(spec, |state| state.gave_up(&names, now)).await?;
-            }
-            let attempt = self.clock().attempt_id();
-            match self.commit_discard(&table, attempt, &given_up).await {
-                Ok(table) => {
-                    self.settle_after(spec, table).await?;
-                    tracing::warn!(
-                        table = %spec.source,
-                        rows = given_up.len(),
-                        "rows in quarantine are given up"
-                    );
-                    return Ok(given_up);
-                }
-                Err(error) if is_worth_another(&error) && attempts < MOST_ATTEMPTS => {
-                    lost = Some((attempt, given_up));
-                    attempts += 1;
-                    tokio::time::sleep(self.clock().jitter(WAIT)).await;
-                }
-                Err(error) => return Err(error),
-            }
-        }
+        let mut rows = self.standing_rows(spec, table).await?;
+        rows.retain(|row| chosen.has(row));
+        rows.sort_by_cached_key(place_of);
+        Ok(rows)
     }
 
     /// The rows that stand in the quarantine and have not left it by the ledger.
@@ -264,15 +259,18 @@ impl Pipeline {
         }
     }
 
-    /// Decides about each chosen row.
+    /// Decides about each of these rows.
     async fn prepared(
         &self,
         spec: &TableSpec,
         table: &LakeTable,
+        rows: Vec<QuarantinedRow>,
         release: &Release,
     ) -> Result<Prepared> {
-        let mut rows = self.standing_rows(spec, table).await?;
-        rows.retain(|row| release.rows.has(row));
+        let standing = self.standing_rows(spec, table).await?.into_iter();
+        let mut absent: BTreeSet<RowId> = standing.map(|row| (row.identity, row.row)).collect();
+        let state = self.state_object(&spec.source)?.read().await?;
+        absent.extend(state.iter().flat_map(TableState::discarded_rows));
         let mut staged = Staged::list(self, spec).await?;
         let keys = spec.lake_keys();
         let Chosen { candidates, uncounted, intake } = Chosen::of(rows, table, &mut staged).await?;
@@ -282,8 +280,8 @@ impl Pipeline {
         let Halves { halves, keys: asked } = Halves::of(&readable, &keys)?;
         let later = match (&asked, &first) {
             (Some(asked), Some(first)) => {
-                let keys = (keys.as_slice(), asked);
-                Some(Box::pin(Later::than(first, keys, &mut staged, table, &intake)).await?)
+                let behind = Behind { first, names: &keys, keys: asked, absent: &absent };
+                Some(Box::pin(Later::than(behind, &mut staged, table, &intake)).await?)
             }
             _ => None,
         };
@@ -294,7 +292,31 @@ impl Pipeline {
     }
 }
 
-const WAIT: std::time::Duration = std::time::Duration::from_millis(200);
+/// Where a row is in the order of changes; none if its object's name is none of DMS.
+fn place_of(row: &QuarantinedRow) -> Option<Place> {
+    Place::parse(&RowPlace { object: row.object.clone(), row: row.row })
+}
+
+/// Whether the newest release or discard of a table is of that attempt.
+fn is_by(table: &LakeTable, attempt: Uuid) -> bool {
+    table.ledger().released.as_ref().is_some_and(|it| it.attempt == Some(attempt))
+}
+
+/// How many of the rows, which are by object, one record can name within its bounds.
+fn told_at_once(rows: &[QuarantinedRow]) -> usize {
+    let (mut bytes, mut count) = (0, 0);
+    for object in rows.chunk_by(|one, other| one.identity == other.identity) {
+        bytes += BYTES_OF_OBJECT;
+        let fit = MOST_BYTES.saturating_sub(bytes) / BYTES_OF_ROW;
+        let told = object.len().min(fit);
+        count += told;
+        bytes += told * BYTES_OF_ROW;
+        if told < object.len() {
+            break;
+        }
+    }
+    count
+}
 
 fn is_worth_another(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Unavailable)
@@ -309,115 +331,4 @@ pub(crate) fn leaving(ledger: &Ledger) -> BTreeSet<RowId> {
         ids.collect::<Vec<RowId>>()
     };
     leaving.flat_map(rows).collect()
-}
-
-/// What is to be committed.
-#[derive(Debug)]
-struct Prepared {
-    attempt: uuid::Uuid,
-    outcome: Released,
-    readable: Vec<Readable>,
-    halves: Vec<halves::Half>,
-    /// What each half is to do, in their order.
-    decided: Vec<Decision>,
-}
-
-/// What is to become of a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Decision {
-    /// It is applied; a guarded table compares it first.
-    Apply,
-    /// It is applied whatever is stored.
-    Over,
-    /// It is older than what was applied.
-    Supersede,
-    /// Its row waits.
-    Wait,
-}
-
-impl Prepared {
-    fn of(
-        attempt: uuid::Uuid,
-        table: &LakeTable,
-        readable: Vec<Readable>,
-        halves: Vec<halves::Half>,
-    ) -> Self {
-        let outcome = Released { waiting: table.ledger().quarantined, ..Released::default() };
-        Self { attempt, outcome, readable, halves, decided: Vec::new() }
-    }
-
-    /// Decides about each change, and from that about each row.
-    fn judge(
-        &mut self,
-        pipeline: &Pipeline,
-        spec: &TableSpec,
-        table: &LakeTable,
-        later: Option<&Later>,
-        over: bool,
-    ) -> Result<()> {
-        let guard = crate::pipeline::guard::Guard::of_released(pipeline, spec, table.ledger())?;
-        let mut why: Vec<Option<String>> = vec![None; self.readable.len()];
-        for half in &self.halves {
-            let row = &self.readable[half.row];
-            let sequence = row.sequence().filter(|_| !row.keeps_values());
-            let is_placed =
-                sequence.is_some_and(|it| guard.as_ref().is_some_and(|guard| guard.can_place(it)));
-            let standing = match later {
-                Some(later) if !is_placed => later.standing(half, &row.candidate),
-                _ => Standing::Newest,
-            };
-            self.decided.push(match standing {
-                Standing::Newest => Decision::Apply,
-                Standing::Superseded => Decision::Supersede,
-                Standing::Untold(_) if over => Decision::Over,
-                Standing::Untold(reason) => {
-                    why[half.row].get_or_insert(reason);
-                    Decision::Wait
-                }
-            });
-        }
-        // A change that moves its row and keeps values of it is applied whole or not at all.
-        for row in (0..self.readable.len()).filter(|row| self.readable[*row].keeps_values()) {
-            let of_row = |at: &usize| self.halves[*at].row == row;
-            let mut halves = (0..self.halves.len()).filter(of_row);
-            let first = halves.next().map(|at| self.decided[at]);
-            if !over && halves.any(|at| Some(self.decided[at]) != first) {
-                let reason = "it moves a row and keeps values of it, and one of its keys was changed \
-                              again since";
-                why[row].get_or_insert(reason.to_owned());
-            }
-        }
-        for (row, (readable, why)) in self.readable.iter().zip(why).enumerate() {
-            let of_row = |at: &usize| self.halves[*at].row == row;
-            let halves = (0..self.halves.len()).filter(of_row);
-            let fate = if why.is_some() {
-                halves.for_each(|at| self.decided[at] = Decision::Wait);
-                RowFate::Untold
-            } else if halves.clone().all(|at| self.decided[at] == Decision::Supersede) {
-                RowFate::Superseded
-            } else {
-                RowFate::Applied
-            };
-            let row = readable.candidate.row.clone();
-            self.outcome.rows.push(RowOutcome { row, fate, reason: why });
-        }
-        self.outcome.waiting = self.outcome.waiting.saturating_sub(self.outcome.left());
-        Ok(())
-    }
-
-    /// Adds the rows that wait for other reasons.
-    fn tell(&mut self, unreadable: Vec<reading::Unreadable>, uncounted: Vec<RowOutcome>) {
-        let unreadable = unreadable.into_iter().map(|(candidate, bad)| RowOutcome {
-            row: QuarantinedRow { column: bad.column, ..candidate.row },
-            fate: RowFate::Undecodable,
-            reason: Some(bad.reason),
-        });
-        self.outcome.rows.extend(unreadable.chain(uncounted));
-        let place = |it: &RowOutcome| {
-            let place =
-                crate::progress::RowPlace { object: it.row.object.clone(), row: it.row.row };
-            place::Place::parse(&place)
-        };
-        self.outcome.rows.sort_by_cached_key(place);
-    }
 }

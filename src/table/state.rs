@@ -5,7 +5,7 @@
 //! there was a table at all, who paused it, why and since when it is held, and what was staged and
 //! not applied by then, must be known even if log or staging no longer tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,10 @@ pub struct TableState {
     /// built.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     repaired: Vec<RepairedRows>,
+    /// Rows in quarantine that an operator has given up, by what identifies the content of their
+    /// object: what is staged shows them still.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    discarded: BTreeMap<String, BTreeSet<u64>>,
 }
 
 fn was_begun() -> bool {
@@ -199,6 +203,7 @@ impl TableState {
             losses: Vec::new(),
             applied_late: Vec::new(),
             repaired: Vec::new(),
+            discarded: BTreeMap::new(),
         }
     }
 
@@ -321,6 +326,25 @@ impl TableState {
         }
         let object = object.to_owned();
         self.repaired.push(RepairedRows { object, at, first: row, last: row, rebuilt });
+    }
+
+    /// Takes in that a row of an object is given up, or is not after all.
+    #[cfg(feature = "cli")]
+    pub(crate) fn discarded(&mut self, (identity, row): (&str, u64), is_given_up: bool) {
+        if is_given_up {
+            self.discarded.entry(identity.to_owned()).or_default().insert(row);
+        } else if let Some(rows) = self.discarded.get_mut(identity) {
+            rows.remove(&row);
+            self.discarded.retain(|_, rows| !rows.is_empty());
+        }
+    }
+
+    /// The rows that are given up, by what identifies the content of their object.
+    #[cfg(feature = "cli")]
+    pub(crate) fn discarded_rows(&self) -> impl Iterator<Item = (String, u64)> {
+        self.discarded
+            .iter()
+            .flat_map(|(identity, rows)| rows.iter().map(|row| (identity.clone(), *row)))
     }
 
     /// The objects of which an operator has repaired rows since the table was built.

@@ -13,10 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::merge;
 use crate::pipeline::apply::Current;
 use crate::pipeline::guard::{Guard, Guarded};
+use crate::pipeline::release::decided::{Decision, Prepared};
 use crate::pipeline::release::place::Place;
-use crate::pipeline::release::{
-    Decision, MOST_ATTEMPTS, Prepared, Release, Released, RowFate, leaving,
-};
+use crate::pipeline::release::{MOST_ATTEMPTS, Release, Released, RowFate, leaving};
 use crate::pipeline::{Limits, Pipeline};
 use crate::progress::{Books, CommitRecord, Counts, Leaving, Ledger, Released as Progress};
 use crate::quarantine::{self, QuarantinedRow};
@@ -83,28 +82,54 @@ impl Pipeline {
         let after = table.rows() + plan.inserted - plan.deleted;
         let books = Books { counts, before: table.rows(), after };
         books.check()?;
-        if !release.repairs.is_empty() {
-            self.remember_repairs(spec, table.ledger(), &left).await?;
-        }
+        self.remember(spec, table.ledger(), &left, !release.repairs.is_empty()).await?;
         let record = CommitRecord::of(prepared.attempt, Vec::new(), books, ledger);
         let transaction = Transaction::on(table, record, self.clock());
         merge::commit(transaction, plan).await?.outcome.committed()
     }
 
-    /// Writes down, first, that a rebuild would meet these rows as they were staged.
-    async fn remember_repairs(
+    /// Writes down, first, that a rebuild would meet repaired rows as they were staged; and that rows
+    /// are not given up after all, if a discard of them came to no commit.
+    async fn remember(
         &self,
         spec: &TableSpec,
         ledger: &Ledger,
         rows: &[&QuarantinedRow],
+        are_repaired: bool,
     ) -> Result<()> {
         let now = self.clock().now();
-        let repair = |state: &mut TableState| {
+        let take_in = |state: &mut TableState| {
             for row in rows {
-                state.repaired((&row.object, row.row), ledger, now);
+                state.discarded((&row.identity, row.row), false);
+                if are_repaired {
+                    state.repaired((&row.object, row.row), ledger, now);
+                }
             }
         };
-        self.update_state(spec, repair).await?;
+        self.update_state(spec, take_in).await?;
+        Ok(())
+    }
+
+    /// Writes down, first, which rows are given up.
+    pub(super) async fn remember_discard(
+        &self,
+        spec: &TableSpec,
+        rows: &[QuarantinedRow],
+    ) -> Result<()> {
+        let of_object = |rows: &[QuarantinedRow]| {
+            let name = rows.first().map_or("", |row| &*row.object);
+            format!("{} rows in quarantine of {name}", rows.len())
+        };
+        let objects = rows.chunk_by(|one, other| one.object == other.object);
+        let names: Vec<String> = objects.map(of_object).collect();
+        let now = self.clock().now();
+        let give_up = |state: &mut TableState| {
+            state.gave_up(&names, now);
+            for row in rows {
+                state.discarded((&row.identity, row.row), true);
+            }
+        };
+        self.update_state(spec, give_up).await?;
         Ok(())
     }
 

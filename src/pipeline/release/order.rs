@@ -1,5 +1,7 @@
 //! Whether a change of a key came after a row in quarantine, as far as log and staging tell.
 
+use std::collections::BTreeSet;
+
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{UInt8Type, UInt64Type};
 
@@ -8,12 +10,12 @@ use crate::dms::Operation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::merge::KeyFinder;
 use crate::pipeline::release::halves::Half;
-use crate::pipeline::release::intake::{Intake, Portion};
+use crate::pipeline::release::intake::{Intake, Portion, RowId};
 use crate::pipeline::release::place::Place;
 use crate::pipeline::release::reading::{Candidate, is_of_others, keeps_values};
 use crate::pipeline::release::staged::{Staged, StillStaged};
-use crate::progress::{Missing, Released, missing};
-use crate::staging::StagedObject;
+use crate::progress::{Mark, Missing, Released, missing};
+use crate::staging::{Identity, StagedObject};
 use crate::table::{LakeTable, file_changes};
 
 /// What is known of a change's place among those that were applied.
@@ -25,6 +27,26 @@ pub(super) enum Standing {
     Superseded,
     /// That cannot be told, and why.
     Untold(String),
+}
+
+/// Which changes are looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Behind<'a> {
+    /// Those behind this place.
+    pub(super) first: &'a Place,
+    /// Of these keys, by the columns of these names.
+    pub(super) names: &'a [String],
+    pub(super) keys: &'a RecordBatch,
+    /// But not these rows: they are staged, and not in the table.
+    pub(super) absent: &'a BTreeSet<RowId>,
+}
+
+/// The same, ready to be looked for in batches.
+#[derive(Clone, Copy)]
+struct Sought<'a> {
+    names: &'a [String],
+    finder: &'a KeyFinder,
+    absent: &'a BTreeSet<RowId>,
 }
 
 /// Changes of some keys that came after some place.
@@ -43,21 +65,21 @@ pub(super) struct Later {
 }
 
 impl Later {
-    /// Finds the changes of these keys behind `first`.
+    /// Finds the changes.
     ///
     /// # Errors
     /// `TableRefused` if DMS has loaded the table again; `Unavailable` if staging or log cannot be
     /// read.
     pub(super) async fn than(
-        first: &Place,
-        keys: (&[String], &RecordBatch),
+        behind: Behind<'_>,
         staged: &mut Staged<'_>,
         table: &LakeTable,
         intake: &Intake,
     ) -> Result<Self> {
-        let (names, asked) = keys;
-        let finder = KeyFinder::new(table.files(), names, asked)?;
-        let count = asked.num_rows();
+        let Behind { first, names, keys, absent } = behind;
+        let finder = KeyFinder::new(table.files(), names, keys)?;
+        let sought = Sought { names, finder: &finder, absent };
+        let count = keys.num_rows();
         let mut later = Self {
             whole: vec![None; count],
             kept: vec![None; count],
@@ -74,9 +96,9 @@ impl Later {
                 }
                 let found = staged.find(&portion.object.relative).await?;
                 match found.filter(|(_, identity)| *identity == portion.identity) {
-                    Some((object, _)) => {
+                    Some((object, identity)) => {
                         let rows = (portion.from, portion.from + portion.rows);
-                        later.read(&object, rows, (names, &finder), staged, table).await?;
+                        later.read((&object, &identity), rows, sought, staged, table).await?;
                     }
                     None => later.miss(portion, end, &finder, table).await?,
                 }
@@ -89,9 +111,9 @@ impl Later {
             let why = "the log no longer tells what came after it, and not all of that is staged";
             later.unread.extend(Place::end_of(LAST).map(|last| (last, why.to_owned())));
         }
-        for StillStaged { object, rows, .. } in still {
+        for StillStaged { object, identity, rows } in still {
             if Place::of(&object, u64::MAX) > *first {
-                later.read(&object, (0, rows), (names, &finder), staged, table).await?;
+                later.read((&object, &identity), (0, rows), sought, staged, table).await?;
             }
         }
         Ok(later)
@@ -128,19 +150,20 @@ impl Later {
     /// Takes in the changes in rows of an object.
     async fn read(
         &mut self,
-        object: &StagedObject,
+        (object, identity): (&StagedObject, &Identity),
         (from, to): (u64, u64),
-        (names, finder): (&[String], &KeyFinder),
+        sought: Sought<'_>,
         staged: &Staged<'_>,
         table: &LakeTable,
     ) -> Result<()> {
         let context = staged.context(table.schema());
+        let mark = Mark::of(object, identity).identity.to_string();
         let reading = async {
             let mut reader = open(&context, object, from).await?;
             while let Some(batch) = reader.next().await? {
                 let is_behind = batch.changes[ROW].as_primitive::<UInt64Type>().values().last();
                 let is_behind = is_behind.is_some_and(|last| *last > to);
-                self.take_in(&batch.changes, object, to, (names, finder))?;
+                self.take_in(&batch.changes, (object, &mark), to, sought)?;
                 if is_behind {
                     break;
                 }
@@ -161,9 +184,9 @@ impl Later {
     fn take_in(
         &mut self,
         changes: &RecordBatch,
-        object: &StagedObject,
+        (object, mark): (&StagedObject, &str),
         to: u64,
-        (names, finder): (&[String], &KeyFinder),
+        Sought { names, finder, absent }: Sought<'_>,
     ) -> Result<()> {
         let columns = |prefix: &str| -> Option<Vec<ArrayRef>> {
             let column = |key: &String| changes.column_by_name(&format!("{prefix}{key}")).cloned();
@@ -190,7 +213,7 @@ impl Later {
         }
         for (row, key, is_whole) in hits {
             let number = numbers.value(row);
-            if number <= to {
+            if number <= to && !absent.contains(&(mark.to_owned(), number)) {
                 let last = if is_whole { &mut self.whole[key] } else { &mut self.kept[key] };
                 *last = last.take().max(Some(Place::of(object, number)));
             }
