@@ -13,6 +13,7 @@ mod late;
 mod many_tables;
 mod names;
 mod pause;
+mod quarantine;
 mod replay;
 mod reports;
 mod restore;

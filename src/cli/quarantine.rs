@@ -126,7 +126,7 @@ async fn release(arguments: &ReleaseArguments, screen: &Screen) -> Result<Exit> 
             Ok(plan) => plan,
             Err(error) => return Ok(TableEnd::refused_by(&error, source, screen)),
         };
-        tell(&plan, "would be", table, screen)?;
+        tell(&plan, table, screen)?;
         let end = end_of(&plan);
         if arguments.dry_run || plan.left() == 0 {
             return Ok(end);
@@ -168,14 +168,14 @@ fn end_of(released: &Released) -> TableEnd {
     if is_done { TableEnd::Done } else { TableEnd::Attention }
 }
 
-fn tell(plan: &Released, verb: &str, table: &TableSpec, screen: &Screen) -> Result<()> {
+fn tell(plan: &Released, table: &TableSpec, screen: &Screen) -> Result<()> {
     let source = &table.source;
     if plan.rows.is_empty() {
         return screen.line(format_args!("{source}: no such row in quarantine"));
     }
     screen.line(format_args!(
-        "{source}: of {}, {} {verb} applied and {} changed nothing, because newer changes of the \
-         same keys were applied",
+        "{source}: of {}, {} would be applied and {} would change nothing, because newer changes \
+         of the same keys were applied",
         plural(plan.rows.len() as u64, "row"),
         count(plan.count(RowFate::Applied)),
         count(plan.count(RowFate::Superseded)),

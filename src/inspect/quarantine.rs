@@ -102,7 +102,7 @@ pub async fn quarantine(
     }))
 }
 
-/// The chosen rows in a table's quarantine, by object and number; none if there is no table.
+/// The chosen rows in a table's quarantine, in the order of changes; none if there is no table.
 ///
 /// # Errors
 /// As [`Pipeline::quarantine`].

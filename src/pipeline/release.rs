@@ -223,11 +223,11 @@ impl Pipeline {
     ) -> Result<Vec<QuarantinedRow>> {
         let mut rows = self.standing_rows(spec, table).await?;
         rows.retain(|row| chosen.has(row));
-        rows.sort_by_cached_key(place_of);
         Ok(rows)
     }
 
-    /// The rows that stand in the quarantine and have not left it by the ledger.
+    /// The rows that stand in the quarantine and have not left it by the ledger, in the order of
+    /// changes.
     ///
     /// # Errors
     /// `Unavailable` if the quarantine cannot be read.
@@ -240,6 +240,7 @@ impl Pipeline {
         let location = self.quarantine_folder(&spec.source)?;
         let mut rows = quarantine::waiting(&location).await?;
         rows.retain(|row| !leaving.contains(&(row.identity.clone(), row.row)));
+        rows.sort_by_cached_key(place_of);
         Ok(rows)
     }
 

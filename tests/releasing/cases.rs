@@ -174,3 +174,86 @@ async fn an_earlier_version_names_what_was_released_since() {
     let plan = pipeline.plan_restore(spec, to, progress).await.unwrap();
     assert!(plan.lost.iter().any(|lost| lost.starts_with("1 rows that have been released")));
 }
+
+#[tokio::test]
+async fn without_a_table_there_is_no_quarantine() {
+    let mut site = Site::new(false, StoreKind::S3, UNGUARDED);
+    let pipeline = site.pipeline();
+    let spec = &pipeline.settings().tables[0];
+    assert_eq!(pipeline.quarantine(spec).await.unwrap(), None);
+    let refused = pipeline.release(spec, &all(Some(1)), &Default::default()).await.unwrap_err();
+    assert!(refused.chain().contains("there is no table"), "{}", refused.chain());
+    site.stage(true, vec![insert(1, "a", None)]).await;
+    site.apply_ok().await;
+    site.release(&all(Some(1))).await;
+    site.check("released").await;
+}
+
+#[tokio::test]
+async fn a_table_that_was_loaded_again_releases_nothing() {
+    let mut site = Site::new(false, StoreKind::S3, UNGUARDED);
+    site.stage(true, vec![insert(1, "a", None), insert(2, "b", Some(2))]).await;
+    site.stage(false, vec![update(2, "b", Some(3))]).await;
+    site.apply_ok().await;
+    // The same object again, with another content.
+    let again = site.objects.remove(0).name;
+    let later = site.objects.remove(0).name;
+    site.expire(&later).await;
+    site.stage(true, vec![insert(1, "new", None), insert(2, "new", Some(5))]).await;
+    assert_eq!(site.objects[0].name, again);
+    let pipeline = site.pipeline();
+    let spec = &pipeline.settings().tables[0];
+    let refused = pipeline.release(spec, &all(Some(1)), &Default::default()).await.unwrap_err();
+    assert!(refused.chain().contains("loaded the table again"), "{}", refused.chain());
+    // The next change shows that the load is complete.
+    site.stage(false, vec![insert(3, "c", Some(3))]).await;
+    let report = site.apply().await;
+    assert_eq!(report.in_quarantine, 1, "{report:?}");
+    site.check("loaded again").await;
+    let found = pipeline.quarantine(spec).await.unwrap().unwrap();
+    assert_eq!((found.rows.len(), found.uncounted.len()), (2, 1), "{found:?}");
+    let released = site.release(&all(Some(1))).await;
+    assert_eq!((released.left(), released.count(RowFate::Uncounted)), (1, 1), "{released:?}");
+    site.check("released").await;
+}
+
+#[tokio::test]
+async fn many_rows_are_released_in_several_commits() {
+    let mut site = Site::new(false, StoreKind::S3, UNGUARDED);
+    site.stage(true, (1..=1_500).map(|id| insert(id, "a", None)).collect()).await;
+    site.apply_ok().await;
+    site.stage(false, vec![delete(7)]).await;
+    site.apply_ok().await;
+    let released = site.release(&all(Some(1))).await;
+    assert_eq!((released.left(), released.waiting), (1_500, 0));
+    assert_eq!((released.counts.inserted, released.counts.superseded), (1_499, 1));
+    site.check("released").await;
+    assert_eq!(site.standing().await, 0);
+}
+
+#[tokio::test]
+async fn quarantine_tables_are_maintained_with_their_tables() {
+    let mut site = Site::new(false, StoreKind::S3, UNGUARDED);
+    site.stage(true, vec![insert(1, "a", Some(1))]).await;
+    for at in 0..12 {
+        site.stage(false, vec![insert(at, "bad", None)]).await;
+        site.apply_ok().await;
+    }
+    let pipeline = site.pipeline();
+    let spec = &pipeline.settings().tables[0];
+    let before = pipeline.quarantine(spec).await.unwrap().unwrap();
+    let report = pipeline.maintain(spec, &Default::default()).await;
+    let aside: Vec<&str> =
+        report.actions.iter().filter(|it| it.quarantine).map(|it| it.action.as_str()).collect();
+    // Its small files go into the next one that is written.
+    assert_eq!(aside, ["checkpoint"], "{report:?}");
+    assert_eq!(pipeline.quarantine(spec).await.unwrap().unwrap(), before);
+    let again = pipeline.maintain(spec, &Default::default()).await;
+    assert!(again.actions.iter().all(|it| !it.quarantine), "{again:?}");
+    site.stage(false, vec![insert(50, "bad", None)]).await;
+    site.apply_ok().await;
+    let released = site.release(&all(Some(4))).await;
+    assert_eq!(released.left(), 13);
+    site.check("released").await;
+    assert_eq!(site.standing().await, 0);
+}

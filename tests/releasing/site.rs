@@ -55,6 +55,7 @@ pub(super) struct Site {
     /// Whether the configuration lets `n` be NULL.
     pub(super) is_fixed: bool,
     pub(super) objects: Vec<Object>,
+    staged: usize,
     sequence: u64,
 }
 
@@ -67,6 +68,7 @@ impl Site {
             extra: extra.to_owned(),
             is_fixed: false,
             objects: Vec::new(),
+            staged: 0,
             sequence: 0,
         }
     }
@@ -91,10 +93,11 @@ impl Site {
 
     /// Stages an object behind all others.
     pub(super) async fn stage(&mut self, is_load: bool, changes: Vec<Change>) -> String {
-        let count = self.objects.len();
+        let count = self.staged;
+        self.staged += 1;
         let ending = if self.is_parquet { "parquet" } else { "csv" };
         let name = if is_load {
-            format!("LOAD{:08X}.{ending}", count + 1)
+            format!("LOAD00000001.{ending}")
         } else {
             format!("20300101-0000{:02}{:03}.{ending}", count / 50, count % 50)
         };

@@ -89,7 +89,7 @@ const UNKNOWN: &str =
 pub struct Quarantine {
     /// How many wait, as the ledger of the table counts them.
     pub waiting: u64,
-    /// The rows that stand in it, by object and number.
+    /// The rows that stand in it, in the order of changes.
     pub rows: Vec<QuarantinedRow>,
     /// Those of them that count for nothing: the table has not taken them in, or neither log nor
     /// staging tell of them any more.
@@ -109,13 +109,26 @@ impl Pipeline {
         if rows.is_empty() {
             return Ok(Some(Quarantine { waiting, ..Quarantine::default() }));
         }
-        let mut staged = Staged::list(self, spec).await?;
-        let uncounted = match Chosen::of(rows.clone(), &table, &mut staged).await {
-            Ok(chosen) => chosen.uncounted.into_iter().map(|it| it.row).collect(),
-            // DMS has loaded the table again: what is set aside is of the load before.
-            Err(error) if error.kind() == ErrorKind::TableRefused => Vec::new(),
-            Err(error) => return Err(error),
-        };
+        let uncounted = self.uncounted(spec, &table, &rows).await?;
         Ok(Some(Quarantine { waiting, rows, uncounted }))
+    }
+
+    /// Those of the rows that count for nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` if log or staging cannot be read.
+    pub(super) async fn uncounted(
+        &self,
+        spec: &TableSpec,
+        table: &LakeTable,
+        rows: &[QuarantinedRow],
+    ) -> Result<Vec<QuarantinedRow>> {
+        let mut staged = Staged::list(self, spec).await?;
+        match Chosen::of(rows.to_vec(), table, &mut staged).await {
+            Ok(chosen) => Ok(chosen.uncounted.into_iter().map(|it| it.row).collect()),
+            // DMS has loaded the table again: until it is rebuilt, it counts them.
+            Err(error) if error.kind() == ErrorKind::TableRefused => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -39,7 +39,7 @@ impl Pipeline {
             .filter(|it| matches!(it.fate, RowFate::Applied | RowFate::Superseded))
             .map(|it| &it.row)
             .collect();
-        let mut ledger = leaving_now(table.ledger(), prepared.attempt, &left);
+        let mut ledger = leaving_now(table.ledger(), prepared.attempt, &left, left.len() as u64);
         prepared.note_places(&mut ledger, !release.repairs.is_empty());
         let superseded = prepared.decided.iter().filter(|it| **it == Decision::Supersede).count();
         let applied =
@@ -133,14 +133,16 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Commits that rows count no more.
+    /// Commits that rows count no more, of which so many did.
     pub(super) async fn commit_discard(
         &self,
         table: &LakeTable,
         attempt: Uuid,
         rows: &[QuarantinedRow],
+        counted: u64,
     ) -> Result<LakeTable> {
-        let ledger = leaving_now(table.ledger(), attempt, &rows.iter().collect::<Vec<_>>());
+        let rows: Vec<&QuarantinedRow> = rows.iter().collect();
+        let ledger = leaving_now(table.ledger(), attempt, &rows, counted);
         let record = CommitRecord::without_objects(attempt, ledger, table.rows());
         commit_record(self, table, record).await
     }
@@ -220,10 +222,10 @@ async fn commit_record(
     transaction.commit(Vec::new(), operation, None).await?.committed()
 }
 
-/// The ledger after these rows have left the quarantine.
-fn leaving_now(before: &Ledger, attempt: Uuid, rows: &[&QuarantinedRow]) -> Ledger {
+/// The ledger after these rows have left the quarantine, of which so many counted.
+fn leaving_now(before: &Ledger, attempt: Uuid, rows: &[&QuarantinedRow], counted: u64) -> Ledger {
     let mut ledger = before.clone();
-    ledger.quarantined = ledger.quarantined.saturating_sub(rows.len() as u64);
+    ledger.quarantined = ledger.quarantined.saturating_sub(counted);
     let known = ledger.released.get_or_insert_default();
     let mut ids: Vec<(&str, u64)> = rows.iter().map(|row| (&*row.identity, row.row)).collect();
     ids.sort_unstable();
@@ -234,7 +236,7 @@ fn leaving_now(before: &Ledger, attempt: Uuid, rows: &[&QuarantinedRow]) -> Ledg
         rows: of_object.iter().map(|(_, row)| *row).collect(),
     };
     *known = Progress {
-        rows: known.rows + rows.len() as u64,
+        rows: known.rows + counted,
         leaving: ids.chunk_by(|one, other| one.0 == other.0).map(of_object).collect(),
         attempt: Some(attempt),
         ..known.clone()

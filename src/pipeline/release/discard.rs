@@ -57,7 +57,8 @@ impl Pipeline {
                 self.remember_discard(spec, &rows).await?;
             }
             let attempt = self.clock().attempt_id();
-            match self.commit_discard(&table, attempt, &rows).await {
+            let counted = rows.len() - self.uncounted(spec, &table, &rows).await?.len();
+            match self.commit_discard(&table, attempt, &rows, counted as u64).await {
                 Ok(table) => {
                     self.settle_after(spec, table).await?;
                     return Ok(rows);
