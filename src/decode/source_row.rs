@@ -109,12 +109,12 @@ impl SourceRow {
             ..context.dms.clone()
         };
         let context = DecodeContext { dms: &dms, ..*context };
-        let content = Bytes::from(self.written());
+        let bytes = Bytes::from(self.written());
         let mut object = object.clone();
         object.name.format = Format::Csv;
-        object.size = content.len() as u64;
+        object.size = bytes.len() as u64;
         let bounds = Bounds::of_budget(context.memory_budget);
-        let mut reader = open_content(&context, &object, 0, Some(content), bounds).await?;
+        let mut reader = open_content(&context, &object, 0, Some(bytes), bounds).await?;
         let batch = reader.next().await?.ok_or_else(|| {
             Error::new(ErrorKind::Internal, "a row that was written for it is not decoded")
         })?;

@@ -163,7 +163,8 @@ impl Pipeline {
         let mut all = Released::default();
         loop {
             let passed = all.rows.last().map(|last| place_of(&last.row));
-            let part = self.release_part(spec, release, passed.as_ref(), limits).await?;
+            let part = self.release_part(spec, release, passed.as_ref(), limits);
+            let part = Box::pin(part).await?;
             all.waiting = part.waiting;
             all.version = part.version.or(all.version);
             all.counts += part.counts;
@@ -191,7 +192,7 @@ impl Pipeline {
             if let Some((attempt, outcome)) = lost.take()
                 && is_by(&table, attempt)
             {
-                return self.released(spec, table, outcome, limits).await;
+                return Box::pin(self.released(spec, table, outcome, limits)).await;
             }
             let mut rows = self.chosen_rows(spec, &table, &release.rows).await?;
             rows.retain(|row| passed.is_none_or(|passed| place_of(row) > *passed));
@@ -202,7 +203,7 @@ impl Pipeline {
             }
             let (attempt, outcome) = (prepared.attempt, prepared.outcome.clone());
             match self.commit_release(spec, &table, prepared, release).await {
-                Ok(table) => return self.released(spec, table, outcome, limits).await,
+                Ok(table) => return Box::pin(self.released(spec, table, outcome, limits)).await,
                 Err(error) if is_worth_another(&error) && attempts < MOST_ATTEMPTS => {
                     tracing::info!(table = %spec.source, "releasing again: {}", error.chain());
                     lost = Some((attempt, outcome));

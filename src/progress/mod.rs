@@ -125,7 +125,7 @@ pub struct Ledger {
     pub quarantined: u64,
     /// What has left the quarantine by an operator's decision; none if nothing has.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub released: Option<Released>,
+    pub released: Option<Box<Released>>,
     /// Rows in the table.
     pub rows: u64,
 }

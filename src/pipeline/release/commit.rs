@@ -235,11 +235,11 @@ fn leaving_now(before: &Ledger, attempt: Uuid, rows: &[&QuarantinedRow], counted
             .map_or_else(String::new, |(identity, _)| (*identity).to_owned()),
         rows: of_object.iter().map(|(_, row)| *row).collect(),
     };
-    *known = Progress {
+    **known = Progress {
         rows: known.rows + counted,
         leaving: ids.chunk_by(|one, other| one.0 == other.0).map(of_object).collect(),
         attempt: Some(attempt),
-        ..known.clone()
+        ..Progress::clone(known)
     };
     ledger
 }

@@ -23,7 +23,7 @@ impl Pipeline {
     ) -> Result<Vec<QuarantinedRow>> {
         let mut all = Vec::new();
         loop {
-            let part = self.discard_part(spec, rows).await?;
+            let part = Box::pin(self.discard_part(spec, rows)).await?;
             if part.is_empty() {
                 return Ok(all);
             }

@@ -85,7 +85,7 @@ impl Later {
             kept: vec![None; count],
             unread: Vec::new(),
             gone: Vec::new(),
-            released: table.ledger().released.clone().unwrap_or_default(),
+            released: table.ledger().released.as_deref().cloned().unwrap_or_default(),
             foreign: intake.foreign.clone(),
         };
         if intake.is_complete {

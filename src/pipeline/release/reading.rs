@@ -159,18 +159,16 @@ async fn of_content(
     };
     let mut decoded = Vec::with_capacity(group.len());
     for candidate in group {
-        let content = &candidate.row.content;
+        let kept = &candidate.row.content;
         let row = match (candidate.object.name.format, &names) {
-            (Format::Parquet, _) => SourceRow::of_json(content)
+            (Format::Parquet, _) => SourceRow::of_json(kept)
                 .ok_or_else(|| "what the quarantine keeps is no row of Parquet".to_owned()),
-            (Format::Csv, Some(names)) => SourceRow::of_csv(content, names, context.dms),
-            (Format::Csv, None) => {
-                match csv_field_names(&context, &candidate.object, content).await {
-                    Ok(names) => SourceRow::of_csv(content, &names, context.dms),
-                    Err(error) if is_of_others(&error) => return Err(error),
-                    Err(error) => Err(error.chain()),
-                }
-            }
+            (Format::Csv, Some(names)) => SourceRow::of_csv(kept, names, context.dms),
+            (Format::Csv, None) => match csv_field_names(&context, &candidate.object, kept).await {
+                Ok(names) => SourceRow::of_csv(kept, &names, context.dms),
+                Err(error) if is_of_others(&error) => return Err(error),
+                Err(error) => Err(error.chain()),
+            },
         };
         decoded.push(match row.and_then(|row| repaired(row, repairs)) {
             Ok(row) => match row.decode(&context, &candidate.object).await {
