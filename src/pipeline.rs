@@ -27,6 +27,8 @@ mod race;
 mod ready;
 mod rebuild;
 mod rebuild_plan;
+#[cfg(feature = "cli")]
+mod release;
 mod replacement;
 mod report;
 mod reshape;
@@ -47,6 +49,8 @@ pub use meter::{Effort, Phase, PhaseSeconds};
 pub use operator::{Losses, Resumed};
 pub use rebuild::Rebuilding;
 pub use rebuild_plan::RebuildPlan;
+#[cfg(feature = "cli")]
+pub use release::{ChosenRows, Quarantine, Release, Released, Repair, RowFate, RowOutcome};
 pub use replacement::Replacement;
 pub use report::{Observer, Silent, Step, TableReport};
 pub use restore::{Progress, RestorePlan};

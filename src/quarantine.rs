@@ -4,6 +4,12 @@
 //! between the two leaves rows in the quarantine, and the next attempt keeps or replaces them. The
 //! ledger of the main commit decides what counts as quarantined.
 
+#[cfg(feature = "cli")]
+mod waiting;
+
+#[cfg(feature = "cli")]
+pub use waiting::{QuarantinedRow, take_out, waiting};
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -40,7 +46,7 @@ pub struct SetAside<'a> {
 }
 
 /// The key columns of the quarantine.
-const KEYS: [&str; 2] = ["identity", "row"];
+pub(crate) const KEYS: [&str; 2] = ["identity", "row"];
 
 fn schema() -> TableSchema {
     let column =

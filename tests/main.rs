@@ -46,6 +46,7 @@ mod quarantine;
 mod races;
 mod read_ahead;
 mod refused_stores;
+mod releasing;
 mod reloads;
 mod remedies;
 mod replaying;

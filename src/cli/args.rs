@@ -5,6 +5,7 @@ mod inspect;
 mod job;
 mod late;
 mod operator;
+mod quarantine;
 mod replay;
 mod verify;
 
@@ -24,6 +25,10 @@ pub(super) use job::{
 pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 pub(super) use operator::{
     PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
+};
+pub(super) use quarantine::{
+    DiscardArguments, ListArguments, QuarantineArguments, QuarantineCommand, QuarantinedArguments,
+    ReleaseArguments,
 };
 pub(super) use replay::{BisectArguments, ReplayArguments};
 pub(super) use verify::VerifyArguments;
@@ -87,6 +92,7 @@ pub(super) enum Command {
     Restore(RestoreArguments),
     Truncate(TruncateArguments),
     Late(LateArguments),
+    Quarantine(QuarantineArguments),
     Init(InitArguments),
     Discover(DiscoverArguments),
     Demo(DemoArguments),

@@ -29,6 +29,7 @@ mod metrics;
 mod output;
 mod pause;
 mod progress_bar;
+mod quarantine;
 mod query;
 mod rebuild;
 mod register;

@@ -9,8 +9,8 @@ use super::exit::Exit;
 use super::output::Screen;
 use super::{
     apply, bisect, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain,
-    manual, pause, query, rebuild, register, replay, report, restore, show, status, truncate,
-    verify, why,
+    manual, pause, quarantine, query, rebuild, register, replay, report, restore, show, status,
+    truncate, verify, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -69,6 +69,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Restore(arguments) => restore::run(&arguments, screen).await,
             Command::Truncate(arguments) => truncate::run(&arguments, screen).await,
             Command::Late(arguments) => late::run(&arguments, screen).await,
+            Command::Quarantine(arguments) => quarantine::run(&arguments, screen).await,
             Command::Init(arguments) => init::run(&arguments, screen).await,
             Command::Discover(arguments) => discover::run(&arguments, screen).await,
             Command::Demo(arguments) => demo::run(&arguments, screen).await,

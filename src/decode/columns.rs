@@ -92,6 +92,9 @@ pub(super) struct Output {
 pub(super) struct Plan {
     /// The number of fields in the object.
     pub(super) width: usize,
+    /// Their names.
+    #[cfg(feature = "cli")]
+    pub(super) names: Vec<String>,
     pub(super) operation: Option<usize>,
     pub(super) sequence: Option<usize>,
     pub(super) timestamp: Option<usize>,
@@ -196,6 +199,8 @@ impl Plan {
             (0..outputs.len()).filter(|index| marks && is_value(&outputs[*index])).collect();
         Ok(Self {
             width: fields.names.len(),
+            #[cfg(feature = "cli")]
+            names: fields.names.clone(),
             operation: fields.operation,
             sequence: controls.sequence,
             timestamp: controls.timestamp,

@@ -23,6 +23,8 @@ mod read_ahead;
 mod rules;
 mod sequence;
 #[cfg(feature = "cli")]
+mod source_row;
+#[cfg(feature = "cli")]
 mod source_text;
 mod values;
 
@@ -33,6 +35,8 @@ pub use open::{DecodeContext, ObjectReader, open};
 pub(crate) use parquet::peek::parquet_schema;
 pub use read_ahead::{Next, OpenObject, ReadAhead, ReadSettings};
 pub use sequence::ChangeSequence;
+#[cfg(feature = "cli")]
+pub(crate) use source_row::{FieldText, SourceRow, csv_field_names};
 #[cfg(feature = "cli")]
 pub(crate) use source_text::SourceText;
 

@@ -129,6 +129,17 @@ impl ObjectReader {
         &self.columns
     }
 
+    /// The names of the object's fields, in its order; empty if it has no rows. Those of a CSV object
+    /// may be values of a first row that was taken for a header.
+    #[cfg(feature = "cli")]
+    pub(crate) fn field_names(&self) -> &[String] {
+        match &self.body {
+            Body::Empty => &[],
+            Body::Csv(reader) => &reader.plan().names,
+            Body::Parquet(reader) => &reader.plan().names,
+        }
+    }
+
     /// The next rows, bad ones included; `None` at the end of the object. A batch may consist of
     /// bad rows only.
     ///

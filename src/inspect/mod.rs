@@ -11,6 +11,7 @@
 //! | `why` | the life of a row | the log, the data files that held it, staged objects |
 //! | `rows`, `query` | rows, now or as of an earlier version | data files |
 //! | `lake_report` | all of it at once | the above |
+//! | `quarantine` | rows that could not be decoded | the quarantine, and the ledger that counts them |
 //! | `replay` | what is staged, applied again into another folder | staging, and the log |
 //! | `bisect` | the change after which a check fails | versions, and staging applied again |
 //! | `Verification` | whether the table equals its source | its rows, and MySQL or what is staged |
@@ -24,6 +25,8 @@ mod history;
 mod lake;
 #[cfg(feature = "cli")]
 mod layout;
+#[cfg(feature = "cli")]
+mod quarantine;
 #[cfg(feature = "cli")]
 mod query;
 #[cfg(feature = "cli")]
@@ -48,6 +51,8 @@ pub use history::{HistoryEntry, IntakeEntry, history};
 pub use lake::{LakeReport, TablePage, lake_report};
 #[cfg(feature = "cli")]
 pub use layout::{TableLayout, layout};
+#[cfg(feature = "cli")]
+pub use quarantine::{QuarantineRow, QuarantineSummary, ReasonCount, quarantine, quarantined_rows};
 #[cfg(feature = "cli")]
 pub use query::query;
 #[cfg(feature = "cli")]

@@ -9,11 +9,14 @@
 //! | clean the log | commits are older than `delta.logRetentionDuration` | they go, but never our newest one, which holds the ledger |
 //! | vacuum | files are older than `delta.deletedFileRetentionDuration` and were gone before | they go, deletion vectors like data files |
 //!
+//! The quarantine of a table is compacted, checkpointed and vacuumed with it (`aside`).
+//!
 //! Every threshold is in `policy`. A rewrite is one commit of ours on top of exactly the snapshot
 //! that it was made from. If another commit comes first and leaves its files alone, it is committed
 //! again as it is, else it is written again. So it is safe beside any writer, at any moment, and a
 //! crash leaves files that nothing refers to, which vacuum deletes.
 
+mod aside;
 mod checkpoint;
 mod compaction;
 mod due;
@@ -34,6 +37,7 @@ mod task;
 mod tombstones;
 mod vacuum;
 
+pub(crate) use aside::Aside;
 pub(crate) use checkpoint::checkpoint_after;
 pub use due::DueAction;
 pub(crate) use due::due;

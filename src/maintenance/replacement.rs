@@ -87,7 +87,7 @@ pub(super) async fn replace(
 }
 
 /// Nothing here changes data, so that readers of changes need not look.
-fn actions(replacements: &[Replacement], clock: &dyn Clock) -> Vec<Action> {
+pub(super) fn actions(replacements: &[Replacement], clock: &dyn Clock) -> Vec<Action> {
     let removed = replacements.iter().flat_map(|it| &it.removed).map(|file| {
         let add = Add { data_change: false, ..file.add.clone() };
         removal(add, clock.now())
@@ -98,7 +98,7 @@ fn actions(replacements: &[Replacement], clock: &dyn Clock) -> Vec<Action> {
 }
 
 /// Under Spark's names for the metrics of OPTIMIZE.
-fn metrics(replacements: &[Replacement]) -> Value {
+pub(super) fn metrics(replacements: &[Replacement]) -> Value {
     let removed = || replacements.iter().flat_map(|it| &it.removed);
     let added = || replacements.iter().flat_map(|it| &it.added);
     let bytes = |added: &Add| added.size.unsigned_abs();

@@ -70,6 +70,9 @@ pub struct ActionReport {
     pub bytes_removed: u64,
     /// Bytes of the latter.
     pub bytes_added: u64,
+    /// Whether it was for the quarantine of the table, not for the table itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quarantine: bool,
 }
 
 impl ActionReport {
@@ -83,6 +86,7 @@ impl ActionReport {
             files_added: 0,
             bytes_removed: 0,
             bytes_added: 0,
+            quarantine: false,
         }
     }
 }
@@ -124,6 +128,7 @@ impl MaintenanceReport {
             files_added = action.files_added,
             bytes_removed = action.bytes_removed,
             bytes_added = action.bytes_added,
+            quarantine = action.quarantine.then_some(true),
             "{}",
             action.reason
         );

@@ -60,7 +60,19 @@ impl KeyFinder {
     /// # Errors
     /// `Internal` if the columns are not those of a key.
     pub(crate) fn probe(&self, columns: &[ArrayRef], mut found: impl FnMut(usize)) -> Result<()> {
-        self.0.keys.probe(columns, |row, _| found(row))
+        self.probe_each(columns, |row, _| found(row))
+    }
+
+    /// The same, with the position of the key among those asked for.
+    ///
+    /// # Errors
+    /// As [`Self::probe`].
+    pub(crate) fn probe_each(
+        &self,
+        columns: &[ArrayRef],
+        found: impl FnMut(usize, u32),
+    ) -> Result<()> {
+        self.0.keys.probe(columns, found)
     }
 }
 

@@ -279,11 +279,11 @@ async fn reduce(
 }
 
 /// The table as the reduction asks for rows of it.
-struct Current<'a> {
-    table: &'a LakeTable,
-    keys: &'a [String],
+pub(super) struct Current<'a> {
+    pub(super) table: &'a LakeTable,
+    pub(super) keys: &'a [String],
     /// Whether it did.
-    asked: AtomicBool,
+    pub(super) asked: AtomicBool,
 }
 
 #[async_trait]

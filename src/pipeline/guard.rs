@@ -119,6 +119,62 @@ impl Guard {
         Ok(Guarded { changes, older })
     }
 
+    /// For rows that an operator releases from quarantine.
+    #[cfg(feature = "cli")]
+    pub(super) fn of_released(
+        pipeline: &Pipeline,
+        spec: &TableSpec,
+        progress: &Ledger,
+    ) -> Result<Option<Self>> {
+        if !spec.is_guarded() {
+            return Ok(None);
+        }
+        let known = progress.guard.clone();
+        Ok(Some(Self {
+            tombstones: pipeline.tombstones(spec)?,
+            progress: known.unwrap_or_else(|| GuardProgress::beginning_at(progress)),
+            newest: progress.sequence.clone(),
+            turn: Turn::Late,
+            is_load: false,
+            object: String::new(),
+        }))
+    }
+
+    /// Whether a change of that sequence can be compared with all that was applied.
+    #[cfg(feature = "cli")]
+    pub(super) fn can_place(&self, sequence: &str) -> bool {
+        self.progress.cannot_place(sequence).is_none()
+    }
+
+    /// Released changes without those that are older than what was applied; `first` is the least of
+    /// their sequences, and `out_of_turn` the greatest of those that could not be placed. None if
+    /// what the others are compared with turns out to be lost.
+    ///
+    /// # Errors
+    /// Those of `current`; as [`Tombstones::since`].
+    #[cfg(feature = "cli")]
+    pub(super) async fn released(
+        &mut self,
+        changes: Changes,
+        first: &str,
+        out_of_turn: Option<&str>,
+        current: &dyn CurrentRows,
+    ) -> Result<Option<Guarded>> {
+        let could_place = self.can_place(first);
+        let mut newest = Newest::of(&changes)?;
+        let keys = Arc::clone(newest.schema());
+        let take_in = |batch: &RecordBatch| newest.take_in(batch);
+        self.tombstones.since(first, &mut self.progress, &keys, take_in).await?;
+        if could_place && !self.can_place(first) {
+            return Ok(None);
+        }
+        if let Some(last) = out_of_turn {
+            self.progress.lost_track_up_to(last, WhyUntraced::OutOfTurn);
+        }
+        let (changes, older) = without_older(changes, newest, current).await?;
+        Ok(Some(Guarded { changes, older }))
+    }
+
     /// Takes in the sequences of changes that are applied in their turn, and tells whether they must
     /// be compared with what was applied: where sequences go back.
     pub(super) fn must_compare(

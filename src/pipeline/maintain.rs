@@ -1,12 +1,13 @@
 //! Maintenance of one table, with the components that its applications use.
 
-use crate::config::TableSpec;
+use crate::config::{OnBadRow, TableSpec};
 use crate::error::Result;
-use crate::maintenance::{Maintenance, MaintenanceReport, Rewriter, maintain};
+use crate::maintenance::{Aside, Maintenance, MaintenanceReport, Rewriter, maintain};
 use crate::pipeline::budget::memory_budget;
 use crate::pipeline::{Limits, Pipeline};
+use crate::quarantine;
 use crate::storage::{Location, with_whole_paths};
-use crate::table;
+use crate::table::{self, LakeTable};
 
 impl Pipeline {
     /// Does the maintenance that is due for one table, safe beside any application of it: see
@@ -78,10 +79,40 @@ impl Pipeline {
         };
         let (maintained, snapshot) = Box::pin(maintain(&job, warm)).await;
         *report = maintained;
+        if let Some(table) = snapshot.as_ref().filter(|_| report.error.is_none()) {
+            self.maintain_quarantine(report, spec, table, limits).await?;
+        }
         if let Some(table) = snapshot {
             self.follow(spec, location, &table, limits).await?;
             self.keep_warm(&spec.source, Some(table));
         }
         Ok(())
+    }
+
+    /// Maintains the quarantine of a table that may have one.
+    async fn maintain_quarantine(
+        &self,
+        report: &mut MaintenanceReport,
+        spec: &TableSpec,
+        table: &LakeTable,
+        limits: &Limits,
+    ) -> Result<()> {
+        let ledger = table.ledger();
+        let is_asked_for = spec.on_bad_row == OnBadRow::Quarantine;
+        if !is_asked_for && ledger.quarantined == 0 && ledger.released.is_none() {
+            return Ok(());
+        }
+        let location = self.quarantine_folder(&spec.source)?;
+        let aside = Aside {
+            location: &location,
+            keys: &quarantine::KEYS.map(str::to_owned),
+            clock: self.clock(),
+            limits,
+            memory_budget: memory_budget(self.settings(), limits),
+            deletes: self.settings().maintain.delete,
+        };
+        let maintained = Box::pin(aside.maintain(report)).await;
+        // The quarantine has its own folder, not the table's.
+        maintained.map_err(|error| with_whole_paths(error, &location, &location))
     }
 }

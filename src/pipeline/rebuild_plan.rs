@@ -2,11 +2,14 @@
 
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::holds::named;
 use crate::pipeline::rebuild::lost;
 use crate::pipeline::{Estimate, Losses, Pipeline};
-use crate::progress::{Doubt, Missing, NewLoad, Partial, SeenObject, Unapplied, missing, pending};
+use crate::progress::{
+    Doubt, Ledger, Missing, NewLoad, Partial, SeenObject, Unapplied, missing, pending,
+};
 use crate::staging::{Identify, list_everything};
-use crate::table::{self, Rebuild, TableState};
+use crate::table::{self, Rebuild, RepairedRows, TableState};
 
 const MIXED: &str = "objects of an earlier load are staged beside those of the new one, and their \
                      times do not tell them apart: move the older ones out of staging";
@@ -92,6 +95,9 @@ impl Pipeline {
         }
         let vanished: Vec<String> = vanished.into_iter().map(|seen| seen.object).collect();
         lost.extend(sentences(&missing, &vanished));
+        if begins.is_none() {
+            lost.extend(state.as_ref().and_then(|state| repaired(state, ledger)));
+        }
         let is_under_way = state.is_some_and(|state| state.rebuild_of(ledger).is_some());
         let seen = listing.objects.iter().map(|object| SeenObject::of(object, staging.kind()));
         let is_reload = found.reload.is_some();
@@ -172,6 +178,23 @@ impl Pipeline {
         self.update_state(spec, begin).await?;
         Ok(())
     }
+}
+
+/// What an operator has repaired, and a rebuild meets as it was staged.
+fn repaired(state: &TableState, ledger: &Ledger) -> Option<String> {
+    let rows = |known: &RepairedRows| {
+        let RepairedRows { object, first, last, .. } = known;
+        if first == last {
+            format!("row {first} of {object}")
+        } else {
+            format!("rows {first} to {last} of {object}")
+        }
+    };
+    let repaired: Vec<String> = state.repaired_rows(ledger).map(rows).collect();
+    let named = named(repaired.iter().map(String::as_str));
+    (!repaired.is_empty()).then(|| {
+        format!("what was repaired by quarantine release --set waits in quarantine again: {named}")
+    })
 }
 
 pub(super) fn sentences(missing: &Missing, vanished: &[String]) -> Vec<String> {

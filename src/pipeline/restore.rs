@@ -171,7 +171,14 @@ impl Pipeline {
             Progress::GoesBack => older.ledger(),
             Progress::Stays => table.ledger(),
         };
-        let ledger = Ledger { rebuilt, ..progress.clone() };
+        let mut ledger = Ledger { rebuilt, ..progress.clone() };
+        if plan.progress == Progress::GoesBack {
+            // What has left the quarantine since does not wait there again.
+            let left = |of: &Ledger| of.released.as_ref().map_or(0, |it| it.rows);
+            let gone = left(table.ledger()).saturating_sub(left(&ledger));
+            ledger.quarantined = ledger.quarantined.saturating_sub(gone);
+            ledger.released.clone_from(&table.ledger().released);
+        }
         let restored = table::put_back(table, older, ledger, self.clock()).await?.committed()?;
         let (from, to) = (table.version(), older.version());
         tracing::warn!(table = %spec.source, from, to, "the table has gone back");
@@ -218,6 +225,14 @@ impl Since<'_> {
         let mut lost = Vec::new();
         if (now.emptied, now.emptied_behind) != (then.emptied, then.emptied_behind) {
             lost.push("rows that have been removed since (truncate) would come back".to_owned());
+        }
+        let left = |ledger: &Ledger| ledger.released.as_ref().map_or(0, |it| it.rows);
+        if now.rebuilt == then.rebuilt && left(now) > left(then) {
+            let rows = left(now) - left(then);
+            lost.push(format!(
+                "{rows} rows that have been released from quarantine or discarded since: they wait \
+                 there no more"
+            ));
         }
         // Objects that were applied to what has taken the table's place are not in its log.
         let applied = if now.rebuilt == then.rebuilt { self.applied().await? } else { None };

@@ -24,6 +24,7 @@ mod packed;
 mod pending;
 mod recent;
 mod record;
+mod released;
 mod remembered;
 #[cfg(feature = "cli")]
 mod taken_in;
@@ -46,6 +47,7 @@ pub use pending::{Pending, pending};
 pub use recent::Recent;
 pub(crate) use record::newer;
 pub use record::{APP_ID, Books, CommitRecord, KEY};
+pub use released::{Leaving, Released, RowPlace};
 #[cfg(feature = "cli")]
 pub use taken_in::{TakenIn, taken_in};
 pub use turns::Turns;
@@ -121,6 +123,9 @@ pub struct Ledger {
     /// Rows in quarantine.
     #[serde(default)]
     pub quarantined: u64,
+    /// What has left the quarantine by an operator's decision; none if nothing has.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub released: Option<Box<Released>>,
     /// Rows in the table.
     pub rows: u64,
 }

@@ -39,6 +39,6 @@ pub(crate) use refusal::{refuse_foreign, refuse_table};
 pub use replace::{deleted_files, empty, put_back, replace};
 pub use reshape::{RowSource, add_reshaped, create_reshaped, reshape, reshaped_files};
 pub use schema::to_delta;
-pub use state::{AppliedLate, Held, Loss, Paused, Rebuild, Reshape, TableState};
+pub use state::{AppliedLate, Held, Loss, Paused, Rebuild, RepairedRows, Reshape, TableState};
 pub use state_object::StateObject;
 pub use transaction::{CommitOutcome, LostCommit, Transaction};

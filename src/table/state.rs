@@ -5,7 +5,7 @@
 //! there was a table at all, who paused it, why and since when it is held, and what was staged and
 //! not applied by then, must be known even if log or staging no longer tell.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,14 @@ pub struct TableState {
     /// Late objects that an operator has applied.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     applied_late: Vec<AppliedLate>,
+    /// Rows that an operator has repaired and released from quarantine, since the table was last
+    /// built.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    repaired: Vec<RepairedRows>,
+    /// Rows in quarantine that an operator has given up, by what identifies the content of their
+    /// object: what is staged shows them still.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    discarded: BTreeMap<String, BTreeSet<u64>>,
 }
 
 fn was_begun() -> bool {
@@ -155,6 +163,22 @@ pub struct AppliedLate {
     pub object: String,
 }
 
+/// Rows of one object that an operator has repaired: what is staged does not tell what they became.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairedRows {
+    /// The object's path below the table's folder.
+    pub object: String,
+    /// When a row of it was last repaired.
+    pub at: DateTime<Utc>,
+    /// The first and the last of them.
+    pub first: u64,
+    /// See `first`.
+    pub last: u64,
+    /// The rebuild that the table was made by then: another one meets the rows as they were staged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rebuilt: Option<Uuid>,
+}
+
 impl TableState {
     /// The layout that this program writes, and the newest that it reads.
     pub(super) const FORMAT: u8 = 2;
@@ -178,6 +202,8 @@ impl TableState {
             hand_over: None,
             losses: Vec::new(),
             applied_late: Vec::new(),
+            repaired: Vec::new(),
+            discarded: BTreeMap::new(),
         }
     }
 
@@ -187,6 +213,9 @@ impl TableState {
     pub(crate) fn why_untold(&self) -> Option<&'static str> {
         if !self.losses.is_empty() {
             return Some("an operator gave up changes of it");
+        }
+        if !self.repaired.is_empty() {
+            return Some("an operator repaired rows of it in quarantine");
         }
         (!self.applied_late.is_empty())
             .then_some("an operator applied late objects out of their turn")
@@ -278,6 +307,50 @@ impl TableState {
         let applied = objects.iter().map(|object| AppliedLate { at, object: object.clone() });
         self.applied_late.extend(applied);
         keep_newest(&mut self.applied_late);
+    }
+
+    /// Takes in that a row of an object is repaired. Again changes nothing but the time.
+    #[cfg(feature = "cli")]
+    pub(crate) fn repaired(
+        &mut self,
+        (object, row): (&str, u64),
+        ledger: &Ledger,
+        at: DateTime<Utc>,
+    ) {
+        let rebuilt = ledger.rebuilt;
+        self.repaired.retain(|known| known.rebuilt == rebuilt);
+        if let Some(known) = self.repaired.iter_mut().find(|known| known.object == object) {
+            (known.first, known.last) = (known.first.min(row), known.last.max(row));
+            known.at = at;
+            return;
+        }
+        let object = object.to_owned();
+        self.repaired.push(RepairedRows { object, at, first: row, last: row, rebuilt });
+    }
+
+    /// Takes in that a row of an object is given up, or is not after all.
+    #[cfg(feature = "cli")]
+    pub(crate) fn discarded(&mut self, (identity, row): (&str, u64), is_given_up: bool) {
+        if is_given_up {
+            self.discarded.entry(identity.to_owned()).or_default().insert(row);
+        } else if let Some(rows) = self.discarded.get_mut(identity) {
+            rows.remove(&row);
+            self.discarded.retain(|_, rows| !rows.is_empty());
+        }
+    }
+
+    /// The rows that are given up, by what identifies the content of their object.
+    #[cfg(feature = "cli")]
+    pub(crate) fn discarded_rows(&self) -> impl Iterator<Item = (String, u64)> {
+        self.discarded
+            .iter()
+            .flat_map(|(identity, rows)| rows.iter().map(|row| (identity.clone(), *row)))
+    }
+
+    /// The objects of which an operator has repaired rows since the table was built.
+    pub fn repaired_rows(&self, ledger: &Ledger) -> impl Iterator<Item = &RepairedRows> {
+        let rebuilt = ledger.rebuilt;
+        self.repaired.iter().filter(move |known| known.rebuilt == rebuilt)
     }
 
     /// Late objects that an operator has applied, the oldest first.

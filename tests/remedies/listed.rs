@@ -353,6 +353,12 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "stage the missing objects again, or have DMS reload the table; or",
         "a_reload_with_a_gap_is_not_applied_by_hand_either",
     ),
+    ("pipeline/release.rs", "dmslake apply --table", "without_a_table_there_is_no_quarantine"),
+    (
+        "pipeline/release/order.rs",
+        "dmslake apply, which builds it",
+        "a_table_that_was_loaded_again_releases_nothing",
+    ),
     ("pipeline/restore.rs", "dmslake apply --table", "there_must_be_a_table"),
     ("pipeline/restore.rs", "LATER", "a_version_whose_files_are_deleted_is_none_to_go_back_to"),
     ("pipeline/restore.rs", "LATER", "a_version_whose_files_are_deleted_is_none_to_go_back_to"),

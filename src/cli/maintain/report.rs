@@ -33,6 +33,7 @@ fn sentence(action: &ActionReport) -> String {
         Outcome::Lost => " lost to other writers",
     };
     let name = action.action.as_str();
+    let of = if action.quarantine { "quarantine, " } else { "" };
     let did = match (action.action, action.outcome) {
         (Action::Compact | Action::Purge, Outcome::Done) => format!(
             "; {} of {} MB became {} of {} MB",
@@ -46,7 +47,7 @@ fn sentence(action: &ActionReport) -> String {
         }
         _ => String::new(),
     };
-    format!("{name}{outcome}: {}{did}", action.reason)
+    format!("{of}{name}{outcome}: {}{did}", action.reason)
 }
 
 #[cfg(test)]
@@ -64,8 +65,11 @@ mod tests {
             files_added: 1,
             bytes_removed: 9_000_000,
             bytes_added: 8_500_000,
+            quarantine: false,
         };
         assert_eq!(sentence(&done), "compact: 9 runs; 9 files of 9 MB became 1 of 8 MB");
+        let aside = ActionReport { quarantine: true, ..done.clone() };
+        assert!(sentence(&aside).starts_with("quarantine, compact: 9 runs"));
         let lost = ActionReport { outcome: Outcome::Lost, ..done };
         assert_eq!(sentence(&lost), "compact lost to other writers: 9 runs");
     }

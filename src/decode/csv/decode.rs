@@ -62,11 +62,11 @@ impl Markers {
         self.unset.is_some()
     }
 
-    fn is_null(&self, field: CsvField<'_>) -> bool {
+    pub(super) fn is_null(&self, field: CsvField<'_>) -> bool {
         self.null.is(field)
     }
 
-    fn is_unset(&self, field: CsvField<'_>) -> bool {
+    pub(super) fn is_unset(&self, field: CsvField<'_>) -> bool {
         self.unset.as_ref().is_some_and(|unset| unset.is(field))
     }
 }

@@ -4,7 +4,9 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
+use crate::decode::FieldText;
 use crate::decode::csv::cut::Dialect;
+use crate::decode::csv::decode::Markers;
 use crate::decode::csv::dialect::RowEnds;
 use crate::decode::csv::row::Row;
 use crate::decode::csv::scan::Scanner;
@@ -50,6 +52,27 @@ pub(crate) fn first_records(
         records.push(fields(&row));
     }
     records
+}
+
+/// The fields of one row, given without its delimiter; none if text follows a closing quote.
+pub(in crate::decode) fn fields_of(row: &str, dms: &S3Settings) -> Option<Vec<FieldText>> {
+    let mut scanner = Scanner::new(Dialect::new(dms));
+    scanner.push(row.as_bytes()).ok()?;
+    scanner.end();
+    let markers = Markers::new(dms, scanner.dialect());
+    let row = scanner.next_row().ok()??;
+    let mut scratch = Vec::new();
+    let mut field = |position| {
+        let field = row.field(position, &mut scratch);
+        if markers.is_null(field) {
+            FieldText::Null
+        } else if markers.is_unset(field) {
+            FieldText::Unset
+        } else {
+            FieldText::Text(String::from_utf8_lossy(field.text).into_owned())
+        }
+    };
+    (!row.broken).then(|| (0..row.width()).map(&mut field).collect())
 }
 
 fn fields(row: &Row<'_>) -> Vec<String> {
