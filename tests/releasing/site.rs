@@ -241,6 +241,8 @@ impl Site {
                 rows.remove(&change.id);
                 continue;
             }
+            // A change that a resume repeats has moved the row already.
+            let before = before.or_else(|| rows.get(&change.id).cloned());
             let kept = before.map_or_else(|| "NULL".to_owned(), |(v, _)| v);
             rows.insert(change.id, (change.v.clone().unwrap_or(kept), n));
         }

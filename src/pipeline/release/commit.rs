@@ -62,6 +62,11 @@ impl Pipeline {
             }
             _ => (changes, 0),
         };
+        if let Some(guard) = &mut guard {
+            let rows = chosen.iter().map(|at| &prepared.readable[prepared.halves[*at].row]);
+            let keeping = rows.filter(|row| row.keeps_values());
+            keeping.for_each(|row| guard.released_keeping(row.sequence()));
+        }
         let session = session(SessionConfig::new(), Arc::default());
         let net = net_changes(changes, &session, &current).await?;
         if let Some(mut guard) = guard {
