@@ -146,6 +146,16 @@ impl Guard {
         self.progress.cannot_place(sequence).is_none()
     }
 
+    /// Takes in that a released change of that sequence keeps values of its row: what comes before it
+    /// can no longer be placed.
+    #[cfg(feature = "cli")]
+    pub(super) fn released_keeping(&mut self, sequence: Option<&str>) {
+        match sequence {
+            Some(sequence) => self.progress.lost_track_up_to(sequence, WhyUntraced::KeptValues),
+            None => self.progress.lost_track(WhyUntraced::KeptValues),
+        }
+    }
+
     /// Released changes without those that are older than what was applied; `first` is the least of
     /// their sequences, and `out_of_turn` the greatest of those that could not be placed. None if
     /// what the others are compared with turns out to be lost.

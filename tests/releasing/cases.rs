@@ -1,6 +1,6 @@
 //! Single cases: what a release does, and what it refuses.
 
-use dmslake::pipeline::{ChosenRows, Losses, Release, RowFate};
+use dmslake::pipeline::{ChosenRows, Limits, Losses, Release, RowFate};
 use dmslake::storage::StoreKind;
 
 use super::site::{Now, Site, all, delete, insert, moved, one, update};
@@ -63,7 +63,7 @@ async fn what_cannot_be_told_waits_unless_an_operator_says_so() {
         let planned = pipeline.plan_release(spec, &over).await.unwrap();
         assert_eq!((planned.count(RowFate::Applied), planned.version), (1, None));
         assert_eq!(site.rows().await, ["1=newer/7"], "a plan changes nothing");
-        let released = pipeline.release(spec, &over, &Default::default()).await.unwrap();
+        let released = pipeline.release(spec, &over, &Limits::default()).await.unwrap();
         assert_eq!((released.left(), released.waiting), (1, 0));
         assert_eq!(site.rows().await, ["1=bad/5"]);
     }
@@ -135,7 +135,7 @@ async fn a_rebuild_names_the_repairs_that_it_does_not_know() {
     assert!(plan.lost[0].contains(&format!("row 1 of {bad}")), "{plan:?}");
     assert!(pipeline.begin_rebuild(&spec, &plan, Losses::Refused).await.is_err());
     pipeline.begin_rebuild(&spec, &plan, Losses::Accepted).await.unwrap();
-    let refused = pipeline.release(&spec, &all(Some(5)), &Default::default()).await.unwrap_err();
+    let refused = pipeline.release(&spec, &all(Some(5)), &Limits::default()).await.unwrap_err();
     assert!(refused.chain().contains("being rebuilt"), "{}", refused.chain());
     *site.now(&bad, 1) = Now::Waits;
     site.apply_ok().await;
@@ -154,7 +154,7 @@ async fn a_paused_table_takes_nothing_back() {
     let pipeline = site.pipeline();
     let spec = &pipeline.settings().tables[0];
     pipeline.pause(spec, None).await.unwrap();
-    let refused = pipeline.release(spec, &all(Some(1)), &Default::default()).await.unwrap_err();
+    let refused = pipeline.release(spec, &all(Some(1)), &Limits::default()).await.unwrap_err();
     assert!(refused.chain().contains("paused"), "{}", refused.chain());
     pipeline.resume(spec, Losses::Refused).await.unwrap();
     site.release(&all(Some(1))).await;
@@ -181,7 +181,7 @@ async fn without_a_table_there_is_no_quarantine() {
     let pipeline = site.pipeline();
     let spec = &pipeline.settings().tables[0];
     assert_eq!(pipeline.quarantine(spec).await.unwrap(), None);
-    let refused = pipeline.release(spec, &all(Some(1)), &Default::default()).await.unwrap_err();
+    let refused = pipeline.release(spec, &all(Some(1)), &Limits::default()).await.unwrap_err();
     assert!(refused.chain().contains("there is no table"), "{}", refused.chain());
     site.stage(true, vec![insert(1, "a", None)]).await;
     site.apply_ok().await;
@@ -203,7 +203,7 @@ async fn a_table_that_was_loaded_again_releases_nothing() {
     assert_eq!(site.objects[0].name, again);
     let pipeline = site.pipeline();
     let spec = &pipeline.settings().tables[0];
-    let refused = pipeline.release(spec, &all(Some(1)), &Default::default()).await.unwrap_err();
+    let refused = pipeline.release(spec, &all(Some(1)), &Limits::default()).await.unwrap_err();
     assert!(refused.chain().contains("loaded the table again"), "{}", refused.chain());
     // The next change shows that the load is complete.
     site.stage(false, vec![insert(3, "c", Some(3))]).await;
@@ -242,13 +242,13 @@ async fn quarantine_tables_are_maintained_with_their_tables() {
     let pipeline = site.pipeline();
     let spec = &pipeline.settings().tables[0];
     let before = pipeline.quarantine(spec).await.unwrap().unwrap();
-    let report = pipeline.maintain(spec, &Default::default()).await;
+    let report = pipeline.maintain(spec, &Limits::default()).await;
     let aside: Vec<&str> =
         report.actions.iter().filter(|it| it.quarantine).map(|it| it.action.as_str()).collect();
     // Its small files go into the next one that is written.
     assert_eq!(aside, ["checkpoint"], "{report:?}");
     assert_eq!(pipeline.quarantine(spec).await.unwrap().unwrap(), before);
-    let again = pipeline.maintain(spec, &Default::default()).await;
+    let again = pipeline.maintain(spec, &Limits::default()).await;
     assert!(again.actions.iter().all(|it| !it.quarantine), "{again:?}");
     site.stage(false, vec![insert(50, "bad", None)]).await;
     site.apply_ok().await;

@@ -68,7 +68,7 @@ async fn crash(extra: &'static str, fault: Option<Fault>, discards: bool) -> u64
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_every_write_is_finished_by_the_next_one() {
     for (extra, discards) in [(EXTRAS[0], false), (EXTRAS[1], false), (EXTRAS[0], true)] {
-        let writes = crash(extra, None, discards).await;
+        let writes = Box::pin(crash(extra, None, discards)).await;
         assert!(writes >= 3, "only {writes} writes");
         let sides = [Side::Before, Side::After];
         let faults = (1..=writes).flat_map(|write| {

@@ -2,6 +2,7 @@
 //! of it in which each bad row waits, or was released with a value.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
@@ -131,7 +132,7 @@ impl Site {
             let v = v.clone().unwrap_or_else(|| "~".to_owned()).replace('"', "\"\"");
             let seq = self.next_sequence(is_load).unwrap_or_default();
             let op = if is_load { String::new() } else { format!("{op},") };
-            text += &format!("{op}{id},\"{v}\",{},{seq},{}\n", number(n), number(old));
+            writeln!(text, "{op}{id},\"{v}\",{},{seq},{}", number(n), number(old)).unwrap();
         }
         // The marker is not quoted.
         text.replace("\"~\"", "~").into_bytes()
@@ -241,6 +242,8 @@ impl Site {
                 rows.remove(&change.id);
                 continue;
             }
+            // A change that a resume repeats has moved the row already.
+            let before = before.or_else(|| rows.get(&change.id).cloned());
             let kept = before.map_or_else(|| "NULL".to_owned(), |(v, _)| v);
             rows.insert(change.id, (change.v.clone().unwrap_or(kept), n));
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use arrow::array::RecordBatch;
 use datafusion::prelude::SessionConfig;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use uuid::Uuid;
@@ -45,7 +46,7 @@ impl Pipeline {
         let applied =
             |at: &usize| matches!(prepared.decided[*at], Decision::Apply | Decision::Over);
         let chosen: Vec<usize> = (0..prepared.halves.len()).filter(applied).collect();
-        let batches = chosen.iter().map(|at| prepared.halves[*at].change.clone());
+        let batches = chosen.iter().filter_map(|at| prepared.change(*at));
         let changes = Changes::new(batches, table.schema(), &keys)?;
         let current = Current { table, keys: &keys, asked: AtomicBool::new(false) };
         let mut guard = Guard::of_released(self, spec, table.ledger())?;
@@ -61,6 +62,11 @@ impl Pipeline {
             }
             _ => (changes, 0),
         };
+        if let Some(guard) = &mut guard {
+            let rows = chosen.iter().map(|at| &prepared.readable[prepared.halves[*at].row]);
+            let keeping = rows.filter(|row| row.keeps_values());
+            keeping.for_each(|row| guard.released_keeping(row.sequence()));
+        }
         let session = session(SessionConfig::new(), Arc::default());
         let net = net_changes(changes, &session, &current).await?;
         if let Some(mut guard) = guard {
@@ -249,6 +255,19 @@ fn lost_track() -> Error {
 }
 
 impl Prepared {
+    /// The change that a half stands for. One that moves its row and keeps values of it is one change,
+    /// which the first half stands for: the values are those of the row under its old key.
+    fn change(&self, at: usize) -> Option<RecordBatch> {
+        let half = &self.halves[at];
+        let row = &self.readable[half.row];
+        let is_of_row = |at: usize| self.halves.get(at).is_some_and(|it| it.row == half.row);
+        let (is_second, is_first) = (at > 0 && is_of_row(at - 1), is_of_row(at + 1));
+        if !row.keeps_values() || !(is_first || is_second) {
+            return Some(half.change.clone());
+        }
+        is_first.then(|| row.change.clone())
+    }
+
     /// Takes in how far rows are released by this.
     fn note_places(&self, ledger: &mut Ledger, are_repaired: bool) {
         let known = ledger.released.get_or_insert_default();

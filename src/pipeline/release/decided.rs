@@ -83,7 +83,7 @@ impl Prepared {
             let of_row = |at: &usize| self.halves[*at].row == row;
             let mut halves = (0..self.halves.len()).filter(of_row);
             let first = halves.next().map(|at| self.decided[at]);
-            if !over && halves.any(|at| Some(self.decided[at]) != first) {
+            if halves.any(|at| Some(self.decided[at]) != first) {
                 let reason = "it moves a row and keeps values of it, and one of its keys was changed \
                               again since";
                 why[row].get_or_insert(reason.to_owned());
