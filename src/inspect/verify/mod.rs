@@ -2,11 +2,11 @@
 //!
 //! Against MySQL, rows of both sides are counted and their digests added up by ranges of keys, the
 //! source's in one consistent snapshot. Where a range differs, its keys are compared one by one
-//! ([`narrowing`]). A key that differs is looked at again until it is certain that no pending change
-//! explains it ([`rechecks`]), so that the source may change meanwhile.
+//! (`narrowing`). A key that differs is looked at again until it is certain that no pending change
+//! explains it (`rechecks`), so that the source may change meanwhile.
 //!
 //! Against staging, all that the ledger counts as applied is replayed into a map, by the plain path
-//! of decoding alone ([`replay`]).
+//! of decoding alone (`replay`).
 
 mod against_mysql;
 mod against_staging;
