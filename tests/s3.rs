@@ -114,7 +114,8 @@ async fn a_table_with_a_space_in_its_name_is_loaded_changed_and_held_on_s3() {
     shop.moto.remove(&format!("{FOLDER}/LOAD00000001.csv")).await;
     let (code, applied, _) = shop.apply();
     assert_eq!((code, &applied["inserted"]), (0, &json!(1)), "{applied}");
-    // What has other content is a new load.
+    // What has other content is a new load; the change before it is of an earlier second.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     shop.stage("LOAD00000001.csv", "1,z\n").await;
     let (code, waits, _) = shop.apply();
     assert_eq!((code, &waits["kind"]), (1, &json!("Reloading")), "{waits}");
