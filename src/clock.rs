@@ -12,6 +12,11 @@ pub(crate) fn shown(time: DateTime<Utc>) -> impl Display {
     time.format("%Y-%m-%d %H:%M:%S UTC")
 }
 
+/// Whole seconds from one time to another; 0 if that is earlier.
+pub(crate) fn seconds_between(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
+    u64::try_from((to - from).num_seconds()).unwrap_or_default()
+}
+
 /// Source of time, ids and jitter.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The wall clock, for recorded times. Never used to order changes.

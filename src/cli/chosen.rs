@@ -59,6 +59,12 @@ impl TableEnd {
         Self::of(false, Some(error.kind()))
     }
 
+    /// The end of a table that does not exist yet: says so.
+    pub(super) fn without_table(table: &TableName, screen: &Screen) -> Self {
+        screen.note(format_args!("{table}: there is no table yet"));
+        Self::Attention
+    }
+
     /// The end of a table, from its report: whether everything is done, and the kind of its error.
     pub(super) fn of(is_done: bool, error_kind: Option<ErrorKind>) -> Self {
         match error_kind {
@@ -240,7 +246,7 @@ impl<'a> Chosen<'a> {
         match table::open(&location, None).await {
             Ok(Some(table)) => Ok(Some(OpenTable { spec, location, table })),
             Ok(None) => {
-                self.screen.note(format_args!("{}: there is no table yet", spec.source));
+                TableEnd::without_table(&spec.source, self.screen);
                 Ok(None)
             }
             // A hold is a matter of this table alone.

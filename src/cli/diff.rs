@@ -23,8 +23,7 @@ pub(super) async fn run(arguments: &DiffArguments, screen: &Screen) -> Result<Ex
         let DiffArguments { from, to, condition, .. } = arguments;
         let found = inspect::diff(&chosen.pipeline, table, *from, *to, condition.as_deref());
         let Some(diff) = Box::pin(found).await? else {
-            screen.note(format_args!("{}: there is no table yet", table.source));
-            return Ok(TableEnd::Attention);
+            return Ok(TableEnd::without_table(&table.source, screen));
         };
         print(diff, arguments, screen).await?;
         Ok(TableEnd::Done)

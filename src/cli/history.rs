@@ -5,7 +5,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use super::args::HistoryArguments;
 use super::chosen::{Chosen, OpenTable, Places, TableEnd};
 use super::exit::Exit;
-use super::output::{Align, Grid, Palette, Results, Row, Screen, bytes, count};
+use super::output::{Align, Grid, Palette, Results, Row, Screen, bytes, count, or_dash};
 use crate::clock::shown;
 use crate::error::Result;
 use crate::inspect::{self, HistoryEntry};
@@ -68,9 +68,8 @@ fn lines(commits: &[HistoryEntry], palette: Palette) -> Vec<String> {
 }
 
 fn cells(commit: &HistoryEntry) -> Row {
-    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), count);
-    let when =
-        commit.at.map_or_else(|| "-".to_owned(), |at| at.format("%m-%d %H:%M:%S").to_string());
+    let number = |number: Option<u64>| or_dash(number, count);
+    let when = or_dash(commit.at, |at| at.format("%m-%d %H:%M:%S").to_string());
     vec![
         commit.version.to_string(),
         when,
@@ -80,6 +79,6 @@ fn cells(commit: &HistoryEntry) -> Row {
         number(commit.inserted),
         number(commit.updated),
         number(commit.deleted),
-        commit.bytes_written.map_or_else(|| "-".to_owned(), bytes),
+        or_dash(commit.bytes_written, bytes),
     ]
 }

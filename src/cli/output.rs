@@ -15,7 +15,7 @@ use serde_json::json;
 
 pub(super) use grid::{Align, Grid, Row};
 pub(super) use results::Results;
-pub(super) use spans::{ago, bytes, span, span_or_dash};
+pub(super) use spans::{ago, bytes, or_dash, span, span_or_dash};
 pub(super) use wrap::wrapped;
 
 use crate::config::TableName;

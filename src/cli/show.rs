@@ -24,8 +24,7 @@ pub(super) async fn run(arguments: &ShowArguments, screen: &Screen) -> Result<Ex
     };
     let shown = chosen.each(async |table| {
         let Some(rows) = inspect::rows(&chosen.pipeline, &table.source, &asked).await? else {
-            screen.note(format_args!("{}: there is no table yet", table.source));
-            return Ok(TableEnd::Attention);
+            return Ok(TableEnd::without_table(&table.source, screen));
         };
         print(rows, arguments.format.chosen(), screen).await?;
         Ok(TableEnd::Done)

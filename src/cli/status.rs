@@ -3,6 +3,8 @@
 mod detail;
 mod overview;
 
+pub(super) use overview::states;
+
 use std::num::NonZeroUsize;
 use std::time::Duration;
 

@@ -20,8 +20,7 @@ pub(super) async fn run(arguments: &WhyArguments, screen: &Screen) -> Result<Exi
     let told = chosen.each(async |table| {
         let found = inspect::why(&chosen.pipeline, table, &arguments.key, arguments.since);
         let Some(life) = Box::pin(found).await? else {
-            screen.note(format_args!("{}: there is no table yet", table.source));
-            return Ok(TableEnd::Attention);
+            return Ok(TableEnd::without_table(&table.source, screen));
         };
         results.print(&life, |life, palette| lines(life, screen.width(), palette))?;
         Ok(if life.events.is_empty() { TableEnd::Attention } else { TableEnd::Done })

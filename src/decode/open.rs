@@ -11,6 +11,8 @@ use crate::decode::bounds::{Bounds, ReadBounds};
 use crate::decode::columns::Expected;
 use crate::decode::csv::read::CsvReader;
 use crate::decode::parquet::read::ParquetReader;
+#[cfg(feature = "cli")]
+use crate::decode::read_ahead::{BATCH_BYTES, BATCH_ROWS};
 use crate::decode::sequence::ChangeSequence;
 use crate::dms::{Format, Phase, S3Settings};
 use crate::error::Result;
@@ -18,6 +20,8 @@ use crate::schema::{Column, ColumnChange, TableSchema};
 use crate::staging::StagedObject;
 use crate::staging::fetch::ObjectBytes;
 use crate::staging::object_context::ObjectContext;
+#[cfg(feature = "cli")]
+use crate::storage::Location;
 use crate::storage::StoreKind;
 
 /// What decoding needs to know about a table's objects.
@@ -41,6 +45,30 @@ pub struct DecodeContext<'a> {
     pub batch_bytes: usize,
     /// Bytes of decoded rows that may be in memory at once; bounds what the object may ask for.
     pub memory_budget: usize,
+}
+
+#[cfg(feature = "cli")]
+impl<'a> DecodeContext<'a> {
+    /// For one object after another at that place, in batches as large as applying makes them.
+    pub(crate) fn one_by_one(
+        table: &'a TableSpec,
+        dms: &'a S3Settings,
+        staging: &'a Location,
+        lake: &'a TableSchema,
+        memory_budget: usize,
+    ) -> Self {
+        Self {
+            table,
+            dms,
+            lake: Some(lake),
+            changes: &[],
+            store: staging.store(),
+            kind: staging.kind(),
+            batch_rows: BATCH_ROWS,
+            batch_bytes: BATCH_BYTES,
+            memory_budget,
+        }
+    }
 }
 
 /// The changes of one staged object, in row order, in bounded memory.

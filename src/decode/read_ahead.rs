@@ -24,9 +24,9 @@ use crate::staging::{Identify, Identity, StagedObject};
 use crate::storage::Location;
 
 /// Rows of one decoded batch: room for a row group of DMS, which has 10,024 rows.
-const BATCH_ROWS: usize = 16 * 1024;
+pub(super) const BATCH_ROWS: usize = 16 * 1024;
 /// The most bytes of one decoded batch, and its share of the memory budget.
-const BATCH_BYTES: usize = 16 << 20;
+pub(super) const BATCH_BYTES: usize = 16 << 20;
 const BATCH_SHARE: usize = 8;
 /// The share of the memory budget for all objects that are read ahead.
 const AHEAD_SHARE: usize = 4;

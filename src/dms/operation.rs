@@ -24,6 +24,12 @@ impl Operation {
         }
     }
 
+    /// The operation of a decoded row.
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_code(code: u8) -> Option<Self> {
+        [Self::Insert, Self::Update, Self::Delete].into_iter().find(|it| it.code() == code)
+    }
+
     /// The number of the operation in decoded batches.
     #[must_use]
     pub const fn code(self) -> u8 {

@@ -9,6 +9,7 @@ use deltalake::kernel::Add;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use parquet::arrow::arrow_reader::RowSelection;
+use parquet::file::metadata::ParquetMetaData;
 
 use crate::error::Result;
 use crate::files::bytes::unreadable;
@@ -39,13 +40,14 @@ pub(crate) async fn rows_without(
     add: &Add,
     dead: Vec<u64>,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let footer = files.footer(add).await?;
     let mut dead = dead.into_iter().peekable();
-    chosen_rows(files, add, |rows| {
+    let live = Selected::of(&footer, |_, rows| {
         let within = std::iter::from_fn(|| dead.next_if(|row| *row < rows.end));
         let dead_within: Vec<u64> = within.collect();
-        all_but(&dead_within, rows)
-    })
-    .await
+        Ok(all_but(&dead_within, rows))
+    })?;
+    selected_rows(files, add, footer, &live)
 }
 
 /// These rows alone, masked or not, given in ascending order.
@@ -58,26 +60,20 @@ pub(crate) async fn rows_at(
     add: &Add,
     wanted: Vec<u64>,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
-    let mut wanted = wanted.into_iter().peekable();
-    chosen_rows(files, add, |rows| {
-        let within = std::iter::from_fn(|| wanted.next_if(|row| *row < rows.end));
-        let ranges = within.map(|row| in_memory(row - rows.start)).map(|row| row..row + 1);
-        RowSelection::from_consecutive_ranges(ranges, in_memory(rows.end - rows.start))
-    })
-    .await
+    let footer = files.footer(add).await?;
+    let selected = Selected::at(&footer, wanted)?;
+    selected_rows(files, add, footer, &selected)
 }
 
-/// The rows that `choose` selects in each row group, given the range of the file's rows in it.
-async fn chosen_rows(
+fn selected_rows(
     files: &SnapshotFiles,
     add: &Add,
-    mut choose: impl FnMut(Range<u64>) -> RowSelection,
+    footer: Arc<ParquetMetaData>,
+    selected: &Selected,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let store = files.store();
-    let footer = files.footer(add).await?;
-    let live = Selected::of(&footer, |_, rows| Ok(choose(rows)))?;
     let schema: SchemaRef = Arc::clone(files.schema());
-    let batches = column_batches(&store, add, typed::metadata(footer)?, &schema, &live)?;
+    let batches = column_batches(&store, add, typed::metadata(footer)?, &schema, selected)?;
     let partition = PartitionValues::of(add, &schema)?;
     let file = add.clone();
     let rows = batches

@@ -49,6 +49,16 @@ impl Selected {
         Ok(Self(selected))
     }
 
+    /// These rows, given in ascending order.
+    pub(crate) fn at(file: &ParquetMetaData, rows: impl IntoIterator<Item = u64>) -> Result<Self> {
+        let mut wanted = rows.into_iter().peekable();
+        Self::of(file, |_, rows| {
+            let within = std::iter::from_fn(|| wanted.next_if(|row| *row < rows.end));
+            let ranges = within.map(|row| in_memory(row - rows.start)).map(|row| row..row + 1);
+            Ok(RowSelection::from_consecutive_ranges(ranges, in_memory(rows.end - rows.start)))
+        })
+    }
+
     /// Whether no row is selected.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()

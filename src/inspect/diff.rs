@@ -28,7 +28,7 @@ use crate::inspect::diff::images::Images;
 use crate::inspect::query::misunderstood;
 use crate::merge::Halves;
 use crate::pipeline::Pipeline;
-use crate::table::{AsOf, LakeTable, load_as_of, open_at};
+use crate::table::{AsOf, LakeTable, open_both};
 
 pub use images::Change;
 
@@ -78,14 +78,7 @@ pub async fn diff(
         .with("table", &spec.source));
     }
     let location = pipeline.lake_folder(&spec.source)?;
-    let version = async |as_of| {
-        let found = load_as_of(&location, as_of).await?;
-        Ok::<_, Error>(found.and_then(|table| table.version()))
-    };
-    let (Some(from), Some(to)) = (version(Some(from)).await?, version(to).await?) else {
-        return Ok(None);
-    };
-    let (old, new) = tokio::try_join!(open_at(&location, from), open_at(&location, to))?;
+    let Some((old, new)) = open_both(&location, (from, to)).await? else { return Ok(None) };
     let images = Images::of(spec, &compared(&new)?, &keys)?;
     let (before, after) = changed(&old, &new).await?;
     let bytes = before.bytes() + after.bytes();
@@ -95,7 +88,7 @@ pub async fn diff(
         .map_err(Error::from)
         .and_then(move |batch| std::future::ready(images.changes(&batch)))
         .boxed();
-    Ok(Some(Diff { from, to, bytes, changes }))
+    Ok(Some(Diff { from: old.version(), to: new.version(), bytes, changes }))
 }
 
 /// The columns that are compared.

@@ -8,7 +8,7 @@ use crate::config::TableSpec;
 use crate::error::Result;
 use crate::inspect::{HistoryEntry, TableLayout, TableStatus, history, layout, status};
 use crate::pipeline::Pipeline;
-use crate::table;
+use crate::table::{self, LakeTable};
 
 /// So many tables are looked at side by side.
 const AT_ONCE: usize = 16;
@@ -44,16 +44,23 @@ pub async fn lake_report(pipeline: &Pipeline, tables: &[TableSpec], commits: usi
 /// A table of which something cannot be read has the reason in its status.
 async fn page(pipeline: &Pipeline, spec: &TableSpec, commits: usize) -> TablePage {
     let status = Box::pin(status(pipeline, spec)).await;
-    let commits = newest(pipeline, spec, commits).await.unwrap_or_default();
-    let layout = layout(pipeline, spec).await.ok().flatten();
-    TablePage { status, commits, layout }
+    let (mut page, location) = (TablePage::of(status), pipeline.lake_folder(&spec.source));
+    let Ok(location) = location else { return page };
+    let Ok(Some(table)) = table::open(&location, None).await else { return page };
+    page.commits = newest(&table, spec, commits).await.unwrap_or_default();
+    page.layout = layout(&table, spec).ok();
+    page
 }
 
-async fn newest(pipeline: &Pipeline, spec: &TableSpec, most: usize) -> Result<Vec<HistoryEntry>> {
-    let location = pipeline.lake_folder(&spec.source)?;
-    let Some(table) = table::open(&location, None).await? else { return Ok(Vec::new()) };
-    let entries = history(&table, &spec.source.to_string(), false).take(most);
+async fn newest(table: &LakeTable, spec: &TableSpec, most: usize) -> Result<Vec<HistoryEntry>> {
+    let entries = history(table, &spec.source.to_string(), false).take(most);
     let mut commits: Vec<HistoryEntry> = entries.try_collect().await?;
     commits.reverse();
     Ok(commits)
+}
+
+impl TablePage {
+    fn of(status: TableStatus) -> Self {
+        Self { status, commits: Vec::new(), layout: None }
+    }
 }

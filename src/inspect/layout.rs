@@ -6,8 +6,7 @@ use serde::Serialize;
 use crate::config::TableSpec;
 use crate::error::Result;
 use crate::merge::key_ranges;
-use crate::pipeline::Pipeline;
-use crate::table;
+use crate::table::LakeTable;
 
 /// How the rows of a table lie in its data files.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -21,19 +20,16 @@ pub struct TableLayout {
     pub depth: Vec<u64>,
 }
 
-/// The layout of a table's newest version; none if there is no table.
+/// The layout of a table.
 ///
 /// # Errors
-/// As [`table::open`]; `TableCorrupt` if a statistic in the log cannot be read.
-pub async fn layout(pipeline: &Pipeline, spec: &TableSpec) -> Result<Option<TableLayout>> {
-    let location = pipeline.lake_folder(&spec.source)?;
-    let Some(table) = table::open(&location, None).await? else { return Ok(None) };
+/// `TableCorrupt` if a statistic in the log cannot be read.
+pub fn layout(table: &LakeTable, spec: &TableSpec) -> Result<TableLayout> {
     let views: Vec<LogicalFileView> = table.delta().snapshot()?.log_data().iter().collect();
     let mut sizes: Vec<u64> =
         views.iter().map(|file| u64::try_from(file.size()).unwrap_or_default()).collect();
     sizes.sort_unstable();
-    let mut keys = spec.lake_keys();
-    keys.retain(|key| table.schema().column(key).is_some());
+    let mut keys = table.columns_among(spec.lake_keys());
     keys.truncate(1);
     let ranges = key_ranges(&views, &table.schema().arrow(), &keys)?;
     let mut ranges: Vec<_> =
@@ -45,5 +41,5 @@ pub async fn layout(pipeline: &Pipeline, spec: &TableSpec) -> Result<Option<Tabl
         over.count() as u64
     };
     let depth = (0..ranges.len()).map(holds).collect();
-    Ok(Some(TableLayout { sizes, key: keys.pop(), depth }))
+    Ok(TableLayout { sizes, key: keys.pop(), depth })
 }

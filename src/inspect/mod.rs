@@ -36,6 +36,8 @@ mod rows;
 mod state;
 mod status;
 #[cfg(feature = "cli")]
+mod text;
+#[cfg(feature = "cli")]
 pub mod verify;
 #[cfg(feature = "cli")]
 mod why;

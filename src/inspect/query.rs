@@ -29,9 +29,12 @@ const ANY_SCHEMA: &str = "any schema";
 pub async fn query(pipeline: &Pipeline, sql: &str) -> Result<DataFrame> {
     let session = session(pipeline)?;
     let sql = time_travel::as_names(sql)?;
-    let reads_only =
-        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    session.sql_with_options(&sql, reads_only).await.map_err(misunderstood)
+    session.sql_with_options(&sql, reads_only()).await.map_err(misunderstood)
+}
+
+/// Nothing can be written by a query.
+pub(super) fn reads_only() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
 /// A session that knows all tables of a configuration; each is opened when a query names it.

@@ -265,8 +265,7 @@ impl TableStatus {
         self.foreign_commits = table.foreign().to_vec();
         self.last_object = last_object(ledger);
         self.protocol = Some(protocol(snapshot.protocol())?);
-        let mut keys = spec.lake_keys();
-        keys.retain(|key| table.schema().column(key).is_some());
+        let keys = table.columns_among(spec.lake_keys());
         let log_store = table.delta().log_store();
         let (due, newest) = tokio::try_join!(
             maintenance::due(table, &keys, spec.merge, pipeline.clock()),

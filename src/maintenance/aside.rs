@@ -13,7 +13,7 @@ use crate::files::{FileLayout, external_sort};
 use crate::limits::Limits;
 use crate::maintenance::compaction::{self, Compaction};
 use crate::maintenance::live_file::LiveFile;
-use crate::maintenance::policy::{BYTES_A_SECOND, CHECKPOINT_COMMITS};
+use crate::maintenance::policy::BYTES_A_SECOND;
 use crate::maintenance::replacement::{Replacement, actions, metrics};
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
 use crate::maintenance::retention::must_be_within_retention;
@@ -47,10 +47,8 @@ impl Aside<'_> {
             return Ok(());
         }
         let table = self.compact(table, report).await?;
-        let commits = checkpoint::commits_since(&table).await?;
-        if commits >= CHECKPOINT_COMMITS {
+        if let Some(reason) = checkpoint::due(&table).await? {
             checkpoint::write(&table).await?;
-            let reason = format!("{commits} commits since the newest checkpoint");
             report.add(aside(Action::Checkpoint, Outcome::Done, reason, Some(&table)));
         }
         if !self.deletes || self.limits.stop.is_requested() {

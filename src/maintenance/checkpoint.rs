@@ -9,7 +9,7 @@ use deltalake::table::config::TablePropertiesExt as _;
 
 use crate::error::Result;
 use crate::maintenance::log::with_log;
-use crate::maintenance::policy::DELETION_SLACK;
+use crate::maintenance::policy::{CHECKPOINT_COMMITS, DELETION_SLACK};
 use crate::table::LakeTable;
 use crate::table::features::{has_protected_checkpoints, log_retention};
 
@@ -43,9 +43,19 @@ pub(super) async fn write(table: &LakeTable) -> Result<()> {
 ///
 /// # Errors
 /// `Unavailable` if the log cannot be read.
-pub(super) async fn commits_since(table: &LakeTable) -> Result<u64> {
+async fn commits_since(table: &LakeTable) -> Result<u64> {
     let newest = with_log(table, |log, _| Ok(log.checkpoint_version)).await?;
     Ok(newest.map_or(table.version() + 1, |newest| table.version() - newest))
+}
+
+/// Why a checkpoint is due; none if it is not.
+///
+/// # Errors
+/// As [`commits_since`].
+pub(super) async fn due(table: &LakeTable) -> Result<Option<String>> {
+    let commits = commits_since(table).await?;
+    let is_due = commits >= CHECKPOINT_COMMITS;
+    Ok(is_due.then(|| format!("{commits} commits since the newest checkpoint")))
 }
 
 /// Deletes entries of the log that are older than `delta.logRetentionDuration` and that a

@@ -9,7 +9,6 @@ use crate::config::MergeMode;
 use crate::error::Result;
 use crate::files::FileLayout;
 use crate::maintenance::live_file::LiveFile;
-use crate::maintenance::policy::CHECKPOINT_COMMITS;
 use crate::maintenance::report::Action;
 use crate::maintenance::{checkpoint, compaction, lower, purge, vacuum};
 use crate::table::LakeTable;
@@ -41,10 +40,8 @@ pub(crate) async fn due(
     let bytes = |files: &[LiveFile]| files.iter().map(|file| file.bytes).sum();
     let mut due = Vec::new();
     let mut add = |action, reason: String, bytes| due.push(DueAction { action, reason, bytes });
-    let (commits, vacuum) = tokio::try_join!(
-        checkpoint::commits_since(table),
-        vacuum::choose(table, &files, clock.now())
-    )?;
+    let (checkpoint, vacuum) =
+        tokio::try_join!(checkpoint::due(table), vacuum::choose(table, &files, clock.now()))?;
     if let Some(it) = compaction::choose(&files, &layout, u64::MAX) {
         add(Action::Compact, it.reason, bytes(&it.files));
     }
@@ -54,8 +51,8 @@ pub(crate) async fn due(
     if let Some(it) = purge::choose(files, mode, u64::MAX) {
         add(Action::Purge, it.reason, bytes(&it.files));
     }
-    if commits >= CHECKPOINT_COMMITS {
-        add(Action::Checkpoint, format!("{commits} commits since the newest checkpoint"), 0);
+    if let Some(reason) = checkpoint {
+        add(Action::Checkpoint, reason, 0);
     }
     if let Some(it) = vacuum {
         add(Action::Vacuum, it.reason, it.bytes);

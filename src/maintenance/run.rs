@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::limits::Limits;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::part::Rewriter;
-use crate::maintenance::policy::CHECKPOINT_COMMITS;
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
 use crate::maintenance::{checkpoint, lower, vacuum};
 use crate::storage::{Location, with_whole_paths};
@@ -110,12 +109,10 @@ impl Maintenance<'_> {
     }
 
     async fn checkpoint(&self, table: &LakeTable, report: &mut MaintenanceReport) -> Result<()> {
-        let commits = checkpoint::commits_since(table).await?;
-        if commits < CHECKPOINT_COMMITS {
-            return Ok(());
+        match checkpoint::due(table).await? {
+            Some(reason) => self.checkpoint_now(table, &reason, report).await,
+            None => Ok(()),
         }
-        let reason = format!("{commits} commits since the newest checkpoint");
-        self.checkpoint_now(table, &reason, report).await
     }
 
     async fn checkpoint_now(
@@ -191,8 +188,6 @@ impl Maintenance<'_> {
 
     /// The keys of which the table has the columns already.
     pub(super) fn keys(&self, table: &LakeTable) -> Vec<String> {
-        let mut keys = self.spec.lake_keys();
-        keys.retain(|key| table.schema().column(key).is_some());
-        keys
+        table.columns_among(self.spec.lake_keys())
     }
 }

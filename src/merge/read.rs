@@ -5,11 +5,10 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::TryStreamExt;
-use parquet::arrow::arrow_reader::RowSelection;
 
 use crate::error::Result;
 use crate::files::bytes::unreadable;
-use crate::files::{PartitionValues, Selected, TouchedFile, column_batches, in_memory, typed};
+use crate::files::{PartitionValues, Selected, TouchedFile, column_batches, typed};
 use crate::merge::keys::KeySet;
 use crate::merge::locate::{Known, find, locate};
 use crate::table::LakeTable;
@@ -109,10 +108,5 @@ async fn rows_of_file(
 
 /// Only the rows that match.
 fn matching(file: &TouchedFile) -> Result<Selected> {
-    let mut matches = file.matches.iter().map(|found| found.position).peekable();
-    Selected::of(&file.footer, |_, rows| {
-        let within = std::iter::from_fn(|| matches.next_if(|row| *row < rows.end));
-        let ranges = within.map(|row| in_memory(row - rows.start)).map(|row| row..row + 1);
-        Ok(RowSelection::from_consecutive_ranges(ranges, in_memory(rows.end - rows.start)))
-    })
+    Selected::at(&file.footer, file.matches.iter().map(|found| found.position))
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::clock::seconds_between;
 use crate::config::Settings;
 use crate::disposition::{Action, Status, disposition};
 use crate::error::ErrorKind;
@@ -46,7 +47,7 @@ impl Standing {
             in_quarantine: report.in_quarantine,
             is_held: is_held(report.status, report.error_kind),
             has_failed: report.status == Status::Failed,
-            held_seconds: report.held_since.map_or(0, |since| seconds(since, now)),
+            held_seconds: report.held_since.map_or(0, |since| seconds_between(since, now)),
         }
     }
 
@@ -54,7 +55,8 @@ impl Standing {
     pub(super) fn of_status(status: &TableStatus, now: DateTime<Utc>) -> Self {
         let after = status.kind.map_or(Status::Ok, Status::after);
         let is_held = is_held(after, status.kind);
-        let age = |since: Option<DateTime<Utc>>| since.map_or(0, |since| seconds(since, now));
+        let age =
+            |since: Option<DateTime<Utc>>| since.map_or(0, |since| seconds_between(since, now));
         Self {
             lag: status.lag.clone(),
             oldest_pending_seconds: age(status.pending.oldest),
@@ -73,10 +75,6 @@ impl Standing {
 fn is_held(status: Status, kind: Option<ErrorKind>) -> bool {
     let waits = kind.is_some_and(|kind| disposition(kind).action == Action::Wait);
     status == Status::Held && !waits
-}
-
-fn seconds(since: DateTime<Utc>, now: DateTime<Utc>) -> u64 {
-    u64::try_from((now - since).num_seconds()).unwrap_or_default()
 }
 
 /// The process that tells metrics.

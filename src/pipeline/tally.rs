@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, seconds_between};
 use crate::config::TableSpec;
 use crate::disposition::{Status, remedy_for};
 use crate::error::Error;
@@ -271,7 +271,7 @@ impl Tally {
     pub(super) fn into_report(self, error: Option<&Error>, clock: &dyn Clock) -> TableReport {
         let oldest = self.oldest_waiting();
         let now = clock.now();
-        let seconds = oldest.map_or(0, |since| (now - since).num_seconds());
+        let seconds = oldest.map_or(0, |since| seconds_between(since, now));
         let pending_bytes = self.left().iter().map(|seen| seen.size).sum();
         let mut report = self.report;
         report.commits = self.commits;
@@ -279,7 +279,7 @@ impl Tally {
         if report.version.is_some() {
             report.lag = report.lag.with_waiting(oldest, now);
         }
-        report.oldest_pending_seconds = u64::try_from(seconds).unwrap_or_default();
+        report.oldest_pending_seconds = seconds;
         if let Some(error) = error {
             report.ended_by(error);
         }

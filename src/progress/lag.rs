@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::clock::seconds_between;
 use crate::progress::Ledger;
 
 /// How late a table is, in three parts, as whole seconds. None is what nothing tells.
@@ -28,10 +29,11 @@ impl Lag {
     #[must_use]
     pub fn of(ledger: &Ledger) -> Self {
         let latest = ledger.latest.as_ref();
-        let to_object = latest.and_then(|it| it.source_time.map(|time| span(time, it.staged)));
+        let to_object =
+            latest.and_then(|it| it.source_time.map(|time| seconds_between(time, it.staged)));
         Self {
             source_to_object_seconds: to_object,
-            object_to_commit_seconds: latest.map(|it| span(it.staged, it.committed)),
+            object_to_commit_seconds: latest.map(|it| seconds_between(it.staged, it.committed)),
             behind_seconds: None,
             source_time: ledger.source_time,
             change_sequence: ledger.sequence.clone(),
@@ -45,13 +47,9 @@ impl Lag {
         let behind = match (oldest, self.source_time) {
             (None, _) => 0,
             // What waits is newer than what the table has.
-            (Some(_), Some(source)) => span(source, now),
-            (Some(oldest), None) => span(oldest, now),
+            (Some(_), Some(source)) => seconds_between(source, now),
+            (Some(oldest), None) => seconds_between(oldest, now),
         };
         Self { behind_seconds: Some(behind), ..self }
     }
-}
-
-fn span(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
-    u64::try_from((to - from).num_seconds()).unwrap_or_default()
 }

@@ -11,7 +11,11 @@ use futures::TryStreamExt as _;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::Location;
+#[cfg(feature = "cli")]
+use crate::table::LakeTable;
 use crate::table::history::{Commit, history};
+#[cfg(feature = "cli")]
+use crate::table::open::with_progress;
 use crate::table::open::{load, load_version};
 
 /// Which version of a table is meant.
@@ -61,10 +65,33 @@ pub async fn commit_as_of(
 /// `Config` if the version is none of its own, or there was none at that time; `Unavailable` if the
 /// log cannot be read.
 pub async fn load_as_of(location: &Location, as_of: Option<AsOf>) -> Result<Option<DeltaTable>> {
+    match load(location).await? {
+        Some(newest) => older(location, newest, as_of).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The table at a location as of these two versions, with the progress that it had then; none if
+/// there is no table.
+///
+/// # Errors
+/// As [`load_as_of`]; `TableCorrupt` if a version holds no record of ours.
+#[cfg(feature = "cli")]
+pub(crate) async fn open_both(
+    location: &Location,
+    (one, other): (AsOf, Option<AsOf>),
+) -> Result<Option<(LakeTable, LakeTable)>> {
     let Some(newest) = load(location).await? else { return Ok(None) };
+    let one = older(location, newest.clone(), Some(one)).await?;
+    let other = older(location, newest, other).await?;
+    tokio::try_join!(with_progress(one), with_progress(other)).map(Some)
+}
+
+/// The table as of a version, given its newest one.
+async fn older(location: &Location, newest: DeltaTable, as_of: Option<AsOf>) -> Result<DeltaTable> {
     let last = newest.version().unwrap_or_default();
     let version = match as_of {
-        None => return Ok(Some(newest)),
+        None => return Ok(newest),
         Some(AsOf::Version(version)) if version > last => {
             return Err(not_there("the table has no such version", last).with("version", version));
         }
@@ -76,10 +103,10 @@ pub async fn load_as_of(location: &Location, as_of: Option<AsOf>) -> Result<Opti
         }
     };
     if version == last {
-        return Ok(Some(newest));
+        return Ok(newest);
     }
     let loaded = load_version(location, version).await;
-    loaded.map(Some).map_err(|error| {
+    loaded.map_err(|error| {
         not_there("the version can no longer be read", last).with("version", version).because(error)
     })
 }

@@ -58,6 +58,15 @@ impl Commit {
     /// `TableCorrupt` if the text is not JSON, if our record in it cannot be read, or if that is
     /// there without our `txn`.
     pub fn parse(actions: &[u8], version: Version) -> Result<Self> {
+        Self::parse_with(actions, version, |_| Ok(()))
+    }
+
+    /// The same, and `each` of the actions as it is met.
+    fn parse_with(
+        actions: &[u8],
+        version: Version,
+        mut each: impl FnMut(&Value) -> Result<()>,
+    ) -> Result<Self> {
         let (mut info, mut transaction, mut changes_rows) = (Value::Null, None, false);
         for action in serde_json::Deserializer::from_slice(actions).into_iter::<Value>() {
             let mut action = action.map_err(|error| {
@@ -65,6 +74,7 @@ impl Commit {
                     .with("version", version)
                     .because(error)
             })?;
+            each(&action)?;
             if let Some(found) = action.get_mut("commitInfo") {
                 info = found.take();
             }

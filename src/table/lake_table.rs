@@ -128,6 +128,13 @@ impl LakeTable {
         &self.schema
     }
 
+    /// Those of these columns that it has.
+    #[must_use]
+    pub(crate) fn columns_among(&self, mut names: Vec<String>) -> Vec<String> {
+        names.retain(|name| self.schema.column(name).is_some());
+        names
+    }
+
     /// Its progress.
     #[must_use]
     pub fn ledger(&self) -> &Ledger {

@@ -24,6 +24,8 @@ mod state_object;
 mod transaction;
 
 pub use alter::{add_columns, allow_vectors};
+#[cfg(feature = "cli")]
+pub(crate) use as_of::open_both;
 pub use as_of::{AsOf, commit_as_of, load_as_of};
 pub use commit_call::commit_properties;
 pub use create::{create, create_without_progress};

@@ -120,6 +120,16 @@ async fn load_version_through(
     Ok(table)
 }
 
+/// A loaded table with its progress.
+///
+/// # Errors
+/// As [`open`].
+#[cfg(feature = "cli")]
+pub(super) async fn with_progress(delta: DeltaTable) -> Result<LakeTable> {
+    let reads = read_once(&delta.log_store())?;
+    read_progress(delta, &reads, Arc::default()).await
+}
+
 pub(super) async fn read_progress(
     delta: DeltaTable,
     reads: &LogStoreRef,

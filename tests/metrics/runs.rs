@@ -8,7 +8,7 @@ use dmslake::disposition::Status;
 use dmslake::error::ErrorKind;
 use dmslake::inspect;
 use dmslake::metrics::{METRICS, Process, Snapshot, emf, otlp, prometheus};
-use dmslake::pipeline::{Limits, Scope, Silent, TableReport};
+use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, TableReport};
 use futures::TryStreamExt as _;
 use rand::rngs::StdRng;
 use serde_json::Value as Json;
@@ -66,18 +66,21 @@ async fn every_form_tells_what_was_counted() {
     property::check("every_form_tells_what_was_counted", 10, 3, case).await;
 }
 
+async fn stage_and_apply(world: &World, table: &StagedTable, pipeline: &Pipeline) -> TableReport {
+    for object in &table.objects {
+        world.put(table, object).await;
+    }
+    let (scope, limits) = (Scope::Everything, Limits::default());
+    pipeline.apply(world.spec(table), &scope, &limits, &Silent).await
+}
+
 async fn case(mut rng: StdRng) {
     let world = World::random(&mut rng, None).await;
     let pipeline = world.pipeline();
     let mut reports = Vec::new();
     let mut expected = Vec::new();
     for table in &world.tables {
-        for object in &table.objects {
-            world.put(table, object).await;
-        }
-        let spec = world.spec(table);
-        let (scope, limits) = (Scope::Everything, Limits::default());
-        let report = pipeline.apply(spec, &scope, &limits, &Silent).await;
+        let report = stage_and_apply(&world, table, &pipeline).await;
         assert_eq!(report.status, Status::Ok, "{report:?}");
         let counts = Judge::new(table, &world.staging, &world.lake).audit(table).await;
         expected.push((report.table.clone(), counts, logged(&world, table).await));
@@ -283,13 +286,8 @@ async fn a_look_tells_what_the_run_before_it_told() {
         let world = World::random(&mut rng, None).await;
         let pipeline = world.pipeline();
         for table in &world.tables {
-            for object in &table.objects {
-                world.put(table, object).await;
-            }
-            let spec = world.spec(table);
-            let (scope, limits) = (Scope::Everything, Limits::default());
-            let report = pipeline.apply(spec, &scope, &limits, &Silent).await;
-            let status = inspect::status(&pipeline, spec).await;
+            let report = stage_and_apply(&world, table, &pipeline).await;
+            let status = inspect::status(&pipeline, world.spec(table)).await;
             let run = Snapshot::of_run(&[report], &process());
             let look = Snapshot::of_look(&[status], &process());
             let gauges = |snapshot: &Snapshot| {

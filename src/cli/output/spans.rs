@@ -16,9 +16,14 @@ pub(in crate::cli) fn span(seconds: u64) -> String {
     }
 }
 
+/// What may not be known, as it is shown; a dash if it is not.
+pub(in crate::cli) fn or_dash<T>(known: Option<T>, shown: impl FnOnce(T) -> String) -> String {
+    known.map_or_else(|| "-".to_owned(), shown)
+}
+
 /// A span that may not be known.
 pub(in crate::cli) fn span_or_dash(seconds: Option<u64>) -> String {
-    seconds.map_or_else(|| "-".to_owned(), span)
+    or_dash(seconds, span)
 }
 
 /// A time and how long ago it was: `2026-03-01 08:22:19 UTC (4 min ago)`.

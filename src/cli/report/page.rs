@@ -4,9 +4,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::chart::{Bar, bars, line};
 use super::cost::dollars;
-use crate::cli::output::{bytes, count, plural, span_or_dash};
+use crate::cli::output::{bytes, count, or_dash, plural, span_or_dash};
+use crate::cli::status::states;
 use crate::clock::shown;
-use crate::inspect::{HistoryEntry, LakeReport, State, TableLayout, TablePage, TableStatus};
+use crate::inspect::{HistoryEntry, LakeReport, TableLayout, TablePage, TableStatus};
 use crate::version;
 
 const STYLE: &str = include_str!("report.css");
@@ -39,12 +40,8 @@ pub(super) fn render(report: &LakeReport) -> Markup {
 }
 
 fn summary(report: &LakeReport) -> String {
-    let states = State::ALL.into_iter().rev().filter_map(|state| {
-        let number = report.tables.iter().filter(|page| page.status.state == state).count() as u64;
-        (number > 0).then(|| format!("{} {}", count(number), state.as_str()))
-    });
-    let states: Vec<String> = states.collect();
-    format!("{}: {}.", plural(report.tables.len() as u64, "table"), states.join(", "))
+    let states = states(report.tables.iter().map(|page| page.status.state));
+    format!("{}: {}.", plural(report.tables.len() as u64, "table"), states)
 }
 
 fn overview(report: &LakeReport) -> Markup {
@@ -200,7 +197,7 @@ fn commits(commits: &[HistoryEntry]) -> Markup {
 }
 
 fn row(entry: &HistoryEntry) -> Markup {
-    let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), count);
+    let number = |number: Option<u64>| or_dash(number, count);
     html! {
         tr {
             th scope="row" class="n" { (entry.version) }
@@ -210,8 +207,8 @@ fn row(entry: &HistoryEntry) -> Markup {
             td class="n" { (number(entry.inserted)) }
             td class="n" { (number(entry.updated)) }
             td class="n" { (number(entry.deleted)) }
-            td class="n" { (entry.bytes_written.map_or_else(|| "-".to_owned(), bytes)) }
-            td class="n" { (entry.seconds.map_or_else(|| "-".to_owned(), |it| format!("{it:.2} s"))) }
+            td class="n" { (or_dash(entry.bytes_written, bytes)) }
+            td class="n" { (or_dash(entry.seconds, |it| format!("{it:.2} s"))) }
         }
     }
 }

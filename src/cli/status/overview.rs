@@ -5,8 +5,9 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 
 use crate::cli::output::{
-    Align, Grid, Palette, Row, bytes, count, plural, span, span_or_dash, wrapped,
+    Align, Grid, Palette, Row, bytes, count, or_dash, plural, span, span_or_dash, wrapped,
 };
+use crate::clock::seconds_between;
 use crate::inspect::{State, TableStatus};
 
 /// So many tables with which all is well have a line of their own.
@@ -86,10 +87,7 @@ pub(super) fn remarks(
 ) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(reason) = &table.reason {
-        let since = table.since.map(|since| {
-            let seconds = u64::try_from((now - since).num_seconds()).unwrap_or_default();
-            format!(" (for {})", span(seconds))
-        });
+        let since = table.since.map(|it| format!(" (for {})", span(seconds_between(it, now))));
         lines.extend(wrapped(&format!("{reason}{}", since.unwrap_or_default()), "  ", width));
     }
     if let Some(next) = &table.next {
@@ -117,27 +115,31 @@ fn fitting(tables: &[&TableStatus], now: DateTime<Utc>, width: usize) -> usize {
 }
 
 fn version(table: &TableStatus) -> String {
-    table.version.map_or_else(|| "-".to_owned(), |version| version.to_string())
+    or_dash(table.version, |version| version.to_string())
 }
 
 fn last_commit(table: &TableStatus, now: DateTime<Utc>) -> String {
     let at = table.last_commit.as_ref().and_then(|commit| commit.at);
-    let seconds = at.map(|at| u64::try_from((now - at).num_seconds()).unwrap_or_default());
-    seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{} ago", span(seconds)))
+    or_dash(at, |at| format!("{} ago", span(seconds_between(at, now))))
+}
+
+/// How tables stand: `3 ok, 1 held`.
+pub(in crate::cli) fn states(tables: impl Iterator<Item = State>) -> String {
+    let tables: Vec<State> = tables.collect();
+    let told = State::ALL.into_iter().rev().filter_map(|state| {
+        let number = tables.iter().filter(|it| **it == state).count() as u64;
+        (number > 0).then(|| format!("{} {}", count(number), state.as_str()))
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// One sentence about all tables.
 fn totals(tables: &[TableStatus]) -> String {
-    let states = State::ALL.into_iter().rev().filter_map(|state| {
-        let number = tables.iter().filter(|it| it.state == state).count() as u64;
-        (number > 0).then(|| format!("{} {}", count(number), state.as_str()))
-    });
-    let states: Vec<String> = states.collect();
     let sum = |of: fn(&TableStatus) -> u64| tables.iter().map(of).sum::<u64>();
     format!(
         "{}: {}; {} rows, {}, {} pending of {}",
         plural(tables.len() as u64, "table"),
-        states.join(", "),
+        states(tables.iter().map(|it| it.state)),
         count(sum(|it| it.rows)),
         bytes(sum(|it| it.bytes)),
         plural(sum(|it| it.pending.objects), "object"),

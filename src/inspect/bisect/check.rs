@@ -7,12 +7,11 @@ use datafusion::catalog::SchemaProvider;
 use datafusion::catalog::{CatalogProvider as _, MemoryCatalogProvider, MemorySchemaProvider};
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
-use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::config::TableSpec;
 use crate::error::Result;
-use crate::inspect::query::misunderstood;
+use crate::inspect::query::{misunderstood, reads_only};
 use crate::table::LakeTable;
 
 /// The catalogue in which the table is found.
@@ -53,11 +52,7 @@ impl Check {
         columns: Columns,
     ) -> Result<bool> {
         let session = session(spec, table).await?;
-        let reads = SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false);
-        let planned = match session.sql_with_options(&self.sql, reads).await {
+        let planned = match session.sql_with_options(&self.sql, reads_only()).await {
             Err(error) if columns == Columns::MayLack && is_lack_of_column(&error) => {
                 return Ok(false);
             }

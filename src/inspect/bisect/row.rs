@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use arrow::array::AsArray;
 use arrow::datatypes::UInt8Type;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::config::TableSpec;
 use crate::decode::{DecodeContext, OPERATION, open};
 use crate::dms::Operation;
 use crate::error::Result;
 use crate::inspect::bisect::CulpritRow;
+use crate::inspect::text::text_of;
 use crate::pipeline::{Limits, Pipeline};
 use crate::staging::StagedObject;
 use crate::table::LakeTable;
@@ -46,17 +46,15 @@ pub(super) async fn read_row(
     }
     let codes = batch.changes.column_by_name(OPERATION);
     let code = codes.and_then(|codes| codes.as_primitive_opt::<UInt8Type>()).map(|it| it.value(0));
-    let operation = match code {
-        Some(code) if code == Operation::Update.code() => "update",
-        Some(code) if code == Operation::Delete.code() => "delete",
-        _ => "insert",
+    let operation = match code.and_then(Operation::of_code) {
+        Some(Operation::Update) => "update",
+        Some(Operation::Delete) => "delete",
+        Some(Operation::Insert) | None => "insert",
     };
     let mut key = BTreeMap::new();
     for name in spec.lake_keys() {
         if let Some(values) = batch.changes.column_by_name(&name) {
-            let options = FormatOptions::default();
-            let shown = ArrayFormatter::try_new(values, &options)?.value(0).to_string();
-            key.insert(name, shown);
+            key.insert(name, text_of(values, 0)?.unwrap_or_default());
         }
     }
     let is_of_load = object.name.phase.is_full_load();

@@ -210,14 +210,11 @@ pub(in crate::inspect) async fn newest_of(
 /// The newest version that was there at that time.
 async fn version_at(pipeline: &Pipeline, spec: &TableSpec, time: DateTime<Utc>) -> Result<Version> {
     let table = newest_of(&pipeline.lake_folder(&spec.source)?, spec).await?;
-    let mut history = pin!(table::history(&table.delta().log_store(), table.version()));
-    while let Some(commit) = history.try_next().await? {
-        if commit.timestamp.is_some_and(|at| at <= time) {
-            return Ok(commit.version);
-        }
-    }
-    Err(Error::new(ErrorKind::Config, "the table has no version of that time")
-        .with("--until", time.to_rfc3339()))
+    let commit = table::commit_as_of(&table.delta().log_store(), table.version(), time).await?;
+    commit.map(|commit| commit.version).ok_or_else(|| {
+        Error::new(ErrorKind::Config, "the table has no version of that time")
+            .with("--until", time.to_rfc3339())
+    })
 }
 
 fn sentences(missing: &Missing) -> Vec<String> {

@@ -23,10 +23,6 @@ use crate::staging::{Identify, list_everything};
 use crate::storage::Location;
 use crate::table::LakeTable;
 
-/// Rows that are decoded at once, and bytes of them.
-const BATCH_ROWS: usize = 16 << 10;
-const BATCH_BYTES: usize = 16 << 20;
-
 impl Verifier<'_> {
     /// Compares the table with a replay of what its ledger counts as applied.
     pub(super) async fn against_staging(&self, table: LakeTable) -> Result<Verification> {
@@ -157,17 +153,9 @@ impl Verifier<'_> {
     }
 
     fn context<'b>(&'b self, table: &'b LakeTable, staging: &'b Location) -> DecodeContext<'b> {
-        DecodeContext {
-            table: self.spec,
-            dms: &self.pipeline.settings().dms,
-            lake: Some(table.schema()),
-            changes: &[],
-            store: staging.store(),
-            kind: staging.kind(),
-            batch_rows: BATCH_ROWS,
-            batch_bytes: BATCH_BYTES,
-            memory_budget: self.pipeline.memory_budget(self.limits),
-        }
+        let (dms, memory) =
+            (&self.pipeline.settings().dms, self.pipeline.memory_budget(self.limits));
+        DecodeContext::one_by_one(self.spec, dms, staging, table.schema(), memory)
     }
 
     fn replay<'b>(

@@ -2,23 +2,16 @@
 
 use arrow::array::RecordBatch;
 use arrow::compute::kernels::cmp::distinct;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use crate::error::Result;
+use crate::inspect::text::text_of;
 use crate::inspect::why::Values;
 
 /// The values of a row, as text.
 pub(super) fn values(rows: &RecordBatch, row: usize) -> Result<Values> {
-    let options = FormatOptions::default();
     let schema = rows.schema();
-    let cells = schema.fields().iter().zip(rows.columns()).map(|(field, column)| {
-        let text = if column.is_valid(row) {
-            Some(ArrayFormatter::try_new(column, &options)?.value(row).to_string())
-        } else {
-            None
-        };
-        Ok((field.name().clone(), text))
-    });
+    let cells = schema.fields().iter().zip(rows.columns());
+    let cells = cells.map(|(field, column)| Ok((field.name().clone(), text_of(column, row)?)));
     cells.collect()
 }
 

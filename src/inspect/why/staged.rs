@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use arrow::array::{Array as _, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{UInt8Type, UInt64Type};
 
 use crate::config::{SEQUENCE, TableSpec};
 use crate::decode::{BEFORE, DecodeContext, OPERATION, ROW, open};
 use crate::dms::Operation;
 use crate::error::{Error, ErrorKind, Result};
+use crate::inspect::text::text_of;
 use crate::inspect::why::StagedChange;
 use crate::inspect::why::life::Touched;
 use crate::merge::KeyFinder;
@@ -18,8 +19,6 @@ use crate::staging::{Identify, StagedObject, list_everything};
 use crate::storage::Location;
 use crate::table::LakeTable;
 
-const BATCH_ROWS: usize = 16 << 10;
-const BATCH_BYTES: usize = 16 << 20;
 const MEMORY: usize = 256 << 20;
 
 /// The staged objects of a table, read for one key.
@@ -120,18 +119,9 @@ impl<'a> Staged<'a> {
         let Some(staged) = self.find(object).await? else { return Ok(None) };
         self.read += 1;
         let (location, _) = self.listed.as_ref().ok_or_else(unlisted)?;
-        let lake = self.table.schema();
-        let context = DecodeContext {
-            table: &self.spec,
-            dms: &self.pipeline.settings().dms,
-            lake: Some(lake),
-            changes: &[],
-            store: location.store(),
-            kind: location.kind(),
-            batch_rows: BATCH_ROWS,
-            batch_bytes: BATCH_BYTES,
-            memory_budget: MEMORY,
-        };
+        let dms = &self.pipeline.settings().dms;
+        let context =
+            DecodeContext::one_by_one(&self.spec, dms, location, self.table.schema(), MEMORY);
         let mut reader = open(&context, &staged, object.from).await?;
         let end = object.from + object.rows;
         let mut changes = Vec::new();
@@ -175,12 +165,9 @@ impl<'a> Staged<'a> {
         let operations = rows[OPERATION].as_primitive::<UInt8Type>();
         let numbers = rows[ROW].as_primitive::<UInt64Type>();
         let dms = &self.pipeline.settings().dms;
-        let text = |name: Option<&String>, row: usize| {
+        let text = |name: Option<&String>, row: usize| -> Option<String> {
             let column = rows.column_by_name(self.spec.lake_name(name?))?;
-            let column = column.is_valid(row).then_some(column)?;
-            let options = arrow::util::display::FormatOptions::default();
-            let cells = arrow::util::display::ArrayFormatter::try_new(column, &options).ok()?;
-            Some(cells.value(row).to_string())
+            text_of(column, row).ok()?
         };
         let kept = SEQUENCE.to_owned();
         let change = |row: usize| StagedChange {
@@ -197,9 +184,11 @@ impl<'a> Staged<'a> {
 }
 
 fn letter(code: u8) -> char {
-    let letters = [(Operation::Insert, 'I'), (Operation::Update, 'U')];
-    let found = letters.iter().find(|(operation, _)| operation.code() == code);
-    found.map_or('D', |(_, letter)| *letter)
+    match Operation::of_code(code) {
+        Some(Operation::Insert) => 'I',
+        Some(Operation::Update) => 'U',
+        Some(Operation::Delete) | None => 'D',
+    }
 }
 
 fn unlisted() -> Error {

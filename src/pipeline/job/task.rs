@@ -137,8 +137,7 @@ async fn run(pipeline: &Pipeline, line: &TaskLine) -> Result<Outcome> {
 
 async fn rewrite(context: &TaskContext<'_>, part: &RewritePart) -> Result<RewriteOutcome> {
     let table = context.table()?;
-    let mut keys = context.round.table.lake_keys();
-    keys.retain(|key| table.schema().column(key).is_some());
+    let keys = table.columns_among(context.round.table.lake_keys());
     let (memory, clock) = (context.memory_budget, context.clock());
     Ok(RewriteOutcome { files: rewrite_part(table, &keys, part, memory, clock).await? })
 }

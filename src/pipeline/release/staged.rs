@@ -12,8 +12,6 @@ use crate::staging::{Identify, Identity, Listing, StagedObject, list_everything}
 use crate::storage::Location;
 use crate::table::LakeTable;
 
-const BATCH_ROWS: usize = 16 << 10;
-const BATCH_BYTES: usize = 16 << 20;
 const MEMORY: usize = 256 << 20;
 
 /// The staging folder of a table, as it was listed.
@@ -84,17 +82,8 @@ impl<'a> Staged<'a> {
 
     /// How its objects are decoded into a table with these columns.
     pub(super) fn context<'c>(&'c self, lake: &'c TableSchema) -> DecodeContext<'c> {
-        DecodeContext {
-            table: self.spec,
-            dms: &self.pipeline.settings().dms,
-            lake: Some(lake),
-            changes: &[],
-            store: self.folder.store(),
-            kind: self.folder.kind(),
-            batch_rows: BATCH_ROWS,
-            batch_bytes: BATCH_BYTES,
-            memory_budget: MEMORY,
-        }
+        let dms = &self.pipeline.settings().dms;
+        DecodeContext::one_by_one(self.spec, dms, &self.folder, lake, MEMORY)
     }
 }
 

@@ -18,13 +18,6 @@ pub(crate) struct FileChanges {
     pub(crate) removed: Vec<String>,
 }
 
-/// The actions of a commit that are about files; the others are ignored.
-#[derive(Deserialize)]
-struct FileAction {
-    add: Option<Add>,
-    remove: Option<Remove>,
-}
-
 /// The commit of a version with the entries that it moved; none if the log does not have its JSON.
 ///
 /// # Errors
@@ -34,16 +27,20 @@ pub(crate) async fn file_changes(
     version: Version,
 ) -> Result<Option<FileChanges>> {
     let Some(actions) = log_store.read_commit_entry(version).await? else { return Ok(None) };
-    let commit = Commit::parse(&actions, version)?;
     let (mut added, mut removed) = (Vec::new(), Vec::new());
-    for action in serde_json::Deserializer::from_slice(&actions).into_iter::<FileAction>() {
-        let FileAction { add, remove } = action.map_err(|error| {
+    let commit = Commit::parse_with(&actions, version, |action| {
+        let unreadable = |error| {
             Error::new(ErrorKind::TableCorrupt, "an entry of the log cannot be read")
                 .with("version", version)
                 .because(error)
-        })?;
-        added.extend(add);
-        removed.extend(remove.map(|remove| remove.path));
-    }
+        };
+        if let Some(add) = action.get("add") {
+            added.push(Add::deserialize(add).map_err(unreadable)?);
+        }
+        if let Some(remove) = action.get("remove") {
+            removed.push(Remove::deserialize(remove).map_err(unreadable)?.path);
+        }
+        Ok(())
+    })?;
     Ok(Some(FileChanges { commit, added, removed }))
 }
