@@ -133,7 +133,7 @@ fn a_demo_is_replaced_only_with_force(home: &Path) {
 fn a_signal_stops_after_the_commit(home: &Path) {
     std::fs::remove_dir_all(home.join("dmslake-demo/lake")).expect("the lake exists");
     let configuration = home.join(CONFIGURATION);
-    write(&configuration, format!("memory_budget = 100000\n{}", read(&configuration)));
+    write(&configuration, format!("memory_budget = 20000\n{}", read(&configuration)));
     let arguments = ["apply", "--config", CONFIGURATION, "--table", "shop.order_items"];
     let mut command = dmslake(home, &arguments);
     let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
