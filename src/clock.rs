@@ -23,6 +23,11 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn now(&self) -> DateTime<Utc>;
     /// A monotonic instant, for durations and deadlines.
     fn instant(&self) -> Instant;
+    /// Time that processors have worked for this process. A clock that is not the machine's may not
+    /// know it.
+    fn processor_time(&self) -> Duration {
+        Duration::ZERO
+    }
     /// A new id for one attempt to commit.
     fn attempt_id(&self) -> Uuid;
     /// A new id for the name of a data file.
@@ -45,6 +50,11 @@ impl Clock for SystemClock {
 
     fn instant(&self) -> Instant {
         Instant::now()
+    }
+
+    fn processor_time(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Duration::try_from(time).unwrap_or_default()
     }
 
     fn attempt_id(&self) -> Uuid {

@@ -97,8 +97,9 @@
 //!
 //! A *slice* is what one commit takes in: whole objects, or a range of rows of one that is too
 //! large, within the memory budget. Beside the path are [`config`] (what a user writes),
-//! [`storage`] (S3 or a disk), [`clock`] (the only door to time, randomness and ids), and
-//! [`error`] with [`disposition`] (what can go wrong, and the one table of what follows).
+//! [`storage`] (S3 or a disk), [`clock`] (the only door to time, randomness and ids), [`price`]
+//! (what requests and time cost), and [`error`] with [`disposition`] (what can go wrong, and the one
+//! table of what follows).
 //!
 //! # Guarantees
 //!
@@ -152,6 +153,7 @@ pub mod metrics;
 #[cfg(feature = "cli")]
 pub(crate) mod mysql;
 pub mod panics;
+pub mod price;
 pub mod progress;
 pub mod quarantine;
 pub mod readers;

@@ -141,6 +141,12 @@ impl Location {
         Self { store: wrap(self.store), ..self }
     }
 
+    /// The same location, which messages name as they name another one.
+    #[cfg(feature = "cli")]
+    pub(crate) fn shown_as(self, other: &Self) -> Self {
+        Self { typed: other.typed.clone(), ..self }
+    }
+
     fn open_folder(path: &std::path::Path) -> Result<Self> {
         let shown = path.display().to_string();
         std::fs::create_dir_all(path).map_err(|error| unusable(&shown).because(error))?;

@@ -14,6 +14,7 @@ mod looking;
 mod many_tables;
 mod names;
 mod pause;
+mod plan;
 mod quarantine;
 mod replay;
 mod report;

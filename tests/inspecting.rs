@@ -2,5 +2,6 @@
 //! Nothing that is told is taken from the code that tells it.
 
 mod foreign;
+mod plans;
 mod random;
 mod states;

@@ -17,6 +17,7 @@ use super::chosen::{Chosen, LoopEnd, Places, TableEnd};
 use super::exit::Exit;
 use super::metrics;
 use super::output::{Results, Screen};
+use super::plan;
 use super::progress_bar::{TableProgress, TablesProgress};
 use crate::config::TableSpec;
 use crate::error::{ErrorKind, Result};
@@ -32,6 +33,9 @@ use rest::Rest;
 /// `Config` for a configuration or a table name that cannot be used, `StoreRefused` if staging or
 /// the lake cannot be used, `Unavailable` if staging cannot be listed or the result not written.
 pub(super) async fn run(arguments: &ApplyArguments, screen: &Screen) -> Result<Exit> {
+    if arguments.dry_run {
+        return plan::dry_run(arguments, screen).await;
+    }
     let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
     let warned = chosen.pipeline.settings().warnings();
     for warning in &warned {

@@ -5,6 +5,7 @@ mod inspect;
 mod job;
 mod late;
 mod operator;
+mod plan;
 mod quarantine;
 mod replay;
 mod verify;
@@ -26,6 +27,7 @@ pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 pub(super) use operator::{
     PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
 };
+pub(super) use plan::PlanArguments;
 pub(super) use quarantine::{
     DiscardArguments, ListArguments, QuarantineArguments, QuarantineCommand, QuarantinedArguments,
     ReleaseArguments,
@@ -74,6 +76,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     Apply(ApplyArguments),
+    Plan(PlanArguments),
     Status(StatusArguments),
     History(HistoryArguments),
     Replay(ReplayArguments),
@@ -156,6 +159,10 @@ pub(super) struct ApplyArguments {
     /// Show a line for each table, also where nothing was done.
     #[arg(short, long)]
     pub(super) all: bool,
+
+    /// Change nothing, and show what would be done and what it would cost, as `dmslake plan` does.
+    #[arg(long, conflicts_with_all = ["all", "jobs", "metrics_file"])]
+    pub(super) dry_run: bool,
 
     /// Apply at most so many tables side by side. They share the memory budget.
     ///

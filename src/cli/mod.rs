@@ -28,6 +28,7 @@ mod manual;
 mod metrics;
 mod output;
 mod pause;
+mod plan;
 mod progress_bar;
 mod quarantine;
 mod query;

@@ -9,8 +9,8 @@ use super::exit::Exit;
 use super::output::Screen;
 use super::{
     apply, bisect, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain,
-    manual, pause, quarantine, query, rebuild, register, replay, report, restore, show, status,
-    truncate, verify, why,
+    manual, pause, plan, quarantine, query, rebuild, register, replay, report, restore, show,
+    status, truncate, verify, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -51,6 +51,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
     runtime.block_on(async {
         match command {
             Command::Apply(arguments) => apply::run(&arguments, screen).await,
+            Command::Plan(arguments) => plan::run(&arguments, screen).await,
             Command::Status(arguments) => status::run(&arguments, screen).await,
             Command::History(arguments) => history::run(&arguments, screen).await,
             Command::Verify(arguments) => verify::run(&arguments, screen).await,

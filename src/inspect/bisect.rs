@@ -10,7 +10,6 @@ mod check;
 mod narrow;
 mod place;
 mod row;
-mod scratch;
 mod versions;
 
 use std::collections::BTreeMap;
@@ -24,9 +23,9 @@ use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::bisect::narrow::{Narrowed, narrow};
 use crate::inspect::bisect::place::place_of;
-use crate::inspect::bisect::scratch::Scratch;
 use crate::inspect::bisect::versions::{Found, Timeline, search};
 use crate::inspect::replay::{Extent, Until};
+use crate::inspect::scratch::Scratch;
 use crate::inspect::writer::writer_of;
 use crate::pipeline::{Limits, Pipeline, Silent};
 use crate::storage::Location;

@@ -47,6 +47,8 @@ pub struct HistoryEntry {
     pub bytes_written: Option<u64>,
     /// Bytes of the data files that it removed.
     pub bytes_removed: Option<u64>,
+    /// Data files that it searched for keys.
+    pub files_searched: Option<u64>,
     /// Data files that it added.
     pub files_added: Option<u64>,
     /// Data files that it removed.
@@ -122,6 +124,7 @@ fn entry(commit: Commit, table: &str, with_objects: bool) -> HistoryEntry {
         bytes_read: finished.as_ref().map(|it| it.iter().map(|object| object.size).sum()),
         bytes_written: metrics.bytes_added,
         bytes_removed: metrics.bytes_removed,
+        files_searched: metrics.files_searched,
         files_added: metrics.files_added,
         files_removed: metrics.files_removed,
         vectors: vectors.reduce(|one, other| one + other),

@@ -12,6 +12,7 @@
 //! | `rows`, `query` | rows, now or as of an earlier version | data files |
 //! | `lake_report` | all of it at once | the above |
 //! | `quarantine` | rows that could not be decoded | the quarantine, and the ledger that counts them |
+//! | `plan` | what applying a table would do, and cost | the application, whose writes go nowhere |
 //! | `replay` | what is staged, applied again into another folder | staging, and the log |
 //! | `bisect` | the change after which a check fails | versions, and staging applied again |
 //! | `Verification` | whether the table equals its source | its rows, and MySQL or what is staged |
@@ -26,6 +27,8 @@ mod lake;
 #[cfg(feature = "cli")]
 mod layout;
 #[cfg(feature = "cli")]
+mod plan;
+#[cfg(feature = "cli")]
 mod quarantine;
 #[cfg(feature = "cli")]
 mod query;
@@ -33,6 +36,8 @@ mod query;
 mod replay;
 #[cfg(feature = "cli")]
 mod rows;
+#[cfg(feature = "cli")]
+mod scratch;
 mod state;
 mod status;
 #[cfg(feature = "cli")]
@@ -53,6 +58,8 @@ pub use history::{HistoryEntry, IntakeEntry, history};
 pub use lake::{LakeReport, TablePage, lake_report};
 #[cfg(feature = "cli")]
 pub use layout::{TableLayout, layout};
+#[cfg(feature = "cli")]
+pub use plan::{PlanAsked, PlanOutcome, TablePlan, plan};
 #[cfg(feature = "cli")]
 pub use quarantine::{QuarantineRow, QuarantineSummary, ReasonCount, quarantine, quarantined_rows};
 #[cfg(feature = "cli")]

@@ -17,6 +17,7 @@ use crate::files::{
     FileLayout, Rewritten, TouchedFile, append, in_key_order, removal, rewrite, vectors,
 };
 use crate::merge::fold::{self, Folded};
+use crate::merge::forecast::Forecast;
 use crate::merge::layouts::Layouts;
 use crate::merge::metrics::Metrics;
 use crate::merge::mode::is_masked;
@@ -43,10 +44,23 @@ pub struct Written<'a> {
     actions: Vec<Action>,
     operation: DeltaOperation,
     metrics: Metrics,
+    forecast: Forecast,
     files: WrittenFiles,
 }
 
 impl Written<'_> {
+    /// What it was to come to, as far as that was known before it was written.
+    #[must_use]
+    pub fn forecast(&self) -> Forecast {
+        self.forecast
+    }
+
+    /// Bytes of the data files that were written for it.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.metrics.bytes_added()
+    }
+
     /// Data files that the commit adds, replaces, masks or removes.
     #[must_use]
     pub fn files(&self) -> u64 {
@@ -58,7 +72,7 @@ impl Written<'_> {
     /// # Errors
     /// As [`Transaction::commit`].
     pub async fn commit(self) -> Result<Merged> {
-        let Self { transaction, actions, operation, metrics, files } = self;
+        let Self { transaction, actions, operation, metrics, files, .. } = self;
         let outcome = transaction.commit(actions, operation, Some(metrics.to_json())).await?;
         Ok(Merged { outcome, written: files })
     }
@@ -102,14 +116,14 @@ pub async fn write_files(mut transaction: Transaction<'_>, plan: MergePlan) -> R
     // itself at the latest.
     let (actions, looked) =
         tokio::join!(write(table, plan, &mut metrics, clock), transaction.look());
-    let (actions, written) = match actions {
+    let (actions, forecast, written) = match actions {
         Ok(written) => written,
         Err(error) => return Err(table.judge(error).await),
     };
     looked?;
     metrics.took(clock.instant() - begun + scanned.unwrap_or_default(), scanned);
     let operation = operation(&actions, merge_predicate);
-    Ok(Written { transaction, actions, operation, metrics, files: written })
+    Ok(Written { transaction, actions, operation, metrics, forecast, files: written })
 }
 
 fn nothing_to_merge_into() -> Error {
@@ -142,9 +156,9 @@ async fn write(
     mut plan: MergePlan,
     metrics: &mut Metrics,
     clock: &Arc<dyn Clock>,
-) -> Result<(Vec<Action>, WrittenFiles)> {
+) -> Result<(Vec<Action>, Forecast, WrittenFiles)> {
     if !plan.changes_rows() {
-        return Ok((Vec::new(), plan.written));
+        return Ok((Vec::new(), Forecast::default(), plan.written));
     }
     let layout = Arc::new(FileLayout::of(table.files(), &plan.keys, clock)?);
     let mode = plan.mode_in(table);
@@ -172,6 +186,7 @@ async fn write(
     let layouts = Layouts::of(table, layout, &plan.touched, &folded_paths, &inserts)?;
     let (masked, replaced): (Vec<TouchedFile>, Vec<TouchedFile>) =
         plan.touched.into_iter().partition(|file| is_masked(mode, file));
+    let forecast = Forecast::of(table, &replaced, &masked, &folded_paths, &inserts)?;
     let of_new = layouts.of_new(&inserts)?;
     let store = table.files().store();
     // Files are written independently; each is completed or abandoned, whatever happens to the
@@ -196,7 +211,7 @@ async fn write(
         metrics.added(&add);
         actions.push(Action::Add(add));
     }
-    Ok((actions, WrittenFiles::new(replaced)))
+    Ok((actions, forecast, WrittenFiles::new(replaced)))
 }
 
 /// Adds the rows of folded files to the new rows.

@@ -23,35 +23,36 @@ use crate::table::LakeTable;
 /// Files scanned concurrently: enough to hide the latency of a store.
 const FILES_AT_ONCE: usize = 16;
 
+/// What a search for keys found.
+#[derive(Debug, Default)]
+pub(super) struct Located {
+    /// Files that contain a key, in the order of the log.
+    pub(super) touched: Vec<TouchedFile>,
+    /// Files that statistics do not rule out.
+    pub(super) searched: u64,
+}
+
 /// Finds the rows of a snapshot that carry these keys, by file, in the order of the log.
 ///
 /// # Errors
 /// `Unavailable` if the table cannot be read, `TableCorrupt` if a key is in it twice.
-pub(super) async fn locate(
-    table: &LakeTable,
-    keys: KeySet,
-    known: Known,
-) -> Result<Vec<TouchedFile>> {
+pub(super) async fn locate(table: &LakeTable, keys: KeySet, known: Known) -> Result<Located> {
     let count = keys.len();
     let names = keys.names();
-    let touched = find(table, keys, known).await?;
-    if has_twice(&touched, count) {
+    let located = find(table, keys, known).await?;
+    if has_twice(&located.touched, count) {
         return Err(
             Error::new(ErrorKind::TableCorrupt, "a key is in the table twice").with("keys", names)
         );
     }
-    Ok(touched)
+    Ok(located)
 }
 
 /// Finds the rows that carry these keys, where several rows may carry the same key.
 ///
 /// # Errors
 /// `Unavailable` if the table cannot be read.
-pub(super) async fn find(
-    table: &LakeTable,
-    keys: KeySet,
-    known: Known,
-) -> Result<Vec<TouchedFile>> {
+pub(super) async fn find(table: &LakeTable, keys: KeySet, known: Known) -> Result<Located> {
     let views = table.delta().snapshot()?.log_data().iter().collect();
     find_among(table, views, keys, known).await
 }
@@ -62,9 +63,10 @@ pub(super) async fn find_among(
     views: Vec<LogicalFileView>,
     keys: KeySet,
     mut known: Known,
-) -> Result<Vec<TouchedFile>> {
+) -> Result<Located> {
     let sorted = SortedKeys::of(&keys)?;
     let candidates = prune::files(views, &keys, &sorted)?;
+    let searched = candidates.len() as u64;
     let scan = Arc::new(Scan::of(table.files(), keys, sorted));
     let scans = candidates.into_iter().map(|view| {
         let scan = Arc::clone(&scan);
@@ -80,7 +82,7 @@ pub(super) async fn find_among(
     // Tasks start when they are created, so they are created only as capacity becomes free.
     let touched: Vec<Option<TouchedFile>> =
         futures::stream::iter(scans).buffered(FILES_AT_ONCE).try_collect().await?;
-    Ok(touched.into_iter().flatten().collect())
+    Ok(Located { touched: touched.into_iter().flatten().collect(), searched })
 }
 
 /// Whether more than one row carries the same key.

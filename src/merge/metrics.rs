@@ -13,6 +13,8 @@ use crate::merge::MergePlan;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Metrics {
     source_rows: u64,
+    /// Files of the table that may have contained changed keys, where that is known.
+    searched: Option<u64>,
     inserted: u64,
     updated: u64,
     deleted: u64,
@@ -37,7 +39,8 @@ impl Metrics {
 
     /// The rows that a plan changes.
     pub(super) fn of(plan: &MergePlan) -> Self {
-        Self::of_rows(plan.inserted, plan.updated, plan.deleted, plan.ignored)
+        let rows = Self::of_rows(plan.inserted, plan.updated, plan.deleted, plan.ignored);
+        Self { searched: Some(plan.searched), ..rows }
     }
 
     /// Counts files as `more` does, which was counted elsewhere.
@@ -87,6 +90,11 @@ impl Metrics {
         }
     }
 
+    /// Bytes of the data files that were written.
+    pub(super) fn bytes_added(&self) -> u64 {
+        self.bytes_added
+    }
+
     /// Sets the time until everything was written, and how much of it went by before writing began.
     pub(crate) fn took(&mut self, took: Duration, scanned: Option<Duration>) {
         self.took = took;
@@ -113,6 +121,8 @@ impl Metrics {
         ];
         let entry = |(name, value): (&str, u64)| (name.to_owned(), Value::from(value.to_string()));
         let scanned = self.scanned.map(|scanned| ("scanTimeMs", milliseconds(scanned)));
-        Value::Object(metrics.into_iter().chain(scanned).map(entry).collect::<Map<_, _>>())
+        let searched = self.searched.map(|searched| ("numTargetFilesAfterSkipping", searched));
+        let metrics = metrics.into_iter().chain(scanned).chain(searched);
+        Value::Object(metrics.map(entry).collect::<Map<_, _>>())
     }
 }

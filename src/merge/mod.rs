@@ -19,6 +19,7 @@ mod execute;
 #[cfg(feature = "cli")]
 mod finder;
 mod fold;
+mod forecast;
 mod key_range;
 mod keys;
 mod layouts;
@@ -39,6 +40,7 @@ pub use execute::{Merged, Written, commit, write_files};
 pub(crate) use execute::{files_of, operation};
 #[cfg(feature = "cli")]
 pub(crate) use finder::KeyFinder;
+pub use forecast::Forecast;
 #[cfg(feature = "cli")]
 pub(crate) use key_range::{KeyInterval, key_intervals};
 pub(crate) use key_range::{KeyRange, key_ranges};
@@ -61,7 +63,7 @@ use crate::error::Result;
 use crate::files::TouchedFile;
 use crate::table::LakeTable;
 use keys::KeySet;
-use locate::Known;
+use locate::{Known, Located};
 use mode::is_masked;
 
 /// Net changes with their outcomes in one snapshot of the table.
@@ -80,6 +82,8 @@ pub struct MergePlan {
     begun: Option<Instant>,
     /// Files that an earlier plan of the same changes left in the store.
     written: WrittenFiles,
+    /// Files of the table that may contain changed keys, as far as statistics tell.
+    searched: u64,
     /// Upserts of keys that are not in the table.
     pub inserted: u64,
     /// Upserts of keys that are in the table.
@@ -224,15 +228,16 @@ async fn plan_knowing(
     known: Known,
 ) -> Result<MergePlan> {
     let (upserted, removed) = (row_count(&net.upserts), row_count(&net.deletes));
-    let touched = if keys.is_empty() || table.rows() == 0 || upserted + removed == 0 {
-        Vec::new()
-    } else {
-        let changed = KeySet::new(keys, net.upserts.iter().chain(&net.deletes))?;
-        match locate::locate(table, changed, known).await {
-            Ok(touched) => touched,
-            Err(error) => return Err(table.judge(error).await),
-        }
-    };
+    let Located { touched, searched } =
+        if keys.is_empty() || table.rows() == 0 || upserted + removed == 0 {
+            Located::default()
+        } else {
+            let changed = KeySet::new(keys, net.upserts.iter().chain(&net.deletes))?;
+            match locate::locate(table, changed, known).await {
+                Ok(located) => located,
+                Err(error) => return Err(table.judge(error).await),
+            }
+        };
     let matches = touched.iter().flat_map(|file| &file.matches);
     let updated = matches.clone().filter(|found| (found.change as usize) < upserted).count();
     let deleted = matches.clone().count() - updated;
@@ -248,6 +253,7 @@ async fn plan_knowing(
         spares_others: false,
         begun: None,
         written: WrittenFiles::default(),
+        searched,
         inserted: (upserted - updated) as u64,
         updated: updated as u64,
         deleted: deleted as u64,

@@ -36,7 +36,7 @@ pub(crate) async fn find_in(
     if views.len() != wanted.len() {
         return Err(Error::new(ErrorKind::Conflict, "the table no longer has a data file"));
     }
-    find_among(table, views, KeySet::new(keys, asked)?, Known::default()).await
+    Ok(find_among(table, views, KeySet::new(keys, asked)?, Known::default()).await?.touched)
 }
 
 /// Data files that are replaced or masked.

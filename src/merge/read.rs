@@ -29,7 +29,7 @@ pub async fn rows_of(
     }
     let keyed = KeySet::new(keys, asked)?;
     let found = async {
-        let touched = locate(table, keyed, Known::default()).await?;
+        let touched = locate(table, keyed, Known::default()).await?.touched;
         read(table, &touched, keys, columns).await
     };
     judged(table, found.await).await
@@ -51,7 +51,7 @@ pub async fn rows_with(
     }
     let keyed = KeySet::new(by, [asked])?;
     let found = async {
-        let touched = find(table, keyed, Known::default()).await?;
+        let touched = find(table, keyed, Known::default()).await?.touched;
         read(table, &touched, by, columns).await
     };
     judged(table, found.await).await

@@ -1,9 +1,9 @@
 //! The one list of metrics. What a metric means, how it is called in each form, and where its values
 //! come from stand in one row.
 
-use crate::metrics::price;
 use crate::metrics::source::{Process, Standing};
 use crate::pipeline::TableReport;
+use crate::price;
 
 /// One metric.
 #[derive(Debug)]
@@ -236,7 +236,8 @@ pub const METRICS: &[Metric] = &[
 ];
 
 fn cost(report: &TableReport, process: &Process) -> f64 {
-    let requests = if process.pays_for_requests { price::of_requests(&report.effort) } else { 0.0 };
+    let requests =
+        if process.pays_for_requests { price::of_requests(&report.effort.requests) } else { 0.0 };
     let time = process.function_gigabytes.map(|it| price::of_time(report.seconds, it));
     requests + time.unwrap_or_default()
 }

@@ -12,7 +12,6 @@
 pub mod emf;
 mod list;
 pub mod otlp;
-pub mod price;
 #[cfg(feature = "cli")]
 pub mod prometheus;
 mod sample;

@@ -236,12 +236,14 @@ impl Application<'_> {
         let AppliedSlice { version, counts, objects, .. } = applied.slice;
         let milliseconds = u64::try_from(applied.took.as_millis()).unwrap_or(u64::MAX);
         let table = &self.looker.spec.source;
+        let bytes_written = applied.written.map(|bytes| bytes.actual);
+        let bytes_foreseen = applied.written.map(|bytes| bytes.foreseen);
         let shadow = (built == Build::InShadow).then_some(true);
         with_counts!(event_with_counts!(
             info,
             counts,
             { %table, version, objects, },
-            { milliseconds, shadow, },
+            { milliseconds, bytes_written, bytes_foreseen, shadow, },
             "committed"
         ));
         self.observer.step(Step::Committed { version, objects, rows: counts.rows });

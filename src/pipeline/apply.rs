@@ -51,6 +51,17 @@ pub(super) struct Applied {
     pub(super) foreign: Vec<ForeignCommit>,
     /// How long it took, from its rows to its commit.
     pub(super) took: Duration,
+    /// What its files came to; none where tasks of a job wrote them.
+    pub(super) written: Option<WrittenBytes>,
+}
+
+/// Bytes of the data files of a commit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WrittenBytes {
+    /// As many as were foreseen before they were written.
+    pub(super) foreseen: u64,
+    /// As many as they came to.
+    pub(super) actual: u64,
 }
 
 /// What became of a slice.
@@ -155,6 +166,7 @@ pub(super) async fn apply_slice(
         let writing = merge::write_files(transaction, plan.clone());
         let written = pipeline.phase(source, Phase::Merge, writing).await?;
         let files = written.files();
+        let bytes = WrittenBytes { foreseen: written.forecast().bytes, actual: written.bytes() };
         let merged = pipeline.phase(source, Phase::Commit, written.commit()).await?;
         pace.committed(clock.instant() - begun);
         let lost = match Settled::from(merged.outcome) {
@@ -164,7 +176,8 @@ pub(super) async fn apply_slice(
                 pace.committed(took);
                 let version = table.version();
                 let slice = AppliedSlice { version, counts, objects: finished, replayed };
-                let applied = Applied { table, slice, foreign: race.foreign, took };
+                let foreign = race.foreign;
+                let applied = Applied { table, slice, foreign, took, written: Some(bytes) };
                 return Ok(SliceOutcome::Committed(applied));
             }
             Settled::Lost(lost) => {

@@ -43,6 +43,15 @@ const ASKED: &str = "a person has started it";
 /// How fast slices must have been, and so long, for their pace to tell.
 const TELLING: Duration = Duration::from_secs(10);
 
+impl Pipeline {
+    /// Whether so many bytes of staged objects are more than the function takes upon itself, as far as
+    /// it knows before it reads.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_for_job(&self, bytes: u64) -> bool {
+        reading_takes(bytes) > self.settings().hand_over.after()
+    }
+}
+
 impl Looker<'_> {
     /// Looks at an open table, and at what is staged for it. Where a job is at work, others wait.
     ///

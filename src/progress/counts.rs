@@ -75,6 +75,14 @@ macro_rules! implement {
             }
         }
 
+        impl Counts {
+            /// The same with a function of each count.
+            #[must_use]
+            pub fn map(self, of: impl Fn(u64) -> u64) -> Self {
+                Self { $($name: of(self.$name)),* }
+            }
+        }
+
         impl AddAssign for Counts {
             fn add_assign(&mut self, more: Self) {
                 $(self.$name += more.$name;)*

@@ -1,9 +1,9 @@
 //! A store over another one, of which some objects show through: what is written stays above.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -12,21 +12,23 @@ use futures::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    RenameOptions, Result,
+    ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload,
+    PutResult, RenameOptions, Result,
 };
 
 /// Whether an object of the lower store shows through.
 pub(crate) type Shows = Arc<dyn Fn(&Path) -> bool + Send + Sync>;
 
 /// Two stores as one: what is written goes to the upper one and hides what is below it. Nothing of
-/// the lower one is ever changed; what is deleted of it stays.
+/// the lower one is ever changed; what is deleted of it is merely hidden.
 ///
 /// Listings are in the order of their paths, as those of S3 are.
 pub(crate) struct Overlay {
     below: Arc<dyn ObjectStore>,
     above: Arc<dyn ObjectStore>,
     shows: Shows,
+    /// Objects of the lower store that were deleted.
+    deleted: Arc<Mutex<HashSet<Path>>>,
 }
 
 impl Overlay {
@@ -36,7 +38,13 @@ impl Overlay {
         above: Arc<dyn ObjectStore>,
         shows: Shows,
     ) -> Self {
-        Self { below, above, shows }
+        let deleted: Arc<Mutex<HashSet<Path>>> = Arc::default();
+        let hidden = Arc::clone(&deleted);
+        let shows = Arc::new(move |path: &Path| {
+            let hidden = hidden.lock().unwrap_or_else(PoisonError::into_inner);
+            !hidden.contains(path) && shows(path)
+        });
+        Self { below, above, shows, deleted }
     }
 
     /// The lower store, where its object may be read.
@@ -44,6 +52,28 @@ impl Overlay {
         match error {
             Error::NotFound { .. } if (self.shows)(location) => Ok(&self.below),
             error => Err(error),
+        }
+    }
+
+    /// Whether an object may be written under that condition. The upper store need not know
+    /// conditions: nobody else writes to it.
+    async fn check(&self, location: &Path, mode: &PutMode) -> Result<()> {
+        let found = match self.head(location).await {
+            Ok(meta) => Some(meta),
+            Err(Error::NotFound { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let path = location.to_string();
+        match (mode, found) {
+            (PutMode::Create, Some(_)) => {
+                Err(Error::AlreadyExists { path, source: "an object is there".into() })
+            }
+            (PutMode::Update(expected), found)
+                if found.as_ref().is_none_or(|meta| meta.e_tag != expected.e_tag) =>
+            {
+                Err(Error::Precondition { path, source: "another object is there".into() })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -102,6 +132,10 @@ impl ObjectStore for Overlay {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
+        if !matches!(options.mode, PutMode::Overwrite) {
+            self.check(location, &options.mode).await?;
+        }
+        let options = PutOptions { mode: PutMode::Overwrite, ..options };
         self.above.put_opts(location, payload, options).await
     }
 
@@ -131,8 +165,9 @@ impl ObjectStore for Overlay {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        let above = Arc::clone(&self.above);
+        let (above, deleted) = (Arc::clone(&self.above), Arc::clone(&self.deleted));
         let delete = move |path: Path| {
+            deleted.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone());
             let above = Arc::clone(&above);
             async move {
                 match above.delete(&path).await {
@@ -187,6 +222,7 @@ impl ObjectStore for Overlay {
 
 #[cfg(test)]
 mod tests {
+    use object_store::UpdateVersion;
     use object_store::memory::InMemory;
 
     use super::*;
@@ -225,9 +261,32 @@ mod tests {
         assert!(matches!(read(&store, "t/hidden").await, Err(Error::NotFound { .. })));
         store.copy(&Path::from("t/a"), &Path::from("t/d")).await.expect("copied");
         assert_eq!(read(&store, "t/d").await.expect("found"), "below");
-        store.delete(&Path::from("t/a")).await.expect("nothing to do");
+        store.delete(&Path::from("t/a")).await.expect("hidden");
+        assert!(matches!(read(&store, "t/a").await, Err(Error::NotFound { .. })));
+        assert_eq!(names(&store, None).await, ["t/b", "t/c", "t/d"]);
         assert_eq!(read(below.as_ref(), "t/a").await.expect("still there"), "below");
         assert_eq!(read(below.as_ref(), "t/c").await.expect("as it was"), "below");
         assert!(read(below.as_ref(), "t/b").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn conditions_are_about_what_is_seen() {
+        let below: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let (there, new) = (Path::from("t/there"), Path::from("t/new"));
+        let seen = below.put(&there, "below".into()).await.expect("written");
+        let shows: Shows = Arc::new(|_| true);
+        let store = Overlay::new(below, Arc::new(InMemory::new()), shows);
+        let put = async |path: &Path, mode: PutMode| {
+            let options = PutOptions { mode, ..PutOptions::default() };
+            store.put_opts(path, "above".into(), options).await
+        };
+        let refused = put(&there, PutMode::Create).await;
+        assert!(matches!(refused, Err(Error::AlreadyExists { .. })));
+        put(&new, PutMode::Create).await.expect("nothing is there");
+        let version = |it: PutResult| UpdateVersion { e_tag: it.e_tag, version: it.version };
+        let seen = version(seen);
+        put(&there, PutMode::Update(seen.clone())).await.expect("it is as it was");
+        let refused = put(&there, PutMode::Update(seen)).await;
+        assert!(matches!(refused, Err(Error::Precondition { .. })));
     }
 }

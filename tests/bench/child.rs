@@ -10,7 +10,7 @@ use crate::merge::contestant::{self, Native};
 use crate::merge::orders::Key;
 use crate::objects::{Sequences, settings, settings_with};
 use crate::reload::{self, Way};
-use crate::{case, machine, memory};
+use crate::{case, machine, memory, plan};
 
 const CHILD: &str = "--case";
 const FUNCTION_MEMORY: &str = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE";
@@ -38,6 +38,8 @@ pub(crate) enum Case {
     Apply { staging: PathBuf, lake: PathBuf, merge: String },
     /// The same, where changes have sequences.
     ApplyWithSequences { staging: PathBuf, lake: PathBuf, merge: String, sequences: Sequences },
+    /// Plans what applying a staging folder to a lake would do, or applies it.
+    Plan { staging: PathBuf, lake: PathBuf, merge: String, applies: bool },
     /// Merges one batch into one table of orders.
     Merge { native: Native, key: Key, table: PathBuf, batch: PathBuf },
     /// Makes a table equal to a new load of it.
@@ -120,6 +122,9 @@ pub(crate) fn answer(case: &Case) {
             }
             Case::ApplyWithSequences { staging, lake, merge, sequences } => {
                 case::apply(settings_with(staging, lake, merge, *sequences)).await
+            }
+            Case::Plan { staging, lake, merge, applies } => {
+                Box::pin(plan::plan_or_apply(settings(staging, lake, merge), *applies)).await
             }
             Case::Merge { native, key, table, batch } => {
                 contestant::merge_here(*native, *key, table, batch).await

@@ -1,5 +1,6 @@
 //! The baselines of dmslake's speed and size: `cargo bench`, or `cargo bench -- decode` for one
-//! part (`decode`, `load`, `apply`, `guard`, `merge`, `reload`, `job`, `memory`, `batches`, `package`).
+//! part (`decode`, `load`, `apply`, `guard`, `plan`, `merge`, `reload`, `job`, `memory`, `batches`,
+//! `package`).
 //!
 //! Every measured case runs in a process of its own, so that its peak memory is its own. Data
 //! are the same in every run; `DMSLAKE_BENCH_ROWS` makes them fewer for a trial.
@@ -33,6 +34,7 @@ mod merge;
 mod merge_builder;
 mod objects;
 mod package;
+mod plan;
 mod reduction;
 mod reload;
 mod report;
@@ -45,8 +47,10 @@ mod tables;
 use objects::Staging;
 use report::Report;
 
-const PARTS: [&str; 10] =
-    ["decode", "load", "apply", "guard", "merge", "reload", "job", "memory", "batches", "package"];
+const PARTS: [&str; 11] = [
+    "decode", "load", "apply", "guard", "plan", "merge", "reload", "job", "memory", "batches",
+    "package",
+];
 
 fn main() {
     let arguments: Vec<String> =
@@ -61,7 +65,7 @@ fn main() {
 
     let folder = tempfile::tempdir().expect("a folder");
     let mut report = Report::begin();
-    if ["decode", "load", "apply", "guard"].into_iter().any(is_wanted) {
+    if ["decode", "load", "apply", "guard", "plan"].into_iter().any(is_wanted) {
         let staging = Staging::write(folder.path());
         report.note(&staging.described());
         if is_wanted("decode") {
@@ -75,6 +79,9 @@ fn main() {
         }
         if is_wanted("guard") {
             tables::measure_guard(&staging, &mut report);
+        }
+        if is_wanted("plan") {
+            plan::measure(&staging, &mut report);
         }
     }
     if is_wanted("merge") {

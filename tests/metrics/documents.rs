@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use dmslake::metrics::{In, METRICS, Metric, Series, price};
+use dmslake::metrics::{In, METRICS, Metric, Series};
+use dmslake::price;
 
 use super::all_series;
 

@@ -156,8 +156,8 @@ impl Visit for Table {
     }
 }
 
-#[test]
-fn each_phase_has_a_span_with_the_table() {
+/// An application, and the spans of it.
+fn applied_with_spans() -> (TableReport, BTreeSet<(String, String)>) {
     let spans = Spans::default();
     let subscriber = tracing_subscriber::registry().with(spans.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -168,9 +168,20 @@ fn each_phase_has_a_span_with_the_table() {
         })
     });
     assert_eq!(report.status, Status::Ok, "{report:?}");
+    let spans = spans.0.lock().unwrap().clone();
+    (report, spans)
+}
+
+#[test]
+fn each_phase_has_a_span_with_the_table() {
     let expected = ["change", "commit", "look", "merge", "read"]
         .map(|name| (name.to_owned(), "shop.orders".to_owned()));
-    assert_eq!(*spans.0.lock().unwrap(), BTreeSet::from(expected));
+    let expected = BTreeSet::from(expected);
+    // Where another test's thread meets a span first, at the same moment, `tracing` may take it that
+    // nobody is interested, until the next subscriber.
+    let runs = std::iter::repeat_with(applied_with_spans).take(10);
+    let seen = { runs }.find(|(_, spans)| *spans == expected);
+    let (report, _) = seen.unwrap_or_else(|| panic!("spans: {:?}", applied_with_spans().1));
     for (phase, seconds) in report.effort.phases.each() {
         assert!(seconds > 0.0, "{phase}");
     }

@@ -1,7 +1,7 @@
 //! What commits cost, about.
 
 use crate::inspect::HistoryEntry;
-use crate::metrics::price;
+use crate::price;
 
 /// The memory of a function that commits are priced for, in GB.
 const FUNCTION_GB: f64 = 1.0;

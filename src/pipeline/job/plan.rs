@@ -149,9 +149,8 @@ impl Pipeline {
         let mut rest = work.objects.as_slice();
         plan.objects = rest.len() as u64;
         plan.bytes = bytes_of(rest);
-        let takes = reading_takes(plan.bytes);
-        plan.slices_seconds = takes.as_secs();
-        plan.is_handed_over = takes > self.settings().hand_over.after();
+        plan.slices_seconds = reading_takes(plan.bytes).as_secs();
+        plan.is_handed_over = self.is_for_job(plan.bytes);
         while !rest.is_empty() {
             let (round, after) = rest.split_at(bounds.round_of(rest));
             rest = after;

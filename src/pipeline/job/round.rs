@@ -127,7 +127,8 @@ impl Rounds<'_> {
                     let took = pipeline.clock().instant() - begun;
                     let version = table.version();
                     let slice = AppliedSlice { version, counts, objects: finished, replayed };
-                    let applied = Applied { table, slice, foreign: race.foreign, took };
+                    let applied =
+                        Applied { table, slice, foreign: race.foreign, took, written: None };
                     return Ok(RoundEnd::Committed(applied));
                 }
                 Settled::Lost(lost) => {

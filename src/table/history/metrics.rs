@@ -27,6 +27,8 @@ pub struct OperationMetrics {
     pub files_added: Option<u64>,
     /// Data files that it removed.
     pub files_removed: Option<u64>,
+    /// Data files that it searched for keys: statistics ruled out the others.
+    pub files_searched: Option<u64>,
     /// Bytes of the files that it added.
     pub bytes_added: Option<u64>,
     /// Bytes of the files that it removed.
@@ -55,6 +57,7 @@ impl OperationMetrics {
             rows_deleted: first(&["num_target_rows_deleted", "num_deleted_rows"]),
             rows_copied: first(&["num_target_rows_copied", "num_copied_rows"]),
             rows_written: first(&["num_output_rows"]),
+            files_searched: first(&["num_target_files_after_skipping", "num_target_files_scanned"]),
             files_added: first(&[
                 "num_target_files_added",
                 "num_added_files",
@@ -149,6 +152,7 @@ mod tests {
             "numTargetDeletionVectorsUpdated": "6", "numTargetRowsUpdated": "4",
             "numOutputRows": "11", "numTargetDeletionVectorsRemoved": "7", "numSourceRows": "8",
             "numTargetChangeFilesAdded": "0", "numTargetFilesRemoved": "1",
+            "numTargetFilesAfterSkipping": "9",
         }));
         let expected = OperationMetrics {
             rows_read: Some(8),
@@ -157,6 +161,7 @@ mod tests {
             rows_deleted: Some(1),
             rows_copied: Some(5),
             rows_written: Some(11),
+            files_searched: Some(9),
             files_added: Some(2),
             files_removed: Some(1),
             bytes_added: Some(2512),
@@ -218,6 +223,7 @@ mod tests {
             rows_deleted: Some(0),
             rows_copied: Some(2),
             rows_written: Some(4),
+            files_searched: Some(2),
             files_added: Some(1),
             files_removed: Some(1),
             duration: Some(Duration::from_millis(13)),

@@ -1,4 +1,4 @@
-//! A folder for what a search writes.
+//! A folder for what is written only to be looked at.
 
 use std::fs;
 use std::path::PathBuf;
@@ -22,7 +22,7 @@ impl Scratch {
     /// # Errors
     /// `Unavailable` if the temporary folder cannot be written.
     pub(super) fn create(clock: &dyn Clock) -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("dmslake-bisect-{}", clock.attempt_id()));
+        let path = std::env::temp_dir().join(format!("dmslake-{}", clock.attempt_id()));
         fs::create_dir_all(&path).map_err(unwritable)?;
         Ok(Self { path })
     }

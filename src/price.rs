@@ -1,6 +1,6 @@
-//! What a run costs, about: the requests to S3 and, in the function, the time.
+//! What work costs, about: the requests to S3 and, in the function, the time.
 
-use crate::pipeline::Effort;
+use crate::storage::Requests;
 
 /// USD for a thousand requests that write or list. The prices are those of `infra/cost.py`, for US
 /// East (N. Virginia) before free tiers, as read on 26 November 2026; a test compares them.
@@ -9,12 +9,13 @@ pub const S3_PUT_THOUSAND: f64 = 0.005;
 pub const S3_GET_THOUSAND: f64 = 0.0004;
 /// USD for a second of a function with one GB, on arm64.
 pub const LAMBDA_GB_SECOND: f64 = 0.000_013_333_4;
+/// The memory of a function that has one processor, in MB: the share grows with the memory.
+pub const MEGABYTES_OF_A_PROCESSOR: u32 = 1769;
 
 /// USD for requests. Requests that delete cost nothing.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "no run makes 2^53 requests")]
-pub fn of_requests(effort: &Effort) -> f64 {
-    let requests = &effort.requests;
+pub fn of_requests(requests: &Requests) -> f64 {
     let dear = (requests.put + requests.list) as f64;
     let cheap = (requests.get + requests.head) as f64;
     (dear * S3_PUT_THOUSAND + cheap * S3_GET_THOUSAND) / 1000.0

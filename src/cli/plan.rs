@@ -1,0 +1,71 @@
+//! `dmslake plan` and `dmslake apply --dry-run`: what applying tables would do, and cost.
+
+mod detail;
+mod overview;
+
+use super::args::{ApplyArguments, PlanArguments};
+use super::chosen::{Chosen, Places, TableEnd};
+use super::exit::Exit;
+use super::output::{Results, Screen};
+use super::progress_bar::{TableProgress, TablesProgress};
+use crate::error::Result;
+use crate::inspect::{self, PlanAsked, PlanOutcome, TablePlan};
+use crate::price;
+
+/// So many megabytes of what is pending of a table are read, unless said otherwise.
+const MOST_MEGABYTES: u64 = 256;
+
+/// Plans the chosen tables, one after another, as one invocation of the function takes them.
+///
+/// # Errors
+/// `Config` for a configuration or a table name that cannot be used, `StoreRefused` if staging or
+/// the lake cannot be used, `Unavailable` if the temporary folder or the result cannot be written.
+pub(super) async fn run(arguments: &PlanArguments, screen: &Screen) -> Result<Exit> {
+    let asked = PlanAsked {
+        most_bytes: arguments.read.unwrap_or(MOST_MEGABYTES).saturating_mul(1_000_000),
+        function_megabytes: arguments.function_memory,
+    };
+    let chosen = Chosen::open(&arguments.chosen(), Places::LakeAndStaging, screen).await?;
+    show(&chosen, asked, arguments.json, screen).await
+}
+
+/// The same for what [`super::apply`] would do.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn dry_run(arguments: &ApplyArguments, screen: &Screen) -> Result<Exit> {
+    let function_megabytes = price::MEGABYTES_OF_A_PROCESSOR;
+    let asked = PlanAsked { most_bytes: MOST_MEGABYTES * 1_000_000, function_megabytes };
+    let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
+    show(&chosen, asked, arguments.json, screen).await
+}
+
+async fn show(
+    chosen: &Chosen<'_>,
+    asked: PlanAsked,
+    is_json: bool,
+    screen: &Screen,
+) -> Result<Exit> {
+    let results = Results::new(screen, is_json);
+    let width = chosen.name_width();
+    let tables = TablesProgress::begin(screen, chosen.len());
+    let mut plans: Vec<TablePlan> = Vec::new();
+    let ended = chosen.each(async |spec| {
+        let progress = TableProgress::begin(screen, &spec.source.to_string(), width);
+        let planning = inspect::plan(&chosen.pipeline, spec, &asked, &chosen.limits, &progress);
+        let plan = Box::pin(planning).await?;
+        drop(progress);
+        tables.another();
+        results.print(&plan, |_, _| Vec::new())?;
+        let is_well = matches!(plan.outcome, PlanOutcome::Applies | PlanOutcome::Nothing);
+        plans.push(plan);
+        Ok(TableEnd::of(is_well, None))
+    });
+    let ended = ended.await?;
+    drop(tables);
+    results.print_for_people(|palette| match &plans[..] {
+        [one] => detail::lines(one, &asked, screen.width(), palette),
+        all => overview::lines(all, &asked, screen.width(), palette),
+    })?;
+    Ok(ended.exit())
+}

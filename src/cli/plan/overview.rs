@@ -1,0 +1,128 @@
+//! The plans of many tables: what is wrong first, then totals.
+
+use std::cmp::Reverse;
+
+use crate::cli::output::{Align, Grid, Palette, Row, bytes, count, plural, seconds, wrapped};
+use crate::inspect::{PlanAsked, PlanOutcome, TablePlan};
+
+/// What a column shows.
+struct Column {
+    heading: &'static str,
+    align: Align,
+    cell: fn(&TablePlan) -> String,
+}
+
+const fn number(heading: &'static str, cell: fn(&TablePlan) -> String) -> Column {
+    Column { heading, align: Align::Right, cell }
+}
+
+/// The columns that are always shown, and those for which there may be room, in order.
+const COLUMNS: [Column; 12] = [
+    Column { heading: "table", align: Align::Left, cell: |it| it.table.clone() },
+    Column { heading: "outcome", align: Align::Left, cell: |it| it.outcome.as_str().to_owned() },
+    number("objects", |it| count(it.objects)),
+    number("rows", |it| count(it.changes.rows)),
+    number("written", |it| bytes(it.bytes.written)),
+    number("time", |it| seconds(it.seconds)),
+    number("USD", dollars),
+    number("commits", |it| count(it.commits)),
+    number("rewritten", |it| count(it.files_rewritten)),
+    number("masked", |it| count(it.files_masked)),
+    number("searched", |it| count(it.files_searched)),
+    number("read", |it| bytes(it.bytes.read)),
+];
+const ALWAYS: usize = 7;
+
+/// The lines about these tables, for a screen of that width.
+pub(super) fn lines(
+    plans: &[TablePlan],
+    asked: &PlanAsked,
+    width: usize,
+    palette: Palette,
+) -> Vec<String> {
+    let mut sorted: Vec<&TablePlan> = plans.iter().collect();
+    sorted.sort_by_key(|plan| (plan.outcome, Reverse(plan.object_bytes)));
+    sorted.retain(|plan| plan.outcome != PlanOutcome::Nothing);
+    let columns = &COLUMNS[..fitting(&sorted, width)];
+    let headings: Vec<(&str, Align)> =
+        columns.iter().map(|column| (column.heading, column.align)).collect();
+    let mut grid = Grid::new(&headings).styled(palette);
+    let row = |plan: &&TablePlan| columns.iter().map(|column| (column.cell)(plan)).collect();
+    let rows: Vec<Row> = sorted.iter().map(row).collect();
+    grid.fit(&rows);
+    let mut lines = Vec::new();
+    if !rows.is_empty() {
+        lines.push(grid.header(palette));
+    }
+    for (plan, row) in sorted.iter().zip(&rows) {
+        let line = grid.row(row);
+        let is_bad = matches!(plan.outcome, PlanOutcome::Held | PlanOutcome::Fails);
+        lines.push(if is_bad { palette.bad(line) } else { line });
+        lines.extend(remarks(plan, width));
+    }
+    lines.extend(wrapped(&totals(plans, asked), "", width));
+    lines
+}
+
+/// Why a table would not be applied, and of how much of it the plan tells.
+pub(super) fn remarks(plan: &TablePlan, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    // The reason names the remedy.
+    lines.extend(plan.reason.iter().flat_map(|reason| wrapped(reason, "  ", width)));
+    if plan.inferred {
+        let (read, whole) = (bytes(plan.object_bytes_read), bytes(plan.object_bytes));
+        let told = format!("inferred from {read} of {whole} that are pending");
+        lines.extend(wrapped(&told, "  ", width));
+    }
+    lines
+}
+
+/// Dollars, with as many digits as tell anything.
+pub(super) fn dollars(plan: &TablePlan) -> String {
+    shown_dollars(plan.dollars)
+}
+
+fn shown_dollars(dollars: f64) -> String {
+    if dollars >= 0.1 { format!("{dollars:.2}") } else { format!("{dollars:.6}") }
+}
+
+/// So many columns fit the screen.
+fn fitting(plans: &[&TablePlan], width: usize) -> usize {
+    let of = |column: &Column| {
+        let cells = plans.iter().map(|plan| (column.cell)(plan).chars().count());
+        cells.chain([column.heading.len()]).max().unwrap_or_default()
+    };
+    let mut used = COLUMNS[..ALWAYS].iter().map(|column| of(column) + 2).sum::<usize>();
+    let more = COLUMNS[ALWAYS..].iter().take_while(|column| {
+        used += of(column) + 2;
+        used <= width + 2
+    });
+    ALWAYS + more.count()
+}
+
+/// One sentence about all tables.
+fn totals(plans: &[TablePlan], asked: &PlanAsked) -> String {
+    let told = PlanOutcome::ALL.into_iter().filter_map(|outcome| {
+        let number = plans.iter().filter(|plan| plan.outcome == outcome).count() as u64;
+        (number > 0).then(|| format!("{} {}", count(number), outcome.as_str()))
+    });
+    let told: Vec<String> = told.collect();
+    let sum = |of: fn(&TablePlan) -> u64| plans.iter().map(of).sum::<u64>();
+    let took: f64 = plans.iter().map(|plan| plan.seconds).sum();
+    let cost: f64 = plans.iter().map(|plan| plan.dollars).sum();
+    let peak = plans.iter().filter_map(|plan| plan.peak_memory_bytes).max();
+    let memory = peak.map(|peak| format!(", {} of memory at most", bytes(peak)));
+    format!(
+        "{}: {}; {} rows of {} in {}, {} written, {}{}; {} USD on a function of {} MB",
+        plural(plans.len() as u64, "table"),
+        told.join(", "),
+        count(sum(|plan| plan.changes.rows)),
+        plural(sum(|plan| plan.objects), "object"),
+        plural(sum(|plan| plan.commits), "commit"),
+        bytes(sum(|plan| plan.bytes.written)),
+        seconds(took),
+        memory.unwrap_or_default(),
+        shown_dollars(cost),
+        count(u64::from(asked.function_megabytes)),
+    )
+}

@@ -1,0 +1,65 @@
+//! `dmslake plan` and `dmslake apply --dry-run`.
+
+use serde_json::Value;
+
+use super::looking::shop;
+use super::{run, write};
+
+#[test]
+fn a_plan_tells_what_applying_does_and_changes_nothing() {
+    let home = shop();
+    let idle = run(home.path(), &["plan"]);
+    assert_eq!((idle.code, idle.out.as_str()), (Some(0), "shop.items: nothing to do\n"));
+    write(
+        &home.path().join("staging/shop/items/20260301-081700000.csv"),
+        "I,2026-03-01 08:16:01.000000,4,vier\nU,2026-03-01 08:16:02.000000,2,zwei\n",
+    );
+    let planned = run(home.path(), &["plan"]);
+    assert_eq!(planned.code, Some(0), "{planned:?}");
+    for told in ["would be applied", "1 object of", "2 rows: 1 inserted, 1 updated", "USD"] {
+        assert!(planned.out.contains(told), "{planned:?}");
+    }
+    assert!(planned.out.lines().all(|line| line.chars().count() <= 80), "{planned:?}");
+    let dry = run(home.path(), &["apply", "--dry-run", "--json"]);
+    let told: Value = serde_json::from_str(&dry.out).expect("a line of JSON");
+    assert_eq!(
+        (dry.code, &told["schema"], &told["outcome"]),
+        (Some(0), &"plan/1".into(), &"applies".into())
+    );
+    let log = |said: &super::Said| said.out.clone();
+    let before = run(home.path(), &["history", "shop.items", "--json"]);
+    assert_eq!(before.out.lines().count() as u64, told["version"].as_u64().expect("a version") + 1);
+    let applied = run(home.path(), &["apply", "-v", "--json"]);
+    let report: Value =
+        serde_json::from_str(applied.out.lines().next().expect("a report")).unwrap();
+    for name in ["rows", "inserted", "updated", "deleted"] {
+        assert_eq!(told["changes"][name], report[name], "{name}");
+    }
+    // The log of the run has what was foreseen beside what it came to.
+    let number = |name: &str| -> f64 {
+        let behind = applied.err.split(&format!("{name}=")).nth(1).expect("it is told");
+        let digits: String = behind.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a number")
+    };
+    let (foreseen, written) = (number("bytes_foreseen"), number("bytes_written"));
+    assert!((foreseen - written).abs() < 0.3 * written, "{foreseen} {written}");
+    assert_ne!(log(&run(home.path(), &["history", "shop.items", "--json"])), log(&before));
+}
+
+#[test]
+fn what_would_hold_a_table_is_told_with_its_remedy() {
+    let home = shop();
+    write(
+        &home.path().join("staging/shop/items/20260301-081700000.csv"),
+        "I,2026-03-01 08:16:01.000000,many,vier\n",
+    );
+    let planned = run(home.path(), &["plan"]);
+    assert_eq!(planned.code, Some(1), "{planned:?}");
+    assert!(planned.out.starts_with("shop.items: would be held\n"), "{planned:?}");
+    assert!(planned.out.contains("20260301-081700000.csv"), "{planned:?}");
+    let status = run(home.path(), &["status", "--json"]);
+    let status: Value = serde_json::from_str(&status.out).expect("a line of JSON");
+    assert_eq!(status["state"], "behind", "the plan left nothing behind");
+    let both = run(home.path(), &["apply", "--dry-run", "--jobs", "2"]);
+    assert_eq!(both.code, Some(2), "{both:?}");
+}
