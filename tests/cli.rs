@@ -12,6 +12,7 @@ mod job_runs;
 mod late;
 mod looking;
 mod many_tables;
+mod mcp;
 mod names;
 mod pause;
 mod plan;

@@ -101,6 +101,7 @@ pub(super) enum Command {
     Demo(DemoArguments),
     Ddl(DdlArguments),
     Register(RegisterArguments),
+    Mcp(McpArguments),
     Completions(CompletionsArguments),
     Man(ManArguments),
     Help(HelpArguments),
@@ -177,6 +178,22 @@ pub(super) struct ApplyArguments {
     /// whole. Runs at the same time need a file each.
     #[arg(long, value_name = "FILE")]
     pub(super) metrics_file: Option<PathBuf>,
+}
+
+/// Serve the commands that look to an agent, over the Model Context Protocol.
+///
+/// A client starts this command and talks to it over standard input and output. Its tools are
+/// status, plan, history, show, query, diff, why, verify (against what is staged), bisect,
+/// quarantine list, quarantine show and help. None of them changes a table.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Example of a client's configuration:\n  \
+{\"mcpServers\": {\"lake\": {\"command\": \"dmslake\", \"args\": [\"mcp\", \"--config\", \
+\"/etc/dmslake.toml\"]}}}")]
+pub(super) struct McpArguments {
+    /// The configuration; paths without a scheme in it are relative to its folder.
+    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
+    pub(super) config: PathBuf,
 }
 
 /// Keep merges and queries cheap: compact, purge, checkpoint, vacuum.

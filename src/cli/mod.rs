@@ -25,6 +25,7 @@ mod late;
 mod logs;
 mod maintain;
 mod manual;
+mod mcp;
 mod metrics;
 mod output;
 mod pause;

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::output::Screen;
 use super::{
     apply, bisect, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain,
-    manual, pause, plan, quarantine, query, rebuild, register, replay, report, restore, show,
+    manual, mcp, pause, plan, quarantine, query, rebuild, register, replay, report, restore, show,
     status, truncate, verify, why,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -76,6 +76,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Demo(arguments) => demo::run(&arguments, screen).await,
             Command::Ddl(arguments) => ddl::run(&arguments, screen).await,
             Command::Register(arguments) => register::run(&arguments, screen).await,
+            Command::Mcp(arguments) => mcp::run(&arguments, screen).await,
             Command::Completions(arguments) => manual::completions(&arguments, screen),
             Command::Man(arguments) => manual::man(&arguments, screen),
             Command::Help(arguments) => help::run(&arguments, screen),

@@ -5,6 +5,7 @@ use futures::TryStreamExt as _;
 use futures::stream::Stream;
 use serde::Serialize;
 
+use crate::dms::{Classified, classify};
 use crate::error::Result;
 use crate::inspect::writer::writer_of;
 use crate::progress::{CommittedObject, Counts};
@@ -29,6 +30,8 @@ pub struct HistoryEntry {
     pub operation: Option<String>,
     /// Whether it changed rows. Compaction does not.
     pub changes_rows: bool,
+    /// Whether it took in rows of a full load.
+    pub full_load: bool,
     /// Objects that it finished; none if it is not ours.
     pub objects: Option<u64>,
     /// What became of the changes that it took in; none if it is not ours.
@@ -115,6 +118,7 @@ fn entry(commit: Commit, table: &str, with_objects: bool) -> HistoryEntry {
         engine,
         operation,
         changes_rows,
+        full_load: record.is_some_and(|record| record.objects.iter().any(is_of_load)),
         objects: finished.as_ref().map(|it| it.len() as u64),
         changes: record.map(|record| record.books.counts),
         inserted: counts.map(|it| it.inserted).or(metrics.rows_inserted),
@@ -133,6 +137,11 @@ fn entry(commit: Commit, table: &str, with_objects: bool) -> HistoryEntry {
         change_sequence: record.and_then(|record| record.newest.sequence.clone()),
         intake: with_objects.then(|| intake(record.map_or(&[], |record| &record.objects))),
     }
+}
+
+fn is_of_load(object: &CommittedObject) -> bool {
+    let class = classify(&object.key);
+    matches!(class, Classified::Changes(name) if name.phase.is_full_load())
 }
 
 fn intake(objects: &[CommittedObject]) -> Vec<IntakeEntry> {

@@ -1,6 +1,6 @@
 //! The baselines of dmslake's speed and size: `cargo bench`, or `cargo bench -- decode` for one
 //! part (`decode`, `load`, `apply`, `guard`, `plan`, `merge`, `reload`, `job`, `memory`, `batches`,
-//! `package`).
+//! `looking`, `package`).
 //!
 //! Every measured case runs in a process of its own, so that its peak memory is its own. Data
 //! are the same in every run; `DMSLAKE_BENCH_ROWS` makes them fewer for a trial.
@@ -26,6 +26,7 @@ mod job;
 #[allow(dead_code, reason = "tests use the rest")]
 #[path = "../support/lake.rs"]
 mod lake;
+mod looking;
 mod machine;
 mod memory;
 mod merge;
@@ -47,9 +48,9 @@ mod tables;
 use objects::Staging;
 use report::Report;
 
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     "decode", "load", "apply", "guard", "plan", "merge", "reload", "job", "memory", "batches",
-    "package",
+    "looking", "package",
 ];
 
 fn main() {
@@ -98,6 +99,9 @@ fn main() {
     }
     if is_wanted("batches") {
         batches::measure(folder.path(), &mut report);
+    }
+    if is_wanted("looking") {
+        looking::measure(folder.path(), &mut report);
     }
     if is_wanted("package") {
         package::measure(folder.path(), &mut report);

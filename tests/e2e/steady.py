@@ -3,6 +3,7 @@ tables, and we continue after it."""
 
 import conformance
 import foreign
+import looking
 from scene import begin, conclude, scene, verdict
 
 
@@ -10,10 +11,12 @@ def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
     """Returns descriptions of faults."""
     with scene("steady", programs, seed, ["copy-on-write"]) as of:
         begin(of)
-        of.load(seconds * 2 / 3)
+        with looking.UnderLoad(of) as looks:
+            of.load(seconds * 2 / 3)
         of.settle()
-        faults = verdict(of, readers)
+        faults = looks.found + verdict(of, readers)
         faults += conformance.faults(of, readers)
+        faults += looking.faults(of, readers)
         if spark := conformance.spark_of(readers):
             since = foreign.change(spark, of)
             of.go_on()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import conformance
 import definitions
+import looking
 from jobs import jobs
 from pipeline import STAGING, Pipeline
 from scene import Scene, begin, conclude, scene, verdict
@@ -45,6 +46,7 @@ def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
         of.settle(definitions.Waiting(done))
         faults = verdict(of, readers)
         faults += conformance.faults(of, readers)
+        faults += looking.faults(of, readers)
         return conclude(of, faults, done)
 
 

@@ -98,7 +98,7 @@ fn section(page: &TablePage) -> Markup {
             @if let Some(reason) = &status.reason {
                 p class="reason" {
                     (reason)
-                    @if let Some(since) = status.since { " Since " (shown(since)) "." }
+                    @if let Some(since) = status.since { " (since " (shown(since)) ")" }
                 }
             }
             @if let Some(next) = &status.next { p { "Next: " code { (next) } } }
@@ -134,12 +134,14 @@ fn facts(status: &TableStatus) -> Markup {
     }
 }
 
+const WITHOUT_LOADS: &str = "Rows by operation, without full loads";
+
 /// Rows by operation, how late each was, and the same as a table.
 fn commits(commits: &[HistoryEntry]) -> Markup {
     // A full load would dwarf the changes after it.
-    let is_load = |it: &&HistoryEntry| it.operation.as_deref() == Some("WRITE");
     let counting = || commits.iter().filter(|it| it.inserted.is_some());
-    let changes: Vec<&HistoryEntry> = counting().filter(|it| !is_load(it)).collect();
+    let changes: Vec<&HistoryEntry> = counting().filter(|it| !it.full_load).collect();
+    let heading = if changes.is_empty() { "Rows by operation" } else { WITHOUT_LOADS };
     let taking = if changes.is_empty() { counting().collect() } else { changes };
     let bar = |entry: &&HistoryEntry| {
         let rows = |number: Option<u64>| number.unwrap_or_default();
@@ -167,7 +169,7 @@ fn commits(commits: &[HistoryEntry]) -> Markup {
         .collect();
     let whole = costs.last().copied().unwrap_or_default();
     html! {
-        h3 { "Rows by operation, without full loads" }
+        h3 { (heading) }
         p class="legend" aria-hidden="true" {
             span class="key inserted" {} "inserted" span class="key updated" {} "updated"
             span class="key deleted" {} "deleted"
