@@ -1,6 +1,7 @@
 //! The command-line arguments: declarations only.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
+mod doctor;
 mod inspect;
 mod job;
 mod late;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(super) use doctor::DoctorArguments;
 pub(super) use inspect::{
     AsOfArguments, DiffArguments, HistoryArguments, QueryArguments, ReportArguments, RowFormat,
     ShowArguments, StatusArguments, WhyArguments,
@@ -75,6 +77,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Apply(ApplyArguments),
     Status(StatusArguments),
+    Doctor(DoctorArguments),
     History(HistoryArguments),
     Replay(ReplayArguments),
     Bisect(BisectArguments),
