@@ -18,6 +18,7 @@ mod decoding;
 mod decoding_parquet;
 mod dialects;
 mod differential;
+mod doctor;
 mod documents;
 mod events;
 mod evolving;

@@ -1,6 +1,7 @@
 //! The command-line arguments: declarations only.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
+mod doctor;
 mod inspect;
 mod job;
 mod late;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(super) use doctor::DoctorArguments;
 pub(super) use inspect::{
     AsOfArguments, DiffArguments, HistoryArguments, QueryArguments, ReportArguments, RowFormat,
     ShowArguments, StatusArguments, WhyArguments,
@@ -78,6 +80,7 @@ pub(super) enum Command {
     Apply(ApplyArguments),
     Plan(PlanArguments),
     Status(StatusArguments),
+    Doctor(DoctorArguments),
     History(HistoryArguments),
     Replay(ReplayArguments),
     Bisect(BisectArguments),
@@ -183,7 +186,7 @@ pub(super) struct ApplyArguments {
 /// Serve the commands that look to an agent, over the Model Context Protocol.
 ///
 /// A client starts this command and talks to it over standard input and output. Its tools are
-/// status, plan, history, show, query, diff, why, verify (against what is staged), bisect,
+/// status, doctor, plan, history, show, query, diff, why, verify (against what is staged), bisect,
 /// quarantine list, quarantine show and help. None of them changes a table.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]

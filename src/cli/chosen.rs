@@ -39,6 +39,8 @@ pub(super) struct Chosen<'a> {
 pub(super) enum Places {
     Lake,
     LakeAndStaging,
+    /// It tells by itself what is wrong with them.
+    Untried,
 }
 
 /// How a command ended for one table.
@@ -261,10 +263,13 @@ impl<'a> Chosen<'a> {
 
     /// Checks whether the command's places can be used at all.
     async fn probe(&self) -> Result<()> {
+        if self.places == Places::Untried {
+            return Ok(());
+        }
         self.pipeline.probe_lake().await?;
         match self.places {
-            Places::Lake => Ok(()),
             Places::LakeAndStaging => self.pipeline.probe_staging().await,
+            Places::Lake | Places::Untried => Ok(()),
         }
     }
 }

@@ -16,6 +16,7 @@ mod ddl;
 mod demo;
 mod diff;
 mod discover;
+mod doctor;
 mod exit;
 mod help;
 mod history;

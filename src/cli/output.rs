@@ -128,7 +128,7 @@ impl Screen {
     }
 
     /// Asks a question on the terminal. Without one nobody could answer: then it is no.
-    fn is_confirmed(&self, question: impl Display) -> bool {
+    pub(super) fn is_confirmed(&self, question: impl Display) -> bool {
         if !io::stdin().is_terminal() {
             self.note(format_args!("{question} nobody can be asked: add --yes"));
             return false;

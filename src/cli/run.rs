@@ -8,9 +8,9 @@ use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
 use super::{
-    apply, bisect, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain,
-    manual, mcp, pause, plan, quarantine, query, rebuild, register, replay, report, restore, show,
-    status, truncate, verify, why,
+    apply, bisect, ddl, demo, diff, discover, doctor, help, history, init, job, late, logs,
+    maintain, manual, mcp, pause, plan, quarantine, query, rebuild, register, replay, report,
+    restore, show, status, truncate, verify, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -53,6 +53,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Apply(arguments) => apply::run(&arguments, screen).await,
             Command::Plan(arguments) => plan::run(&arguments, screen).await,
             Command::Status(arguments) => status::run(&arguments, screen).await,
+            Command::Doctor(arguments) => doctor::run(&arguments, screen).await,
             Command::History(arguments) => history::run(&arguments, screen).await,
             Command::Verify(arguments) => verify::run(&arguments, screen).await,
             Command::Replay(arguments) => replay::run(&arguments, screen).await,

@@ -16,11 +16,14 @@
 //! | `replay` | what is staged, applied again into another folder | staging, and the log |
 //! | `bisect` | the change after which a check fails | versions, and staging applied again |
 //! | `Verification` | whether the table equals its source | its rows, and MySQL or what is staged |
+//! | `doctor::Finding` | what keeps it from working, or will | all of the above, and AWS |
 
 #[cfg(feature = "cli")]
 mod bisect;
 #[cfg(feature = "cli")]
 mod diff;
+#[cfg(feature = "cli")]
+pub mod doctor;
 mod history;
 #[cfg(feature = "cli")]
 mod lake;

@@ -107,8 +107,18 @@ pub struct ProtocolStatus {
 
 /// Looks at one table. What keeps it from being seen is part of its status.
 pub async fn status(pipeline: &Pipeline, spec: &TableSpec) -> TableStatus {
+    let looked = pipeline.look(spec, &Scope::Everything).await;
+    Box::pin(status_of(pipeline, spec, looked)).await
+}
+
+/// How a table stands that was looked at.
+pub(super) async fn status_of(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    looked: Result<Look>,
+) -> TableStatus {
     let mut status = TableStatus::of(spec);
-    let looked = match pipeline.look(spec, &Scope::Everything).await {
+    let looked = match looked {
         Ok(look) => Box::pin(status.take_in(pipeline, spec, look)).await,
         Err(error) => Err(error),
     };

@@ -46,6 +46,20 @@ impl fmt::Display for Registered {
     }
 }
 
+/// How an entry stands to its table.
+#[cfg(feature = "cli")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EntryState {
+    /// It says all that dmslake would write.
+    InStep,
+    /// There is none.
+    Missing,
+    /// Its columns or type differ, or its location is incomplete.
+    Behind,
+    /// It belongs to something else: a view, or a table at this place.
+    OfOthers(String),
+}
+
 /// The Data Catalog of the account and region in the standard AWS chain.
 #[derive(Clone, Debug)]
 pub struct Glue {
@@ -125,6 +139,26 @@ impl Glue {
             "the Glue entry was changed by others during every attempt",
         )
         .with("entry", name))
+    }
+
+    /// How the entry of a table stands to this version of it. Nothing is changed.
+    ///
+    /// # Errors
+    /// `StoreRefused` if Glue denies access, `Unavailable` if it fails otherwise.
+    #[cfg(feature = "cli")]
+    pub async fn compare(
+        &self,
+        name: &CatalogName,
+        location: &Location,
+        table: &LakeTable,
+    ) -> Result<EntryState> {
+        let uri = location.uri();
+        let Some(found) = self.entry(name).await? else { return Ok(EntryState::Missing) };
+        Ok(match is_of_others(&found, &uri) {
+            Some(theirs) => EntryState::OfOthers(theirs),
+            None if says(&found, &uri, table.schema()) => EntryState::InStep,
+            None => EntryState::Behind,
+        })
     }
 
     // The futures of the client are large, so they are boxed.

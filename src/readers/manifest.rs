@@ -71,6 +71,24 @@ pub(super) async fn follow(location: &Location, table: &LakeTable) -> Result<Man
     .with("table", shown_url(location.url())))
 }
 
+/// Why the manifest does not list the files of this version; none if it does. Nothing is written.
+///
+/// # Errors
+/// `Unavailable` if the store does not answer.
+#[cfg(feature = "cli")]
+pub(crate) async fn lag(location: &Location, table: &LakeTable) -> Result<Option<&'static str>> {
+    let path = location.prefix().clone().join(FOLDER).join("manifest");
+    let wanted = match content(location, table)? {
+        Ok(wanted) => wanted,
+        Err(why) => return Ok(Some(why)),
+    };
+    Ok(match read(location, &path).await? {
+        Some((_, content)) if content == wanted => None,
+        Some(_) => Some("the manifest lists other files"),
+        None => Some("there is no manifest"),
+    })
+}
+
 /// The existing manifest and its version in the store.
 async fn read(location: &Location, path: &Path) -> Result<Option<(UpdateVersion, Bytes)>> {
     match location.store().get(path).await {

@@ -8,3 +8,5 @@ mod manifest;
 pub mod statements;
 
 pub(crate) use followers::Followers;
+#[cfg(feature = "cli")]
+pub(crate) use manifest::lag as manifest_lag;

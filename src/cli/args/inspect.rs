@@ -73,6 +73,11 @@ impl SomeTablesArguments {
     pub(in crate::cli) fn chosen(&self) -> ChosenArguments {
         ChosenArguments { config: self.config.clone(), tables: self.tables.clone() }
     }
+
+    /// Whether all tables of the configuration are meant.
+    pub(super) fn are_all(&self) -> bool {
+        self.tables.is_empty()
+    }
 }
 
 // No doc comment, as above.

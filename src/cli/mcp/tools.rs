@@ -9,8 +9,9 @@ use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
 /// The commands that become tools. None of them changes a table, or anything else of a lake.
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 13] = [
     &["status"],
+    &["doctor"],
     &["plan"],
     &["history"],
     &["show"],
@@ -26,7 +27,7 @@ const COMMANDS: [&[&str]; 12] = [
 
 /// Arguments that tools lack: those that write, that never end, that hold passwords, and those for
 /// terminals; and the configuration, which is the server's.
-const LEFT_OUT: [&str; 12] = [
+const LEFT_OUT: [&str; 14] = [
     "agent",
     "all",
     "apply",
@@ -39,6 +40,8 @@ const LEFT_OUT: [&str; 12] = [
     "verbose",
     "wait",
     "watch",
+    "write_probe",
+    "yes",
 ];
 
 /// A value of an argument that tools lack: bytes that are no text.
