@@ -39,6 +39,8 @@ mod suspicion;
 mod tally;
 mod truncated;
 
+#[cfg(feature = "cli")]
+pub(crate) use budget::memory_budget_of;
 pub use components::Pipeline;
 pub use estimate::Estimate;
 pub use first_rows::FirstRows;

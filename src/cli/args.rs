@@ -5,6 +5,7 @@ mod doctor;
 mod inspect;
 mod job;
 mod late;
+mod manual;
 mod operator;
 mod plan;
 mod quarantine;
@@ -15,7 +16,6 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use clap_complete::Shell;
 
 pub(super) use doctor::DoctorArguments;
 pub(super) use inspect::{
@@ -26,6 +26,7 @@ pub(super) use job::{
     DriveJobArguments, JobArguments, JobCommand, LocalJobArguments, OperatedJobArguments,
 };
 pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
+pub(super) use manual::{CompletionsArguments, HelpArguments, ManArguments, McpArguments};
 pub(super) use operator::{
     PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
 };
@@ -164,7 +165,8 @@ pub(super) struct ApplyArguments {
     #[arg(short, long)]
     pub(super) all: bool,
 
-    /// Change nothing, and show what would be done and what it would cost, as `dmslake plan` does.
+    /// Change nothing, and show what would be done and what it would cost, as `dmslake plan` does,
+    /// but with the memory of this machine. It tells nothing of tables that are not configured.
     #[arg(long, conflicts_with_all = ["all", "jobs", "metrics_file"])]
     pub(super) dry_run: bool,
 
@@ -181,22 +183,6 @@ pub(super) struct ApplyArguments {
     /// whole. Runs at the same time need a file each.
     #[arg(long, value_name = "FILE")]
     pub(super) metrics_file: Option<PathBuf>,
-}
-
-/// Serve the commands that look to an agent, over the Model Context Protocol.
-///
-/// A client starts this command and talks to it over standard input and output. Its tools are
-/// status, doctor, plan, history, show, query, diff, why, verify (against what is staged), bisect,
-/// quarantine list, quarantine show and help. None of them changes a table.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-#[command(after_help = "Example of a client's configuration:\n  \
-{\"mcpServers\": {\"lake\": {\"command\": \"dmslake\", \"args\": [\"mcp\", \"--config\", \
-\"/etc/dmslake.toml\"]}}}")]
-pub(super) struct McpArguments {
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    pub(super) config: PathBuf,
 }
 
 /// Keep merges and queries cheap: compact, purge, checkpoint, vacuum.
@@ -362,42 +348,4 @@ pub(super) struct DdlArguments {
 pub(super) struct RegisterArguments {
     #[command(flatten)]
     pub(super) chosen: ChosenArguments,
-}
-
-/// Print the completions of a shell.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-#[command(
-    after_help = "Examples:\n  dmslake completions bash > /etc/bash_completion.d/dmslake\n  \
-dmslake completions zsh > ~/.zfunc/_dmslake\n  \
-dmslake completions fish > ~/.config/fish/completions/dmslake.fish"
-)]
-pub(super) struct CompletionsArguments {
-    /// The shell.
-    #[arg(value_enum)]
-    pub(super) shell: Shell,
-}
-
-/// Print the manual page of the program, or of one of its commands.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-#[command(after_help = "Examples:\n  dmslake man | man -l -\n  dmslake man status | man -l -\n  \
-dmslake man --all /usr/local/share/man/man1")]
-pub(super) struct ManArguments {
-    /// A command such as `status`.
-    #[arg(value_name = "COMMAND")]
-    pub(super) name: Option<String>,
-
-    /// Write the pages of the program and of all its commands into this folder.
-    #[arg(long, value_name = "DIR", conflicts_with = "name")]
-    pub(super) all: Option<PathBuf>,
-}
-
-/// Print this message, the help of a command, or a topic of the guide.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-pub(super) struct HelpArguments {
-    /// A command such as `apply`, or a topic such as `operations`.
-    #[arg(value_name = "COMMAND or TOPIC")]
-    pub(super) name: Option<String>,
 }

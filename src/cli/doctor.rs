@@ -2,6 +2,8 @@
 
 mod report;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::args::DoctorArguments;
@@ -24,7 +26,7 @@ pub(super) async fn run(arguments: &DoctorArguments, screen: &Screen) -> Result<
         Ok(chosen) => {
             let asked = asked(arguments, &chosen, screen);
             let progress = TablesProgress::begin(screen, chosen.len());
-            let stopped = stopped(&chosen.limits.stop);
+            let stopped = stopped(&chosen.limits.stop, &asked.is_probing);
             let looked = checkup(&chosen.pipeline, chosen.tables(), &asked, &progress);
             tokio::select! {
                 findings = Box::pin(looked) => findings,
@@ -53,6 +55,7 @@ fn asked(arguments: &DoctorArguments, chosen: &Chosen<'_>, screen: &Screen) -> A
         readers: arguments.readers.clone(),
         key_rows: arguments.key_rows,
         writes_probe: arguments.write_probe && (arguments.yes || screen.is_confirmed(plan)),
+        is_probing: Arc::default(),
         is_whole: arguments.is_whole(),
     }
 }
@@ -63,10 +66,11 @@ impl Progress for TablesProgress {
     }
 }
 
-/// Ends when somebody asks to stop: what only reads may end anywhere.
-async fn stopped(stop: &Stop) {
+/// Ends when somebody asks to stop: what only reads may end anywhere. The object of a probe is deleted
+/// first.
+async fn stopped(stop: &Stop, is_probing: &AtomicBool) {
     const STEP: Duration = Duration::from_millis(200);
-    while !stop.is_requested() {
+    while !stop.is_requested() || is_probing.load(Ordering::Relaxed) {
         tokio::time::sleep(STEP).await;
     }
 }
@@ -78,9 +82,14 @@ mod tests {
     #[tokio::test]
     async fn a_stop_is_noticed() {
         let stop = Stop::default();
-        let waits = tokio::time::timeout(Duration::from_millis(300), stopped(&stop)).await;
-        assert!(waits.is_err(), "nobody has asked yet");
+        let (probing, idle) = (AtomicBool::new(true), AtomicBool::new(false));
+        let waits = async |is_probing: &AtomicBool| {
+            let stopped = stopped(&stop, is_probing);
+            tokio::time::timeout(Duration::from_millis(300), stopped).await.is_err()
+        };
+        assert!(waits(&idle).await, "nobody has asked yet");
         stop.request();
-        stopped(&stop).await;
+        assert!(waits(&probing).await, "an object is to be deleted first");
+        assert!(!waits(&idle).await);
     }
 }

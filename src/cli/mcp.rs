@@ -21,6 +21,8 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer, ServiceExt as _};
 
+use tokio::sync::Semaphore;
+
 use super::args::McpArguments;
 use super::configuration;
 use super::exit::Exit;
@@ -29,6 +31,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::version;
 use call::{Answer, call};
 use tools::Tools;
+
+/// So many calls run at the same time; others wait.
+const CALLS_AT_ONCE: usize = 4;
 
 const INSTRUCTIONS: &str = "\
 Delta tables that dmslake keeps equal to MySQL tables, from the change files that AWS DMS stages. \
@@ -48,15 +53,18 @@ pub(super) async fn run(arguments: &McpArguments, _screen: &Screen) -> Result<Ex
         tools: Arc::new(Tools::of(&super::help::command())),
         config: arguments.config.clone(),
         program: std::env::current_exe().map_err(|error| stream_failed(error.into()))?,
+        turns: Arc::new(Semaphore::new(CALLS_AT_ONCE)),
     };
     let (input, output) = streams().map_err(|error| stream_failed(error.into()))?;
-    let serving = Box::pin(server.serve((input, output))).await.map_err(|error| {
-        Error::new(ErrorKind::Config, "the client does not speak the Model Context Protocol")
-            .because(error)
-            .with_remedy("let a client start this command; dmslake help mcp shows how")
-    })?;
+    let serving = Box::pin(server.serve((input, output))).await.map_err(not_spoken)?;
     serving.waiting().await.map_err(|error| stream_failed(error.into()))?;
     Ok(Exit::Done)
+}
+
+fn not_spoken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::Config, "the client does not speak the Model Context Protocol")
+        .because(error)
+        .with_remedy("let a client start this command; dmslake help mcp shows how")
 }
 
 fn stream_failed(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
@@ -80,6 +88,8 @@ struct Server {
     config: PathBuf,
     /// This program.
     program: PathBuf,
+    /// One for each call that may run at the same time.
+    turns: Arc<Semaphore>,
 }
 
 impl ServerHandler for Server {
@@ -101,15 +111,25 @@ impl ServerHandler for Server {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _context: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> std::result::Result<CallToolResponse, ErrorData> {
         let arguments = request.arguments.unwrap_or_default();
         let invocation = self.tools.invocation(&request.name, &arguments, &self.config);
         let invocation = invocation.map_err(|why| ErrorData::invalid_params(why, None))?;
-        let answer = match call(&self.program, invocation).await {
-            Ok(answer) => answer,
-            Err(error) => Answer { text: error.to_string(), is_error: true },
+        let calling = async {
+            // The semaphore is never closed.
+            let _turn = self.turns.acquire().await;
+            call(&self.program, invocation).await
         };
+        // A call that is dropped ends its process.
+        let answered = tokio::select! {
+            answered = calling => answered,
+            () = context.ct.cancelled() => {
+                return Err(ErrorData::internal_error("the call was cancelled", None));
+            }
+        };
+        let answer =
+            answered.unwrap_or_else(|error| Answer { text: error.to_string(), is_error: true });
         let content = vec![ContentBlock::text(answer.text)];
         let result = if answer.is_error {
             CallToolResult::error(content)

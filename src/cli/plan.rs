@@ -3,6 +3,8 @@
 mod detail;
 mod overview;
 
+use std::num::NonZeroUsize;
+
 use super::args::{ApplyArguments, PlanArguments};
 use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
@@ -24,6 +26,7 @@ pub(super) async fn run(arguments: &PlanArguments, screen: &Screen) -> Result<Ex
     let asked = PlanAsked {
         most_bytes: arguments.read.unwrap_or(MOST_MEGABYTES).saturating_mul(1_000_000),
         function_megabytes: arguments.function_memory,
+        applies_here: false,
     };
     let chosen = Chosen::open(&arguments.chosen(), Places::LakeAndStaging, screen).await?;
     show(&chosen, asked, arguments.json, screen).await
@@ -35,8 +38,12 @@ pub(super) async fn run(arguments: &PlanArguments, screen: &Screen) -> Result<Ex
 /// As [`run`].
 pub(super) async fn dry_run(arguments: &ApplyArguments, screen: &Screen) -> Result<Exit> {
     let function_megabytes = price::MEGABYTES_OF_A_PROCESSOR;
-    let asked = PlanAsked { most_bytes: MOST_MEGABYTES * 1_000_000, function_megabytes };
-    let chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
+    let most_bytes = MOST_MEGABYTES * 1_000_000;
+    let asked = PlanAsked { most_bytes, function_megabytes, applies_here: true };
+    let mut chosen = Chosen::open(&arguments.chosen, Places::LakeAndStaging, screen).await?;
+    // As many tables share the memory as would be applied side by side.
+    let tables = NonZeroUsize::new(chosen.len()).unwrap_or(NonZeroUsize::MIN);
+    chosen.limits.sharers = chosen.pipeline.tables_at_once().min(tables);
     show(&chosen, asked, arguments.json, screen).await
 }
 
@@ -53,13 +60,16 @@ async fn show(
     let ended = chosen.each(async |spec| {
         let progress = TableProgress::begin(screen, &spec.source.to_string(), width);
         let planning = inspect::plan(&chosen.pipeline, spec, &asked, &chosen.limits, &progress);
-        let plan = Box::pin(planning).await?;
+        let planned = Box::pin(planning).await?;
         drop(progress);
         tables.another();
+        // Of what was stopped half-way nothing is told.
+        let Some(plan) = planned else { return Ok(TableEnd::Attention) };
         results.print(&plan, |_, _| Vec::new())?;
         let is_well = matches!(plan.outcome, PlanOutcome::Applies | PlanOutcome::Nothing);
+        let end = TableEnd::of(is_well, plan.error_kind);
         plans.push(plan);
-        Ok(TableEnd::of(is_well, None))
+        Ok(end)
     });
     let ended = ended.await?;
     drop(tables);

@@ -19,6 +19,9 @@ mod readers;
 mod staged;
 mod table;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use futures::{StreamExt as _, stream};
 
 use crate::config::TableSpec;
@@ -47,6 +50,8 @@ pub struct Asked {
     pub key_rows: u64,
     /// Whether to write an object, to see whether the store honours conditional writes.
     pub writes_probe: bool,
+    /// Set while such an object may be there, for whoever ends a checkup half-way.
+    pub is_probing: Arc<AtomicBool>,
     /// Whether all tables of the configuration are checked, and what is staged beside them.
     pub is_whole: bool,
 }
@@ -85,7 +90,9 @@ pub async fn checkup(
     }
     if can_go_on {
         if asked.writes_probe {
+            asked.is_probing.store(true, Ordering::Relaxed);
             findings.extend(Box::pin(probe::probe(pipeline)).await);
+            asked.is_probing.store(false, Ordering::Relaxed);
         } else {
             findings.push(probe::not_asked(pipeline));
         }

@@ -4,22 +4,27 @@
 mod rehearsal;
 mod watch;
 
-use futures::TryStreamExt as _;
+use std::io;
+
 use serde::Serialize;
-use tracing::{Instrument as _, info_span};
+use tracing::{Instrument as _, error_span};
 
 use crate::config::TableSpec;
 use crate::disposition::Status;
 use crate::error::{ErrorKind, Result};
+use crate::files::external_sort::free_bytes;
 use crate::inspect::plan::rehearsal::Rehearsal;
 use crate::inspect::plan::watch::{Pending, Watch};
-use crate::inspect::{HistoryEntry, history};
+use crate::inspect::scratch::unwritable;
 use crate::memory::peak_bytes;
 use crate::pipeline::{Limits, Observer, Pipeline, Scope, TableReport};
 use crate::price;
 use crate::progress::Counts;
 use crate::storage::{Bytes, Requests, is_on_s3};
 use crate::table::{self, LakeTable};
+
+/// With less room than this in the temporary folder, what failed there would not fail in the lake.
+const LEAST_FREE: u64 = 16 << 20;
 
 /// A commit to S3 waits for its data files, and then for its log entry, about so long: the plan writes
 /// to a disk.
@@ -28,10 +33,13 @@ const SECONDS_OF_WRITES: f64 = 0.1;
 /// How a plan is made.
 #[derive(Clone, Copy, Debug)]
 pub struct PlanAsked {
-    /// Once so many bytes of staged objects are read, the rest is inferred.
+    /// Once so many bytes of staged objects are applied, the rest is inferred.
     pub most_bytes: u64,
-    /// The memory of the function that is to apply the table, in MB.
+    /// The memory of the function that is to apply the table, in MB. It tells the price.
     pub function_megabytes: u32,
+    /// Whether this process is to apply the table: then its own memory tells how much one commit
+    /// takes in, where the configuration does not say.
+    pub applies_here: bool,
 }
 
 impl PlanAsked {
@@ -91,6 +99,11 @@ pub struct TablePlan {
     pub reason: Option<String>,
     /// What a person does about it.
     pub remedy: Option<String>,
+    /// The kind of that error.
+    #[serde(skip)]
+    pub error_kind: Option<ErrorKind>,
+    /// What keeps the table from being what its readers may expect, although it is not held.
+    pub warnings: Vec<String>,
     /// The version that it would be applied to; none if there is no table yet.
     pub version: Option<u64>,
     /// Objects that are pending.
@@ -130,7 +143,7 @@ pub struct TablePlan {
 /// Plans the application of a table, as it is staged and as it stands now. Nothing of it is changed;
 /// what would be written goes to the temporary folder, and away in the end.
 ///
-/// What would hold the table, or fail, is part of the plan.
+/// What would hold the table, or fail, is part of the plan. None if somebody asked to stop.
 ///
 /// # Errors
 /// `Unavailable` if the temporary folder cannot be written; what keeps the table from being read.
@@ -140,8 +153,8 @@ pub async fn plan(
     asked: &PlanAsked,
     limits: &Limits,
     observer: &dyn Observer,
-) -> Result<TablePlan> {
-    let rehearsal = Box::pin(Rehearsal::begin(pipeline, spec)).await?;
+) -> Result<Option<TablePlan>> {
+    let rehearsal = Box::pin(Rehearsal::begin(pipeline, spec, asked)).await?;
     let (rehearsed, clock) = (rehearsal.pipeline(), pipeline.clock().as_ref());
     let location = rehearsed.lake_folder(&spec.source)?;
     let base = Box::pin(table::open(&location, None)).await.ok().flatten();
@@ -149,16 +162,16 @@ pub async fn plan(
     let watch = Watch::new(observer, limits, asked.most_bytes);
     let working = clock.processor_time();
     let rehearsing = rehearsed.apply(spec, &Scope::Everything, watch.limits(), &watch);
-    // What is logged of it is not taken for what happens to the table.
-    let report = rehearsing.instrument(info_span!("plan", table = %spec.source)).await;
+    // What is logged of it is not taken for what happens to the table, at any level.
+    let report = rehearsing.instrument(error_span!("plan", table = %spec.source)).await;
     let worked = clock.processor_time().saturating_sub(working).as_secs_f64();
-    let commits = match Box::pin(table::open(&location, None)).await {
-        Ok(Some(table)) => Box::pin(commits_since(&table, spec, base)).await?,
-        // The report tells why there is none.
-        Ok(None) | Err(_) => Vec::new(),
-    };
+    if limits.stop.is_requested() {
+        return Ok(None);
+    }
+    if report.error.is_some() && free_bytes() < LEAST_FREE {
+        return Err(unwritable(io::ErrorKind::StorageFull.into()));
+    }
     let mut plan = TablePlan::of(spec, base, &report, watch.pending());
-    plan.take_in(&commits);
     let share = asked.processors();
     plan.seconds = report.seconds.max(worked / share);
     if is_on_s3(&pipeline.settings().lake) {
@@ -170,18 +183,7 @@ pub async fn plan(
     plan.dollars =
         price::of_time(plan.seconds, asked.gigabytes()) + price::of_requests(&plan.requests);
     plan.is_for_job = pipeline.is_for_job(plan.object_bytes);
-    Ok(plan)
-}
-
-/// The commits that the rehearsal made.
-async fn commits_since(
-    table: &LakeTable,
-    spec: &TableSpec,
-    base: Option<u64>,
-) -> Result<Vec<HistoryEntry>> {
-    let is_new = |entry: &HistoryEntry| base.is_none_or(|base| entry.version > base);
-    let entries = history(table, &spec.source.to_string(), false);
-    entries.try_take_while(|entry| std::future::ready(Ok(is_new(entry)))).try_collect().await
+    Ok(Some(plan))
 }
 
 impl TablePlan {
@@ -199,12 +201,15 @@ impl TablePlan {
         };
         let is_bad = matches!(outcome, PlanOutcome::Fails | PlanOutcome::Held);
         let left = report.pending_bytes;
+        let files = report.effort.file_counts;
         Self {
             schema: "plan/1",
             table: spec.source.to_string(),
             outcome,
             reason: report.error.clone().filter(|_| is_bad),
             remedy: report.remedy.clone().filter(|_| is_bad),
+            error_kind: report.error_kind.filter(|_| is_bad),
+            warnings: report.warnings.clone(),
             version,
             objects: pending.objects.max(report.pending),
             object_bytes: pending.bytes.max(left),
@@ -212,10 +217,10 @@ impl TablePlan {
             inferred: false,
             changes: report.counts,
             commits: report.commits,
-            files_searched: 0,
-            files_rewritten: 0,
-            files_masked: 0,
-            files_added: 0,
+            files_searched: files.searched,
+            files_rewritten: files.rewritten,
+            files_masked: files.masked,
+            files_added: files.added,
             bytes: report.effort.bytes,
             requests: report.effort.requests,
             peak_memory_bytes: peak_bytes(),
@@ -223,14 +228,6 @@ impl TablePlan {
             is_for_job: false,
             dollars: 0.0,
         }
-    }
-
-    fn take_in(&mut self, commits: &[HistoryEntry]) {
-        let sum = |of: fn(&HistoryEntry) -> Option<u64>| commits.iter().filter_map(of).sum::<u64>();
-        self.files_searched = sum(|entry| entry.files_searched);
-        self.files_rewritten = sum(|entry| entry.files_removed);
-        self.files_masked = sum(|entry| entry.vectors);
-        self.files_added = sum(|entry| entry.files_added);
     }
 
     /// Infers the whole from the part that was read.

@@ -1,7 +1,7 @@
 //! A folder for what is written only to be looked at.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use object_store::ObjectStore;
@@ -9,6 +9,9 @@ use object_store::local::LocalFileSystem;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
+
+/// The names of the folders: the process's number follows, and an id.
+const PREFIX: &str = "dmslake-scratch-";
 
 /// A temporary folder, which goes away with this.
 #[derive(Debug)]
@@ -22,7 +25,10 @@ impl Scratch {
     /// # Errors
     /// `Unavailable` if the temporary folder cannot be written.
     pub(super) fn create(clock: &dyn Clock) -> Result<Self> {
-        let path = std::env::temp_dir().join(format!("dmslake-{}", clock.attempt_id()));
+        let temporary = std::env::temp_dir();
+        remove_abandoned(&temporary);
+        let (process, id) = (std::process::id(), clock.attempt_id());
+        let path = temporary.join(format!("{PREFIX}{process}-{id}"));
         fs::create_dir_all(&path).map_err(unwritable)?;
         Ok(Self { path })
     }
@@ -56,6 +62,29 @@ impl Drop for Scratch {
     }
 }
 
-fn unwritable(error: std::io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "the temporary folder cannot be written").because(error)
+/// Removes the folders of processes that were killed. On a system that does not tell which processes
+/// there are, they stay.
+fn remove_abandoned(temporary: &Path) {
+    let processes = Path::new("/proc");
+    let Ok(entries) = fs::read_dir(temporary) else { return };
+    if !processes.join("self").exists() {
+        return;
+    }
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        let Some(owner) = owner.and_then(|owner| owner.parse::<u32>().ok()) else { continue };
+        if !processes.join(owner.to_string()).exists() {
+            // Another process may remove it at the same time.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The temporary folder cannot be written.
+pub(super) fn unwritable(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, "the temporary folder cannot be written")
+        .with("folder", std::env::temp_dir().display())
+        .with_remedy("set TMPDIR to a folder with room, and run again")
+        .because(error)
 }

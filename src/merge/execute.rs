@@ -19,7 +19,7 @@ use crate::files::{
 use crate::merge::fold::{self, Folded};
 use crate::merge::forecast::Forecast;
 use crate::merge::layouts::Layouts;
-use crate::merge::metrics::Metrics;
+use crate::merge::metrics::{FileCounts, Metrics};
 use crate::merge::mode::is_masked;
 use crate::merge::written::WrittenFiles;
 use crate::merge::{MergePlan, row_count};
@@ -53,6 +53,12 @@ impl Written<'_> {
     #[must_use]
     pub fn forecast(&self) -> Forecast {
         self.forecast
+    }
+
+    /// The same by what the commit does about them.
+    #[must_use]
+    pub fn file_counts(&self) -> FileCounts {
+        self.metrics.files()
     }
 
     /// Bytes of the data files that were written for it.

@@ -9,6 +9,31 @@ use serde_json::{Map, Value};
 use crate::files::Rewritten;
 use crate::merge::MergePlan;
 
+/// Data files by what commits do about them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileCounts {
+    /// Searched for keys, a file as often as a commit searches it.
+    pub searched: u64,
+    /// Written again, or left with no row.
+    pub rewritten: u64,
+    /// Of which rows are masked.
+    pub masked: u64,
+    /// Added.
+    pub added: u64,
+}
+
+impl FileCounts {
+    /// Each count of both, by a function of the two.
+    pub(crate) fn with(self, other: Self, both: impl Fn(u64, u64) -> u64) -> Self {
+        Self {
+            searched: both(self.searched, other.searched),
+            rewritten: both(self.rewritten, other.rewritten),
+            masked: both(self.masked, other.masked),
+            added: both(self.added, other.added),
+        }
+    }
+}
+
 /// Counts of one commit. Rows are known from the plan, files as they are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Metrics {
@@ -93,6 +118,16 @@ impl Metrics {
     /// Bytes of the data files that were written.
     pub(super) fn bytes_added(&self) -> u64 {
         self.bytes_added
+    }
+
+    /// What became of data files.
+    pub(super) fn files(&self) -> FileCounts {
+        FileCounts {
+            searched: self.searched.unwrap_or_default(),
+            rewritten: self.files_removed,
+            masked: self.vectors_added + self.vectors_updated,
+            added: self.files_added,
+        }
     }
 
     /// Sets the time until everything was written, and how much of it went by before writing began.

@@ -44,6 +44,7 @@ pub use forecast::Forecast;
 #[cfg(feature = "cli")]
 pub(crate) use key_range::{KeyInterval, key_intervals};
 pub(crate) use key_range::{KeyRange, key_ranges};
+pub use metrics::FileCounts;
 #[cfg(feature = "cli")]
 pub(crate) use metrics::Metrics;
 #[cfg(feature = "cli")]

@@ -246,6 +246,7 @@ impl Application<'_> {
             { milliseconds, bytes_written, bytes_foreseen, shadow, },
             "committed"
         ));
-        self.observer.step(Step::Committed { version, objects, rows: counts.rows });
+        let bytes = applied.object_bytes;
+        self.observer.step(Step::Committed { version, objects, bytes, rows: counts.rows });
     }
 }

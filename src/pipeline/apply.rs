@@ -51,6 +51,8 @@ pub(super) struct Applied {
     pub(super) foreign: Vec<ForeignCommit>,
     /// How long it took, from its rows to its commit.
     pub(super) took: Duration,
+    /// Bytes of the objects that it finished.
+    pub(super) object_bytes: u64,
     /// What its files came to; none where tasks of a job wrote them.
     pub(super) written: Option<WrittenBytes>,
 }
@@ -105,6 +107,7 @@ pub(super) async fn apply_slice(
     ledger.quarantined += slice.bad_rows();
     let objects: Vec<CommittedObject> = slice.portions.iter().map(Portion::record).collect();
     let (quarantined, finished) = (slice.bad_rows(), slice.finished_objects());
+    let object_bytes = slice.finished_bytes();
     let suspicion = Suspicion::of(spec, table.ledger(), &slice, target.accepts_loss);
     let mass = Mass::of(target, &slice);
     let mut guard = Guard::of(pipeline, spec, table.ledger(), &slice)?;
@@ -165,19 +168,21 @@ pub(super) async fn apply_slice(
         let transaction = Transaction::on(&table, record, clock);
         let writing = merge::write_files(transaction, plan.clone());
         let written = pipeline.phase(source, Phase::Merge, writing).await?;
-        let files = written.files();
+        let (files, file_counts) = (written.files(), written.file_counts());
         let bytes = WrittenBytes { foreseen: written.forecast().bytes, actual: written.bytes() };
         let merged = pipeline.phase(source, Phase::Commit, written.commit()).await?;
         pace.committed(clock.instant() - begun);
         let lost = match Settled::from(merged.outcome) {
             Settled::Committed(table) => {
                 meter.touched(files);
+                meter.counted(file_counts);
                 let took = clock.instant() - taken_up;
                 pace.committed(took);
                 let version = table.version();
                 let slice = AppliedSlice { version, counts, objects: finished, replayed };
                 let foreign = race.foreign;
-                let applied = Applied { table, slice, foreign, took, written: Some(bytes) };
+                let written = Some(bytes);
+                let applied = Applied { table, slice, foreign, took, object_bytes, written };
                 return Ok(SliceOutcome::Committed(applied));
             }
             Settled::Lost(lost) => {

@@ -30,8 +30,13 @@ pub(super) fn tables_at_once(settings: &Settings) -> NonZeroUsize {
     fitting.unwrap_or(NonZeroUsize::MIN).min(MOST_AT_ONCE)
 }
 
+/// Bytes of decoded rows for a process with so much memory, where the configuration does not say.
+pub(crate) fn memory_budget_of(memory: u64) -> u64 {
+    (memory / SHARE).clamp(LEAST, MOST)
+}
+
 fn whole_budget(settings: &Settings) -> usize {
-    let budget = settings.memory_budget.unwrap_or_else(|| (memory() / SHARE).clamp(LEAST, MOST));
+    let budget = settings.memory_budget.unwrap_or_else(|| memory_budget_of(memory()));
     usize::try_from(budget).unwrap_or(usize::MAX)
 }
 

@@ -1,8 +1,8 @@
 //! What applications take: requests, bytes, files, lost races, and time by phase. Counted where it
 //! happens, also where an application fails.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,6 +10,7 @@ use tracing::{Instrument as _, Span, info_span};
 
 use crate::clock::Clock;
 use crate::config::TableName;
+use crate::merge::FileCounts;
 use crate::pipeline::Pipeline;
 use crate::storage::{Bytes, RequestCounter, Requests};
 
@@ -89,6 +90,9 @@ pub struct Effort {
     pub bytes: Bytes,
     /// Data files that commits of objects added, replaced, masked or removed.
     pub files: u64,
+    /// The same by what the commits of slices did about them.
+    #[serde(skip)]
+    pub file_counts: FileCounts,
     /// Such commits that others were first for.
     pub conflicts: u64,
     /// How often the table was looked at again after an error that may pass.
@@ -105,6 +109,7 @@ impl Effort {
             requests: self.requests.plus(other.requests),
             bytes: self.bytes.plus(other.bytes),
             files: self.files + other.files,
+            file_counts: self.file_counts.with(other.file_counts, |one, other| one + other),
             conflicts: self.conflicts + other.conflicts,
             retries: self.retries + other.retries,
             phases: self.phases.with(other.phases, |one, other| one + other),
@@ -118,6 +123,7 @@ impl Effort {
             requests: self.requests.since(earlier.requests),
             bytes: self.bytes.since(earlier.bytes),
             files: self.files - earlier.files,
+            file_counts: self.file_counts.with(earlier.file_counts, |now, earlier| now - earlier),
             conflicts: self.conflicts - earlier.conflicts,
             retries: self.retries - earlier.retries,
             phases: self.phases.with(earlier.phases, |now, earlier| now - earlier),
@@ -133,6 +139,7 @@ pub(crate) struct Meter(Arc<Counts>);
 struct Counts {
     requests: RequestCounter,
     files: AtomicU64,
+    file_counts: Mutex<FileCounts>,
     conflicts: AtomicU64,
     retries: AtomicU64,
     /// Nanoseconds by phase, in their order.
@@ -150,6 +157,12 @@ impl Meter {
         self.0.files.fetch_add(files, Ordering::Relaxed);
     }
 
+    /// A commit of this process did that about them.
+    pub(super) fn counted(&self, files: FileCounts) {
+        let mut counts = self.0.file_counts.lock().unwrap_or_else(PoisonError::into_inner);
+        *counts = counts.with(files, |so_far, more| so_far + more);
+    }
+
     /// Others were first for a commit.
     pub(super) fn conflicted(&self) {
         self.0.conflicts.fetch_add(1, Ordering::Relaxed);
@@ -163,13 +176,14 @@ impl Meter {
     /// What was counted so far.
     pub(super) fn so_far(&self) -> Effort {
         let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
-        let Counts { requests, files, conflicts, retries, phases } = &*self.0;
+        let Counts { requests, files, file_counts, conflicts, retries, phases } = &*self.0;
         let [look, read, change, merge, commit] =
             phases.each_ref().map(|nanos| Duration::from_nanos(count(nanos)).as_secs_f64());
         Effort {
             requests: requests.so_far(),
             bytes: requests.bytes_so_far(),
             files: count(files),
+            file_counts: *file_counts.lock().unwrap_or_else(PoisonError::into_inner),
             conflicts: count(conflicts),
             retries: count(retries),
             phases: PhaseSeconds { look, read, change, merge, commit },

@@ -131,7 +131,9 @@ impl Successor<'_> {
                 let attempt = clock.attempt_id();
                 let record = CommitRecord::replacing(attempt, counts, before, after, ledger)?;
                 let transaction = Transaction::on(self.replaced, record, clock);
-                let merged = merge::commit(transaction, *plan).await?;
+                let written = Box::pin(merge::write_files(transaction, *plan)).await?;
+                self.pipeline.meter(&self.spec.source).counted(written.file_counts());
+                let merged = Box::pin(written.commit()).await?;
                 Ok((merged.outcome, Replacement::Difference { inserted, updated, deleted }))
             }
         }

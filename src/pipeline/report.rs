@@ -175,6 +175,8 @@ pub enum Step {
         version: u64,
         /// Objects finished by it.
         objects: u64,
+        /// Their bytes as staged.
+        bytes: u64,
         /// Changes taken in by it.
         rows: u64,
     },

@@ -114,6 +114,15 @@ impl Slice {
     }
 
     pub(super) fn finished_objects(&self) -> u64 {
-        self.portions.iter().filter(|portion| portion.is_done).count() as u64
+        self.finished().count() as u64
+    }
+
+    /// Bytes of the objects that end in it, as staged.
+    pub(super) fn finished_bytes(&self) -> u64 {
+        self.finished().map(|portion| portion.object.size).sum()
+    }
+
+    fn finished(&self) -> impl Iterator<Item = &Portion> {
+        self.portions.iter().filter(|portion| portion.is_done)
     }
 }

@@ -11,9 +11,9 @@ use futures::stream::{self, BoxStream};
 use futures::{StreamExt as _, TryFutureExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
     ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload,
-    PutResult, RenameOptions, Result,
+    PutResult, RenameOptions, RenameTargetMode, Result,
 };
 
 /// Whether an object of the lower store shows through.
@@ -206,6 +206,9 @@ impl ObjectStore for Overlay {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        if options.mode == CopyMode::Create {
+            self.check(to, &PutMode::Create).await?;
+        }
         match self.above.copy_opts(from, to, options).await {
             Err(error) => self.bring_up(from, to, error).await,
             copied => copied,
@@ -213,10 +216,15 @@ impl ObjectStore for Overlay {
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        if options.target_mode == RenameTargetMode::Create {
+            self.check(to, &PutMode::Create).await?;
+        }
         match self.above.rename_opts(from, to, options).await {
             Err(error) => self.bring_up(from, to, error).await,
             renamed => renamed,
-        }
+        }?;
+        self.deleted.lock().unwrap_or_else(PoisonError::into_inner).insert(from.clone());
+        Ok(())
     }
 }
 

@@ -108,9 +108,10 @@ pub(crate) async fn plan_or_apply(settings: Settings, applies: bool) -> Run {
             + price::of_requests(&report.effort.requests);
         (report.commits, report.effort.bytes, peak_bytes(), report.seconds, dollars)
     } else {
-        let asked = PlanAsked { most_bytes: u64::MAX, function_megabytes: megabytes };
+        let asked =
+            PlanAsked { most_bytes: u64::MAX, function_megabytes: megabytes, applies_here: true };
         let plan = plan(&pipeline, &table, &asked, &limits, &Silent).await;
-        let plan = plan.unwrap_or_else(|error| panic!("{}", error.chain()));
+        let plan = plan.unwrap_or_else(|error| panic!("{}", error.chain())).expect("no stop");
         (plan.commits, plan.bytes, plan.peak_memory_bytes, plan.seconds, plan.dollars)
     };
     let memory = memory.expect("Linux tells it");

@@ -19,7 +19,8 @@ use crate::support::property;
 use crate::support::table::{Commit, LakeTable};
 use crate::support::world::World;
 
-const ASKED: PlanAsked = PlanAsked { most_bytes: u64::MAX, function_megabytes: 1769 };
+const ASKED: PlanAsked =
+    PlanAsked { most_bytes: u64::MAX, function_megabytes: 1769, applies_here: true };
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_planned_is_what_is_done() {
@@ -109,7 +110,7 @@ async fn planned_by(
     asked: &PlanAsked,
 ) -> TablePlan {
     let planned = plan(pipeline, world.spec(staged), asked, &Limits::default(), &Silent).await;
-    planned.unwrap_or_else(|error| panic!("{}", error.chain()))
+    planned.unwrap_or_else(|error| panic!("{}", error.chain())).expect("nobody stops it")
 }
 
 /// All objects of a lake with their contents.
@@ -158,7 +159,8 @@ async fn of_a_large_backlog_a_part_is_read_and_the_rest_inferred() {
     let limits = Limits::default();
     let of = async |most_bytes: u64| {
         let asked = PlanAsked { most_bytes, ..ASKED };
-        plan(&pipeline, spec, &asked, &limits, &Silent).await.expect("a plan")
+        let planned = plan(&pipeline, spec, &asked, &limits, &Silent).await.expect("a plan");
+        planned.expect("nobody stops it")
     };
     let (whole, part) = (of(u64::MAX).await, of(1).await);
     assert!(!whole.inferred && whole.object_bytes == whole.object_bytes_read, "{whole:?}");
@@ -181,7 +183,8 @@ async fn less_memory_takes_longer_and_the_price_is_that_of_the_model() {
     let [spec] = &pipeline.settings().tables[..] else { panic!("one table") };
     let asked = PlanAsked { function_megabytes: 128, ..ASKED };
     let begun = SystemClock.instant();
-    let planned = plan(&pipeline, spec, &asked, &Limits::default(), &Silent).await.expect("a plan");
+    let planned = plan(&pipeline, spec, &asked, &Limits::default(), &Silent).await;
+    let planned = planned.expect("a plan").expect("nobody stops it");
     // The processors of this machine work for other tests too, and count.
     let wall = begun.elapsed().as_secs_f64();
     assert!(planned.seconds > wall / 4.0, "{planned:?} {wall}");
@@ -191,4 +194,32 @@ async fn less_memory_takes_longer_and_the_price_is_that_of_the_model() {
         + count(requests.put + requests.list) * 5e-6
         + count(requests.get + requests.head) * 4e-7;
     assert!((planned.dollars - dollars).abs() < 1e-9, "{planned:?} {dollars}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_plan_that_is_stopped_nothing_is_told() {
+    let (_home, pipeline) = backlog().await;
+    let [spec] = &pipeline.settings().tables[..] else { panic!("one table") };
+    let limits = Limits::default();
+    limits.stop.request();
+    let stopped = plan(&pipeline, spec, &ASKED, &limits, &Silent).await.expect("no error");
+    assert!(stopped.is_none(), "{stopped:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_smaller_function_takes_in_less_by_a_commit() {
+    let (_home, pipeline) = backlog().await;
+    let mut settings = pipeline.settings().clone();
+    settings.memory_budget = None;
+    let (staging, lake) = (settings.staging.clone(), settings.lake.clone());
+    let (staging, lake) = (Location::open(&staging).await, Location::open(&lake).await);
+    let clock = std::sync::Arc::new(SystemClock);
+    let settings = std::sync::Arc::new(settings);
+    let pipeline = Pipeline::new(settings, staging.expect("it"), lake.expect("it"), clock);
+    let [spec] = &pipeline.settings().tables[..] else { panic!("one table") };
+    let asked = PlanAsked { applies_here: false, function_megabytes: 1769, ..ASKED };
+    let planned = plan(&pipeline, spec, &asked, &Limits::default(), &Silent).await;
+    let planned = planned.expect("a plan").expect("nobody stops it");
+    // The load, and all changes: 221 MiB hold them.
+    assert_eq!(planned.commits, 2, "{planned:?}");
 }

@@ -17,7 +17,8 @@ use crate::price;
 /// the temporary folder, and away in the end. So it reads what applying would read. Of a large
 /// backlog it reads a part, and infers the rest in proportion to the bytes.
 ///
-/// The time is that of this process; for the function, at least the processor time that it took,
+/// It takes in as much by a commit as a function of that memory does (memory_budget). The time is
+/// that of this process; for the function, at least the processor time that it took,
 /// divided by the processors that the function's memory gives it.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
@@ -29,8 +30,8 @@ pub(in crate::cli) struct PlanArguments {
     #[command(flatten)]
     named: SomeTablesArguments,
 
-    /// Read at most about so many megabytes of what is pending of a table, in whole commits, and
-    /// infer the rest. By default 256.
+    /// Read at most about so many megabytes of what is pending of a table, in whole objects and
+    /// commits, and infer the rest. By default 256.
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(in crate::cli) read: Option<u64>,
 

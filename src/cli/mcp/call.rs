@@ -5,10 +5,12 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
 
 /// An answer is cut here: a model has no room for more.
-const MOST_BYTES: usize = 100_000;
+const MOST_BYTES: u64 = 100_000;
+const CUT: &str = "(cut after 100,000 bytes; ask for less)";
 
 /// What a command said.
 pub(super) struct Answer {
@@ -17,50 +19,60 @@ pub(super) struct Answer {
     pub(super) is_error: bool,
 }
 
-/// Runs a command, and ends it where the client no longer waits.
+/// Runs a command. Where the call is dropped, or the answer is too long, the command is ended.
 ///
 /// # Errors
-/// That the program cannot be started.
+/// That the program cannot be started, or its output not be read.
 pub(super) async fn call(program: &Path, arguments: Vec<OsString>) -> io::Result<Answer> {
-    let output = Command::new(program)
+    let mut command = Command::new(program)
         .args(arguments)
         .env("DMSLAKE_AGENT", "1")
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output()
-        .await?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let remarks = String::from_utf8_lossy(&output.stderr);
-    // 1 also says that a table needs attention; then it is told which.
-    let is_error = match output.status.code() {
-        Some(0) => false,
-        Some(1) => said.trim().is_empty(),
-        _ => true,
+        .spawn()?;
+    let (said, remarks) = (command.stdout.take(), command.stderr.take());
+    let ((said, is_cut), (remarks, _)) = tokio::try_join!(read(said), read(remarks))?;
+    let is_error = if is_cut {
+        command.kill().await?;
+        false
+    } else {
+        match command.wait().await?.code() {
+            Some(0) => false,
+            // It also says that a table needs attention; then it is told which.
+            Some(1) => said.trim().is_empty(),
+            _ => true,
+        }
     };
-    let parts = [said.trim_end(), remarks.trim_end()];
+    let parts = [said.trim_end(), if is_cut { CUT } else { "" }, remarks.trim_end()];
     let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-    Ok(Answer { text: cut(parts.join("\n\n")), is_error })
+    Ok(Answer { text: parts.join("\n\n"), is_error })
 }
 
-fn cut(mut text: String) -> String {
-    if text.len() <= MOST_BYTES {
-        return text;
+/// What comes through a pipe, and whether there is more than an answer has room for.
+async fn read(pipe: Option<impl AsyncRead + Unpin>) -> io::Result<(String, bool)> {
+    let Some(pipe) = pipe else { return Ok((String::new(), false)) };
+    let mut bytes = Vec::new();
+    pipe.take(MOST_BYTES + 1).read_to_end(&mut bytes).await?;
+    let is_cut = bytes.len() as u64 > MOST_BYTES;
+    if is_cut {
+        bytes.pop();
     }
-    let whole = text.len();
-    text.truncate(text.floor_char_boundary(MOST_BYTES));
-    text.push_str(&format!("\n\n(cut: {whole} bytes in all; ask for less)"));
-    text
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), is_cut))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_long_answer_is_cut_between_letters() {
-        let text = "ä".repeat(MOST_BYTES);
-        let cut = cut(text);
-        assert!(cut.len() < MOST_BYTES + 100, "{}", cut.len());
-        assert!(cut.ends_with("ask for less)"), "{}", &cut[cut.len() - 60..]);
+    #[tokio::test]
+    async fn a_long_answer_is_cut_and_a_short_one_is_whole() {
+        let endless = tokio::io::repeat(b'x');
+        let (text, is_cut) = read(Some(endless)).await.expect("read");
+        assert_eq!((text.len() as u64, is_cut), (MOST_BYTES, true));
+        let whole = vec![b'x'; text.len()];
+        let (text, is_cut) = read(Some(&whole[..])).await.expect("read");
+        assert_eq!((text.len() as u64, is_cut), (MOST_BYTES, false));
     }
 }

@@ -69,6 +69,7 @@ pub(super) fn remarks(plan: &TablePlan, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     // The reason names the remedy.
     lines.extend(plan.reason.iter().flat_map(|reason| wrapped(reason, "  ", width)));
+    lines.extend(plan.warnings.iter().flat_map(|warning| wrapped(warning, "  ", width)));
     if plan.inferred {
         let (read, whole) = (bytes(plan.object_bytes_read), bytes(plan.object_bytes));
         let told = format!("inferred from {read} of {whole} that are pending");

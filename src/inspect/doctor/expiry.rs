@@ -81,8 +81,12 @@ pub(super) async fn rules(
             Ok(rules) => {
                 let folder = key_of(pipeline.staging());
                 let about: Vec<&Rule> = rules.iter().filter(|it| it.touches(&folder)).collect();
-                let real = about.iter().filter_map(|rule| rule.days).min();
-                findings.extend(of_staging(bucket, &about, configured, real));
+                // A rule about a part of staging says nothing of the rest.
+                let (all, parts): (Vec<&Rule>, Vec<&Rule>) =
+                    about.into_iter().partition(|rule| folder.starts_with(&rule.prefix));
+                let real = all.iter().filter_map(|rule| rule.days).min();
+                findings.extend(of_staging(bucket, &all, configured, real));
+                findings.extend(parts.iter().filter_map(|rule| of_part(bucket, rule)));
                 days = configured.into_iter().chain(real).min();
             }
             Err(finding) => findings.push(finding),
@@ -130,6 +134,19 @@ async fn read(account: &Account, bucket: &str) -> Result<Vec<Rule>, Finding> {
 
 fn shows(bucket: &str) -> String {
     format!("aws s3api get-bucket-lifecycle-configuration --bucket {bucket}")
+}
+
+fn of_part(bucket: &str, rule: &Rule) -> Option<Finding> {
+    let days = rule.days?;
+    let what = format!(
+        "the rule {} deletes objects below s3://{bucket}/{} after {days} days, and no others of staging",
+        rule.name, rule.prefix
+    );
+    Some(
+        Finding::new(Severity::Warning, Check::Expiry, what)
+            .with_advice("let staged objects of all tables expire at the same age")
+            .then(shows(bucket)),
+    )
 }
 
 fn of_staging(

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use object_store::ObjectStore;
 
 use crate::config::{CatalogSettings, OWN, QUARANTINE, Settings, TableSpec};
-use crate::error::{Error, ErrorKind, Result};
-use crate::inspect::scratch::Scratch;
-use crate::pipeline::Pipeline;
+use crate::error::Result;
+use crate::inspect::plan::PlanAsked;
+use crate::inspect::scratch::{Scratch, unwritable};
+use crate::pipeline::{Pipeline, memory_budget_of};
 use crate::storage::{Location, Overlay, Redirect, Shows};
 
 /// The lake's folder in the temporary one.
@@ -28,14 +29,23 @@ impl Rehearsal {
     ///
     /// # Errors
     /// `Unavailable` if the temporary folder cannot be written.
-    pub(super) async fn begin(pipeline: &Pipeline, spec: &TableSpec) -> Result<Self> {
+    pub(super) async fn begin(
+        pipeline: &Pipeline,
+        spec: &TableSpec,
+        asked: &PlanAsked,
+    ) -> Result<Self> {
         let scratch = Scratch::create(pipeline.clock().as_ref())?;
         let lake = match pipeline.lake().url().scheme() {
             "file" => over_disk(pipeline, spec, &scratch).await?,
             _ => over_bucket(pipeline.lake(), &scratch)?,
         };
-        let settings =
-            Settings { catalog: CatalogSettings::default(), ..pipeline.settings().clone() };
+        let budget = memory_budget_of(u64::from(asked.function_megabytes) << 20);
+        let memory_budget = pipeline.settings().memory_budget;
+        let settings = Settings {
+            catalog: CatalogSettings::default(),
+            memory_budget: memory_budget.or((!asked.applies_here).then_some(budget)),
+            ..pipeline.settings().clone()
+        };
         let (staging, clock) = (pipeline.staging().clone(), Arc::clone(pipeline.clock()));
         let pipeline = Pipeline::new(Arc::new(settings), staging, lake, clock);
         Ok(Self { pipeline, _scratch: scratch })
@@ -97,8 +107,4 @@ fn copy_folders(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn unwritable(error: io::Error) -> Error {
-    Error::new(ErrorKind::Unavailable, "the temporary folder cannot be written").because(error)
 }

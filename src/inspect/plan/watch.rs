@@ -9,7 +9,7 @@ use crate::pipeline::{Limits, Observer, Step, Stop};
 pub(super) struct Pending {
     pub(super) objects: u64,
     pub(super) bytes: u64,
-    /// Objects that it finished.
+    /// Bytes of those that it finished.
     done: u64,
     /// Whether it was ended before the rest.
     pub(super) is_stopped: bool,
@@ -52,12 +52,9 @@ impl Observer for Watch<'_> {
             Step::Pending { objects, bytes } if bytes > pending.bytes => {
                 (pending.objects, pending.bytes) = (objects, bytes);
             }
-            Step::Committed { objects, .. } => {
-                pending.done += objects;
-                // Objects are about of one size.
-                let read = u128::from(pending.bytes) * u128::from(pending.done);
-                let is_enough = read >= u128::from(self.most_bytes) * u128::from(pending.objects);
-                if is_enough && pending.done < pending.objects {
+            Step::Committed { bytes, .. } => {
+                pending.done += bytes;
+                if pending.done >= self.most_bytes && pending.done < pending.bytes {
                     pending.is_stopped = true;
                     self.stop.request();
                 }

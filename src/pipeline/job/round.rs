@@ -126,9 +126,10 @@ impl Rounds<'_> {
                     meter.touched(touched);
                     let took = pipeline.clock().instant() - begun;
                     let version = table.version();
+                    let object_bytes = slice.finished_bytes();
                     let slice = AppliedSlice { version, counts, objects: finished, replayed };
-                    let applied =
-                        Applied { table, slice, foreign: race.foreign, took, written: None };
+                    let (foreign, written) = (race.foreign, None);
+                    let applied = Applied { table, slice, foreign, took, object_bytes, written };
                     return Ok(RoundEnd::Committed(applied));
                 }
                 Settled::Lost(lost) => {
