@@ -142,6 +142,8 @@ pub mod decode;
 pub mod dms;
 pub mod event;
 pub mod files;
+#[cfg(feature = "cli")]
+pub mod forget;
 pub mod glue;
 pub mod inspect;
 pub mod lambda;

@@ -24,7 +24,8 @@ pub(super) use job::{
 };
 pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 pub(super) use operator::{
-    PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
+    ForgetArguments, PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments,
+    TruncateArguments,
 };
 pub(super) use quarantine::{
     DiscardArguments, ListArguments, QuarantineArguments, QuarantineCommand, QuarantinedArguments,
@@ -90,6 +91,7 @@ pub(super) enum Command {
     Resume(ResumeArguments),
     Rebuild(RebuildArguments),
     Restore(RestoreArguments),
+    Forget(ForgetArguments),
     Truncate(TruncateArguments),
     Late(LateArguments),
     Quarantine(QuarantineArguments),

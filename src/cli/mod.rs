@@ -17,6 +17,7 @@ mod demo;
 mod diff;
 mod discover;
 mod exit;
+mod forget;
 mod help;
 mod history;
 mod init;

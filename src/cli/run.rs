@@ -8,9 +8,9 @@ use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
 use super::{
-    apply, bisect, ddl, demo, diff, discover, help, history, init, job, late, logs, maintain,
-    manual, pause, quarantine, query, rebuild, register, replay, report, restore, show, status,
-    truncate, verify, why,
+    apply, bisect, ddl, demo, diff, discover, forget, help, history, init, job, late, logs,
+    maintain, manual, pause, quarantine, query, rebuild, register, replay, report, restore, show,
+    status, truncate, verify, why,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -67,6 +67,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Resume(arguments) => pause::resume(&arguments, screen).await,
             Command::Rebuild(arguments) => rebuild::run(&arguments, screen).await,
             Command::Restore(arguments) => restore::run(&arguments, screen).await,
+            Command::Forget(arguments) => forget::run(&arguments, screen).await,
             Command::Truncate(arguments) => truncate::run(&arguments, screen).await,
             Command::Late(arguments) => late::run(&arguments, screen).await,
             Command::Quarantine(arguments) => quarantine::run(&arguments, screen).await,

@@ -185,6 +185,17 @@ impl Pipeline {
         self.followers.bring_in_line(spec, &self.settings.catalog, location, table, time_left).await
     }
 
+    /// The same after a commit of an operator, as far as there are such readers.
+    ///
+    /// # Errors
+    /// `Unavailable` if manifest or catalogue cannot be written; the next application does it.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn follow_operator(&self, spec: &TableSpec, table: &LakeTable) -> Result<()> {
+        let location = self.lake_folder(&spec.source)?;
+        self.followers.look_again(&spec.source);
+        Box::pin(self.follow(spec, &location, table, &Limits::default())).await
+    }
+
     /// Resets what is remembered about readers at the start of a run: a sweep looks at all again.
     pub(super) fn begin_to_follow(&self, table: &TableName, scope: &Scope) {
         match scope {
