@@ -82,6 +82,7 @@
 //! readers ................... after it: manifests and entries for readers that need more than the log
 //! maintenance ............... beside the path: compaction, purge, checkpoint, vacuum
 //! inspect ................... instead of it: how tables stand, what happened to them, and why
+//! forget .................... rows of keys go from every version that is kept
 //! metrics ................... after a run: what it measured, for CloudWatch, OpenTelemetry, Prometheus
 //! ```
 //!

@@ -2,6 +2,7 @@
 //! was: in every version, for every reader.
 
 mod crashes;
+mod files;
 mod foreign;
 mod site;
 

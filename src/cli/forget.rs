@@ -81,6 +81,7 @@ fn plan_lines(plan: &Forgotten, width: usize, palette: Palette) -> Vec<String> {
         ("deleted files of which the log tells", found.gone_files),
         ("conditions in descriptions of commits", found.conditions),
         ("rows in quarantine and its versions", found.quarantined_rows),
+        ("objects that jobs and rebuilds have left", found.left_objects),
     ]));
     lines.push(format!("  {:<40}{:>10}", "bytes of these files", bytes(found.bytes)));
     lines.extend(beyond_lines(plan, width, palette));
@@ -106,16 +107,12 @@ fn done_lines(report: &Forgotten, width: usize, palette: Palette) -> Vec<String>
         ("files deleted", done.files_deleted),
         ("rows in quarantine and its versions", done.quarantined_rows),
     ]));
-    let Proof { files_searched, files_ruled_out, files_found } = proof;
+    let Proof { files_searched, files_found, .. } = proof;
     let verdict = match files_found {
         0 => "none holds a row of the keys".to_owned(),
         found => format!("{} still hold rows of the keys", count(*found)),
     };
-    let proof = format!(
-        "read again: {}, and the statistics of {}: {verdict}",
-        plural(*files_searched, "file"),
-        plural(*files_ruled_out, "other"),
-    );
+    let proof = format!("opened again: {}, {verdict}", plural(*files_searched, "file"));
     lines.extend(wrapped(&proof, "  ", width));
     lines.extend(beyond_lines(report, width, palette));
     lines

@@ -174,7 +174,7 @@ impl Amendment<'_> {
 
 /// Hadoop keeps a checksum beside each file of a disk, and refuses the file if it differs.
 fn is_hadoop_checksum(path: &Path) -> bool {
-    path.filename().is_some_and(|name| name.starts_with('.') && name.ends_with(".crc"))
+    path.extension() == Some("crc") && path.filename().is_some_and(|name| name.starts_with('.'))
 }
 
 /// Deletes these files, and the checksums that Hadoop keeps beside them.

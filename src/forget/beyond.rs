@@ -1,7 +1,7 @@
 //! What forgetting does not reach, told with what reaches it.
 
 use arrow::datatypes::Schema;
-use chrono::{SecondsFormat, TimeDelta};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::sync::Arc;
 
 use crate::config::TableSpec;
@@ -11,6 +11,7 @@ use crate::forget::report::Beyond;
 use crate::forget::staged::StagedRows;
 use crate::forget::subject::Subject;
 use crate::forget::survey::Survey;
+use crate::forget::workings::Workings;
 use crate::merge::KeyFinder;
 use crate::pipeline::Pipeline;
 use crate::storage::{Location, StoreKind};
@@ -27,8 +28,12 @@ pub(super) struct Known<'a> {
     /// The last search.
     pub(super) survey: &'a Survey,
     pub(super) staged: &'a StagedRows,
+    /// What jobs and rebuilds have left.
+    pub(super) workings: &'a Workings,
     /// Rows in quarantine whose key cannot be told.
     pub(super) untold: u64,
+    /// Rows of the keys that stay in quarantine, because others hold the table.
+    pub(super) unreached: u64,
     /// Whether rows are, or were, in the newest version.
     pub(super) had_rows: bool,
     /// Whether older versions were, or are to be, amended.
@@ -52,14 +57,13 @@ impl Known<'_> {
                 format!("delete them in MySQL as well, and then dmslake verify {source}"),
             );
         }
-        let staging = self.pipeline.staging_folder(&source)?;
+        let staging = self.pipeline.staging_folder(source)?;
         if !self.staged.objects.is_empty() {
-            let count = self.staged.objects.len();
             add(
                 format!(
-                    "{count} staged objects with {} changes of the keys: rebuild, replay and a \
-                     release from quarantine read them",
-                    self.staged.rows
+                    "{} with {} of the keys: rebuild, replay and a release from quarantine read them",
+                    some(self.staged.objects.len() as u64, "staged object"),
+                    some(self.staged.rows, "change")
                 ),
                 delete_objects(&staging, &self.staged.objects),
             );
@@ -68,15 +72,24 @@ impl Known<'_> {
             let objects = self.staged.unread.join(", ");
             add(
                 format!(
-                    "{} staged objects with rows that cannot be read",
-                    self.staged.unread.len()
+                    "{} with rows that cannot be read",
+                    some(self.staged.unread.len() as u64, "staged object")
                 ),
                 format!("look into {objects}, and delete what holds the keys"),
             );
         }
+        if self.unreached > 0 {
+            add(
+                format!(
+                    "{} in quarantine, because others hold the table",
+                    some(self.unreached, "row")
+                ),
+                format!("do what dmslake status {source} says, and forget again"),
+            );
+        }
         if self.untold > 0 {
             add(
-                format!("{} rows in quarantine whose keys cannot be told", self.untold),
+                format!("{} in quarantine whose key cannot be told", some(self.untold, "row")),
                 format!(
                     "dmslake quarantine show {source}, and dmslake quarantine discard those that are \
                      of the keys"
@@ -87,22 +100,28 @@ impl Known<'_> {
         let cutoff = self.subject.clock.now() - IDLE;
         let young: Vec<_> = young.filter(|left| left.meta.last_modified >= cutoff).collect();
         if let Some(last) = young.iter().map(|left| left.meta.last_modified).max() {
-            let after =
-                (last + IDLE + TimeDelta::seconds(1)).to_rfc3339_opts(SecondsFormat::Secs, true);
             add(
                 format!(
-                    "{} files that no version names and a writer may be about to: they are younger \
-                     than a day",
-                    young.len()
+                    "{} that no version names and a writer may be about to: younger than a day",
+                    some(young.len() as u64, "file")
                 ),
-                format!("forget again after {after}"),
+                again_after(last),
+            );
+        }
+        if let Some(last) = self.workings.young.iter().map(|left| left.last_modified).max() {
+            add(
+                format!(
+                    "{} that a job or a rebuild has left within a day",
+                    some(self.workings.young.len() as u64, "object")
+                ),
+                again_after(last),
             );
         }
         if !self.survey.unreadable.is_empty() {
             add(
                 format!(
-                    "{} files that no version names and that cannot be read: {}",
-                    self.survey.unreadable.len(),
+                    "{} that no version names and that cannot be read: {}",
+                    some(self.survey.unreadable.len() as u64, "file"),
                     self.survey.unreadable.join(", ")
                 ),
                 "delete them, unless a writer is at work on them".to_owned(),
@@ -110,7 +129,7 @@ impl Known<'_> {
         }
         if self.survey.elsewhere > 0 {
             add(
-                format!("{} files outside of the table's folder", self.survey.elsewhere),
+                format!("{} outside of the table's folder", some(self.survey.elsewhere, "file")),
                 "forget the keys in the table that they were cloned from".to_owned(),
             );
         }
@@ -118,8 +137,8 @@ impl Known<'_> {
         if tombstones > 0 {
             add(
                 format!(
-                    "{tombstones} tombstones, which are the keys alone: they keep late changes from \
-                     bringing the rows back"
+                    "{}, which is the key alone: it keeps late changes from bringing the row back",
+                    some(tombstones, "tombstone")
                 ),
                 format!(
                     "wait: they expire after {} days (tombstone_retention_days)",
@@ -150,7 +169,7 @@ impl Known<'_> {
             all.push(Beyond {
                 what: format!("noncurrent versions of objects in {uri}, if the bucket keeps them"),
                 remedy: format!(
-                    "aws s3api list-object-versions --bucket {bucket} --prefix {prefix}/ shows them; \
+                    "aws s3api list-object-versions --bucket {bucket} --prefix '{prefix}/' shows them; \
                      aws s3api delete-objects deletes them, and so does a lifecycle rule with \
                      NoncurrentVersionExpiration"
                 ),
@@ -186,6 +205,17 @@ impl Known<'_> {
         Box::pin(tombstones.since("", &mut guard, &schema, each)).await?;
         Ok(count)
     }
+}
+
+/// `1 file`, `3 files`.
+fn some(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What to do once an object of that time is old.
+fn again_after(last: DateTime<Utc>) -> String {
+    let after = last + IDLE + TimeDelta::seconds(1);
+    format!("forget again after {}", after.to_rfc3339_opts(SecondsFormat::Secs, true))
 }
 
 /// The commands that delete staged objects.

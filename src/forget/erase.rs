@@ -7,11 +7,12 @@ use chrono::TimeDelta;
 use object_store::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::bytes::path_of;
 use crate::forget::amend::{Amendment, delete};
 use crate::forget::current;
 use crate::forget::replace::Replacer;
 use crate::forget::subject::Subject;
-use crate::forget::survey::{Place, Survey};
+use crate::forget::survey::{Manner, Place, Survey};
 use crate::table::LakeTable;
 
 /// So many steps are made although others put rows back meanwhile.
@@ -43,10 +44,10 @@ pub(super) async fn erase(
     tell: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<(Erased, LakeTable, Survey)> {
     let mut erased = Erased::default();
-    let mut last = None;
+    let (mut last, mut manner) = (None, Manner::default());
     for _ in 0..MOST_STEPS {
         tell("searching");
-        let survey = Box::pin(Survey::of(subject, &table)).await?;
+        let survey = Box::pin(Survey::of(subject, &table, &manner)).await?;
         let has_current = survey.at(Place::Current).next().is_some();
         if has_current || (survey.is_in_log() && erased.version.is_none()) {
             tell("deleting current rows");
@@ -85,6 +86,7 @@ pub(super) async fn erase(
                 Ok(amended) => {
                     erased.commits += amended.commits;
                     erased.checkpoints += amended.checkpoints;
+                    manner.replaced.extend(survey.held.iter().map(|file| path_of(&file.add)));
                 }
                 Err(error) if error.kind() == ErrorKind::Conflict => last = Some(error),
                 Err(error) => return Err(error),
@@ -95,16 +97,21 @@ pub(super) async fn erase(
         let cutoff = subject.clock.now() - IDLE;
         let old: Vec<Path> =
             survey.deletable(cutoff).map(|left| left.meta.location.clone()).collect();
+        if old.is_empty() && !manner.opens_all {
+            manner.opens_all = true;
+            continue;
+        }
         if old.is_empty() {
             return Ok((erased, table, survey));
         }
         tell("deleting old files");
         erased.files_deleted += old.len() as u64;
         table.must_be_there().await?;
+        // Nothing that readers go by may name a file that is gone.
+        subject.follow(&table).await?;
         delete(&store, old).await?;
     }
-    let error = Error::new(ErrorKind::Conflict, "others put rows of the keys back every time")
-        .with_remedy("dmslake pause TABLE, and forget again");
+    let error = Error::new(ErrorKind::Conflict, "others put rows of the keys back every time");
     Err(match last {
         Some(cause) => error.because(cause),
         None => error,

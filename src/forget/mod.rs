@@ -36,6 +36,7 @@ mod report;
 mod staged;
 mod subject;
 mod survey;
+mod workings;
 
 pub use report::{Beyond, Done, Forgotten, Found, Proof};
 pub use staged::StagedRows;
@@ -43,16 +44,17 @@ pub use staged::StagedRows;
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::forget::beyond::Known;
-use crate::forget::erase::{Erased, erase};
+use crate::forget::erase::{Erased, IDLE, erase};
 use crate::forget::quarantined::{Quarantined, discard, quarantined};
 use crate::forget::staged::staged_rows;
 use crate::forget::subject::Subject;
-use crate::forget::survey::{Place, Survey};
+use crate::forget::survey::{Manner, Place, Survey};
+use crate::forget::workings::Workings;
 use crate::inspect::{AskedKey, row_keys};
 use crate::pipeline::Pipeline;
 use crate::schema::TableSchema;
 use crate::storage::with_whole_paths;
-use crate::table::{self, LakeTable};
+use crate::table::{self, LakeTable, refuse_table};
 
 /// What the commits call themselves.
 const OPERATION: &str = "FORGET";
@@ -110,19 +112,26 @@ async fn run(
     let Some(mut table) = table::open(&location, None).await? else { return Ok(None) };
     refuse_others(pipeline, spec, &table).await?;
     let keys = parsed(keys, spec, table.schema())?;
-    let subject = Subject::of(&location, spec, &keys, pipeline.clock())?;
+    let subject = Subject::of(&location, spec, &keys, pipeline)?;
     tell("searching");
-    let mut survey = Box::pin(Survey::of(&subject, &table)).await?;
+    let mut survey = Box::pin(Survey::of(&subject, &table, &Manner::default())).await?;
     let shown = rows_now(&table, &survey).await?;
     let mut found = Found::of(&survey, shown);
     tell("searching the quarantine");
     let Quarantined { rows, untold } = Box::pin(quarantined(pipeline, spec, &table, &keys)).await?;
     found.quarantined_rows = rows.len() as u64;
+    let cutoff = pipeline.clock().now() - IDLE;
+    let mut workings = Workings::of(pipeline, spec, cutoff).await?;
+    found.left_objects = workings.old.len() as u64;
     let amends = survey.is_in_log();
+    // A commit of ours about its quarantine would hide what holds the table.
+    let is_held = refuse_table(spec, &table).is_err();
     let (mut done, mut proof) = (None, None);
     if acts {
         let (mut made, mut proven) = (Done::default(), Proof::default());
-        if !rows.is_empty() {
+        if is_held {
+            proven.quarantined_rows = rows.len() as u64;
+        } else if !rows.is_empty() {
             tell("forgetting in the quarantine");
             discard(pipeline, spec, &table, &rows).await?;
             let folder = pipeline.quarantine_folder(&spec.source)?;
@@ -136,13 +145,14 @@ async fn run(
             table = table::open(&location, None).await?.ok_or_else(gone)?;
         }
         let (erased, after, last) = Box::pin(erase(&subject, table, tell)).await?;
-        let Erased { version, rows, .. } = erased;
+        let Erased { version, rows: deleted, .. } = erased;
         made.take(&erased);
-        (made.version, made.rows_deleted) = (version, rows);
+        (made.version, made.rows_deleted) = (version, deleted);
+        made.files_deleted += workings.delete(pipeline).await?;
         proven.take(&last);
         (table, survey) = (after, last);
         if version.is_some() {
-            pipeline.follow_operator(spec, &table).await?;
+            subject.follow(&table).await?;
             tracing::warn!(table = %spec.source, keys = keys.len(), "keys are forgotten");
         }
         (done, proof) = (Some(made), Some(proven));
@@ -158,7 +168,9 @@ async fn run(
         finder: &finder,
         survey: &survey,
         staged: &staged,
+        workings: &workings,
         untold,
+        unreached: if is_held { rows.len() as u64 } else { 0 },
         had_rows: found.rows > 0,
         amends,
     };

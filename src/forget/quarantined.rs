@@ -135,6 +135,7 @@ pub(super) fn subject<'a>(
         keys,
         texts: Vec::new(),
         clock: pipeline.clock(),
+        pipeline,
         spec: None,
     })
 }

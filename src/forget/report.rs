@@ -53,6 +53,8 @@ pub struct Found {
     pub conditions: u64,
     /// Rows of the keys that are in quarantine, or were in a version of it that is kept.
     pub quarantined_rows: u64,
+    /// Objects that jobs and rebuilds have left, which are deleted unread.
+    pub left_objects: u64,
 }
 
 /// What was done.
@@ -79,12 +81,12 @@ pub struct Done {
 /// The last search: of every file of the table and its quarantine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Proof {
-    /// Files whose keys were read.
+    /// Files that were opened: all that there are.
     pub files_searched: u64,
-    /// Files whose statistics rule the keys out.
-    pub files_ruled_out: u64,
     /// Files that hold rows of the keys.
     pub files_found: u64,
+    /// Rows of the keys that stay in quarantine, because others hold the table.
+    pub quarantined_rows: u64,
 }
 
 /// Something that forgetting does not reach.
@@ -100,14 +102,15 @@ impl Forgotten {
     /// Whether a search of all files has shown that the keys are gone from all of them.
     #[must_use]
     pub fn is_proven(&self) -> bool {
-        self.proof.is_some_and(|proof| proof.files_found == 0)
+        self.proof.is_some_and(|proof| proof.files_found + proof.quarantined_rows == 0)
     }
 
     /// Whether anything of the table or its quarantine holds the keys.
     #[must_use]
     pub fn has_found(&self) -> bool {
-        let Found { bytes, gone_files, conditions, quarantined_rows, .. } = self.found;
-        bytes + gone_files + conditions + quarantined_rows > 0
+        let Found { bytes, gone_files, conditions, quarantined_rows, left_objects, .. } =
+            self.found;
+        bytes + gone_files + conditions + quarantined_rows + left_objects > 0
     }
 }
 
@@ -128,6 +131,7 @@ impl Found {
             gone_files: survey.gone.len() as u64,
             conditions: survey.log.told,
             quarantined_rows: 0,
+            left_objects: 0,
         }
     }
 }
@@ -147,7 +151,6 @@ impl Proof {
     /// Takes in a search.
     pub(super) fn take(&mut self, survey: &Survey) {
         self.files_searched += survey.searched;
-        self.files_ruled_out += survey.ruled_out;
         self.files_found += (survey.held.len() + survey.leftovers.len()) as u64;
     }
 }

@@ -10,11 +10,12 @@ use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::AskedKey;
 use crate::merge::KeyFinder;
+use crate::pipeline::Pipeline;
 use crate::storage::Location;
 use crate::table::{self, LakeTable};
 
 /// One Delta table and the keys whose rows are to go from it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Subject<'a> {
     pub(super) location: &'a Location,
     /// The names of the key columns.
@@ -24,6 +25,7 @@ pub(super) struct Subject<'a> {
     /// The keys as text, which conditions in the log may quote.
     pub(super) texts: Vec<String>,
     pub(super) clock: &'a Arc<dyn Clock>,
+    pub(super) pipeline: &'a Pipeline,
     /// The settings of a table that keeps progress; none of a quarantine.
     pub(super) spec: Option<&'a TableSpec>,
 }
@@ -37,7 +39,7 @@ impl<'a> Subject<'a> {
         location: &'a Location,
         spec: &'a TableSpec,
         asked: &[AskedKey],
-        clock: &'a Arc<dyn Clock>,
+        pipeline: &'a Pipeline,
     ) -> Result<Self> {
         let mut texts = Vec::new();
         for key in asked {
@@ -46,7 +48,8 @@ impl<'a> Subject<'a> {
         let batches: Vec<&RecordBatch> = asked.iter().map(AskedKey::columns).collect();
         let none = || Error::new(ErrorKind::Internal, "no key is to be forgotten");
         let keys = concat_batches(&batches.first().ok_or_else(none)?.schema(), batches)?;
-        Ok(Self { location, names: spec.lake_keys(), keys, texts, clock, spec: Some(spec) })
+        let (names, clock) = (spec.lake_keys(), pipeline.clock());
+        Ok(Self { location, names, keys, texts, clock, pipeline, spec: Some(spec) })
     }
 
     /// The table as it is now; none if it is not there.
@@ -57,6 +60,17 @@ impl<'a> Subject<'a> {
         match self.spec {
             Some(_) => table::open(self.location, None).await,
             None => table::load(self.location).await?.map(LakeTable::without_progress).transpose(),
+        }
+    }
+
+    /// Tells readers that need more than the log of the table's newest files.
+    ///
+    /// # Errors
+    /// As [`Pipeline::follow_operator`].
+    pub(super) async fn follow(&self, table: &LakeTable) -> Result<()> {
+        match self.spec {
+            Some(spec) => self.pipeline.follow_operator(spec, table).await,
+            None => Ok(()),
         }
     }
 

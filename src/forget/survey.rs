@@ -54,6 +54,15 @@ pub(super) struct Leftover {
     pub(super) was_removed: bool,
 }
 
+/// How files are searched.
+#[derive(Debug, Default)]
+pub(super) struct Manner {
+    /// Whether every file is opened, also those whose statistics in the log rule the keys out.
+    pub(super) opens_all: bool,
+    /// Files that were replaced, so that nobody is about to name them.
+    pub(super) replaced: HashSet<Path>,
+}
+
 /// What is where.
 #[derive(Debug)]
 pub(super) struct Survey {
@@ -62,9 +71,8 @@ pub(super) struct Survey {
     pub(super) leftovers: Vec<Leftover>,
     /// Named files that no longer exist, and whose statistics may tell of the keys.
     pub(super) gone: BTreeSet<String>,
-    /// Files that were searched, and those whose statistics rule the keys out.
+    /// Files that were searched.
     pub(super) searched: u64,
-    pub(super) ruled_out: u64,
     /// Files of no version that cannot be read.
     pub(super) unreadable: Vec<String>,
     /// Files that the log names outside of the table's folder.
@@ -85,7 +93,11 @@ impl Survey {
     /// # Errors
     /// `Unavailable` if lake or log cannot be read, `TableCorrupt` if a file is damaged,
     /// `TableRefused` if a part of a checkpoint that is in a file of its own names one.
-    pub(super) async fn of(subject: &Subject<'_>, table: &LakeTable) -> Result<Self> {
+    pub(super) async fn of(
+        subject: &Subject<'_>,
+        table: &LakeTable,
+        manner: &Manner,
+    ) -> Result<Self> {
         let store = table.files().store();
         let finder = subject.finder(table)?;
         // The folder first: what comes later is of versions that are read then.
@@ -103,13 +115,12 @@ impl Survey {
             leftovers: Vec::new(),
             gone: BTreeSet::new(),
             searched: 0,
-            ruled_out: 0,
             unreadable: Vec::new(),
             elsewhere: 0,
         };
-        let candidates = survey.candidates(&log, &folder, &finder)?;
+        let candidates = survey.candidates(&log, &folder, &finder, manner)?;
         survey.search_named(table, subject, candidates, &live, &finder).await?;
-        survey.search_leftovers(&log, &folder, &finder).await?;
+        survey.search_leftovers(&log, &folder, &finder, manner).await?;
         survey.log = log;
         Ok(survey)
     }
@@ -136,6 +147,7 @@ impl Survey {
         log: &'l Log,
         folder: &HashMap<Path, ObjectMeta>,
         finder: &KeyFinder,
+        manner: &Manner,
     ) -> Result<Vec<(&'l String, &'l Named)>> {
         let adds: Vec<Add> = log.named.values().map(|named| named.add.clone()).collect();
         let may_hold = finder.may_hold(&adds)?;
@@ -144,10 +156,8 @@ impl Survey {
             if path.contains("://") {
                 self.elsewhere += 1;
             } else if folder.contains_key(&path_of(&named.add)) {
-                if may_hold {
+                if may_hold || manner.opens_all {
                     candidates.push((path, named));
-                } else {
-                    self.ruled_out += 1;
                 }
             } else if may_hold && tells_values(&named.add) {
                 self.gone.insert(path.clone());
@@ -200,6 +210,7 @@ impl Survey {
         log: &Log,
         folder: &HashMap<Path, ObjectMeta>,
         finder: &KeyFinder,
+        manner: &Manner,
     ) -> Result<()> {
         let named: HashSet<Path> = log.named.values().map(|it| path_of(&it.add)).collect();
         let mut left: Vec<&ObjectMeta> = folder
@@ -222,7 +233,8 @@ impl Survey {
                 Ok(rows) if rows.is_empty() => {}
                 Ok(_) => self.leftovers.push(Leftover {
                     meta: meta.clone(),
-                    was_removed: log.removed.contains(&meta.location),
+                    was_removed: log.removed.contains(&meta.location)
+                        || manner.replaced.contains(&meta.location),
                 }),
                 Err(error) if error.kind() == ErrorKind::TableCorrupt => {
                     self.unreadable.push(meta.location.to_string());

@@ -132,6 +132,18 @@ impl Pipeline {
         self.lake_folder_of(table, &[OWN, TOMBSTONES])
     }
 
+    /// Where jobs and rebuilds of a table leave what is of no use once they are over.
+    ///
+    /// # Errors
+    /// `Config` if its name is not allowed in a path.
+    #[cfg(feature = "cli")]
+    pub(crate) fn working_folders(&self, table: &TableName) -> Result<[Location; 2]> {
+        Ok([
+            self.lake_folder_of(table, &[OWN, "scratch"])?,
+            self.lake_folder_of(table, &[OWN, "shadow"])?,
+        ])
+    }
+
     /// How many tables may be applied side by side, so that each has memory for large slices: as
     /// many as there are parts of 64 MiB in the memory budget, 8 at most.
     #[must_use]

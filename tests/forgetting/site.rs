@@ -19,7 +19,7 @@ use object_store::{ObjectStoreExt as _, PutPayload};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::support::table::{LakeTable, shown};
-use crate::support::world::{in_memory, settings};
+use crate::support::world::{in_memory, on_disk, settings};
 
 /// In the texts of rows that are to be forgotten, and nowhere else.
 pub(super) const MARK: &str = "Zq7Secret";
@@ -43,6 +43,12 @@ impl Site {
             extra: extra.to_owned(),
             staged: 0,
         }
+    }
+
+    /// On the disk.
+    pub(super) async fn on_disk(home: &std::path::Path, extra: &str) -> Self {
+        let (staging, lake) = (on_disk(&home.join("dms")).await, on_disk(&home.join("lake")).await);
+        Self { staging, lake, ..Self::new(extra) }
     }
 
     /// The same table, in a lake of its own.
@@ -83,7 +89,7 @@ impl Site {
             at => format!("20300101-0000{at:02}000.csv"),
         };
         self.staged += 1;
-        let path = Path::from(format!("dms/shop/t/{name}"));
+        let path = Path::from(format!("{}/shop/t/{name}", self.staging.prefix()));
         let text = lines.join("\n") + "\n";
         self.staging.store().put(&path, PutPayload::from(text.into_bytes())).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
@@ -162,7 +168,7 @@ impl Site {
 /// Every object of a store.
 pub(super) async fn objects(location: &Location) -> Vec<(String, Bytes)> {
     let store = location.store();
-    let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
+    let listed: Vec<_> = store.list(Some(location.prefix())).try_collect().await.unwrap();
     let mut objects = Vec::new();
     for meta in listed {
         let bytes = store.get(&meta.location).await.unwrap().bytes().await.unwrap();

@@ -55,14 +55,14 @@ impl AskedKey {
 
     /// Whether these texts, in key order, are this key: as values of its types, or letter by letter.
     pub(crate) fn is_written(&self, texts: &[Option<&str>]) -> bool {
-        let is_same = |(column, text): (&ArrayRef, &Option<&str>)| {
+        let is_same = |(column, text): (&ArrayRef, Option<&str>)| {
             let Some(read) = text.and_then(|text| value(text, column.data_type())) else {
                 return false;
             };
             read.as_ref() == column.as_ref()
         };
         texts.len() == self.columns.num_columns()
-            && self.columns.columns().iter().zip(texts).all(is_same)
+            && self.columns.columns().iter().zip(texts.iter().copied()).all(is_same)
     }
 
     /// Its values as text.
