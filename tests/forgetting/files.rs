@@ -14,7 +14,6 @@ use dmslake::forget;
 use dmslake::table::{HandOver, TableState};
 use parquet::arrow::ArrowWriter;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::site::{MARK, Site, line};
 use super::{KEYS, MODES};
@@ -35,7 +34,7 @@ async fn scene(home: &Path, extra: &str) -> (Site, PathBuf) {
 
 fn age(file: &Path, by: Duration) {
     let opened = fs::File::options().append(true).open(file).unwrap();
-    opened.set_modified(SystemTime::now() - by).unwrap();
+    opened.set_modified(SystemTime::from(SystemClock.now()) - by).unwrap();
 }
 
 fn modified(file: &Path) -> SystemTime {
@@ -154,11 +153,11 @@ fn changes(folder: &Path) -> (PathBuf, u64) {
 async fn files_of_the_change_data_feed_are_written_again_too() {
     let home = tempfile::tempdir().unwrap();
     let (site, folder) = scene(home.path(), MODES[0]).await;
-    let (file, size) = changes(&folder);
+    let (file, bytes) = changes(&folder);
     let version = site.newest().await + 1;
     let actions = [
         json!({"commitInfo": {"timestamp": 1, "operation": "CHANGES"}}),
-        json!({"cdc": {"path": "_change_data/cdc-one.parquet", "partitionValues": {}, "size": size,
+        json!({"cdc": {"path": "_change_data/cdc-one.parquet", "partitionValues": {}, "size": bytes,
                        "dataChange": false}}),
     ];
     let lines: Vec<String> = actions.iter().map(ToString::to_string).collect();
@@ -198,7 +197,8 @@ async fn a_table_at_which_a_job_is_at_work_waits_for_it() {
     let state = pipeline.state_object(&spec.source).unwrap();
     let new = || TableState::new(&spec.source, vec!["id".to_owned()]);
     let claim = |state: &mut TableState| {
-        state.hand_over = Some(HandOver::taken(Uuid::new_v4(), "much", None, SystemClock.now()));
+        state.hand_over =
+            Some(HandOver::taken(SystemClock.attempt_id(), "much", None, SystemClock.now()));
     };
     state.update(new, claim).await.unwrap();
     let refusal = refused(&site, &["7"]).await;

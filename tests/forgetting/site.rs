@@ -51,14 +51,11 @@ impl Site {
         Self { staging, lake, ..Self::new(extra) }
     }
 
-    /// The same table, in a lake of its own.
+    /// The same table, in a lake of its own, with the same staged objects.
     pub(super) async fn copy(&self) -> Self {
-        let (mut copy, empty) = (self.clone(), Self::new(&self.extra));
-        (copy.staging, copy.lake) = (empty.staging, empty.lake);
-        for (from, to) in [(&self.staging, &copy.staging), (&self.lake, &copy.lake)] {
-            for (path, bytes) in objects(from).await {
-                to.store().put(&Path::from(path), PutPayload::from(bytes)).await.unwrap();
-            }
+        let copy = Self { lake: Self::new(&self.extra).lake, ..self.clone() };
+        for (path, bytes) in objects(&self.lake).await {
+            copy.lake.store().put(&Path::from(path), PutPayload::from(bytes)).await.unwrap();
         }
         copy
     }
