@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::bytes::path_of;
-use crate::forget::log::{Log, Named};
+use crate::forget::log::{FileChange, Log, Named};
 use crate::forget::subject::Subject;
 use crate::merge::KeyFinder;
 use crate::table::LakeTable;
@@ -108,7 +108,7 @@ impl Survey {
             .try_collect()
             .await?;
         let log = Log::read(&store, &subject.texts).await?;
-        let live: HashSet<String> = table.live_files()?.into_iter().map(|add| add.path).collect();
+        let live = live(table, &log)?;
         let mut survey = Self {
             log: Log::default(),
             held: Vec::new(),
@@ -271,6 +271,26 @@ fn other_keys(path: &str, column: &str) -> Error {
         "let dmslake maintain delete what has expired, and try again; until then the rows stay in \
          these versions",
     )
+}
+
+/// The paths of the files that are in the newest version of the log: others may have committed since
+/// the table was opened.
+fn live(table: &LakeTable, log: &Log) -> Result<HashSet<String>> {
+    let mut live: HashSet<String> = table.live_files()?.into_iter().map(|add| add.path).collect();
+    let decoded = |path: &String| log.named.get(path).map(|named| named.add.path.clone());
+    for (_, changes) in log.commits.range(table.version() + 1..) {
+        for change in changes {
+            if let FileChange::Removed(path) = change {
+                live.remove(&decoded(path).unwrap_or_else(|| path.clone()));
+            }
+        }
+        for change in changes {
+            if let FileChange::Added(path, ..) = change {
+                live.extend(decoded(path));
+            }
+        }
+    }
+    Ok(live)
 }
 
 /// The rows that a vector masks.
