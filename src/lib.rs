@@ -82,6 +82,7 @@
 //! readers ................... after it: manifests and entries for readers that need more than the log
 //! maintenance ............... beside the path: compaction, purge, checkpoint, vacuum
 //! inspect ................... instead of it: how tables stand, what happened to them, and why
+//! forget .................... rows of keys go from every version that is kept
 //! metrics ................... after a run: what it measured, for CloudWatch, OpenTelemetry, Prometheus
 //! ```
 //!
@@ -143,6 +144,8 @@ pub mod decode;
 pub mod dms;
 pub mod event;
 pub mod files;
+#[cfg(feature = "cli")]
+pub mod forget;
 pub mod glue;
 pub mod inspect;
 pub mod lambda;

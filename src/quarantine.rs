@@ -8,6 +8,8 @@
 mod waiting;
 
 #[cfg(feature = "cli")]
+pub(crate) use waiting::rows_of;
+#[cfg(feature = "cli")]
 pub use waiting::{QuarantinedRow, take_out, waiting};
 
 use std::collections::BTreeSet;

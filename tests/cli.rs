@@ -4,6 +4,7 @@ mod absent;
 mod catalog_names;
 mod demo;
 mod discover;
+mod forget;
 mod init;
 mod init_mysql;
 mod init_rules;

@@ -24,6 +24,7 @@ mod events;
 mod evolving;
 mod features;
 mod folding;
+mod forgetting;
 mod formats;
 mod glue_entries;
 mod history;

@@ -231,3 +231,36 @@ async fn a_table_that_glue_does_not_take_is_applied_all_the_same() {
     assert_eq!((code, text.matches("not registered in Glue").count()), (0, 1), "{text}");
     assert_eq!(shop.rows().await, [row(1, "a"), row(2, "b")]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forgotten_key_is_in_no_object_of_the_lake_and_the_bucket_is_told_of() {
+    let Some(shop) = S3Shop::start("[defaults]\nmerge = \"deletion-vectors\"") else { return };
+    shop.stage("LOAD00000001.csv", "1,a\n2,Zq7Secret\n3,c\n").await;
+    assert_eq!(shop.apply().0, 0);
+    shop.stage("20240101-000000001.csv", "U,2,Zq7Secret too\nU,3,C\n").await;
+    assert_eq!(shop.apply().0, 0);
+    let done = shop.run(&["forget", "shop.order items", "2", "--yes", "--json"]);
+    let (code, text) = said(&done);
+    assert_eq!(code, 0, "{text}");
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(report["proof"]["files_found"], 0, "{report}");
+    assert_eq!(report["found"]["versions"], 2, "{report}");
+    let beyond = report["beyond"].to_string();
+    for words in [
+        "aws s3 rm 's3://test-bucket/dms/shop/order items/LOAD00000001.csv'",
+        "aws s3api list-object-versions --bucket test-bucket --prefix 'tables/shop/order items/'",
+        "TIMESTAMP AS OF",
+    ] {
+        let words = words.replace("test-bucket", BUCKET);
+        assert!(beyond.contains(&words), "{words}: {beyond}");
+    }
+    assert_eq!(shop.rows().await, [row(1, "a"), row(3, "C")]);
+    let earlier = shop.run(&["show", "shop.order items", "--version", "1", "--format", "csv"]);
+    let earlier = String::from_utf8(earlier.stdout).unwrap();
+    let mut lines: Vec<&str> = earlier.lines().collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["1,a", "3,c", "id,name"]);
+    shop.stage("20240101-000000002.csv", "U,1,later\n").await;
+    assert_eq!(shop.apply().0, 0);
+    assert_eq!(shop.rows().await, [row(1, "later"), row(3, "C")]);
+}

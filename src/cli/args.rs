@@ -28,7 +28,8 @@ pub(super) use job::{
 pub(super) use late::{LateArguments, LateCommand, OneLateArguments};
 pub(super) use manual::{CompletionsArguments, HelpArguments, ManArguments, McpArguments};
 pub(super) use operator::{
-    PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments, TruncateArguments,
+    ForgetArguments, PauseArguments, RebuildArguments, RestoreArguments, ResumeArguments,
+    TruncateArguments,
 };
 pub(super) use plan::PlanArguments;
 pub(super) use quarantine::{
@@ -97,6 +98,7 @@ pub(super) enum Command {
     Resume(ResumeArguments),
     Rebuild(RebuildArguments),
     Restore(RestoreArguments),
+    Forget(ForgetArguments),
     Truncate(TruncateArguments),
     Late(LateArguments),
     Quarantine(QuarantineArguments),

@@ -130,11 +130,11 @@ impl ServerHandler for Server {
         };
         let answer =
             answered.unwrap_or_else(|error| Answer { text: error.to_string(), is_error: true });
-        let content = vec![ContentBlock::text(answer.text)];
+        let said = vec![ContentBlock::text(answer.text)];
         let result = if answer.is_error {
-            CallToolResult::error(content)
+            CallToolResult::error(said)
         } else {
-            CallToolResult::success(content)
+            CallToolResult::success(said)
         };
         Ok(result.into())
     }

@@ -18,6 +18,7 @@ mod diff;
 mod discover;
 mod doctor;
 mod exit;
+mod forget;
 mod help;
 mod history;
 mod init;

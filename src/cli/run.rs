@@ -8,7 +8,7 @@ use super::args::{Arguments, Command};
 use super::exit::Exit;
 use super::output::Screen;
 use super::{
-    apply, bisect, ddl, demo, diff, discover, doctor, help, history, init, job, late, logs,
+    apply, bisect, ddl, demo, diff, discover, doctor, forget, help, history, init, job, late, logs,
     maintain, manual, mcp, pause, plan, quarantine, query, rebuild, register, replay, report,
     restore, show, status, truncate, verify, why,
 };
@@ -69,6 +69,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Resume(arguments) => pause::resume(&arguments, screen).await,
             Command::Rebuild(arguments) => rebuild::run(&arguments, screen).await,
             Command::Restore(arguments) => restore::run(&arguments, screen).await,
+            Command::Forget(arguments) => forget::run(&arguments, screen).await,
             Command::Truncate(arguments) => truncate::run(&arguments, screen).await,
             Command::Late(arguments) => late::run(&arguments, screen).await,
             Command::Quarantine(arguments) => quarantine::run(&arguments, screen).await,

@@ -80,6 +80,15 @@ impl SourceRow {
         true
     }
 
+    /// The text of a field; none if the row has no such field, or no value in it.
+    pub(crate) fn text(&self, column: &str) -> Option<&str> {
+        let (_, text) = self.fields.iter().find(|(name, _)| name == column)?;
+        match text {
+            FieldText::Text(text) => Some(text),
+            FieldText::Null | FieldText::Unset => None,
+        }
+    }
+
     /// The fields whose bytes were not text: what they were is not known any more.
     pub(crate) fn lossy(&self) -> Option<&str> {
         let is_lossy =

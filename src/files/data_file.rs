@@ -23,6 +23,19 @@ use crate::files::{FileLayout, statistics};
 /// of an upload.
 const UPLOADS: usize = 4;
 
+/// Writes a data file without rows.
+///
+/// # Errors
+/// `Unavailable` if the lake does not take it.
+#[cfg(feature = "cli")]
+pub(crate) async fn empty_file(
+    store: &ObjectStoreRef,
+    layout: &Arc<FileLayout>,
+    partition_values: HashMap<String, Option<String>>,
+) -> Result<Add> {
+    DataFile::create(store, layout)?.finish(partition_values).await
+}
+
 /// An open data file. Row groups are uploaded as they are completed. Nothing refers to the file
 /// until it is committed.
 pub(crate) struct DataFile {

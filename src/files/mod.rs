@@ -35,6 +35,8 @@ mod writer;
 #[cfg(feature = "cli")]
 pub(crate) use append::NewFiles;
 pub(crate) use append::append;
+#[cfg(feature = "cli")]
+pub(crate) use data_file::empty_file;
 pub use layout::FileLayout;
 #[cfg(feature = "cli")]
 pub(crate) use live_rows::rows_at;

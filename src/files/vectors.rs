@@ -2,7 +2,7 @@
 
 use buoyant_kernel::actions::deletion_vector::DeletionVectorDescriptor as KernelDescriptor;
 use buoyant_kernel::actions::deletion_vector_writer::{
-    KernelDeletionVector, StreamingDeletionVectorWriter,
+    DeletionVectorWriteResult, KernelDeletionVector, StreamingDeletionVectorWriter,
 };
 use deltalake::kernel::{Add, DeletionVectorDescriptor, StorageType};
 use deltalake::logstore::LogStoreRef;
@@ -59,13 +59,7 @@ pub(crate) async fn mask(
         vector.add_deleted_row_indexes(file.masked.iter());
         vector.add_deleted_row_indexes(file.matches.iter().map(|found| found.position));
         let written = writer.write_deletion_vector(vector).map_err(unwritten)?;
-        let vector = DeletionVectorDescriptor {
-            storage_type: StorageType::UuidRelativePath,
-            path_or_inline_dv: z85::encode(id.as_bytes()),
-            offset: Some(written.offset),
-            size_in_bytes: written.size_in_bytes,
-            cardinality: written.cardinality,
-        };
+        let vector = descriptor(&written, id);
         masked.push(Some(Add {
             data_change: true,
             stats: file.add.stats.as_deref().map(wide_bounds).transpose()?,
@@ -81,13 +75,52 @@ pub(crate) async fn mask(
     Ok(masked)
 }
 
+/// Writes vectors that mask these physical rows into one file at the table's root, and returns
+/// their descriptors in the same order.
+///
+/// # Errors
+/// `Unavailable` if they cannot be written.
+#[cfg(feature = "cli")]
+pub(crate) async fn write(
+    log_store: &LogStoreRef,
+    masks: &[Vec<u64>],
+    id: Uuid,
+) -> Result<Vec<DeletionVectorDescriptor>> {
+    if masks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut bytes = Vec::new();
+    let mut writer = StreamingDeletionVectorWriter::new(&mut bytes);
+    let mut descriptors = Vec::with_capacity(masks.len());
+    for rows in masks {
+        let mut vector = KernelDeletionVector::new();
+        vector.add_deleted_row_indexes(rows.iter());
+        let written = writer.write_deletion_vector(vector).map_err(unwritten)?;
+        descriptors.push(descriptor(&written, id));
+    }
+    writer.finalize().map_err(unwritten)?;
+    let path = Path::from(format!("deletion_vector_{id}.bin"));
+    log_store.object_store(None).put(&path, PutPayload::from(bytes)).await?;
+    Ok(descriptors)
+}
+
+fn descriptor(written: &DeletionVectorWriteResult, id: Uuid) -> DeletionVectorDescriptor {
+    DeletionVectorDescriptor {
+        storage_type: StorageType::UuidRelativePath,
+        path_or_inline_dv: z85::encode(id.as_bytes()),
+        offset: Some(written.offset),
+        size_in_bytes: written.size_in_bytes,
+        cardinality: written.cardinality,
+    }
+}
+
 fn unwritten(error: buoyant_kernel::Error) -> Error {
     Error::new(ErrorKind::Internal, "a deletion vector cannot be written").because(error)
 }
 
 /// Marks the statistics of a file as wide bounds, because they include masked rows. Numbers are
 /// kept as text, because a decimal has more digits than a double.
-fn wide_bounds(stats: &str) -> Result<String> {
+pub(crate) fn wide_bounds(stats: &str) -> Result<String> {
     const TIGHT: &str = r#""tightBounds":true"#;
     const WIDE: &str = r#""tightBounds":false"#;
     let mut parsed: Map<String, Value> = serde_json::from_str(stats).map_err(|error| {

@@ -74,4 +74,6 @@ pub use rows::{RowsAsked, rows};
 pub use state::State;
 pub use status::{LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};
 #[cfg(feature = "cli")]
+pub(crate) use why::{AskedKey, row_keys};
+#[cfg(feature = "cli")]
 pub use why::{ReadForLife, RowEvent, RowLife, StagedChange, Values, why};

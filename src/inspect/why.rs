@@ -12,6 +12,8 @@ mod life;
 mod log;
 mod staged;
 
+pub(crate) use key::AskedKey;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -20,7 +22,7 @@ use serde::Serialize;
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::diff::Change;
-use crate::inspect::why::key::AskedKey;
+
 use crate::inspect::why::life::{Life, follow};
 use crate::inspect::why::log::{Span, scan};
 use crate::inspect::why::staged::Staged;
@@ -124,7 +126,7 @@ pub async fn why(
     let before = pipeline.requests_so_far(&spec.source);
     let location = pipeline.lake_folder(&spec.source)?;
     let Some(table) = open(&location, None).await? else { return Ok(None) };
-    let key = AskedKey::parse(key, &keys(spec)?, table.schema())?;
+    let key = AskedKey::parse(key, &row_keys(spec)?, table.schema())?;
     let since = match since {
         Some(since) => load_as_of(&location, Some(since)).await?.and_then(|it| it.version()),
         None => None,
@@ -161,7 +163,11 @@ pub async fn why(
     }))
 }
 
-fn keys(spec: &TableSpec) -> Result<Vec<String>> {
+/// The key columns by which a row of a table is known, as the lake names them.
+///
+/// # Errors
+/// `Config` if it has none.
+pub(crate) fn row_keys(spec: &TableSpec) -> Result<Vec<String>> {
     let keys = spec.lake_keys();
     if keys.is_empty() {
         return Err(Error::new(ErrorKind::Config, "the table has no keys by which a row is known")

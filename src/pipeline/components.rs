@@ -132,6 +132,18 @@ impl Pipeline {
         self.lake_folder_of(table, &[OWN, TOMBSTONES])
     }
 
+    /// Where jobs and rebuilds of a table leave what is of no use once they are over.
+    ///
+    /// # Errors
+    /// `Config` if its name is not allowed in a path.
+    #[cfg(feature = "cli")]
+    pub(crate) fn working_folders(&self, table: &TableName) -> Result<[Location; 2]> {
+        Ok([
+            self.lake_folder_of(table, &[OWN, "scratch"])?,
+            self.lake_folder_of(table, &[OWN, "shadow"])?,
+        ])
+    }
+
     /// How many tables may be applied side by side, so that each has memory for large slices: as
     /// many as there are parts of 64 MiB in the memory budget, 8 at most.
     #[must_use]
@@ -183,6 +195,17 @@ impl Pipeline {
     ) -> Result<()> {
         let time_left = limits.time_left(self.clock.as_ref());
         self.followers.bring_in_line(spec, &self.settings.catalog, location, table, time_left).await
+    }
+
+    /// The same after a commit of an operator, as far as there are such readers.
+    ///
+    /// # Errors
+    /// `Unavailable` if manifest or catalogue cannot be written; the next application does it.
+    #[cfg(feature = "cli")]
+    pub(crate) async fn follow_operator(&self, spec: &TableSpec, table: &LakeTable) -> Result<()> {
+        let location = self.lake_folder(&spec.source)?;
+        self.followers.look_again(&spec.source);
+        Box::pin(self.follow(spec, &location, table, &Limits::default())).await
     }
 
     /// Resets what is remembered about readers at the start of a run: a sweep looks at all again.

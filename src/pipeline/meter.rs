@@ -139,7 +139,7 @@ pub(crate) struct Meter(Arc<Counts>);
 struct Counts {
     requests: RequestCounter,
     files: AtomicU64,
-    file_counts: Mutex<FileCounts>,
+    by_fate: Mutex<FileCounts>,
     conflicts: AtomicU64,
     retries: AtomicU64,
     /// Nanoseconds by phase, in their order.
@@ -159,7 +159,7 @@ impl Meter {
 
     /// A commit of this process did that about them.
     pub(super) fn counted(&self, files: FileCounts) {
-        let mut counts = self.0.file_counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.0.by_fate.lock().unwrap_or_else(PoisonError::into_inner);
         *counts = counts.with(files, |so_far, more| so_far + more);
     }
 
@@ -176,14 +176,14 @@ impl Meter {
     /// What was counted so far.
     pub(super) fn so_far(&self) -> Effort {
         let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
-        let Counts { requests, files, file_counts, conflicts, retries, phases } = &*self.0;
+        let Counts { requests, files, by_fate, conflicts, retries, phases } = &*self.0;
         let [look, read, change, merge, commit] =
             phases.each_ref().map(|nanos| Duration::from_nanos(count(nanos)).as_secs_f64());
         Effort {
             requests: requests.so_far(),
             bytes: requests.bytes_so_far(),
             files: count(files),
-            file_counts: *file_counts.lock().unwrap_or_else(PoisonError::into_inner),
+            file_counts: *by_fate.lock().unwrap_or_else(PoisonError::into_inner),
             conflicts: count(conflicts),
             retries: count(retries),
             phases: PhaseSeconds { look, read, change, merge, commit },

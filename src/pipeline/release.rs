@@ -11,6 +11,7 @@ mod chosen;
 mod commit;
 mod decided;
 mod discard;
+mod fields;
 mod halves;
 mod intake;
 mod order;

@@ -64,7 +64,11 @@ async fn open(location: &Location) -> Result<Option<LakeTable>> {
     table::load(location).await?.map(LakeTable::without_progress).transpose()
 }
 
-fn rows_of(batch: &RecordBatch) -> Result<Vec<QuarantinedRow>> {
+/// The rows of a batch of the quarantine.
+///
+/// # Errors
+/// `Internal` if its columns are not those of the quarantine.
+pub(crate) fn rows_of(batch: &RecordBatch) -> Result<Vec<QuarantinedRow>> {
     let text = |name: &str| cast(&batch[name], &DataType::Utf8);
     let (identities, objects, columns) = (text("identity")?, text("object")?, text("column")?);
     let (reasons, contents) = (text("reason")?, text("content")?);

@@ -32,6 +32,8 @@ pub(super) struct CommitCall<'a> {
     pub(super) properties: CommitProperties,
     /// The time that the commit says.
     pub(super) time: DateTime<Utc>,
+    /// Its name in the log, if it is not the library's for the operation.
+    pub(super) name: Option<&'static str>,
 }
 
 impl CommitCall<'_> {
@@ -45,6 +47,9 @@ impl CommitCall<'_> {
         operation: DeltaOperation,
     ) -> DeltaResult<DeltaTable> {
         let mut info = operation.get_commit_info();
+        if let Some(name) = self.name {
+            info.operation = Some(name.to_owned());
+        }
         info.timestamp = Some(self.time.timestamp_millis());
         info.engine_info = Some(ENGINE.to_owned());
         info.info.insert("clientVersion".into(), format!("delta-rs.{}", crate_version()).into());

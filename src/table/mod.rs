@@ -36,6 +36,8 @@ pub use history::{Commit, ForeignCommit, OperationMetrics, OurCommit, commit, hi
 pub(crate) use history::{FileChanges, file_changes};
 pub use lake_table::{LakeTable, OwnCommit};
 pub use log::{Newest, find_attempt, newest_commit};
+#[cfg(feature = "cli")]
+pub(crate) use open::files_at;
 pub use open::{load, log_store, open, open_at};
 pub(crate) use refusal::{refuse_foreign, refuse_table};
 pub use replace::{deleted_files, empty, put_back, replace};

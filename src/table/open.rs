@@ -9,6 +9,8 @@ use object_store::ObjectStore;
 use url::Url;
 
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "cli")]
+use crate::files::SnapshotFiles;
 use crate::files::footers::Footers;
 use crate::progress::APP_ID;
 use crate::storage::{Location, shown_url};
@@ -16,6 +18,8 @@ use crate::table::features::{refuse_unwritable, unread};
 use crate::table::history::OurCommit;
 use crate::table::log::{Newest, newest_commit};
 use crate::table::read_once::ReadOnce;
+#[cfg(feature = "cli")]
+use crate::table::schema::from_delta;
 use crate::table::{LakeTable, OwnCommit};
 
 const LOST: &str = "the ledger is lost: the log no longer holds the newest commit of dmslake";
@@ -106,6 +110,17 @@ pub async fn open_at(location: &Location, version: Version) -> Result<LakeTable>
 pub(super) async fn load_version(location: &Location, version: Version) -> Result<DeltaTable> {
     let reads = read_once(&log_store(location)?)?;
     load_version_through(&reads, location, version).await
+}
+
+/// The data files of the table as of a version, with the columns that it had then, whoever made it.
+///
+/// # Errors
+/// As [`load_version`]; `TableRefused` if it had columns that dmslake does not read.
+#[cfg(feature = "cli")]
+pub(crate) async fn files_at(location: &Location, version: Version) -> Result<SnapshotFiles> {
+    let delta = load_version(location, version).await?;
+    let schema = from_delta(&delta.snapshot()?.schema())?;
+    Ok(SnapshotFiles::new(delta, schema.arrow(), Arc::default()))
 }
 
 async fn load_version_through(

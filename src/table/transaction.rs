@@ -113,6 +113,8 @@ pub struct Transaction<'a> {
     /// None where a table keeps no progress.
     record: Option<CommitRecord>,
     clock: &'a Arc<dyn Clock>,
+    /// What the commit calls itself, where the library has no name for what it does.
+    name: Option<&'static str>,
     /// Where the log was last seen to end, and when.
     seen: Option<(Freshness, Instant)>,
 }
@@ -128,7 +130,7 @@ enum Base<'a> {
 impl<'a> Transaction<'a> {
     /// A commit that says of itself what its record says.
     pub fn on(table: &'a LakeTable, record: CommitRecord, clock: &'a Arc<dyn Clock>) -> Self {
-        Self { base: Base::Table(table), record: Some(record), clock, seen: None }
+        Self { base: Base::Table(table), record: Some(record), clock, name: None, seen: None }
     }
 
     /// A commit that takes in no object and carries the table's progress on.
@@ -138,7 +140,7 @@ impl<'a> Transaction<'a> {
 
     /// A commit to a table that keeps no progress.
     pub fn without_record(table: &'a LakeTable, clock: &'a Arc<dyn Clock>) -> Self {
-        Self { base: Base::Table(table), record: None, clock, seen: None }
+        Self { base: Base::Table(table), record: None, clock, name: None, seen: None }
     }
 
     /// The commit that makes a table.
@@ -147,7 +149,13 @@ impl<'a> Transaction<'a> {
         record: Option<CommitRecord>,
         clock: &'a Arc<dyn Clock>,
     ) -> Self {
-        Self { base: Base::Nothing(location), record, clock, seen: None }
+        Self { base: Base::Nothing(location), record, clock, name: None, seen: None }
+    }
+
+    /// The same under a name of its own, for an operation that the library does not know.
+    #[cfg(feature = "cli")]
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Self { name: Some(name), ..self }
     }
 
     /// The table that the commit is for, if there is one.
@@ -203,6 +211,7 @@ impl<'a> Transaction<'a> {
             log_store: self.log_store()?,
             properties,
             time: self.clock.now(),
+            name: self.name,
         };
         let error = match call.make(actions, operation).await {
             Ok(delta) => return self.succeeded(delta).map(Box::new).map(CommitOutcome::Committed),

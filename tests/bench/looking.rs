@@ -107,13 +107,13 @@ async fn life(folder: &Path, report: &mut Report) {
     let pipeline = pipeline(&settings, None).await;
     let spec = &settings.tables[0];
     let limits = Limits::default();
-    let mut changed = None;
+    let mut touched = None;
     for version in 0..=versions {
         let applied = pipeline.apply(spec, &Scope::Everything, &limits, &Silent).await;
         assert!(applied.is_caught_up(), "{applied:?}");
         let changes = rows::changes(version, CHANGES, loaded);
         let updated = changes.iter().find(|row| row.op == Some("U")).map(|row| row.id);
-        changed = if version == versions / 2 { updated } else { changed };
+        touched = if version == versions / 2 { updated } else { touched };
         if version < versions {
             let seconds = version + 1;
             let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
@@ -122,7 +122,7 @@ async fn life(folder: &Path, report: &mut Report) {
         }
     }
     let idle = rows::loaded(0, 1)[0].id;
-    for (what, key) in [("a row that changed", changed.expect("a change")), ("any row", idle)] {
+    for (what, key) in [("a row that changed", touched.expect("a change")), ("any row", idle)] {
         let requests = Requests::default();
         let cold = self::pipeline(&settings, Some(&requests)).await;
         let begun = SystemClock.instant();

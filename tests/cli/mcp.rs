@@ -188,3 +188,50 @@ fn a_table_that_needs_attention_is_an_answer_and_a_wrong_configuration_none() {
     let said = run(home.path(), &["mcp", "--config", "absent.toml"]);
     assert_eq!(said.code, Some(2), "{said:?}");
 }
+
+#[test]
+fn what_speaks_no_protocol_is_told_what_does() {
+    let home = shop();
+    let said = super::said(
+        dmslake(home.path(), &["mcp"]).stdin(Stdio::null()).output().expect("it starts"),
+    );
+    assert_eq!(said.code, Some(2), "{said:?}");
+    assert!(said.err.contains("let a client start this command"), "{said:?}");
+    assert!(run(home.path(), &["help", "mcp"]).out.contains("mcpServers"));
+}
+
+#[test]
+fn a_call_that_is_cancelled_ends_its_process() {
+    let home = shop();
+    let mut client = Client::start(home.path());
+    let endless = "SELECT count(*) FROM generate_series(1, 1000000000000)";
+    let call = json!({ "name": "query", "arguments": { "sql": endless } });
+    client.send(&json!({ "jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": call }));
+    let server = client.server.id();
+    until("the call runs", || !children(server).is_empty());
+    client.send(&json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 99 },
+    }));
+    until("its process has ended", || children(server).is_empty());
+    client.end();
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    for _ in 0..300 {
+        if is_so() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("not within 30 s: {what}");
+}
+
+/// The processes that a process has started and that run.
+fn children(process: u32) -> Vec<String> {
+    let is_child = |status: &str| status.lines().any(|it| *it == *format!("PPid:\t{process}"));
+    let is_alive = |status: &str| !status.contains("State:\tZ");
+    let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let statuses =
+        processes.filter_map(|it| std::fs::read_to_string(it.path().join("status")).ok());
+    statuses.filter(|status| is_child(status) && is_alive(status)).collect()
+}

@@ -63,3 +63,12 @@ fn what_would_hold_a_table_is_told_with_its_remedy() {
     let both = run(home.path(), &["apply", "--dry-run", "--jobs", "2"]);
     assert_eq!(both.code, Some(2), "{both:?}");
 }
+
+#[test]
+fn a_temporary_folder_that_cannot_be_written_is_told() {
+    let home = shop();
+    let mut command = super::dmslake(home.path(), &["plan"]);
+    let said = super::said(command.env("TMPDIR", "/dev/null").output().expect("it starts"));
+    assert_eq!(said.code, Some(1), "{said:?}");
+    assert!(said.err.contains("set TMPDIR to a folder with room"), "{said:?}");
+}

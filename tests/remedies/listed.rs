@@ -30,7 +30,24 @@ const REMEDIES: &[(&str, &str, &str)] = &[
         "write it as '2026-03-01T12:00:00Z'",
         "queries_that_cannot_be_run_are_refused_with_a_way_on",
     ),
+    ("cli/mcp.rs", "let a client start this command", "what_speaks_no_protocol_is_told_what_does"),
+    (
+        "inspect/scratch.rs",
+        "set TMPDIR to a folder with room",
+        "a_temporary_folder_that_cannot_be_written_is_told",
+    ),
     ("inspect/why/key.rs", "write it as {example", "a_key_that_is_none_is_refused_with_an_example"),
+    (
+        "forget/survey.rs",
+        "set delta.checkpointPolicy = classic",
+        "a_checkpoint_in_several_files_is_refused_until_it_has_expired",
+    ),
+    (
+        "forget/survey.rs",
+        "let dmslake maintain delete what has expired",
+        "versions_without_the_key_columns_are_refused_until_they_have_expired",
+    ),
+    ("forget/mod.rs", "remedy", "a_table_at_which_a_job_is_at_work_waits_for_it"),
     (
         "table/as_of.rs",
         "choose a version that dmslake history shows",

@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args};
 
+use super::inspect::OneTableArguments;
 use super::{AsOfArguments, NamedArguments};
 
 /// Let tables wait: nothing is applied to them until `resume`.
@@ -128,4 +129,43 @@ pub(in crate::cli) struct TruncateArguments {
     /// Do not ask.
     #[arg(short, long)]
     pub(in crate::cli) yes: bool,
+}
+
+/// Forget keys: their rows go from every version of a table that is kept, and from its quarantine.
+///
+/// Files that hold rows of the keys are written once more without them, and the commits and
+/// checkpoints that name them are amended, so that time travel shows every other row as before. The
+/// current rows go in a commit of their own. Then all files are read again: none has the keys. Shows
+/// first what it finds, and what it does not reach: staged objects, versions that a bucket keeps,
+/// copies. Delete the rows at the source first: what it still has comes back with its next change.
+///
+/// May be interrupted at any time: run it again with the same keys, and it goes on.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment)]
+#[command(after_help = "Examples:\n  dmslake forget shop.customers 4711 --dry-run\n  \
+dmslake forget shop.customers 4711 4712 --yes\n  \
+dmslake forget shop.order_items order_id=4711,line=1 order_id=4711,line=2\n  \
+dmslake forget shop.customers 4711 --yes --json | jq .proof\n\n\
+Exit codes: 0 no file holds the keys, or only the plan was asked for; 1 left as it is, or\n\
+refused; 2 bad usage.")]
+pub(in crate::cli) struct ForgetArguments {
+    #[command(flatten)]
+    pub(in crate::cli) table: OneTableArguments,
+
+    /// The keys: each the value of the key, or column=value,… of a key with several columns. Bytes are
+    /// written in hexadecimal digits.
+    #[arg(value_name = "KEY", required = true)]
+    pub(in crate::cli) keys: Vec<String>,
+
+    /// Only show what would be done.
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+
+    /// Do not ask.
+    #[arg(short, long)]
+    pub(in crate::cli) yes: bool,
+
+    /// Print one line of JSON: the report, or the plan if nothing is done.
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }

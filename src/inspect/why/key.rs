@@ -13,7 +13,7 @@ use crate::schema::TableSchema;
 
 /// The key of one row, in the table's types.
 #[derive(Debug)]
-pub(super) struct AskedKey {
+pub(crate) struct AskedKey {
     names: Vec<String>,
     columns: RecordBatch,
 }
@@ -23,7 +23,7 @@ impl AskedKey {
     ///
     /// # Errors
     /// `Config` if a column is missing, is none of the key, or its value does not fit its type.
-    pub(super) fn parse(text: &str, keys: &[String], schema: &TableSchema) -> Result<Self> {
+    pub(crate) fn parse(text: &str, keys: &[String], schema: &TableSchema) -> Result<Self> {
         let parts = parts(text, keys)?;
         let mut fields = Vec::with_capacity(keys.len());
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(keys.len());
@@ -44,17 +44,29 @@ impl AskedKey {
     }
 
     /// The names of its columns.
-    pub(super) fn names(&self) -> &[String] {
+    pub(crate) fn names(&self) -> &[String] {
         &self.names
     }
 
     /// Its columns, with one row.
-    pub(super) fn columns(&self) -> &RecordBatch {
+    pub(crate) fn columns(&self) -> &RecordBatch {
         &self.columns
     }
 
+    /// Whether these texts, in key order, are this key: as values of its types, or letter by letter.
+    pub(crate) fn is_written(&self, texts: &[Option<&str>]) -> bool {
+        let is_same = |(column, text): (&ArrayRef, Option<&str>)| {
+            let Some(read) = text.and_then(|text| value(text, column.data_type())) else {
+                return false;
+            };
+            read.as_ref() == column.as_ref()
+        };
+        texts.len() == self.columns.num_columns()
+            && self.columns.columns().iter().zip(texts.iter().copied()).all(is_same)
+    }
+
     /// Its values as text.
-    pub(super) fn values(&self) -> Result<Values> {
+    pub(crate) fn values(&self) -> Result<Values> {
         values(&self.columns, 0)
     }
 }

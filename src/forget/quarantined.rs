@@ -1,0 +1,141 @@
+//! Rows of the keys in a table's quarantine, in every version of it that is kept.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, RecordBatch, StringArray};
+use deltalake::kernel::Add;
+use futures::TryStreamExt as _;
+
+use crate::config::TableSpec;
+use crate::decode::SourceRow;
+use crate::error::{ErrorKind, Result};
+use crate::files::rows_without;
+use crate::forget::subject::Subject;
+use crate::inspect::AskedKey;
+use crate::pipeline::{ChosenRows, Pipeline};
+use crate::quarantine::{KEYS, QuarantinedRow, rows_of};
+use crate::storage::Location;
+use crate::table::{self, LakeTable};
+
+/// What a table's quarantine holds of the keys, or did.
+#[derive(Debug, Default)]
+pub(super) struct Quarantined {
+    /// The rows, those among them that have left it by now.
+    pub(super) rows: Vec<QuarantinedRow>,
+    /// Rows whose key cannot be told.
+    pub(super) untold: u64,
+}
+
+/// Searches all files of the quarantine.
+///
+/// # Errors
+/// `Unavailable` if lake or staging cannot be read.
+pub(super) async fn quarantined(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    table: &LakeTable,
+    keys: &[AskedKey],
+) -> Result<Quarantined> {
+    let location = pipeline.quarantine_folder(&spec.source)?;
+    let Some(quarantine) = table::load(&location).await? else { return Ok(Quarantined::default()) };
+    let quarantine = LakeTable::without_progress(quarantine)?;
+    let rows = all_rows(&quarantine).await?;
+    let fields = pipeline.source_rows(spec, table, &rows).await?;
+    let mut found = Quarantined::default();
+    for (row, fields) in rows.into_iter().zip(fields) {
+        match fields {
+            None => found.untold += 1,
+            Some(fields) => {
+                if is_of(spec, &fields, keys) {
+                    found.rows.push(row);
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The rows of every file that is there, each once.
+async fn all_rows(quarantine: &LakeTable) -> Result<Vec<QuarantinedRow>> {
+    let store = quarantine.files().store();
+    let mut rows = Vec::new();
+    let mut known = BTreeSet::new();
+    let listed = store.list(None).try_collect::<Vec<_>>().await?;
+    let data = listed.into_iter().filter(|meta| {
+        let path = meta.location.as_ref();
+        path.ends_with(".parquet") && !path.starts_with("_delta_log/")
+    });
+    for meta in data {
+        let add = Add {
+            path: meta.location.to_string(),
+            size: i64::try_from(meta.size).unwrap_or(i64::MAX),
+            ..Add::default()
+        };
+        let mut batches = match rows_without(quarantine.files(), &add, Vec::new()).await {
+            Ok(batches) => batches,
+            // What a crash left of a file holds nothing that could be read.
+            Err(error) if error.kind() == ErrorKind::TableCorrupt => continue,
+            Err(error) => return Err(error),
+        };
+        while let Some(batch) = batches.try_next().await? {
+            for row in rows_of(&batch)? {
+                if known.insert((row.identity.clone(), row.row)) {
+                    rows.push(row);
+                }
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// Whether a row has one of the keys, as the source wrote it.
+fn is_of(spec: &TableSpec, fields: &SourceRow, keys: &[AskedKey]) -> bool {
+    let texts: Vec<Option<&str>> = spec.keys.iter().map(|name| fields.text(name)).collect();
+    keys.iter().any(|key| key.is_written(&texts))
+}
+
+/// Gives up those of the rows that stand in the quarantine, so that the table counts them no more.
+///
+/// # Errors
+/// As [`Pipeline::discard_quarantined`].
+pub(super) async fn discard(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    table: &LakeTable,
+    rows: &[QuarantinedRow],
+) -> Result<()> {
+    let standing = pipeline.standing_rows(spec, table).await?;
+    for row in standing.iter().filter(|standing| rows.contains(standing)) {
+        let chosen = ChosenRows { object: Some(row.object.clone()), row: Some(row.row) };
+        Box::pin(pipeline.discard_quarantined(spec, &chosen)).await?;
+    }
+    Ok(())
+}
+
+/// The quarantine as a table of its own, and the rows as its keys.
+///
+/// # Errors
+/// `Internal`, never expected.
+pub(super) fn subject<'a>(
+    pipeline: &'a Pipeline,
+    location: &'a Location,
+    rows: &[QuarantinedRow],
+) -> Result<Subject<'a>> {
+    let identities = StringArray::from_iter_values(rows.iter().map(|row| &row.identity));
+    let numbers: Int64Array =
+        rows.iter().map(|row| i64::try_from(row.row).unwrap_or(i64::MAX)).collect();
+    let keys = RecordBatch::try_from_iter([
+        (KEYS[0], Arc::new(identities) as _),
+        (KEYS[1], Arc::new(numbers) as _),
+    ])?;
+    Ok(Subject {
+        location,
+        names: KEYS.map(str::to_owned).to_vec(),
+        keys,
+        texts: Vec::new(),
+        clock: pipeline.clock(),
+        pipeline,
+        spec: None,
+    })
+}
