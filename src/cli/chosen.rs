@@ -145,6 +145,14 @@ impl<'a> Chosen<'a> {
         self.tables.iter().map(|table| table.source.to_string().len()).max().unwrap_or(0)
     }
 
+    /// Looks until that ends or a signal requests the stop; none in that case.
+    pub(super) async fn until_stopped<T>(&self, looking: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            looked = looking => Some(looked),
+            () = signals::requested(&self.limits.stop) => None,
+        }
+    }
+
     /// Checks that every chosen table has a name of its own in catalogues.
     ///
     /// # Errors

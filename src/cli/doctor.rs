@@ -11,6 +11,7 @@ use super::chosen::{Chosen, Places};
 use super::exit::Exit;
 use super::output::{Results, Screen};
 use super::progress_bar::TablesProgress;
+use super::signals::requested;
 use crate::error::{ErrorKind, Result};
 use crate::inspect::doctor::{Asked, Progress, Severity, checkup, probe_folder, refused_places};
 use crate::pipeline::Stop;
@@ -66,11 +67,11 @@ impl Progress for TablesProgress {
     }
 }
 
-/// Ends when somebody asks to stop: what only reads may end anywhere. The object of a probe is deleted
-/// first.
+/// Ends when somebody asks to stop. The object of a probe is deleted first.
 async fn stopped(stop: &Stop, is_probing: &AtomicBool) {
-    const STEP: Duration = Duration::from_millis(200);
-    while !stop.is_requested() || is_probing.load(Ordering::Relaxed) {
+    const STEP: Duration = Duration::from_millis(100);
+    requested(stop).await;
+    while is_probing.load(Ordering::Relaxed) {
         tokio::time::sleep(STEP).await;
     }
 }

@@ -23,9 +23,14 @@ pub(super) async fn run(arguments: &QueryArguments, screen: &Screen) -> Result<E
         "-" => from_standard_input()?,
         sql => sql.to_owned(),
     };
-    let rows = inspect::query(&chosen.pipeline, &sql).await?;
-    print(rows, arguments.format.chosen(), screen).await?;
-    Ok(Exit::Done)
+    let printing = async {
+        let rows = inspect::query(&chosen.pipeline, &sql).await?;
+        print(rows, arguments.format.chosen(), screen).await
+    };
+    match Box::pin(chosen.until_stopped(printing)).await {
+        Some(printed) => printed.map(|()| Exit::Done),
+        None => Ok(Exit::Attention),
+    }
 }
 
 fn from_standard_input() -> Result<String> {

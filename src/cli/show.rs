@@ -23,11 +23,15 @@ pub(super) async fn run(arguments: &ShowArguments, screen: &Screen) -> Result<Ex
         limit: (arguments.limit > 0).then_some(arguments.limit),
     };
     let shown = chosen.each(async |table| {
-        let Some(rows) = inspect::rows(&chosen.pipeline, &table.source, &asked).await? else {
-            return Ok(TableEnd::without_table(&table.source, screen));
+        let printing = async {
+            let Some(rows) = inspect::rows(&chosen.pipeline, &table.source, &asked).await? else {
+                return Ok(TableEnd::without_table(&table.source, screen));
+            };
+            print(rows, arguments.format.chosen(), screen).await?;
+            Ok(TableEnd::Done)
         };
-        print(rows, arguments.format.chosen(), screen).await?;
-        Ok(TableEnd::Done)
+        let printed = Box::pin(chosen.until_stopped(printing)).await;
+        printed.unwrap_or(Ok(TableEnd::Attention))
     });
     Ok(shown.await?.exit())
 }

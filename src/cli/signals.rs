@@ -1,5 +1,7 @@
 //! SIGINT and SIGTERM: the first one requests a stop, the second one ends the process.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::output::Screen;
@@ -24,6 +26,14 @@ pub(super) fn stop_on_signal(screen: &Screen) -> Result<Stop> {
         std::process::exit(128 + number);
     });
     Ok(stop)
+}
+
+/// Ends when the stop is requested: what only looks may end anywhere.
+pub(super) async fn requested(stop: &Stop) {
+    const STEP: Duration = Duration::from_millis(100);
+    while !stop.is_requested() {
+        tokio::time::sleep(STEP).await;
+    }
 }
 
 fn listen(kind: SignalKind) -> Result<Signal> {

@@ -13,6 +13,10 @@ const CONFIGURATION: &str = "staging = \"staging\"\nlake = \"lake\"\n\n[dms]\n\
     timestamp_column_name = \"ts\"\n\n[[table]]\nsource = \"shop.items\"\nkeys = [\"id\"]\n\
     columns = [\n  { name = \"id\", type = \"int\" },\n  { name = \"name\", type = \"text\" },\n]\n";
 
+/// A query that takes longer than anybody waits.
+pub(super) const ENDLESS: &str = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n \
+    WHERE i < 1000000000) SELECT count(*) FROM n";
+
 /// A shop with a load and two change objects, all applied; one table more is not staged.
 pub(super) fn shop() -> tempfile::TempDir {
     let home = tempfile::tempdir().expect("a temporary folder");
@@ -248,4 +252,49 @@ fn shells_and_man_know_every_command() {
         assert!(file.exists(), "{}", file.display());
     }
     refused(home.path(), &["man", "nix"], &["nix"]);
+}
+
+#[test]
+fn a_query_that_takes_too_long_is_stopped_by_a_signal() {
+    let home = shop();
+    let mut query = dmslake(home.path(), &["query", ENDLESS])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    // By then it listens to signals.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert!(query.try_wait().expect("a state").is_none(), "it runs");
+    let killed =
+        std::process::Command::new("kill").args(["-INT", &query.id().to_string()]).status();
+    assert!(killed.expect("kill").success());
+    for _ in 0..200 {
+        if let Some(status) = query.try_wait().expect("a state") {
+            assert_eq!(status.code(), Some(1), "one signal is enough");
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    query.kill().expect("it is there");
+    panic!("a signal does not stop it");
+}
+
+#[test]
+fn a_key_may_be_a_negative_number() {
+    let home = shop();
+    write(
+        &home.path().join("staging/shop/items/20260301-081700000.csv"),
+        "I,2026-03-01 08:16:01.000000,-7,minus\n",
+    );
+    assert_eq!(run(home.path(), &["apply"]).code, Some(0));
+    let [life] = &json(&run(home.path(), &["why", "shop.items", "-7", "--json"]))[..] else {
+        panic!("one line")
+    };
+    assert_eq!(life["row"]["name"], "minus", "{life}");
+    let forgotten = run(home.path(), &["forget", "shop.items", "-7", "--yes", "--json"]);
+    assert_eq!(forgotten.code, Some(0), "{forgotten:?}");
+    let [life] = &json(&run(home.path(), &["why", "shop.items", "-7", "--json"]))[..] else {
+        panic!("one line")
+    };
+    assert_eq!(life["row"], Value::Null, "{life}");
 }

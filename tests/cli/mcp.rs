@@ -204,8 +204,7 @@ fn what_speaks_no_protocol_is_told_what_does() {
 fn a_call_that_is_cancelled_ends_its_process() {
     let home = shop();
     let mut client = Client::start(home.path());
-    let endless = "SELECT count(*) FROM generate_series(1, 1000000000000)";
-    let call = json!({ "name": "query", "arguments": { "sql": endless } });
+    let call = json!({ "name": "query", "arguments": { "sql": super::looking::ENDLESS } });
     client.send(&json!({ "jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": call }));
     let server = client.server.id();
     until("the call runs", || !children(server).is_empty());

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::looking::shop;
-use super::{run, write};
+use super::{dmslake, run, said, write};
+use crate::support::moto::{BUCKET, Moto};
 
 #[test]
 fn a_plan_tells_what_applying_does_and_changes_nothing() {
@@ -67,8 +68,45 @@ fn what_would_hold_a_table_is_told_with_its_remedy() {
 #[test]
 fn a_temporary_folder_that_cannot_be_written_is_told() {
     let home = shop();
-    let mut command = super::dmslake(home.path(), &["plan"]);
-    let said = super::said(command.env("TMPDIR", "/dev/null").output().expect("it starts"));
+    let mut command = dmslake(home.path(), &["plan"]);
+    let said = said(command.env("TMPDIR", "/dev/null").output().expect("it starts"));
     assert_eq!(said.code, Some(1), "{said:?}");
     assert!(said.err.contains("set TMPDIR to a folder with room"), "{said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_s3_a_plan_has_the_requests_of_the_application_and_writes_nothing() {
+    let Some(moto) = Moto::start() else { return };
+    let home = tempfile::tempdir().expect("a folder");
+    let settings = format!(
+        "staging = \"s3://{BUCKET}/dms\"\nlake = \"s3://{BUCKET}/tables\"\n\n[[table]]\n\
+         source = \"shop.items\"\nkeys = [\"id\"]\ncolumns = [\n  \
+         {{ name = \"id\", type = \"int\" }},\n  {{ name = \"name\", type = \"text\" }},\n]\n"
+    );
+    write(&home.path().join("dmslake.toml"), settings);
+    let told = |arguments: &[&str]| -> Value {
+        let mut command = dmslake(home.path(), arguments);
+        let said = said(command.envs(moto.environment()).output().expect("it starts"));
+        // A table that is behind or not there is no failure here.
+        assert!(matches!(said.code, Some(0 | 1)), "{arguments:?}: {said:?}");
+        let line = said.out.lines().next().expect("a line");
+        serde_json::from_str(line).expect("JSON")
+    };
+    for (name, content) in [
+        ("LOAD00000001.csv", "1,a\n2,b\n"),
+        ("20260301-080000000.csv", "U,1,A\nI,3,c\nD,2,b\n"),
+        ("20260301-080100000.csv", "U,3,C\n"),
+    ] {
+        moto.put(&format!("dms/shop/items/{name}"), content.to_owned()).await;
+        let planned = told(&["plan", "--json"]);
+        assert_eq!(planned["outcome"], "applies", "{planned}");
+        let absent = told(&["status", "--json"]);
+        assert_eq!(absent["version"], planned["version"], "the plan wrote nothing: {absent}");
+        let applied = told(&["apply", "--json"]);
+        assert_eq!(planned["changes"]["rows"], applied["rows"], "{planned} {applied}");
+        for kind in ["put", "list", "delete"] {
+            let [foreseen, done] = [&planned, &applied].map(|it| &it["requests"][kind]);
+            assert_eq!(foreseen, done, "{kind}: {planned} {applied}");
+        }
+    }
 }

@@ -292,7 +292,7 @@ pub(in crate::cli) struct WhyArguments {
 
     /// The value of the key, or column=value,… of a key with several columns. Bytes are written in
     /// hexadecimal digits.
-    #[arg(value_name = "KEY")]
+    #[arg(value_name = "KEY", allow_negative_numbers = true)]
     pub(in crate::cli) key: String,
 
     /// Look at no version before this one.
