@@ -14,7 +14,7 @@ use dmslake::price;
 use crate::child::{self, Case, Run};
 use crate::folders::{copy, remove};
 use crate::objects::{COPY_ON_WRITE, DELETION_VECTORS, Format, Staging};
-use crate::report::{Aim, Report, Wanted, median, megabytes};
+use crate::report::{Aim, Report, Wanted, count, median, megabytes};
 use crate::tables::load_into;
 
 const PART: &str = "plan";
@@ -40,7 +40,7 @@ pub(crate) fn measure(staging: &Staging, report: &mut Report) {
                     runs.push(child::run(&Case::Plan { staging, lake, merge, applies }, false));
                 }
             }
-            print(merge, objects, &runs, report);
+            print(merge, (objects, staging.rows / 100), &runs, report);
         }
     }
 }
@@ -61,7 +61,12 @@ fn pending(staging: &Staging, objects: usize) -> PathBuf {
     to
 }
 
-fn print(merge: &str, objects: usize, [plans, applications]: &[Vec<Run>; 2], report: &mut Report) {
+fn print(
+    merge: &str,
+    (objects, changes): (usize, u64),
+    [plans, applications]: &[Vec<Run>; 2],
+    report: &mut Report,
+) {
     let of = |runs: &[Run], at: usize| {
         let numbers: Vec<f64> = runs.iter().map(|run| run.outcome[at] as f64).collect();
         median(&numbers)
@@ -75,7 +80,7 @@ fn print(merge: &str, objects: usize, [plans, applications]: &[Vec<Run>; 2], rep
         errors.iter().map(|(name, error)| format!("{name} {:.1} %", error * 100.0)).collect();
     let worst = errors.iter().map(|(_, error)| *error).fold(0.0, f64::max);
     let seconds = |runs: &[Run]| of(runs, 4) / 1e6;
-    let what = format!("a plan of {objects} objects of 10,000 changes, {merge}");
+    let what = format!("a plan of {objects} objects of {} changes, {merge}", count(changes));
     let peak = plans.iter().map(|run| run.peak).max().unwrap_or_default();
     report.line(
         &what,
