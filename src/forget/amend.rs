@@ -1,7 +1,8 @@
 //! Amends the files of the log in place: the newest commit first, then checkpoints.
 //!
 //! Each file is written by itself and as a whole, and only if nobody has changed it since it was
-//! read: S3 makes sure of it, and on a disk it is read once more right before. Whatever the moment at which this ends, every version can be opened: see [`super::edit`].
+//! read: S3 makes sure of it, and on a disk it is read once more right before. Whatever the moment at
+//! which this ends, every version can be opened: see [`super::edit`].
 
 use std::fs::File;
 

@@ -38,7 +38,8 @@ pub(super) struct Erased {
 /// Forgets the keys; returns what was done, the table, and the search that finds them no more.
 ///
 /// # Errors
-/// As [`Survey::of`], [`current::delete`] and [`Claim::renew`]; `Conflict` if others put rows back every time.
+/// As [`Survey::of`], [`current::delete`] and [`Claim::renew`]; `Conflict` if others put rows
+/// back every time.
 pub(super) async fn erase(
     subject: &Subject<'_>,
     mut table: LakeTable,

@@ -47,7 +47,8 @@ pub struct Found {
     pub bytes: u64,
     /// Versions that can be opened and show a row of the keys.
     pub versions: u64,
-    /// Files that no longer exist, or that no entry names, and whose statistics in the log may tell of the keys.
+    /// Files that no longer exist, or that no entry names, and whose statistics in the
+    /// log may tell of the keys.
     pub gone_files: u64,
     /// Commits whose description has a condition with a key.
     pub conditions: u64,
