@@ -2,8 +2,10 @@
 //! was: in every version, for every reader.
 
 mod crashes;
+mod entries;
 mod files;
 mod foreign;
+mod refusals;
 mod site;
 
 use deltalake::checkpoints::create_checkpoint;

@@ -28,12 +28,15 @@ pub(super) async fn run(arguments: &ForgetArguments, screen: &Screen) -> Result<
             bar.finish_and_clear();
             return Ok(TableEnd::without_table(source, screen));
         };
-        if !plan.has_found() || arguments.dry_run {
+        // Whoever asks for no plan asks for the proof.
+        if arguments.dry_run || !(plan.has_found() || arguments.yes) {
             bar.finish_and_clear();
             results.print(&plan, |it, palette| plan_lines(it, screen.width(), palette))?;
             return Ok(TableEnd::Done);
         }
-        results.print_for_people(|palette| plan_lines(&plan, screen.width(), palette))?;
+        if plan.has_found() {
+            results.print_for_people(|palette| plan_lines(&plan, screen.width(), palette))?;
+        }
         if !screen.is_agreed(arguments.yes, source, "forget them") {
             bar.finish_and_clear();
             return Ok(TableEnd::Attention);
@@ -81,7 +84,7 @@ fn plan_lines(plan: &Forgotten, width: usize, palette: Palette) -> Vec<String> {
         ("deleted files of which the log tells", found.gone_files),
         ("conditions in descriptions of commits", found.conditions),
         ("rows in quarantine and its versions", found.quarantined_rows),
-        ("objects that jobs and rebuilds have left", found.left_objects),
+        ("objects that jobs and crashes have left", found.left_objects),
     ]));
     lines.push(format!("  {:<40}{:>10}", "bytes of these files", bytes(found.bytes)));
     lines.extend(beyond_lines(plan, width, palette));
@@ -93,6 +96,7 @@ fn done_lines(report: &Forgotten, width: usize, palette: Palette) -> Vec<String>
     let (Some(done), Some(proof)) = (&report.done, &report.proof) else { return Vec::new() };
     let Done { version, .. } = done;
     let state = match (report.is_proven(), version) {
+        (true, _) if !report.has_found() => palette.good("nothing was there to forget"),
         (true, Some(version)) => palette.good(format_args!("forgotten as version {version}")),
         (true, None) => palette.good("forgotten"),
         (false, _) => palette.bad("not forgotten everywhere"),
@@ -112,7 +116,7 @@ fn done_lines(report: &Forgotten, width: usize, palette: Palette) -> Vec<String>
         0 => "none holds a row of the keys".to_owned(),
         found => format!("{} still hold rows of the keys", count(*found)),
     };
-    let proof = format!("opened again: {}, {verdict}", plural(*files_searched, "file"));
+    let proof = format!("opened and searched: {}, {verdict}", plural(*files_searched, "file"));
     lines.extend(wrapped(&proof, "  ", width));
     lines.extend(beyond_lines(report, width, palette));
     lines

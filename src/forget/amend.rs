@@ -1,7 +1,8 @@
 //! Amends the files of the log in place: the newest commit first, then checkpoints.
 //!
-//! Each file is written by itself and as a whole, on S3 only if nobody has changed it since it was
-//! read. Whatever the moment at which this ends, every version can be opened: see [`super::edit`].
+//! Each file is written by itself and as a whole, and only if nobody has changed it since it was
+//! read: S3 makes sure of it, and on a disk it is read once more right before. Whatever the moment at
+//! which this ends, every version can be opened: see [`super::edit`].
 
 use std::fs::File;
 
@@ -103,18 +104,25 @@ impl Amendment<'_> {
             Err(error) => return Err(error.into()),
         };
         let meta = found.meta.clone();
-        let Some(edited) = edit(&found.bytes().await?)? else { return Ok(None) };
+        let before = found.bytes().await?;
+        let Some(edited) = edit(&before)? else { return Ok(None) };
         let size = edited.len() as u64;
-        self.put(&meta, path, edited).await?;
+        self.put(&meta, &before, edited).await?;
         Ok(Some(size))
     }
 
-    async fn put(&self, meta: &ObjectMeta, path: &Path, bytes: Vec<u8>) -> Result<()> {
+    /// Writes a file that was `before` when it was read.
+    async fn put(&self, meta: &ObjectMeta, before: &[u8], bytes: Vec<u8>) -> Result<()> {
+        let path = &meta.location;
+        let conflict =
+            || Error::new(ErrorKind::Conflict, "others changed an older version at the same time");
         let mode = match (self.location.kind(), &meta.e_tag) {
             (StoreKind::S3, Some(_)) => PutMode::Update(UpdateVersion {
                 e_tag: meta.e_tag.clone(),
                 version: meta.version.clone(),
             }),
+            // A disk writes under no condition.
+            _ if read(self.store, path).await?.as_deref() != Some(before) => return Err(conflict()),
             _ => PutMode::Overwrite,
         };
         let payload = PutPayload::from(bytes.clone());
@@ -123,8 +131,7 @@ impl Amendment<'_> {
             Err(error @ object_store::Error::Precondition { .. }) => {
                 // A request that was repeated may be refused after it had its effect.
                 if read(self.store, path).await?.as_deref() != Some(&bytes[..]) {
-                    let message = "others changed an older version at the same time";
-                    return Err(Error::new(ErrorKind::Conflict, message).because(error));
+                    return Err(conflict().because(error));
                 }
             }
             Err(error) => return Err(error.into()),

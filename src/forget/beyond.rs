@@ -4,13 +4,14 @@ use arrow::datatypes::Schema;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use std::sync::Arc;
 
-use crate::config::TableSpec;
+use crate::config::{OWN, TableSpec};
 use crate::error::Result;
 use crate::forget::erase::IDLE;
 use crate::forget::report::Beyond;
 use crate::forget::staged::StagedRows;
 use crate::forget::subject::Subject;
 use crate::forget::survey::Survey;
+use crate::forget::unfinished::Unfinished;
 use crate::forget::workings::Workings;
 use crate::merge::KeyFinder;
 use crate::pipeline::Pipeline;
@@ -30,6 +31,8 @@ pub(super) struct Known<'a> {
     pub(super) staged: &'a StagedRows,
     /// What jobs and rebuilds have left.
     pub(super) workings: &'a Workings,
+    /// What writers have left that died.
+    pub(super) unfinished: &'a Unfinished,
     /// Rows in quarantine whose key cannot be told.
     pub(super) untold: u64,
     /// Rows of the keys that stay in quarantine, because others hold the table.
@@ -58,14 +61,28 @@ impl Known<'_> {
             );
         }
         let staging = self.pipeline.staging_folder(source)?;
-        if !self.staged.objects.is_empty() {
+        let StagedRows { objects, pending, rows, .. } = self.staged;
+        if !objects.is_empty() {
+            let applied: Vec<&String> = objects.iter().filter(|it| !pending.contains(it)).collect();
+            let mut remedies = Vec::new();
+            if !pending.is_empty() {
+                remedies.push(format!(
+                    "for {} not applied yet: dmslake apply --table {source} first (dmslake status \
+                     {source} says what holds it), and then forget again",
+                    some(pending.len() as u64, "object")
+                ));
+            }
+            if !applied.is_empty() {
+                remedies.push(delete_objects(&staging, &applied));
+            }
             add(
                 format!(
-                    "{} with {} of the keys: rebuild, replay and a release from quarantine read them",
-                    some(self.staged.objects.len() as u64, "staged object"),
-                    some(self.staged.rows, "change")
+                    "{} with {} of the keys: rebuild, replay and a release from quarantine read them, \
+                     and lack them once they are deleted",
+                    some(objects.len() as u64, "staged object"),
+                    some(*rows, "change")
                 ),
-                delete_objects(&staging, &self.staged.objects),
+                remedies.join("; "),
             );
         }
         if !self.staged.unread.is_empty() {
@@ -117,6 +134,26 @@ impl Known<'_> {
                 again_after(last),
             );
         }
+        if let Some(last) = self.unfinished.young.iter().max() {
+            let files = some(self.unfinished.young.len() as u64, "file");
+            add(
+                format!("{files} that a writer has not finished: younger than a day"),
+                again_after(*last),
+            );
+        }
+        let noted = self.survey.log.noted;
+        if noted > 0 {
+            add(
+                format!(
+                    "{} of other writers with a note of their own (userMetadata), which stays",
+                    some(noted, "commit")
+                ),
+                format!(
+                    "dmslake history {source} names them; a note goes with its commit, once \
+                     delta.logRetentionDuration has passed"
+                ),
+            );
+        }
         if !self.survey.unreadable.is_empty() {
             add(
                 format!(
@@ -147,7 +184,7 @@ impl Known<'_> {
             );
         }
         if self.subject.location.kind() == StoreKind::S3 {
-            self.of_s3(&staging, &mut all);
+            self.of_s3(&staging, &mut all)?;
         }
         all.push(Beyond {
             what:
@@ -159,8 +196,11 @@ impl Known<'_> {
         Ok(all)
     }
 
-    fn of_s3(&self, staging: &Location, all: &mut Vec<Beyond>) {
-        for folder in [self.subject.location, staging] {
+    fn of_s3(&self, staging: &Location, all: &mut Vec<Beyond>) -> Result<()> {
+        let quarantine = self.pipeline.quarantine_folder(&self.spec.source)?;
+        // Tombstones, states, and what jobs have left.
+        let own = self.pipeline.lake().folder(&[OWN])?;
+        for folder in [self.subject.location, &quarantine, &own, staging] {
             let uri = folder.uri();
             let (bucket, prefix) = uri
                 .strip_prefix("s3://")
@@ -187,6 +227,7 @@ impl Known<'_> {
                         .to_owned(),
             });
         }
+        Ok(())
     }
 
     /// How many tombstones the table has of the keys.
@@ -219,7 +260,7 @@ fn again_after(last: DateTime<Utc>) -> String {
 }
 
 /// The commands that delete staged objects.
-fn delete_objects(staging: &Location, objects: &[String]) -> String {
+fn delete_objects(staging: &Location, objects: &[&String]) -> String {
     let command = match staging.kind() {
         StoreKind::S3 => "aws s3 rm",
         StoreKind::File => "rm",

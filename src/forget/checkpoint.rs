@@ -18,7 +18,7 @@ use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::forget::edit::{Edits, records};
+use crate::forget::edit::{Edits, decoded as decoded_path, records};
 
 /// The members of an entry by which it is known.
 const TOLD: [&str; 7] = [
@@ -33,8 +33,8 @@ const TOLD: [&str; 7] = [
 /// Those of them that change, and what else tells of values.
 const CHANGED: [&str; 5] = ["path", "size", "stats", "deletionVector", "stats_parsed"];
 
-/// The entries of a checkpoint and its removals, each as an action; members that do not matter here
-/// are left out.
+/// The entries of a checkpoint and its removals, each as an action, and whether others are in files of
+/// their own; members that do not matter here are left out.
 ///
 /// # Errors
 /// `TableCorrupt` if it is no checkpoint.
@@ -53,6 +53,10 @@ pub(super) fn entries(bytes: &Bytes) -> Result<Vec<Value>> {
                 }
                 actions.push(json!({ name: entry }));
             }
+        }
+        let sidecars = structs(&batch, "sidecar");
+        if sidecars.is_some_and(|column| column.null_count() < column.len()) {
+            actions.push(json!({ "sidecar": {} }));
         }
     }
     Ok(actions)
@@ -91,8 +95,9 @@ fn edited_batch(batch: &RecordBatch, edits: &Edits) -> Result<Option<RecordBatch
     let paths = cast(paths, &DataType::Utf8)?;
     let paths = paths.as_string::<i32>();
     let is_meant = |row: &usize| {
-        let path = (adds.is_valid(*row) && paths.is_valid(*row)).then(|| paths.value(*row));
-        path.is_some_and(|it| edits.replaced.contains_key(it) || edits.gone.contains(it))
+        let path =
+            (adds.is_valid(*row) && paths.is_valid(*row)).then(|| decoded_path(paths.value(*row)));
+        path.is_some_and(|it| edits.replaced.contains_key(&*it) || edits.gone.contains(&*it))
     };
     let rows: Vec<u32> = (0..batch.num_rows()).filter(is_meant).map(number).collect();
     let (mut kept, mut entries) = (Vec::new(), Vec::new());

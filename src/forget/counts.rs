@@ -15,7 +15,7 @@ type Count<'a> = &'a dyn Fn(&str, &str, Option<u64>) -> Option<u64>;
 pub(super) fn rows(log: &Log, edits: &Edits) -> BTreeMap<Version, u64> {
     let replaced = |path: &str, vector: &str, rows: Option<u64>| {
         let entry = edits.replaced.get(path).and_then(|it| it.get(vector));
-        entry.map_or(rows, |entry| Some(entry.rows))
+        entry.map_or(rows, |entry| entry.rows)
     };
     sums(log, &replaced)
 }
@@ -25,7 +25,7 @@ pub(super) fn versions(log: &Log, held: &[HeldFile]) -> u64 {
     let by_path: HashMap<&str, &HeldFile> =
         held.iter().map(|file| (file.path.as_str(), file)).collect();
     let shown = |path: &str, vector: &str, _: Option<u64>| {
-        Some(by_path.get(path).map_or(0, |file| file.shown(vector)))
+        by_path.get(path).map_or(Some(0), |file| file.shown(vector))
     };
     sums(log, &shown).values().filter(|rows| **rows > 0).count() as u64
 }

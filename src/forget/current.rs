@@ -24,6 +24,18 @@ pub(super) struct Deleted {
     pub(super) bytes_written: u64,
 }
 
+/// Refuses a table that takes no deletes, if its newest version has rows of the keys.
+///
+/// # Errors
+/// `TableRefused`.
+pub(super) fn refuse_append_only(table: &LakeTable, survey: &Survey) -> Result<()> {
+    let holds = survey.at(Place::Current).next().is_some();
+    if holds && is_append_only(table.delta().snapshot()?.metadata()) {
+        return Err(refuse_change(table.delta().table_url()));
+    }
+    Ok(())
+}
+
 /// Replaces the files of the newest version that hold rows of the keys by others without them and
 /// without masked rows. Where there are none, the commit only tells that the keys are forgotten: how
 /// many, not which.
@@ -39,10 +51,7 @@ pub(super) async fn delete(
     survey: &Survey,
 ) -> Result<(LakeTable, Deleted)> {
     let held: Vec<&HeldFile> = survey.at(Place::Current).collect();
-    let snapshot = table.delta().snapshot()?;
-    if !held.is_empty() && is_append_only(snapshot.metadata()) {
-        return Err(refuse_change(table.delta().table_url()));
-    }
+    refuse_append_only(table, survey)?;
     let names = table.columns_among(subject.names.clone());
     let layout = Arc::new(FileLayout::of(table.files(), &names, subject.clock)?);
     let now = subject.clock.now();

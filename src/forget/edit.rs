@@ -5,8 +5,10 @@
 //! whoever reads it anew the new one by the latter. So a file of the log may be amended before or
 //! after those of older versions, as long as the newer ones come first.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -21,19 +23,19 @@ pub(super) struct Entry {
     pub(super) size: i64,
     pub(super) stats: String,
     pub(super) vector: Option<Value>,
-    /// Rows that the vector does not mask.
-    pub(super) rows: u64,
+    /// Rows that the vector does not mask; none if it cannot be read any more.
+    pub(super) rows: Option<u64>,
 }
 
 /// What takes the place of which entries.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
-    /// By the path as it is written, and by the vector.
+    /// By the decoded path, and by the vector.
     pub(super) replaced: HashMap<String, HashMap<String, Entry>>,
-    /// Files that no longer exist, of which the log says too much.
+    /// The decoded paths of files that no longer exist, of which the log says too much.
     pub(super) gone: BTreeSet<String>,
-    /// Texts that no description of a commit may have.
-    pub(super) texts: Vec<String>,
+    /// By key, the texts of its columns, which no description of a commit may have.
+    pub(super) texts: Vec<Vec<String>>,
 }
 
 impl Edits {
@@ -48,11 +50,27 @@ impl Edits {
         (before, after): (Option<u64>, Option<u64>),
     ) -> Result<Option<String>> {
         let text = std::str::from_utf8(text).map_err(|error| no_action().because(error))?;
-        let (mut lines, mut has_changed) = (Vec::new(), false);
+        let mut actions = Vec::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let mut action: Value =
+            let action: Value =
                 serde_json::from_str(line).map_err(|error| no_action().because(error))?;
-            let more = self.edit(&mut action, before, after)?;
+            actions.push((line, action));
+        }
+        let touches = actions.iter().any(|(_, action)| self.touches(action));
+        let (mut lines, mut has_changed) = (Vec::new(), false);
+        for (line, mut action) in actions {
+            if let Some(info) = action.get_mut("commitInfo") {
+                let all = touches && is_of_others(info);
+                let told = withhold(info, &self.texts, all);
+                if count(info, before, after) || told {
+                    has_changed = true;
+                    lines.push(action.to_string());
+                } else {
+                    lines.push(line.to_owned());
+                }
+                continue;
+            }
+            let more = self.edit(&mut action)?;
             match more {
                 None => lines.push(line.to_owned()),
                 Some(more) => {
@@ -69,16 +87,7 @@ impl Edits {
 
     /// Changes one action; none if it stays, else perhaps another one behind it.
     #[expect(clippy::option_option, reason = "changed or not, and with another one or not")]
-    fn edit(
-        &self,
-        action: &mut Value,
-        before: Option<u64>,
-        after: Option<u64>,
-    ) -> Result<Option<Option<Value>>> {
-        if let Some(info) = action.get_mut("commitInfo") {
-            let (told, counted) = (withhold(info, &self.texts), count(info, before, after));
-            return Ok((told || counted).then_some(None));
-        }
+    fn edit(&self, action: &mut Value) -> Result<Option<Option<Value>>> {
         if let Some(add) = action.get_mut("add") {
             return Ok(self.entry(add)?.then_some(None));
         }
@@ -92,9 +101,10 @@ impl Edits {
         let has_stats = remove.as_object_mut().is_some_and(|it| it.remove("stats").is_some());
         let Some(path) = remove.get("path").and_then(Value::as_str) else { return Ok(None) };
         // A vector that no entry of the log has any more is of a version that cannot be read.
-        let entry = self.replaced.get(path).and_then(|it| it.get(&vector_of(remove)));
+        let path = decoded(path);
+        let entry = self.replaced.get(&*path).and_then(|it| it.get(&vector_of(remove)));
         let Some(entry) = entry else {
-            return Ok((has_stats && self.gone.contains(path)).then_some(None));
+            return Ok((has_stats && self.gone.contains(&*path)).then_some(None));
         };
         let mut more = remove.clone();
         more["path"] = json!(entry.path);
@@ -102,7 +112,17 @@ impl Edits {
             more["size"] = json!(entry.size);
         }
         set_vector(&mut more, entry.vector.as_ref());
+        // The rows go once, with the file that still has them.
+        remove["dataChange"] = json!(false);
         Ok(Some(Some(json!({ "remove": more }))))
+    }
+
+    /// Whether an action is about a file that is replaced or gone.
+    fn touches(&self, action: &Value) -> bool {
+        ["add", "remove", "cdc"].iter().filter_map(|name| action.get(name)).any(|entry| {
+            let path = path_in(entry);
+            self.replaced.contains_key(&*path) || self.gone.contains(&*path)
+        })
     }
 
     /// Changes an entry, also one of a checkpoint; false if it stays.
@@ -117,8 +137,7 @@ impl Edits {
             set_vector(add, entry.vector.as_ref());
             return Ok(true);
         }
-        let path = add.get("path").and_then(Value::as_str).unwrap_or_default();
-        if !self.gone.contains(path) {
+        if !self.gone.contains(&*path_in(add)) {
             return Ok(false);
         }
         let counted = counted_only(add.get("stats"));
@@ -130,15 +149,29 @@ impl Edits {
     }
 
     fn of(&self, entry: &Value) -> Result<Option<&Entry>> {
-        let path = entry.get("path").and_then(Value::as_str).unwrap_or_default();
-        let Some(vectors) = self.replaced.get(path) else { return Ok(None) };
+        let path = path_in(entry);
+        let Some(vectors) = self.replaced.get(&*path) else { return Ok(None) };
         let found = vectors.get(&vector_of(entry)).ok_or_else(|| {
             // Another entry came meanwhile; nothing is amended for it yet.
             Error::new(ErrorKind::Conflict, "others changed an older version at the same time")
-                .with("file", path)
+                .with("file", path.as_ref())
         });
         found.map(Some)
     }
+}
+
+/// A path of the log as it is without percent-encoding, which writers use differently.
+pub(super) fn decoded(path: &str) -> Cow<'_, str> {
+    percent_decode_str(path).decode_utf8().unwrap_or(Cow::Borrowed(path))
+}
+
+fn path_in(entry: &Value) -> Cow<'_, str> {
+    decoded(entry.get("path").and_then(Value::as_str).unwrap_or_default())
+}
+
+/// Whether a commit is none of ours, by its description.
+pub(super) fn is_of_others(info: &Value) -> bool {
+    !info.get("dmslake").is_some_and(Value::is_object)
 }
 
 /// The actions in the lines of a file of the log.
@@ -163,17 +196,20 @@ pub(super) fn vector_of(action: &Value) -> String {
     format!("{}{}@{}", part("storageType"), part("pathOrInlineDv"), part("offset"))
 }
 
-/// Whether the description of a commit names one of the texts in a condition.
-pub(super) fn is_told(info: &Value, texts: &[String]) -> bool {
+/// Whether the description of a commit names one of the keys in a condition.
+pub(super) fn is_told(info: &Value, texts: &[Vec<String>]) -> bool {
     let told = info.get("operationParameters").and_then(Value::as_object);
-    told.is_some_and(|told| told.iter().any(|(name, value)| tells(name, value, texts)))
+    told.is_some_and(|told| {
+        told.iter().any(|(name, value)| is_condition(name, value) && tells(value, texts))
+    })
 }
 
-fn withhold(info: &mut Value, texts: &[String]) -> bool {
+/// Withholds the conditions that name one of the keys, or `all` of them.
+fn withhold(info: &mut Value, texts: &[Vec<String>], all: bool) -> bool {
     let told = info.get_mut("operationParameters").and_then(Value::as_object_mut);
     let mut has_changed = false;
     for (name, value) in told.into_iter().flatten() {
-        if tells(name, value, texts) {
+        if is_condition(name, value) && (all || tells(value, texts)) {
             *value = json!(WITHHELD);
             has_changed = true;
         }
@@ -181,27 +217,34 @@ fn withhold(info: &mut Value, texts: &[String]) -> bool {
     has_changed
 }
 
-/// Whether a parameter is a condition that has one of the texts as a word of its own.
-fn tells(name: &str, value: &Value, texts: &[String]) -> bool {
-    let is_condition = name.to_ascii_lowercase().contains("predicate") || name == "replaceWhere";
+/// Whether a parameter is a condition that is not withheld yet.
+fn is_condition(name: &str, value: &Value) -> bool {
+    let is_named = name.to_ascii_lowercase().contains("predicate") || name == "replaceWhere";
+    is_named && !value.is_null() && *value != json!("[]") && *value != json!(WITHHELD)
+}
+
+/// Whether a condition has the texts of one key, each as a word of its own.
+fn tells(value: &Value, texts: &[Vec<String>]) -> bool {
     let written = match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     let is_sign = |sign: char| sign.is_alphanumeric() || sign == '_';
-    let is_word = |text: &String| {
+    let is_word = |text: &&String| {
         written.match_indices(text.as_str()).any(|(at, _)| {
             let (before, behind) = (&written[..at], &written[at + text.len()..]);
             !before.ends_with(is_sign) && !behind.starts_with(is_sign)
         })
     };
-    is_condition && texts.iter().any(|text| !text.is_empty() && is_word(text))
+    texts.iter().any(|key| {
+        let mut parts = key.iter().filter(|text| !text.is_empty()).peekable();
+        parts.peek().is_some() && parts.all(|text| is_word(&text))
+    })
 }
 
 /// Brings the rows that a commit of ours counted in line with those that are there now.
 fn count(info: &mut Value, before: Option<u64>, after: Option<u64>) -> bool {
-    let is_ours = info.get("dmslake").is_some_and(Value::is_object);
-    if !is_ours {
+    if is_of_others(info) {
         return false;
     }
     // What the forgetting commit itself counted is what it has found.

@@ -9,6 +9,7 @@ use object_store::path::Path;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::bytes::path_of;
 use crate::forget::amend::{Amendment, delete};
+use crate::forget::claim::Claim;
 use crate::forget::current;
 use crate::forget::replace::Replacer;
 use crate::forget::subject::Subject;
@@ -37,15 +38,18 @@ pub(super) struct Erased {
 /// Forgets the keys; returns what was done, the table, and the search that finds them no more.
 ///
 /// # Errors
-/// As [`Survey::of`] and [`current::delete`]; `Conflict` if others put rows back every time.
+/// As [`Survey::of`], [`current::delete`] and [`Claim::renew`]; `Conflict` if others put rows
+/// back every time.
 pub(super) async fn erase(
     subject: &Subject<'_>,
     mut table: LakeTable,
+    claim: &mut Claim,
     tell: &(dyn Fn(&str) + Send + Sync),
 ) -> Result<(Erased, LakeTable, Survey)> {
     let mut erased = Erased::default();
     let (mut last, mut manner) = (None, Manner::default());
     for _ in 0..MOST_STEPS {
+        claim.renew().await?;
         tell("searching");
         let survey = Box::pin(Survey::of(subject, &table, &manner)).await?;
         let has_current = survey.at(Place::Current).next().is_some();
@@ -105,8 +109,13 @@ pub(super) async fn erase(
             return Ok((erased, table, survey));
         }
         tell("deleting old files");
-        erased.files_deleted += old.len() as u64;
         table.must_be_there().await?;
+        table = subject.open().await?.ok_or_else(gone)?;
+        if survey.log.newest() < Some(table.version()) {
+            // A restore may have named them again.
+            continue;
+        }
+        erased.files_deleted += old.len() as u64;
         // Nothing that readers go by may name a file that is gone.
         subject.follow(&table).await?;
         delete(&store, old).await?;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::bytes::path_of;
 use crate::forget::checkpoint;
-use crate::forget::edit::{is_told, records, vector_of};
+use crate::forget::edit::{is_of_others, is_told, records, vector_of};
 
 /// So many files of the log are read at once.
 const AT_ONCE: usize = 16;
@@ -36,6 +36,8 @@ pub(super) enum LogKind {
     Checksum(Version),
     /// `_last_checkpoint`
     Hint,
+    /// What a writer has not finished.
+    Unfinished,
     /// Anything else.
     Other,
 }
@@ -65,9 +67,9 @@ pub(super) struct Named {
 /// What one version did to the table's files.
 #[derive(Clone, Debug)]
 pub(super) enum FileChange {
-    /// The path, the vector, and the rows that are not masked, if the log tells.
+    /// The decoded path, the vector, and the rows that are not masked, if the log tells.
     Added(String, String, Option<u64>),
-    /// The path.
+    /// The decoded path.
     Removed(String),
 }
 
@@ -75,7 +77,7 @@ pub(super) enum FileChange {
 #[derive(Debug, Default)]
 pub(super) struct Log {
     pub(super) files: Vec<LogFile>,
-    /// By the path as it is written.
+    /// By the decoded path.
     pub(super) named: BTreeMap<String, Named>,
     /// Where removed files were, and those that are named.
     pub(super) removed: HashSet<Path>,
@@ -85,8 +87,14 @@ pub(super) struct Log {
     pub(super) checkpoints: BTreeMap<Version, Vec<FileChange>>,
     /// The versions whose columns differ from those before.
     pub(super) columns: BTreeSet<Version>,
-    /// Commits whose description names one of the texts.
+    /// Commits whose description names one of the keys.
     pub(super) told: u64,
+    /// Commits of other writers with a note of their own.
+    pub(super) noted: u64,
+    /// Removals with statistics.
+    pub(super) removals: Vec<Add>,
+    /// Whether a checkpoint has its entries in files of their own.
+    pub(super) has_sidecars: bool,
 }
 
 impl LogKind {
@@ -97,6 +105,9 @@ impl LogKind {
         }
         if name == "_last_checkpoint" {
             return Self::Hint;
+        }
+        if path.extension() == Some("tmp") {
+            return Self::Unfinished;
         }
         let version =
             |text: &str| (text.len() == 20).then(|| text.parse::<Version>().ok()).flatten();
@@ -114,11 +125,11 @@ impl LogKind {
 }
 
 impl Log {
-    /// Reads all of it. `texts` are those that the description of a commit must not have.
+    /// Reads all of it. `texts` are those of each key, which the description of a commit must not have.
     ///
     /// # Errors
     /// `Unavailable` if the log cannot be read, `TableCorrupt` if it is not understood.
-    pub(super) async fn read(store: &ObjectStoreRef, texts: &[String]) -> Result<Self> {
+    pub(super) async fn read(store: &ObjectStoreRef, texts: &[Vec<String>]) -> Result<Self> {
         let listed = store.list(Some(&Path::from("_delta_log")));
         let mut files: Vec<LogFile> = listed
             .map_ok(|meta| LogFile { kind: LogKind::of(&meta.location), meta })
@@ -147,7 +158,7 @@ impl Log {
         Ok(log)
     }
 
-    fn take(&mut self, file: &LogFile, bytes: &Bytes, texts: &[String]) -> Result<()> {
+    fn take(&mut self, file: &LogFile, bytes: &Bytes, texts: &[Vec<String>]) -> Result<()> {
         let kind = file.kind;
         let (version, actions) = match kind {
             LogKind::Commit(version) | LogKind::CheckpointText(version) => {
@@ -167,17 +178,22 @@ impl Log {
                 self.name_changes(change, version)?;
             }
             if let Some(remove) = action.get("remove").filter(|it| !it.is_null()) {
-                if let Some(path) = remove.get("path").and_then(Value::as_str) {
-                    changes.push(FileChange::Removed(path.to_owned()));
-                }
                 let path = Remove::deserialize(remove).map_err(unreadable)?.path;
-                self.removed.insert(path_of(&Add { path, ..Add::default() }));
+                changes.push(FileChange::Removed(path.clone()));
+                let stats = remove.get("stats").and_then(Value::as_str).map(str::to_owned);
+                let removal = Add { path, stats, ..Add::default() };
+                self.removed.insert(path_of(&removal));
+                self.removals.extend(removal.stats.is_some().then_some(removal));
             }
+            self.has_sidecars |= action.get("sidecar").is_some_and(|it| !it.is_null());
             if is_commit && action.get("metaData").is_some_and(|it| !it.is_null()) {
                 self.columns.insert(version);
             }
             if let Some(info) = action.get("commitInfo") {
                 self.told += u64::from(is_told(info, texts));
+                let note = info.get("userMetadata").and_then(Value::as_str);
+                let is_noted = is_of_others(info) && note.is_some_and(|note| !note.is_empty());
+                self.noted += u64::from(is_noted);
             }
         }
         match kind {
@@ -192,7 +208,7 @@ impl Log {
 
     fn name(&mut self, value: &Value, version: Version, in_sidecar: bool) -> Result<FileChange> {
         let add = Add::deserialize(value).map_err(unreadable)?;
-        let path = text(value, "path")?;
+        let path = add.path.clone();
         let vector = vector_of(value);
         let rows = live_rows(&add);
         let named = self.named.entry(path.clone()).or_insert_with(|| Named {
@@ -229,8 +245,13 @@ impl Log {
             first: version,
             in_sidecar: false,
         };
-        self.named.insert(text(value, "path")?, named);
+        self.named.insert(named.add.path.clone(), named);
         Ok(())
+    }
+
+    /// The newest version whose commit is there.
+    pub(super) fn newest(&self) -> Option<Version> {
+        self.commits.keys().next_back().copied()
     }
 
     /// The oldest version that can be opened.
@@ -257,14 +278,6 @@ pub(super) async fn read(store: &ObjectStoreRef, path: &Path) -> Result<Option<B
         Err(object_store::Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-fn text(value: &Value, name: &str) -> Result<String> {
-    let text = value.get(name).and_then(Value::as_str).map(str::to_owned);
-    text.ok_or_else(|| {
-        Error::new(ErrorKind::TableCorrupt, "an entry of the log lacks a member")
-            .with("member", name)
-    })
 }
 
 fn unreadable(error: serde_json::Error) -> Error {

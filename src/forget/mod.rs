@@ -25,6 +25,7 @@
 mod amend;
 mod beyond;
 mod checkpoint;
+mod claim;
 mod counts;
 mod current;
 mod edit;
@@ -36,6 +37,7 @@ mod report;
 mod staged;
 mod subject;
 mod survey;
+mod unfinished;
 mod workings;
 
 pub use report::{Beyond, Done, Forgotten, Found, Proof};
@@ -44,17 +46,20 @@ pub use staged::StagedRows;
 use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::forget::beyond::Known;
+use crate::forget::claim::Claim;
+use crate::forget::current::refuse_append_only;
 use crate::forget::erase::{Erased, IDLE, erase};
 use crate::forget::quarantined::{Quarantined, discard, quarantined};
 use crate::forget::staged::staged_rows;
 use crate::forget::subject::Subject;
 use crate::forget::survey::{Manner, Place, Survey};
+use crate::forget::unfinished::Unfinished;
 use crate::forget::workings::Workings;
 use crate::inspect::{AskedKey, row_keys};
 use crate::pipeline::Pipeline;
 use crate::schema::TableSchema;
 use crate::storage::with_whole_paths;
-use crate::table::{self, LakeTable, refuse_table};
+use crate::table::{self, LakeTable, refuse_other_keys, refuse_table};
 
 /// What the commits call themselves.
 const OPERATION: &str = "FORGET";
@@ -66,8 +71,9 @@ pub type Teller<'a> = &'a (dyn Fn(&str) + Send + Sync);
 /// of several; none if there is no table. Nothing is changed.
 ///
 /// # Errors
-/// `Config` if the table has no keys or a text is none; `TableRefused` if it is being rebuilt, a job
-/// is at work on it, or older versions cannot be searched by the keys; `Unavailable` if lake or
+/// `Config` if the table has no keys or a text is none; `TableRefused` if it is being rebuilt or
+/// written again, a job is at work on it, its keys are not those configured, it takes no deletes, or
+/// older versions cannot be searched by the keys or amended; `Unavailable` if lake or
 /// staging cannot be read.
 pub async fn plan_forget(
     pipeline: &Pipeline,
@@ -83,8 +89,8 @@ pub async fn plan_forget(
 /// kept. To be run again after a failure, and goes on then.
 ///
 /// # Errors
-/// As [`plan_forget`]; `TableRefused` if rows may not be deleted; `Conflict` if others put the rows
-/// back every time.
+/// As [`plan_forget`]; `TableRefused` if somebody else forgets keys of it; `Conflict` if others put the
+/// rows back every time.
 pub async fn forget(
     pipeline: &Pipeline,
     spec: &TableSpec,
@@ -109,25 +115,45 @@ async fn run(
     acts: bool,
 ) -> Result<Option<Forgotten>> {
     let location = pipeline.lake_folder(&spec.source)?;
-    let Some(mut table) = table::open(&location, None).await? else { return Ok(None) };
+    let Some(table) = table::open(&location, None).await? else { return Ok(None) };
     refuse_others(pipeline, spec, &table).await?;
+    refuse_other_keys(spec, &table)?;
     let keys = parsed(keys, spec, table.schema())?;
-    let subject = Subject::of(&location, spec, &keys, pipeline)?;
+    let mut claim = if acts { Some(Claim::take(pipeline, spec).await?) } else { None };
+    let outcome = Box::pin(searched(pipeline, spec, (table, &keys), tell, claim.as_mut())).await;
+    if let Some(claim) = claim {
+        claim.release().await;
+    }
+    outcome.map(Some)
+}
+
+/// Searches, and acts where the table is claimed.
+async fn searched(
+    pipeline: &Pipeline,
+    spec: &TableSpec,
+    (mut table, keys): (LakeTable, &[AskedKey]),
+    tell: Teller<'_>,
+    claim: Option<&mut Claim>,
+) -> Result<Forgotten> {
+    let location = pipeline.lake_folder(&spec.source)?;
+    let subject = Subject::of(&location, spec, keys, pipeline)?;
     tell("searching");
     let mut survey = Box::pin(Survey::of(&subject, &table, &Manner::default())).await?;
+    refuse_append_only(&table, &survey)?;
     let shown = rows_now(&table, &survey).await?;
     let mut found = Found::of(&survey, shown);
     tell("searching the quarantine");
-    let Quarantined { rows, untold } = Box::pin(quarantined(pipeline, spec, &table, &keys)).await?;
+    let Quarantined { rows, untold } = Box::pin(quarantined(pipeline, spec, &table, keys)).await?;
     found.quarantined_rows = rows.len() as u64;
     let cutoff = pipeline.clock().now() - IDLE;
     let mut workings = Workings::of(pipeline, spec, cutoff).await?;
-    found.left_objects = workings.old.len() as u64;
+    let mut unfinished = Unfinished::of(&location, &survey.log, cutoff)?;
+    found.left_objects = workings.old.len() as u64 + unfinished.old();
     let amends = survey.is_in_log();
     // A commit of ours about its quarantine would hide what holds the table.
     let is_held = refuse_table(spec, &table).is_err();
     let (mut done, mut proof) = (None, None);
-    if acts {
+    if let Some(claim) = claim {
         let (mut made, mut proven) = (Done::default(), Proof::default());
         if is_held {
             proven.quarantined_rows = rows.len() as u64;
@@ -137,18 +163,19 @@ async fn run(
             let folder = pipeline.quarantine_folder(&spec.source)?;
             let quarantine = quarantined::subject(pipeline, &folder, &rows)?;
             if let Some(open) = quarantine.open().await? {
-                let (erased, _, after) = Box::pin(erase(&quarantine, open, tell)).await?;
+                let (erased, _, after) = Box::pin(erase(&quarantine, open, claim, tell)).await?;
                 made.take(&erased);
                 proven.take(&after);
             }
             made.quarantined_rows = rows.len() as u64;
             table = table::open(&location, None).await?.ok_or_else(gone)?;
         }
-        let (erased, after, last) = Box::pin(erase(&subject, table, tell)).await?;
+        let (erased, after, last) = Box::pin(erase(&subject, table, claim, tell)).await?;
         let Erased { version, rows: deleted, .. } = erased;
         made.take(&erased);
         (made.version, made.rows_deleted) = (version, deleted);
         made.files_deleted += workings.delete(pipeline).await?;
+        made.files_deleted += unfinished.delete(&after).await?;
         proven.take(&last);
         (table, survey) = (after, last);
         if version.is_some() {
@@ -169,13 +196,14 @@ async fn run(
         survey: &survey,
         staged: &staged,
         workings: &workings,
+        unfinished: &unfinished,
         untold,
         unreached: if is_held { rows.len() as u64 } else { 0 },
         had_rows: found.rows > 0,
         amends,
     };
     let beyond = known.beyond().await?;
-    Ok(Some(Forgotten {
+    Ok(Forgotten {
         schema: "forget/1",
         table: spec.source.to_string(),
         keys: keys.len() as u64,
@@ -185,7 +213,7 @@ async fn run(
         proof,
         staged,
         beyond,
-    }))
+    })
 }
 
 /// The keys, each once.
@@ -225,6 +253,12 @@ async fn refuse_others(pipeline: &Pipeline, spec: &TableSpec, table: &LakeTable)
         return refused(
             "the table is being rebuilt, from rows that may be of the keys",
             "dmslake rebuild TABLE to its end, or with --cancel",
+        );
+    }
+    if state.reshape.is_some() {
+        return refused(
+            "the table is being written again with other columns, from rows that may be of the keys",
+            "dmslake apply --table TABLE",
         );
     }
     let now = pipeline.clock().now();

@@ -42,12 +42,13 @@ pub(super) async fn quarantined(
     let quarantine = LakeTable::without_progress(quarantine)?;
     let rows = all_rows(&quarantine).await?;
     let fields = pipeline.source_rows(spec, table, &rows).await?;
+    let prefix = pipeline.settings().dms.before_image_prefix.as_deref();
     let mut found = Quarantined::default();
     for (row, fields) in rows.into_iter().zip(fields) {
         match fields {
             None => found.untold += 1,
             Some(fields) => {
-                if is_of(spec, &fields, keys) {
+                if is_of(spec, &fields, prefix, keys) {
                     found.rows.push(row);
                 }
             }
@@ -89,10 +90,14 @@ async fn all_rows(quarantine: &LakeTable) -> Result<Vec<QuarantinedRow>> {
     Ok(rows)
 }
 
-/// Whether a row has one of the keys, as the source wrote it.
-fn is_of(spec: &TableSpec, fields: &SourceRow, keys: &[AskedKey]) -> bool {
-    let texts: Vec<Option<&str>> = spec.keys.iter().map(|name| fields.text(name)).collect();
-    keys.iter().any(|key| key.is_written(&texts))
+/// Whether a row has one of the keys, as the source wrote it, or had it before: `prefix` begins the
+/// names of fields with what was there before.
+fn is_of(spec: &TableSpec, fields: &SourceRow, prefix: Option<&str>, keys: &[AskedKey]) -> bool {
+    let now: Vec<Option<&str>> = spec.keys.iter().map(|name| fields.text(name)).collect();
+    let then = |name: &String| fields.text(&format!("{}{name}", prefix?));
+    let before: Vec<Option<&str>> =
+        spec.keys.iter().zip(&now).map(|(name, now)| then(name).or(*now)).collect();
+    keys.iter().any(|key| key.is_written(&now) || key.is_written(&before))
 }
 
 /// Gives up those of the rows that stand in the quarantine, so that the table counts them no more.

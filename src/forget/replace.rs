@@ -61,18 +61,25 @@ impl<'a> Replacer<'a> {
             None => empty_file(&store, &layout, file.add.partition_values.clone()).await?,
         };
         self.wrote(&new);
-        let masks: Vec<(&String, Vec<u64>)> = file
-            .vectors
-            .iter()
-            .map(|(vector, (_, masked))| (vector, moved(masked, &file.rows)))
-            .collect();
+        let mut entries = HashMap::with_capacity(file.vectors.len());
+        let mut masks: Vec<(&String, Vec<u64>)> = Vec::with_capacity(file.vectors.len());
+        for (vector, (descriptor, masked)) in &file.vectors {
+            if let Some(masked) = masked {
+                masks.push((vector, moved(masked, &file.rows)));
+                continue;
+            }
+            // No reader opens what it masked any more.
+            let stats = vectors::wide_bounds(new.stats.as_deref().unwrap_or("{}"))?;
+            let (path, size, vector_value) = (new.path.clone(), new.size, descriptor.clone());
+            let entry = Entry { path, size, rows: None, stats, vector: vector_value };
+            entries.insert(vector.clone(), entry);
+        }
         let mut distinct: Vec<Vec<u64>> = masks.iter().map(|(_, rows)| rows.clone()).collect();
         distinct.retain(|rows| !rows.is_empty());
         distinct.sort();
         distinct.dedup();
         let id = self.subject.clock.file_id();
         let descriptors = vectors::write(&self.table.files().log_store(), &distinct, id).await?;
-        let mut entries = HashMap::with_capacity(masks.len());
         let mut taken: Vec<&Vec<u64>> = Vec::new();
         for (vector, rows) in &masks {
             let mut path = new.path.clone();
@@ -97,7 +104,7 @@ impl<'a> Replacer<'a> {
                 Entry {
                     path,
                     size: new.size,
-                    rows: physical.saturating_sub(rows.len() as u64),
+                    rows: Some(physical.saturating_sub(rows.len() as u64)),
                     stats,
                     vector: vector_value,
                 },

@@ -47,13 +47,14 @@ pub struct Found {
     pub bytes: u64,
     /// Versions that can be opened and show a row of the keys.
     pub versions: u64,
-    /// Files that no longer exist and whose statistics in the log may tell of the keys.
+    /// Files that no longer exist, or that no entry names, and whose statistics in the
+    /// log may tell of the keys.
     pub gone_files: u64,
     /// Commits whose description has a condition with a key.
     pub conditions: u64,
     /// Rows of the keys that are in quarantine, or were in a version of it that is kept.
     pub quarantined_rows: u64,
-    /// Objects that jobs and rebuilds have left, which are deleted unread.
+    /// Objects that jobs, rebuilds and writers that died have left, which are deleted unread.
     pub left_objects: u64,
 }
 

@@ -8,7 +8,8 @@ use crate::decode::{BEFORE, DecodeContext, open};
 use crate::error::{ErrorKind, Result};
 use crate::merge::KeyFinder;
 use crate::pipeline::Pipeline;
-use crate::staging::{StagedObject, list_everything};
+use crate::progress::pending;
+use crate::staging::{Identify, StagedObject, list_everything};
 use crate::storage::Location;
 use crate::table::LakeTable;
 
@@ -23,6 +24,8 @@ pub struct StagedRows {
     pub rows: u64,
     /// Objects with such rows, as they are named in the store.
     pub objects: Vec<String>,
+    /// Those of them that are not applied yet, or of which that is not known.
+    pub pending: Vec<String>,
     /// Objects that cannot be decoded as a whole: whether they hold the keys is not known.
     pub unread: Vec<String>,
 }
@@ -39,6 +42,11 @@ pub(super) async fn staged_rows(
 ) -> Result<StagedRows> {
     let location = pipeline.staging_folder(&spec.source)?;
     let listing = list_everything(&location, true).await?;
+    let waiting = pending(table.ledger(), &listing, &Identify::at(&location)).await?;
+    let waits = |object: &StagedObject| {
+        let mut all = waiting.objects.iter().chain(&waiting.late);
+        waiting.hold.is_some() || all.any(|other| other.relative == object.relative)
+    };
     let mut found = StagedRows::default();
     for object in &listing.objects {
         let search = Search { pipeline, spec, table, finder, names, location: &location };
@@ -49,6 +57,7 @@ pub(super) async fn staged_rows(
                 found.rows += rows;
                 if rows > 0 {
                     found.objects.push(shown.clone());
+                    found.pending.extend(waits(object).then(|| shown.clone()));
                 }
                 if !is_whole {
                     found.unread.push(shown);

@@ -22,8 +22,8 @@ pub(super) struct Subject<'a> {
     pub(super) names: Vec<String>,
     /// The keys: these columns, each key once.
     pub(super) keys: RecordBatch,
-    /// The keys as text, which conditions in the log may quote.
-    pub(super) texts: Vec<String>,
+    /// By key, its values as text, which conditions in the log may quote.
+    pub(super) texts: Vec<Vec<String>>,
     pub(super) clock: &'a Arc<dyn Clock>,
     pub(super) pipeline: &'a Pipeline,
     /// The settings of a table that keeps progress; none of a quarantine.
@@ -43,7 +43,7 @@ impl<'a> Subject<'a> {
     ) -> Result<Self> {
         let mut texts = Vec::new();
         for key in asked {
-            texts.extend(key.values()?.into_values().flatten());
+            texts.push(key.values()?.into_values().flatten().collect());
         }
         let batches: Vec<&RecordBatch> = asked.iter().map(AskedKey::columns).collect();
         let none = || Error::new(ErrorKind::Internal, "no key is to be forgotten");

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use deltalake::kernel::{Add, Version};
+use deltalake::logstore::ObjectStoreRef;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use object_store::ObjectMeta;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt as _};
 use serde_json::Value;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, is_missing};
 use crate::files::bytes::path_of;
 use crate::forget::log::{FileChange, Log, Named};
 use crate::forget::subject::Subject;
@@ -34,14 +35,15 @@ pub(super) enum Place {
 /// A file that versions name and that holds rows of the keys.
 #[derive(Clone, Debug)]
 pub(super) struct HeldFile {
-    /// The path as the log writes it.
+    /// The decoded path.
     pub(super) path: String,
     pub(super) add: Add,
     pub(super) place: Place,
     /// The rows, masked or not, in ascending order.
     pub(super) rows: Vec<u64>,
-    /// By the vector: its descriptor, and what it masks.
-    pub(super) vectors: BTreeMap<String, (Option<Value>, Vec<u64>)>,
+    /// By the vector: its descriptor, and what it masks; none if that was deleted, so that no reader
+    /// opens these versions any more.
+    pub(super) vectors: BTreeMap<String, (Option<Value>, Option<Vec<u64>>)>,
     /// The first version that is known to name it.
     pub(super) first: Version,
 }
@@ -80,10 +82,14 @@ pub(super) struct Survey {
 }
 
 impl HeldFile {
-    /// How many rows of the keys an entry with that vector shows.
-    pub(super) fn shown(&self, vector: &str) -> u64 {
-        let masked = self.vectors.get(vector).map_or(&[][..], |(_, masked)| masked);
-        self.rows.iter().filter(|row| masked.binary_search(row).is_err()).count() as u64
+    /// How many rows of the keys an entry with that vector shows; none if nobody can tell.
+    pub(super) fn shown(&self, vector: &str) -> Option<u64> {
+        let masked = match self.vectors.get(vector) {
+            Some((_, masked)) => masked.as_deref()?,
+            None => &[],
+        };
+        let shown = self.rows.iter().filter(|row| masked.binary_search(row).is_err());
+        Some(shown.count() as u64)
     }
 }
 
@@ -92,7 +98,7 @@ impl Survey {
     ///
     /// # Errors
     /// `Unavailable` if lake or log cannot be read, `TableCorrupt` if a file is damaged,
-    /// `TableRefused` if a part of a checkpoint that is in a file of its own names one.
+    /// `TableRefused` if a checkpoint has its entries in files of their own.
     pub(super) async fn of(
         subject: &Subject<'_>,
         table: &LakeTable,
@@ -108,6 +114,9 @@ impl Survey {
             .try_collect()
             .await?;
         let log = Log::read(&store, &subject.texts).await?;
+        if log.has_sidecars {
+            return Err(in_sidecars());
+        }
         let live = live(table, &log)?;
         let mut survey = Self {
             log: Log::default(),
@@ -118,9 +127,10 @@ impl Survey {
             unreadable: Vec::new(),
             elsewhere: 0,
         };
-        let candidates = survey.candidates(&log, &folder, &finder, manner)?;
+        let candidates = survey.candidates(&store, &log, &folder, &finder, manner).await?;
+        survey.gone.extend(told_by_removals(&log, &finder)?);
         survey.search_named(table, subject, candidates, &live, &finder).await?;
-        survey.search_leftovers(&log, &folder, &finder, manner).await?;
+        survey.search_leftovers((table, subject), &log, &folder, &finder, manner).await?;
         survey.log = log;
         Ok(survey)
     }
@@ -142,8 +152,9 @@ impl Survey {
     }
 
     /// The named files that exist and may hold a key.
-    fn candidates<'l>(
+    async fn candidates<'l>(
         &mut self,
+        store: &ObjectStoreRef,
         log: &'l Log,
         folder: &HashMap<Path, ObjectMeta>,
         finder: &KeyFinder,
@@ -151,7 +162,7 @@ impl Survey {
     ) -> Result<Vec<(&'l String, &'l Named)>> {
         let adds: Vec<Add> = log.named.values().map(|named| named.add.clone()).collect();
         let may_hold = finder.may_hold(&adds)?;
-        let mut candidates = Vec::new();
+        let (mut candidates, mut missing) = (Vec::new(), Vec::new());
         for ((path, named), may_hold) in log.named.iter().zip(may_hold) {
             if path.contains("://") {
                 self.elsewhere += 1;
@@ -159,7 +170,23 @@ impl Survey {
                 if may_hold || manner.opens_all {
                     candidates.push((path, named));
                 }
-            } else if may_hold && tells_values(&named.add) {
+            } else if may_hold {
+                missing.push((path, named));
+            }
+        }
+        // A file that was committed since the folder was listed is not gone.
+        let heads = missing.into_iter().map(|(path, named)| async move {
+            match store.head(&path_of(&named.add)).await {
+                Ok(_) => Ok::<_, Error>((path, named, true)),
+                Err(object_store::Error::NotFound { .. }) => Ok((path, named, false)),
+                Err(error) => Err(error.into()),
+            }
+        });
+        let mut heads = stream::iter(heads).buffered(AT_ONCE);
+        while let Some((path, named, is_there)) = heads.try_next().await? {
+            if is_there {
+                candidates.push((path, named));
+            } else if tells_values(&named.add) {
                 self.gone.insert(path.clone());
             }
         }
@@ -184,7 +211,7 @@ impl Survey {
                 return Ok(None);
             }
             if named.in_sidecar {
-                return Err(in_sidecar(path));
+                return Err(in_sidecars().with("file", path));
             }
             let mut vectors = BTreeMap::new();
             for (vector, descriptor) in &named.vectors {
@@ -207,6 +234,7 @@ impl Survey {
 
     async fn search_leftovers(
         &mut self,
+        (table, subject): (&LakeTable, &Subject<'_>),
         log: &Log,
         folder: &HashMap<Path, ObjectMeta>,
         finder: &KeyFinder,
@@ -225,13 +253,20 @@ impl Survey {
                 size: i64::try_from(meta.size).unwrap_or(i64::MAX),
                 ..Add::default()
             };
-            (meta, finder.positions(&add).await)
+            let found = match lacking(table, &add, subject).await {
+                Ok(None) => finder.positions(&add).await.map(Some),
+                // It cannot be searched.
+                Ok(Some(_)) => Ok(None),
+                Err(error) => Err(error),
+            };
+            (meta, found)
         });
         let mut searches = stream::iter(searches).buffered(AT_ONCE);
         while let Some((meta, found)) = searches.next().await {
             match found {
-                Ok(rows) if rows.is_empty() => {}
-                Ok(_) => self.leftovers.push(Leftover {
+                Ok(Some(rows)) if rows.is_empty() => {}
+                Ok(None) => self.unreadable.push(meta.location.to_string()),
+                Ok(Some(_)) => self.leftovers.push(Leftover {
                     meta: meta.clone(),
                     was_removed: log.removed.contains(&meta.location)
                         || manner.replaced.contains(&meta.location),
@@ -277,31 +312,38 @@ fn other_keys(path: &str, column: &str) -> Error {
 /// the table was opened.
 fn live(table: &LakeTable, log: &Log) -> Result<HashSet<String>> {
     let mut live: HashSet<String> = table.live_files()?.into_iter().map(|add| add.path).collect();
-    let decoded = |path: &String| log.named.get(path).map(|named| named.add.path.clone());
     for (_, changes) in log.commits.range(table.version() + 1..) {
         for change in changes {
             if let FileChange::Removed(path) = change {
-                live.remove(&decoded(path).unwrap_or_else(|| path.clone()));
+                live.remove(path);
             }
         }
         for change in changes {
             if let FileChange::Added(path, ..) = change {
-                live.extend(decoded(path));
+                live.insert(path.clone());
             }
         }
     }
     Ok(live)
 }
 
-/// The rows that a vector masks.
-async fn masked(table: &LakeTable, add: &Add, descriptor: Option<&Value>) -> Result<Vec<u64>> {
+/// The rows that a vector masks; none if it was deleted with the versions that need it.
+async fn masked(
+    table: &LakeTable,
+    add: &Add,
+    descriptor: Option<&Value>,
+) -> Result<Option<Vec<u64>>> {
     let vector = descriptor.cloned().map(serde_json::from_value).transpose();
     let vector = vector.map_err(|error| {
         Error::new(ErrorKind::TableCorrupt, "a deletion vector in the log cannot be read")
             .with("file", &add.path)
             .because(error)
     })?;
-    table.files().masked(&Add { deletion_vector: vector, ..add.clone() }).await
+    match table.files().masked(&Add { deletion_vector: vector, ..add.clone() }).await {
+        Ok(masked) => Ok(Some(masked)),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_of_log(path: &Path) -> bool {
@@ -312,18 +354,26 @@ fn is_data(path: &Path) -> bool {
     path.filename().is_some_and(|name| name.ends_with(".parquet"))
 }
 
+/// Removed files that no entry names any more, and whose statistics may tell of the keys.
+fn told_by_removals(log: &Log, finder: &KeyFinder) -> Result<Vec<String>> {
+    let may_hold = finder.may_hold(&log.removals)?;
+    let told = log.removals.iter().zip(may_hold).filter(|(removal, may_hold)| {
+        *may_hold && tells_values(removal) && !log.named.contains_key(&removal.path)
+    });
+    Ok(told.map(|(removal, _)| removal.path.clone()).collect())
+}
+
 fn tells_values(add: &Add) -> bool {
     add.stats
         .as_ref()
         .is_some_and(|stats| stats.contains("\"minValues\"") || stats.contains("\"maxValues\""))
 }
 
-fn in_sidecar(path: &str) -> Error {
+fn in_sidecars() -> Error {
     Error::new(
         ErrorKind::TableRefused,
-        "a checkpoint in several files (sidecars) names a file that holds a key",
+        "a checkpoint has its entries in files of their own (sidecars), which are not amended",
     )
-    .with("file", path)
     .with_remedy(
         "set delta.checkpointPolicy = classic, let another checkpoint be written, and try again \
          once the old one has expired (delta.logRetentionDuration)",

@@ -81,13 +81,7 @@ impl Pipeline {
                 .because(error)
         })?;
         refuse_table(spec, &older)?;
-        let deleted = table::deleted_files(&table, &older).await?;
-        if !deleted.is_empty() {
-            return Err(refused("files of the version have been deleted")
-                .with("version", version)
-                .with("files", named(deleted.iter().map(AsRef::as_ref)))
-                .with_remedy(LATER));
-        }
+        refuse_deleted(&table, &older).await?;
         let (lost, again) = match progress {
             Progress::GoesBack => self.applied_again(spec, &table, &older).await?,
             Progress::Stays => {
@@ -136,7 +130,8 @@ impl Pipeline {
     /// application goes on from the progress that the table has then.
     ///
     /// # Errors
-    /// `VanishedObject` if changes would be lost and that is not accepted; `Conflict` if another
+    /// `TableRefused` if files of the version were deleted since it was planned; `VanishedObject` if
+    /// changes would be lost and that is not accepted; `Conflict` if another
     /// worker commits at the same time; as [`crate::table::StateObject::update`].
     pub async fn restore(
         &self,
@@ -179,6 +174,8 @@ impl Pipeline {
             ledger.quarantined = ledger.quarantined.saturating_sub(gone);
             ledger.released.clone_from(&table.ledger().released);
         }
+        // Others may have vacuumed or forgotten keys since it was planned.
+        refuse_deleted(table, older).await?;
         let restored = table::put_back(table, older, ledger, self.clock()).await?.committed()?;
         let (from, to) = (table.version(), older.version());
         tracing::warn!(table = %spec.source, from, to, "the table has gone back");
@@ -187,6 +184,18 @@ impl Pipeline {
 }
 
 const LATER: &str = "choose a later version";
+
+/// Refuses a version of which files no longer exist.
+async fn refuse_deleted(table: &LakeTable, older: &LakeTable) -> Result<()> {
+    let deleted = table::deleted_files(table, older).await?;
+    if deleted.is_empty() {
+        return Ok(());
+    }
+    Err(refused("files of the version have been deleted")
+        .with("version", older.version())
+        .with("files", named(deleted.iter().map(AsRef::as_ref)))
+        .with_remedy(LATER))
+}
 
 /// The version to go back to, and when it was committed.
 async fn chosen(table: &LakeTable, to: AsOf) -> Result<(Version, Option<DateTime<Utc>>)> {

@@ -99,7 +99,12 @@ impl LakeTable {
             .with("table", shown_url(table.delta().table_url()))
             .with("version", version)
             .with("counted", table.ledger.rows)
-            .with("found", table.rows));
+            .with("found", table.rows)
+            .with_remedy(
+                "dmslake forget TABLE with the same keys, if it was interrupted: it goes on; else \
+                 restore the log from a backup, or dmslake rebuild TABLE while everything since the \
+                 load is staged",
+            ));
         }
         Ok(table)
     }

@@ -39,10 +39,14 @@ pub use log::{Newest, find_attempt, newest_commit};
 #[cfg(feature = "cli")]
 pub(crate) use open::files_at;
 pub use open::{load, log_store, open, open_at};
+#[cfg(feature = "cli")]
+pub(crate) use refusal::refuse_other_keys;
 pub(crate) use refusal::{refuse_foreign, refuse_table};
 pub use replace::{deleted_files, empty, put_back, replace};
 pub use reshape::{RowSource, add_reshaped, create_reshaped, reshape, reshaped_files};
 pub use schema::to_delta;
-pub use state::{AppliedLate, Held, Loss, Paused, Rebuild, RepairedRows, Reshape, TableState};
+pub use state::{
+    AppliedLate, Forgetting, Held, Loss, Paused, Rebuild, RepairedRows, Reshape, TableState,
+};
 pub use state_object::StateObject;
 pub use transaction::{CommitOutcome, LostCommit, Transaction};

@@ -9,14 +9,22 @@ use crate::dms::MySqlType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{ForeignCommit, LakeTable};
 
-/// Refuses a table whose keys are not those of the configuration, or not spelled as they are now, or as [`refuse_foreign`].
+/// Refuses a table as [`refuse_other_keys`] and [`refuse_foreign`] do.
 ///
 /// # Errors
 /// `TableRefused`.
 pub(crate) fn refuse_table(spec: &TableSpec, table: &LakeTable) -> Result<()> {
-    refuse_keys(spec, table)?;
-    refuse_spelling(spec, table)?;
+    refuse_other_keys(spec, table)?;
     refuse_foreign(spec, table)
+}
+
+/// Refuses a table whose keys are not those of the configuration, or not spelled as they are now.
+///
+/// # Errors
+/// `TableRefused`.
+pub(crate) fn refuse_other_keys(spec: &TableSpec, table: &LakeTable) -> Result<()> {
+    refuse_keys(spec, table)?;
+    refuse_spelling(spec, table)
 }
 
 /// Refuses a table that another writer restored to a state older than its progress and, if so

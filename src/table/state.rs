@@ -62,6 +62,9 @@ pub struct TableState {
     /// That what is pending is left to a job.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hand_over: Option<HandOver>,
+    /// That keys of the table are being forgotten, which only one does at a time.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub forgetting: Option<Forgetting>,
     /// Changes that an operator has given up.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     losses: Vec<Loss>,
@@ -143,6 +146,15 @@ pub struct Reshape {
     pub changes: Vec<ColumnChange>,
 }
 
+/// A forgetting of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgetting {
+    /// Its id.
+    pub id: Uuid,
+    /// When it last said that it is at work: an hour later it is taken for dead.
+    pub since: DateTime<Utc>,
+}
+
 /// Changes that will not be in the table, with an operator's consent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
@@ -200,6 +212,7 @@ impl TableState {
             rebuild: None,
             reshape: None,
             hand_over: None,
+            forgetting: None,
             losses: Vec::new(),
             applied_late: Vec::new(),
             repaired: Vec::new(),

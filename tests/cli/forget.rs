@@ -55,8 +55,12 @@ fn a_plan_is_shown_and_asked_for_and_carried_out() {
     lines.sort_unstable();
     assert_eq!(lines, ["1,1,a", "2,1,b", "id,line,note"], "{shown:?}");
     let again = run(home, &["forget", "shop.items", "id=1,line=2", "--yes"]);
-    let nothing = "shop.items: no file of any version holds a row of 1 key\n";
+    let nothing = "shop.items: 1 key: nothing was there to forget\n  opened and searched: ";
     assert!(again.code == Some(0) && again.out.starts_with(nothing), "{again:?}");
+    assert!(again.out.contains("none holds a row of the keys\n"), "{again:?}");
+    let planned = run(home, &["forget", "shop.items", "id=1,line=2"]);
+    let nothing = "shop.items: no file of any version holds a row of 1 key\n";
+    assert!(planned.code == Some(0) && planned.out.starts_with(nothing), "{planned:?}");
 
     let both = ["forget", "shop.items", "id=1,line=1", "id=9,line=9", "--yes"];
     let both = said(dmslake(home, &both).env("NO_COLOR", "1").output().expect("the binary starts"));

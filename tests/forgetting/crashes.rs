@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use futures::{StreamExt as _, stream};
 
 use super::site::{Site, line, without};
@@ -26,6 +27,13 @@ async fn crash(made: &Site, before: &History, fault: Option<Fault>) -> u64 {
     if goes_on {
         site.change(&[line("U", 5, "meanwhile")]).await;
     }
+    // An hour later the next one is let in.
+    site.with_state(|state| {
+        if let Some(dead) = &mut state.forgetting {
+            dead.since -= TimeDelta::minutes(61);
+        }
+    })
+    .await;
 
     let done = site.forget(&KEYS).await;
     assert!(done.is_proven(), "{what}: {done:?}");

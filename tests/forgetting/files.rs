@@ -1,5 +1,5 @@
 //! Files beside those of the newest versions: times and checksums of the log, files that no version
-//! names, files that are gone, files of the change data feed, and what is refused.
+//! names, files that are gone, and files of the change data feed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,11 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arrow::array::{Int32Array, RecordBatch, StringArray};
-use deltalake::kernel::{DataType, StructField};
 use dmslake::clock::{Clock, SystemClock};
-use dmslake::error::{Error, ErrorKind};
-use dmslake::forget;
-use dmslake::table::{HandOver, TableState};
 use parquet::arrow::ArrowWriter;
 use serde_json::json;
 
@@ -22,7 +18,7 @@ use crate::support::table::shown;
 const DAY: Duration = Duration::from_hours(24);
 
 /// A table on the disk, of which each version has rows of the keys, and its folder.
-async fn scene(home: &Path, extra: &str) -> (Site, PathBuf) {
+pub(super) async fn scene(home: &Path, extra: &str) -> (Site, PathBuf) {
     let mut site = Site::on_disk(home, extra).await;
     let told = |id: i32| if id == 7 { format!("{MARK} 7") } else { format!("row {id}") };
     site.change(&(1..=20).map(|id| line("", id, &told(id))).collect::<Vec<_>>()).await;
@@ -32,7 +28,7 @@ async fn scene(home: &Path, extra: &str) -> (Site, PathBuf) {
     (site, home.join("lake/shop/t"))
 }
 
-fn age(file: &Path, by: Duration) {
+pub(super) fn age(file: &Path, by: Duration) {
     let opened = fs::File::options().append(true).open(file).unwrap();
     opened.set_modified(SystemTime::from(SystemClock.now()) - by).unwrap();
 }
@@ -41,7 +37,7 @@ fn modified(file: &Path) -> SystemTime {
     fs::metadata(file).unwrap().modified().unwrap()
 }
 
-fn log_file(folder: &Path, version: u64) -> PathBuf {
+pub(super) fn log_file(folder: &Path, version: u64) -> PathBuf {
     folder.join(format!("_delta_log/{version:020}.json"))
 }
 
@@ -177,68 +173,4 @@ async fn files_of_the_change_data_feed_are_written_again_too() {
     let rows = shown(&rows, "NULL");
     assert_eq!(rows, ["5|eu|five|5|insert", "8|eu|eight|8|insert"]);
     assert_eq!(site.marked().await, [""; 0]);
-}
-
-async fn refused(site: &Site, keys: &[&str]) -> Error {
-    let pipeline = site.pipeline();
-    let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
-    let refused = forget::forget(&pipeline, &Site::spec(&pipeline), &keys, &|_| {}).await;
-    let refused = refused.expect_err("refused");
-    assert_eq!(refused.kind(), ErrorKind::TableRefused, "{refused:?}");
-    refused
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_at_which_a_job_is_at_work_waits_for_it() {
-    let home = tempfile::tempdir().unwrap();
-    let (site, _) = scene(home.path(), MODES[0]).await;
-    let pipeline = site.pipeline();
-    let spec = Site::spec(&pipeline);
-    let state = pipeline.state_object(&spec.source).unwrap();
-    let new = || TableState::new(&spec.source, vec!["id".to_owned()]);
-    let claim = |state: &mut TableState| {
-        state.hand_over =
-            Some(HandOver::taken(SystemClock.attempt_id(), "much", None, SystemClock.now()));
-    };
-    state.update(new, claim).await.unwrap();
-    let refusal = refused(&site, &["7"]).await;
-    assert!(refusal.chain().contains("a job is at work"), "{refusal:?}");
-    let cancel = |state: &mut TableState| state.hand_over = None;
-    state.update(new, cancel).await.unwrap();
-    assert!(site.forget(&["7"]).await.is_proven());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_checkpoint_in_several_files_is_refused_until_it_has_expired() {
-    let home = tempfile::tempdir().unwrap();
-    let (site, folder) = scene(home.path(), MODES[0]).await;
-    let opened = dmslake::table::open(&site.location(), None).await.unwrap().unwrap();
-    deltalake::checkpoints::create_checkpoint(opened.delta(), None).await.unwrap();
-    let version = opened.version();
-    let checkpoint = folder.join(format!("_delta_log/{version:020}.checkpoint.parquet"));
-    let sidecar = folder.join("_delta_log/_sidecars/one.parquet");
-    fs::create_dir_all(sidecar.parent().unwrap()).unwrap();
-    fs::copy(&checkpoint, &sidecar).unwrap();
-    let before = site.history(version).await;
-    let refusal = refused(&site, &["7"]).await;
-    assert!(refusal.own_remedy().unwrap().contains("delta.checkpointPolicy"), "{refusal:?}");
-    assert_eq!(site.history(version).await, before);
-    fs::remove_file(&sidecar).unwrap();
-    assert!(site.forget(&["7"]).await.is_proven());
-    assert_eq!(site.marked().await, [""; 0]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn versions_without_the_key_columns_are_refused_until_they_have_expired() {
-    let home = tempfile::tempdir().unwrap();
-    let (mut site, _) = scene(home.path(), MODES[0]).await;
-    let table = dmslake::table::load(&site.location()).await.unwrap().unwrap();
-    let column = StructField::new("code", DataType::INTEGER, true);
-    let table = table.add_columns().with_fields([column]).await.unwrap();
-    assert!(table.version().is_some());
-    site.keys = "\"code\"";
-    let refusal = refused(&site, &["7"]).await;
-    assert!(refusal.own_remedy().unwrap().contains("dmslake maintain"), "{refusal:?}");
-    site.keys = "\"id\"";
-    assert!(site.forget(&["7"]).await.is_proven());
 }

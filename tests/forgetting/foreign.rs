@@ -7,7 +7,7 @@ use super::site::{MARK, Site, line, without};
 use super::{KEYS, MODES, scene};
 
 /// Deletes rows as another writer, whose commit tells the condition.
-async fn delete(site: &Site, condition: &str) {
+pub(super) async fn delete(site: &Site, condition: &str) {
     let location = site.location();
     let table = DeltaTableBuilder::from_url(location.url().clone())
         .unwrap()

@@ -13,6 +13,7 @@ use dmslake::error::Result;
 use dmslake::forget::{self, Forgotten};
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent, Status, TableReport};
 use dmslake::storage::{Location, StoreKind};
+use dmslake::table::TableState;
 use futures::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt as _, PutPayload};
@@ -104,6 +105,14 @@ impl Site {
         self.stage(lines).await;
         let report = self.apply().await;
         assert_eq!(report.status, Status::Ok, "{report:?}");
+    }
+
+    /// Changes what is known of the table beside its log.
+    pub(super) async fn with_state(&self, change: impl Fn(&mut TableState)) -> TableState {
+        let pipeline = self.pipeline();
+        let spec = Self::spec(&pipeline);
+        let new = || TableState::new(&spec.source, vec!["id".to_owned()]);
+        pipeline.state_object(&spec.source).unwrap().update(new, change).await.unwrap()
     }
 
     pub(super) async fn forget(&self, keys: &[&str]) -> Forgotten {

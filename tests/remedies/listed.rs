@@ -49,6 +49,16 @@ const REMEDIES: &[(&str, &str, &str)] = &[
     ),
     ("forget/mod.rs", "remedy", "a_table_at_which_a_job_is_at_work_waits_for_it"),
     (
+        "forget/claim.rs",
+        "wait until it is done; or",
+        "one_forgets_at_a_time_and_who_died_is_waited_for_an_hour",
+    ),
+    (
+        "table/lake_table.rs",
+        "dmslake forget TABLE with the same keys",
+        "a_version_that_counts_other_rows_is_counted_anew_by_forgetting_again",
+    ),
+    (
         "table/as_of.rs",
         "choose a version that dmslake history shows",
         "queries_that_cannot_be_run_are_refused_with_a_way_on",

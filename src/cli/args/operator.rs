@@ -135,11 +135,13 @@ pub(in crate::cli) struct TruncateArguments {
 ///
 /// Files that hold rows of the keys are written once more without them, and the commits and
 /// checkpoints that name them are amended, so that time travel shows every other row as before. The
-/// current rows go in a commit of their own. Then all files are read again: none has the keys. Shows
-/// first what it finds, and what it does not reach: staged objects, versions that a bucket keeps,
-/// copies. Delete the rows at the source first: what it still has comes back with its next change.
+/// current rows go in a commit of their own. Then all files are opened and searched, and none has
+/// the keys; with --yes also where nothing was found. Shows first what it finds, and what it does
+/// not reach: staged objects, versions that a bucket keeps, copies. Delete the rows at the source
+/// first: what it still has comes back with its next change.
 ///
-/// May be interrupted at any time: run it again with the same keys, and it goes on.
+/// May be interrupted at any time: run it again with the same keys, and it goes on; where it could
+/// not say that it ended, an hour later.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Examples:\n  dmslake forget shop.customers 4711 --dry-run\n  \
