@@ -103,7 +103,8 @@ impl Amendment<'_> {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let meta = found.meta.clone();
+        // The store below tells the location as it knows it.
+        let meta = ObjectMeta { location: path.clone(), ..found.meta.clone() };
         let before = found.bytes().await?;
         let Some(edited) = edit(&before)? else { return Ok(None) };
         let size = edited.len() as u64;

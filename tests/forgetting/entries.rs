@@ -8,25 +8,18 @@ use dmslake::error::ErrorKind;
 use dmslake::forget::Forgotten;
 use dmslake::pipeline::{Losses, Progress};
 use dmslake::table::{self, AsOf};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
+use super::MODES;
 use super::files::{age, log_file, scene};
 use super::foreign::delete;
 use super::site::{MARK, Site, line, without};
-use super::{KEYS, MODES};
 
 /// The remedy for what is out of reach.
 fn remedy<'f>(report: &'f Forgotten, what: &str) -> &'f str {
     let found = report.beyond.iter().find(|it| it.what.contains(what));
     &found.unwrap_or_else(|| panic!("{what}: {report:?}")).remedy
-}
-
-/// How many removals that change data each version has.
-async fn removals(site: &Site) -> Vec<usize> {
-    let log = site.table().log().await;
-    let changes = |remove: &&Value| remove["dataChange"] == true;
-    log.iter().map(|commit| commit.actions("remove").filter(changes).count()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,39 +96,6 @@ async fn a_restore_that_was_planned_before_brings_no_deleted_file_back() {
     pipeline.restore(&spec, &plan, Losses::Accepted).await.unwrap();
     let rows = site.history(site.newest().await).await.pop().unwrap();
     assert!(rows.len() == 19 && without(&rows, &["7"]) == rows, "{rows:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_removal_meets_its_entry_in_whichever_way_its_path_is_written() {
-    let home = tempfile::tempdir().unwrap();
-    let (site, folder) = scene(home.path(), MODES[0]).await;
-    let opened = table::open(&site.location(), None).await.unwrap().unwrap();
-    let live: Vec<String> = opened.delta().get_file_uris().unwrap().collect();
-    let names = live.iter().map(|uri| uri.rsplit('/').next().unwrap());
-    let removes = names.map(|name| {
-        // `part-…`
-        let path = format!("%70{}", &name[1..]);
-        json!({"remove": {"path": path, "deletionTimestamp": 1, "dataChange": true}}).to_string()
-    });
-    let info = json!({"commitInfo": {"timestamp": 1, "operation": "DELETE"}}).to_string();
-    let version = site.newest().await + 1;
-    let lines: Vec<String> = [info].into_iter().chain(removes).collect();
-    fs::write(log_file(&folder, version), lines.join("\n")).unwrap();
-    let before = site.history(version).await;
-    assert!(before.last().unwrap().is_empty());
-    let (changed, showing) =
-        (removals(&site).await, before.iter().filter(|it| without(it, &KEYS) != **it));
-    let showing = showing.count() as u64;
-
-    let done = site.forget(&KEYS).await;
-    assert!(done.is_proven() && done.found.rows == 0, "{done:?}");
-    assert_eq!(done.found.versions, showing, "{done:?}");
-    let after = site.history(version).await;
-    for (version, rows) in before.iter().enumerate() {
-        assert_eq!(after[version], without(rows, &KEYS), "version {version}");
-    }
-    assert_eq!(removals(&site).await[..changed.len()], changed, "no row is deleted twice");
-    assert_eq!(site.marked().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

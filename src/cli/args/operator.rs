@@ -156,7 +156,7 @@ pub(in crate::cli) struct ForgetArguments {
 
     /// The keys: each the value of the key, or column=value,… of a key with several columns. Bytes are
     /// written in hexadecimal digits.
-    #[arg(value_name = "KEY", required = true)]
+    #[arg(value_name = "KEY", required = true, allow_negative_numbers = true)]
     pub(in crate::cli) keys: Vec<String>,
 
     /// Only show what would be done.

@@ -81,7 +81,10 @@ pub(super) async fn follow(life: &mut Life<'_>, log: &KeyLog) -> Result<Vec<Touc
         if after.as_ref().is_some_and(|place| !has_come(place)) {
             continue;
         }
-        let before = life.row_in(&step.ended).await?;
+        let before = match unmoved(step, after.as_ref()) {
+            Some(place) => Some(place),
+            None => life.row_in(&step.ended).await?,
+        };
         touched.extend(event(step, before.as_ref(), after.as_ref())?);
         after = before;
     }
@@ -100,6 +103,16 @@ pub(super) async fn follow(life: &mut Life<'_>, log: &KeyLog) -> Result<Vec<Touc
     }
     touched.reverse();
     Ok(touched)
+}
+
+/// The row as it was before a merge of ours, where that masked other rows of its file: a merge masks
+/// more, and never less. So nothing is read for it, however often it happens.
+fn unmoved(step: &Step, after: Option<&Place>) -> Option<Place> {
+    let Commit { operation, ours, .. } = &step.commit;
+    let only_masks = ours.is_some() && operation.as_deref() == Some("MERGE");
+    let after = after.filter(|_| only_masks)?;
+    let before = step.ended.iter().find(|add| add.path == after.add.path)?;
+    Some(Place { add: before.clone(), image: after.image.clone() })
 }
 
 /// What a commit did to the row; none if it only moved it.
