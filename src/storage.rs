@@ -208,6 +208,18 @@ impl Location {
         if below.is_empty() { self.typed.clone() } else { format!("{}/{below}", self.typed) }
     }
 
+    /// Its bucket; none on a disk.
+    #[cfg(feature = "cli")]
+    pub(crate) fn bucket(&self) -> Option<&str> {
+        self.url.host_str().filter(|_| self.kind == StoreKind::S3)
+    }
+
+    /// The folder as this machine's file system has it; of no use for one in a bucket.
+    #[cfg(feature = "cli")]
+    pub(crate) fn on_disk(&self) -> PathBuf {
+        std::path::Path::new("/").join(self.prefix.as_ref())
+    }
+
     /// What identifies an object here.
     #[must_use]
     pub fn kind(&self) -> StoreKind {

@@ -5,6 +5,7 @@ mod runs;
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_glue::Client;
@@ -20,12 +21,17 @@ const LONGEST_REQUEST: Duration = Duration::from_secs(8);
 
 /// A client with credentials, region and endpoint of the standard chain.
 pub(crate) async fn client() -> Client {
+    Client::new(&chain().await)
+}
+
+/// Credentials, region and endpoint of the standard chain, with which no request waits forever.
+pub(crate) async fn chain() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(LONGEST_ATTEMPT)
         .operation_timeout(LONGEST_REQUEST)
         .build();
     let chain = aws_config::defaults(aws_config::BehaviorVersion::latest());
-    Client::new(&chain.timeout_config(timeouts).load().await)
+    chain.timeout_config(timeouts).load().await
 }
 
 /// The error for an answer that refuses a request. The client's own messages print whole structures.

@@ -29,7 +29,6 @@ use crate::disposition::remedy_of;
 use crate::error::Error;
 use crate::pipeline::Pipeline;
 use crate::readers::glue::Glue;
-use crate::storage::StoreKind;
 use account::Account;
 use keys::Counting;
 use table::{Means, Seen};
@@ -70,9 +69,8 @@ pub async fn checkup(
     asked: &Asked,
     progress: &dyn Progress,
 ) -> Vec<Finding> {
-    let is_on_s3 = [pipeline.staging(), pipeline.lake()].map(|it| it.kind() == StoreKind::S3);
-    let account =
-        if is_on_s3.contains(&true) { Some(Box::pin(Account::open()).await) } else { None };
+    let is_on_s3 = pipeline.staging().bucket().or_else(|| pipeline.lake().bucket()).is_some();
+    let account = if is_on_s3 { Some(Box::pin(Account::open()).await) } else { None };
     let account = account.as_ref();
     let mut findings = Vec::new();
     if let Some(account) = account {
@@ -205,9 +203,7 @@ async fn events(
     account: Option<&Account>,
     keys: &[notification::Keys],
 ) -> Vec<Finding> {
-    let staging = pipeline.staging();
-    let bucket = staging.url().host_str().filter(|_| staging.kind() == StoreKind::S3);
-    let (Some(account), Some(bucket)) = (account, bucket) else {
+    let (Some(account), Some(bucket)) = (account, pipeline.staging().bucket()) else {
         let what = "staging is a folder of this machine: there are no events";
         return vec![Finding::new(Severity::Skipped, Check::Notification, what)];
     };

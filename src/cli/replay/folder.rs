@@ -30,7 +30,7 @@ impl Folder {
         fs::create_dir_all(path).map_err(failed)?;
         let whole = path.canonicalize().map_err(failed)?;
         for place in [pipeline.staging(), pipeline.lake()] {
-            let used = Path::new("/").join(place.prefix().as_ref());
+            let used = place.on_disk();
             let is_within = whole.starts_with(&used) || used.starts_with(&whole);
             if place.kind() == StoreKind::File && is_within {
                 return Err(unusable("the folder is in, or above, staging or lake"));

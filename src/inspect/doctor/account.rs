@@ -2,10 +2,8 @@
 
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sdk_s3::config::interceptors::BeforeDeserializationInterceptorContextRef;
 use aws_sdk_s3::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -13,11 +11,8 @@ use aws_sdk_s3::error::{BoxError, ProvideErrorMetadata, SdkError};
 use chrono::{DateTime, Utc};
 
 use crate::clock::shown;
+use crate::glue;
 use crate::inspect::doctor::{Check, Finding, Severity};
-
-/// An answer takes a few hundred milliseconds. Without a timeout, a client would wait forever.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(3);
-const LONGEST_REQUEST: Duration = Duration::from_secs(8);
 
 /// Clients with credentials, region and endpoint of the standard chain, which is the pipeline's.
 pub(super) struct Account {
@@ -27,12 +22,7 @@ pub(super) struct Account {
 impl Account {
     /// Resolves the chain.
     pub(super) async fn open() -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(LONGEST_ATTEMPT)
-            .operation_timeout(LONGEST_REQUEST)
-            .build();
-        let chain = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts);
-        Self { chain: chain.load().await }
+        Self { chain: glue::chain().await }
     }
 
     /// A client of S3.

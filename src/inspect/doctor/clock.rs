@@ -5,7 +5,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::inspect::doctor::account::Account;
 use crate::inspect::doctor::{Check, Finding, Severity};
 use crate::pipeline::Pipeline;
-use crate::storage::StoreKind;
 
 /// From here on it is worth setting right: DMS's stamps, the ages of objects and the end of a reload
 /// are compared with this clock.
@@ -15,8 +14,7 @@ const REFUSES: TimeDelta = TimeDelta::minutes(15);
 
 /// Compares the clocks.
 pub(super) async fn compare(pipeline: &Pipeline, account: Option<&Account>) -> Finding {
-    let on_s3 = [pipeline.lake(), pipeline.staging()].into_iter();
-    let bucket = on_s3.filter(|it| it.kind() == StoreKind::S3).find_map(|it| it.url().host_str());
+    let bucket = pipeline.lake().bucket().or_else(|| pipeline.staging().bucket());
     let (Some(bucket), Some(account)) = (bucket, account) else {
         let what = "staging and lake are folders of this machine";
         return Finding::new(Severity::Skipped, Check::Clock, what);

@@ -12,7 +12,7 @@ use crate::inspect::TableStatus;
 use crate::inspect::doctor::account::{Account, told};
 use crate::inspect::doctor::{Check, Finding, Severity};
 use crate::pipeline::Pipeline;
-use crate::storage::{Location, StoreKind};
+use crate::storage::Location;
 
 /// Less than this until an object expires is a problem; less than a quarter of its life, a warning.
 const SOON: TimeDelta = TimeDelta::days(1);
@@ -76,7 +76,7 @@ pub(super) async fn rules(
     let configured = pipeline.settings().staging_expiry_days;
     let mut findings = Vec::new();
     let mut days = configured;
-    if let Some((account, bucket)) = account.zip(bucket(pipeline.staging())) {
+    if let Some((account, bucket)) = account.zip(pipeline.staging().bucket()) {
         match read(account, bucket).await {
             Ok(rules) => {
                 let folder = key_of(pipeline.staging());
@@ -92,7 +92,7 @@ pub(super) async fn rules(
             Err(finding) => findings.push(finding),
         }
     }
-    if let Some((account, bucket)) = account.zip(bucket(pipeline.lake())) {
+    if let Some((account, bucket)) = account.zip(pipeline.lake().bucket()) {
         match read(account, bucket).await {
             Ok(rules) => findings.extend(of_lake(bucket, &rules, &key_of(pipeline.lake()))),
             Err(finding) => findings.push(finding),
@@ -104,10 +104,6 @@ pub(super) async fn rules(
     }
     findings.dedup();
     (days, findings)
-}
-
-fn bucket(place: &Location) -> Option<&str> {
-    (place.kind() == StoreKind::S3).then(|| place.url().host_str()).flatten()
 }
 
 /// A folder as keys begin with it.

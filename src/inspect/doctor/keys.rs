@@ -11,9 +11,8 @@ use datafusion::logical_expr::{Expr, col, ident, lit};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use crate::config::TableSpec;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::inspect::doctor::{Check, Finding, Severity};
-use crate::inspect::query::provider;
 use crate::pipeline::{Limits, Pipeline};
 use crate::table::LakeTable;
 
@@ -37,12 +36,7 @@ impl Counting {
 }
 
 /// Counts keys that several rows have.
-pub(super) async fn unique(
-    pipeline: &Pipeline,
-    spec: &TableSpec,
-    table: &LakeTable,
-    counting: &Counting,
-) -> Finding {
+pub(super) async fn unique(spec: &TableSpec, table: &LakeTable, counting: &Counting) -> Finding {
     let most_rows = counting.most_rows;
     let finding =
         |severity, what: String| Finding::new(severity, Check::Keys, what).of(&spec.source);
@@ -63,7 +57,7 @@ pub(super) async fn unique(
             .with_advice("allow so many; key columns are read whole")
             .then(format!("dmslake doctor {} --key-rows {rows}", spec.source));
     }
-    match Box::pin(repeated(pipeline, spec, &keys, counting)).await {
+    match Box::pin(repeated(table, &keys, counting)).await {
         Ok(Repeated { keys: 0, .. }) => {
             finding(Severity::Ok, format!("each key is there once in {rows} rows"))
         }
@@ -93,14 +87,8 @@ struct Repeated {
 }
 
 /// Reads the key columns.
-async fn repeated(
-    pipeline: &Pipeline,
-    spec: &TableSpec,
-    keys: &[String],
-    counting: &Counting,
-) -> Result<Repeated> {
-    let gone = || Error::new(ErrorKind::Conflict, "the table went away while it was read");
-    let table = provider(pipeline, &spec.source, None).await?.ok_or_else(gone)?;
+async fn repeated(table: &LakeTable, keys: &[String], counting: &Counting) -> Result<Repeated> {
+    let table = table.delta().table_provider().await?;
     let runtime = Arc::clone(&counting.runtime);
     let session = SessionContext::new_with_config_rt(SessionConfig::new(), runtime);
     let keys: Vec<Expr> = keys.iter().map(ident).collect();

@@ -67,7 +67,7 @@ pub(super) async fn check(means: &Means<'_>, spec: &TableSpec) -> Seen {
     }
     if let Some(table) = &table {
         if let Some(counting) = counting {
-            findings.push(Box::pin(keys::unique(pipeline, spec, table, counting)).await);
+            findings.push(Box::pin(keys::unique(spec, table, counting)).await);
         }
         if let Some(protocol) = &status.protocol {
             findings.extend(readers::compare(

@@ -71,9 +71,9 @@ fn over_bucket(lake: &Location, scratch: &Scratch) -> Result<Location> {
 async fn over_disk(pipeline: &Pipeline, spec: &TableSpec, scratch: &Scratch) -> Result<Location> {
     let (lake, table) = (pipeline.lake(), pipeline.lake_folder(&spec.source)?);
     let here = Location::open(&scratch.folder(LAKE)).await?;
-    let (there, new) = (on_disk(lake), on_disk(&here));
+    let (there, new) = (lake.on_disk(), here.on_disk());
     let tables = [table, pipeline.quarantine_folder(&spec.source)?];
-    for folder in tables.iter().map(on_disk).filter(|folder| folder.is_dir()) {
+    for folder in tables.iter().map(Location::on_disk).filter(|folder| folder.is_dir()) {
         let below = folder.strip_prefix(&there).unwrap_or(&folder);
         fs::create_dir_all(new.join(below)).map_err(unwritable)?;
     }
@@ -85,10 +85,6 @@ async fn over_disk(pipeline: &Pipeline, spec: &TableSpec, scratch: &Scratch) -> 
         Arc::new(Redirect::new(Arc::clone(lake.store()), shown, real));
     let over = |above| Arc::new(Overlay::new(below, above, everything())) as Arc<dyn ObjectStore>;
     Ok(here.map_store(over).shown_as(lake))
-}
-
-fn on_disk(folder: &Location) -> std::path::PathBuf {
-    Path::new("/").join(folder.prefix().as_ref())
 }
 
 /// Creates the folders below one folder, without their files.
