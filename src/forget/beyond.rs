@@ -201,11 +201,8 @@ impl Known<'_> {
         // Tombstones, states, and what jobs have left.
         let own = self.pipeline.lake().folder(&[OWN])?;
         for folder in [self.subject.location, &quarantine, &own, staging] {
-            let uri = folder.uri();
-            let (bucket, prefix) = uri
-                .strip_prefix("s3://")
-                .and_then(|rest| rest.split_once('/'))
-                .unwrap_or((&uri, ""));
+            let (uri, prefix) = (folder.uri(), folder.prefix());
+            let Some(bucket) = folder.bucket() else { continue };
             all.push(Beyond {
                 what: format!("noncurrent versions of objects in {uri}, if the bucket keeps them"),
                 remedy: format!(

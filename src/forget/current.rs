@@ -60,8 +60,7 @@ pub(super) async fn delete(
     for file in &held {
         let Some(add) = live.iter().find(|add| add.path == file.add.path) else { continue };
         let masked = table.files().masked(add).await?;
-        let shown: Vec<u64> =
-            file.rows.iter().filter(|row| masked.binary_search(row).is_err()).copied().collect();
+        let shown: Vec<u64> = file.unmasked(&masked).collect();
         let file = HeldFile { add: add.clone(), ..(*file).clone() };
         let new = without(table.files(), &layout, &file, &shown, &masked).await?;
         let data_change = !shown.is_empty();

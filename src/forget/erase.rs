@@ -8,6 +8,7 @@ use object_store::path::Path;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::bytes::path_of;
+use crate::forget::Teller;
 use crate::forget::amend::{Amendment, delete};
 use crate::forget::claim::Claim;
 use crate::forget::current;
@@ -44,7 +45,7 @@ pub(super) async fn erase(
     subject: &Subject<'_>,
     mut table: LakeTable,
     claim: &mut Claim,
-    tell: &(dyn Fn(&str) + Send + Sync),
+    tell: Teller<'_>,
 ) -> Result<(Erased, LakeTable, Survey)> {
     let mut erased = Erased::default();
     let (mut last, mut manner) = (None, Manner::default());
@@ -127,6 +128,7 @@ pub(super) async fn erase(
     })
 }
 
-fn gone() -> Error {
+/// That the table is no longer where it was.
+pub(super) fn gone() -> Error {
     Error::new(ErrorKind::Conflict, "the table was moved away at the same time")
 }

@@ -48,7 +48,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::forget::beyond::Known;
 use crate::forget::claim::Claim;
 use crate::forget::current::refuse_append_only;
-use crate::forget::erase::{Erased, IDLE, erase};
+use crate::forget::erase::{Erased, IDLE, erase, gone};
 use crate::forget::quarantined::{Quarantined, discard, quarantined};
 use crate::forget::staged::staged_rows;
 use crate::forget::subject::Subject;
@@ -236,8 +236,7 @@ async fn rows_now(table: &LakeTable, survey: &Survey) -> Result<u64> {
     for file in survey.at(Place::Current) {
         for add in live.iter().filter(|add| add.path == file.add.path) {
             let masked = table.files().masked(add).await?;
-            let shown = file.rows.iter().filter(|row| masked.binary_search(row).is_err());
-            rows += shown.count() as u64;
+            rows += file.unmasked(&masked).count() as u64;
         }
     }
     Ok(rows)
@@ -269,8 +268,4 @@ async fn refuse_others(pipeline: &Pipeline, spec: &TableSpec, table: &LakeTable)
         );
     }
     Ok(())
-}
-
-fn gone() -> Error {
-    Error::new(ErrorKind::Conflict, "the table was moved away at the same time")
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
-use deltalake::kernel::Add;
 use futures::TryStreamExt as _;
 
 use crate::config::TableSpec;
@@ -12,6 +11,7 @@ use crate::decode::SourceRow;
 use crate::error::{ErrorKind, Result};
 use crate::files::rows_without;
 use crate::forget::subject::Subject;
+use crate::forget::survey::{entry_of, is_data};
 use crate::inspect::AskedKey;
 use crate::pipeline::{ChosenRows, Pipeline};
 use crate::quarantine::{KEYS, QuarantinedRow, rows_of};
@@ -63,16 +63,8 @@ async fn all_rows(quarantine: &LakeTable) -> Result<Vec<QuarantinedRow>> {
     let mut rows = Vec::new();
     let mut known = BTreeSet::new();
     let listed = store.list(None).try_collect::<Vec<_>>().await?;
-    let data = listed.into_iter().filter(|meta| {
-        let path = meta.location.as_ref();
-        path.ends_with(".parquet") && !path.starts_with("_delta_log/")
-    });
-    for meta in data {
-        let add = Add {
-            path: meta.location.to_string(),
-            size: i64::try_from(meta.size).unwrap_or(i64::MAX),
-            ..Add::default()
-        };
+    for meta in listed.iter().filter(|meta| is_data(&meta.location)) {
+        let add = entry_of(meta);
         let mut batches = match rows_without(quarantine.files(), &add, Vec::new()).await {
             Ok(batches) => batches,
             // What a crash left of a file holds nothing that could be read.

@@ -88,8 +88,12 @@ impl HeldFile {
             Some((_, masked)) => masked.as_deref()?,
             None => &[],
         };
-        let shown = self.rows.iter().filter(|row| masked.binary_search(row).is_err());
-        Some(shown.count() as u64)
+        Some(self.unmasked(masked).count() as u64)
+    }
+
+    /// The rows of the keys that are not among these, given in ascending order.
+    pub(super) fn unmasked(&self, masked: &[u64]) -> impl Iterator<Item = u64> {
+        self.rows.iter().copied().filter(|row| masked.binary_search(row).is_err())
     }
 }
 
@@ -248,11 +252,7 @@ impl Survey {
         left.sort_by(|one, other| one.location.cmp(&other.location));
         self.searched += left.len() as u64;
         let searches = left.into_iter().map(|meta| async move {
-            let add = Add {
-                path: meta.location.to_string(),
-                size: i64::try_from(meta.size).unwrap_or(i64::MAX),
-                ..Add::default()
-            };
+            let add = entry_of(meta);
             let found = match lacking(table, &add, subject).await {
                 Ok(None) => finder.positions(&add).await.map(Some),
                 // It cannot be searched.
@@ -350,8 +350,18 @@ fn is_of_log(path: &Path) -> bool {
     path.parts().next().is_some_and(|part| part.as_ref() == "_delta_log")
 }
 
-fn is_data(path: &Path) -> bool {
-    path.filename().is_some_and(|name| name.ends_with(".parquet"))
+/// Whether a file is of data, and none of the log.
+pub(super) fn is_data(path: &Path) -> bool {
+    !is_of_log(path) && path.filename().is_some_and(|name| name.ends_with(".parquet"))
+}
+
+/// An entry as the log might have it of a data file, with which the file can be read.
+pub(super) fn entry_of(meta: &ObjectMeta) -> Add {
+    Add {
+        path: meta.location.to_string(),
+        size: i64::try_from(meta.size).unwrap_or(i64::MAX),
+        ..Add::default()
+    }
 }
 
 /// Removed files that no entry names any more, and whose statistics may tell of the keys.
