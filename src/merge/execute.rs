@@ -17,7 +17,7 @@ use crate::files::{
     FileLayout, Rewritten, TouchedFile, append, in_key_order, removal, rewrite, vectors,
 };
 use crate::merge::fold::{self, Folded};
-use crate::merge::forecast::Forecast;
+use crate::merge::forecast;
 use crate::merge::layouts::Layouts;
 use crate::merge::metrics::{FileCounts, Metrics};
 use crate::merge::mode::is_masked;
@@ -44,15 +44,15 @@ pub struct Written<'a> {
     actions: Vec<Action>,
     operation: DeltaOperation,
     metrics: Metrics,
-    forecast: Forecast,
+    foreseen: u64,
     files: WrittenFiles,
 }
 
 impl Written<'_> {
-    /// What it was to come to, as far as that was known before it was written.
+    /// Bytes of the data files as they were foreseen before they were written.
     #[must_use]
-    pub fn forecast(&self) -> Forecast {
-        self.forecast
+    pub fn bytes_foreseen(&self) -> u64 {
+        self.foreseen
     }
 
     /// The same by what the commit does about them.
@@ -122,14 +122,14 @@ pub async fn write_files(mut transaction: Transaction<'_>, plan: MergePlan) -> R
     // itself at the latest.
     let (actions, looked) =
         tokio::join!(write(table, plan, &mut metrics, clock), transaction.look());
-    let (actions, forecast, written) = match actions {
+    let (actions, foreseen, written) = match actions {
         Ok(written) => written,
         Err(error) => return Err(table.judge(error).await),
     };
     looked?;
     metrics.took(clock.instant() - begun + scanned.unwrap_or_default(), scanned);
     let operation = operation(&actions, merge_predicate);
-    Ok(Written { transaction, actions, operation, metrics, forecast, files: written })
+    Ok(Written { transaction, actions, operation, metrics, foreseen, files: written })
 }
 
 fn nothing_to_merge_into() -> Error {
@@ -162,9 +162,9 @@ async fn write(
     mut plan: MergePlan,
     metrics: &mut Metrics,
     clock: &Arc<dyn Clock>,
-) -> Result<(Vec<Action>, Forecast, WrittenFiles)> {
+) -> Result<(Vec<Action>, u64, WrittenFiles)> {
     if !plan.changes_rows() {
-        return Ok((Vec::new(), Forecast::default(), plan.written));
+        return Ok((Vec::new(), 0, plan.written));
     }
     let layout = Arc::new(FileLayout::of(table.files(), &plan.keys, clock)?);
     let mode = plan.mode_in(table);
@@ -192,7 +192,7 @@ async fn write(
     let layouts = Layouts::of(table, layout, &plan.touched, &folded_paths, &inserts)?;
     let (masked, replaced): (Vec<TouchedFile>, Vec<TouchedFile>) =
         plan.touched.into_iter().partition(|file| is_masked(mode, file));
-    let forecast = Forecast::of(table, &replaced, &masked, &folded_paths, &inserts)?;
+    let foreseen = forecast::bytes(table, &replaced, &inserts)?;
     let of_new = layouts.of_new(&inserts)?;
     let store = table.files().store();
     // Files are written independently; each is completed or abandoned, whatever happens to the
@@ -217,7 +217,7 @@ async fn write(
         metrics.added(&add);
         actions.push(Action::Add(add));
     }
-    Ok((actions, forecast, WrittenFiles::new(replaced)))
+    Ok((actions, foreseen, WrittenFiles::new(replaced)))
 }
 
 /// Adds the rows of folded files to the new rows.

@@ -1,7 +1,5 @@
 //! What writing a plan comes to, told before it is written.
 
-use std::collections::HashSet;
-
 use arrow::record_batch::RecordBatch;
 use deltalake::kernel::{Add, LogicalFileView};
 
@@ -14,42 +12,25 @@ use crate::table::LakeTable;
 /// Bytes that rows take in a file of a new table: one in so many of those that they take in memory.
 const COMPRESSION: u64 = 3;
 
-/// Data files and their bytes, about. The commit's metrics tell what they came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Forecast {
-    /// Files that are written again, or whose rows go into new files.
-    pub rewritten: u64,
-    /// Files of which rows are masked.
-    pub masked: u64,
-    /// Bytes of the files that are written.
-    pub bytes: u64,
-}
-
-impl Forecast {
-    /// Of files that are replaced, of files that are masked, and of rows that go into new files: the
-    /// commit's own and those of `folded` files.
-    pub(super) fn of(
-        table: &LakeTable,
-        replaced: &[TouchedFile],
-        masked: &[TouchedFile],
-        folded: &HashSet<String>,
-        new: &[RecordBatch],
-    ) -> Result<Self> {
-        let views: Vec<LogicalFileView> = table.delta().snapshot()?.log_data().iter().collect();
-        let size = FileSize::of(&views);
-        let again: u64 = replaced.iter().map(rewritten_bytes).sum();
-        let rows = row_count(new) as u64;
-        let added = match size {
-            _ if rows == 0 => 0,
-            Some(size) => size.of_rows(rows),
-            None => new.iter().map(memory_size).sum::<usize>() as u64 / COMPRESSION,
-        };
-        Ok(Self {
-            rewritten: (replaced.len() + folded.len()) as u64,
-            masked: masked.len() as u64,
-            bytes: again + added,
-        })
+/// Bytes of the files that a commit writes, about: those that take the place of others, and those for
+/// new rows, among them the rows of files that are folded into them. The commit's metrics tell what
+/// they came to.
+pub(super) fn bytes(
+    table: &LakeTable,
+    replaced: &[TouchedFile],
+    new: &[RecordBatch],
+) -> Result<u64> {
+    let again: u64 = replaced.iter().map(rewritten_bytes).sum();
+    let rows = row_count(new) as u64;
+    if rows == 0 {
+        return Ok(again);
     }
+    let views: Vec<LogicalFileView> = table.delta().snapshot()?.log_data().iter().collect();
+    let added = match FileSize::of(&views) {
+        Some(size) => size.of_rows(rows),
+        None => new.iter().map(memory_size).sum::<usize>() as u64 / COMPRESSION,
+    };
+    Ok(again + added)
 }
 
 /// Bytes of the replacement of a file, in which masked and deleted rows are left out.

@@ -40,7 +40,6 @@ pub use execute::{Merged, Written, commit, write_files};
 pub(crate) use execute::{files_of, operation};
 #[cfg(feature = "cli")]
 pub(crate) use finder::KeyFinder;
-pub use forecast::Forecast;
 #[cfg(feature = "cli")]
 pub(crate) use key_range::{KeyInterval, key_intervals};
 pub(crate) use key_range::{KeyRange, key_ranges};

@@ -169,7 +169,7 @@ pub(super) async fn apply_slice(
         let writing = merge::write_files(transaction, plan.clone());
         let written = pipeline.phase(source, Phase::Merge, writing).await?;
         let (files, file_counts) = (written.files(), written.file_counts());
-        let bytes = WrittenBytes { foreseen: written.forecast().bytes, actual: written.bytes() };
+        let bytes = WrittenBytes { foreseen: written.bytes_foreseen(), actual: written.bytes() };
         let merged = pipeline.phase(source, Phase::Commit, written.commit()).await?;
         pace.committed(clock.instant() - begun);
         let lost = match Settled::from(merged.outcome) {
