@@ -16,7 +16,7 @@ use serde_json::json;
 pub(super) use grid::{Align, Grid, Row};
 pub(super) use results::Results;
 pub(super) use spans::{ago, bytes, or_dash, span, span_or_dash};
-pub(super) use wrap::wrapped;
+pub(super) use wrap::{labelled, wrapped};
 
 use crate::config::TableName;
 use crate::disposition::{advice, remedy_of};
@@ -222,6 +222,19 @@ pub(super) fn seconds(time: f64) -> String {
     }
     let whole = time.round() as u64;
     format!("{} min {} s", whole / 60, whole % 60)
+}
+
+/// How many are of each of these kinds, in their order: `3 ok, 1 held`.
+pub(super) fn tallied<K: PartialEq>(
+    kinds: impl IntoIterator<Item = K>,
+    all: &[K],
+    name: impl Fn(&K) -> &'static str,
+) -> String {
+    let told = kinds.into_iter().filter_map(|kind| {
+        let number = all.iter().filter(|it| **it == kind).count() as u64;
+        (number > 0).then(|| format!("{} {}", count(number), name(&kind)))
+    });
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// `1 object`, `3 objects`.

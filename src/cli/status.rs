@@ -18,7 +18,6 @@ use crate::config::TableSpec;
 use crate::error::Result;
 use crate::inspect::{self, State, TableStatus};
 use crate::metrics::{Process, Snapshot};
-use crate::pipeline::Stop;
 
 /// So many tables are looked at side by side: it is the store's answers that take time.
 const AT_ONCE: NonZeroUsize = NonZeroUsize::new(64).expect("more than 0");
@@ -39,20 +38,10 @@ pub(super) async fn run(arguments: &StatusArguments, screen: &Screen) -> Result<
             screen.clear();
         }
         let exit = show(&chosen, arguments, results, screen).await?;
-        pause(&chosen.limits.stop, seconds).await;
+        chosen.until_stopped(tokio::time::sleep(Duration::from_secs(seconds))).await;
         if chosen.limits.stop.is_requested() {
             return Ok(exit);
         }
-    }
-}
-
-/// Waits so long, or until somebody asks to stop.
-async fn pause(stop: &Stop, seconds: u64) {
-    const STEP: Duration = Duration::from_millis(200);
-    let mut left = Duration::from_secs(seconds);
-    while !left.is_zero() && !stop.is_requested() {
-        tokio::time::sleep(STEP).await;
-        left = left.saturating_sub(STEP);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::remarks::remarks;
-use crate::cli::output::{Align, Grid, Palette, Row, count, count_cells, plural, seconds};
+use crate::cli::output::{Align, Grid, Palette, Row, count, count_cells, plural, seconds, tallied};
 use crate::disposition::{Action, disposition};
 use crate::pipeline::{Status, TableReport};
 
@@ -184,12 +184,9 @@ fn row(table: &str, status: &str, report: &TableReport, version: String) -> Row 
 
 /// One sentence about all tables: `300 tables: 1 held, 12 applied, 287 with nothing to do`.
 fn totals(entries: &[Entry<'_>]) -> String {
-    let standings = Standing::ALL.into_iter().filter_map(|standing| {
-        let number = entries.iter().filter(|entry| entry.standing == standing).count();
-        (number > 0).then(|| format!("{} {}", count(number as u64), standing.phrase()))
-    });
-    let standings: Vec<String> = standings.collect();
-    format!("{}: {}", plural(entries.len() as u64, "table"), standings.join(", "))
+    let standings: Vec<Standing> = entries.iter().map(|entry| entry.standing).collect();
+    let told = tallied(Standing::ALL, &standings, |standing| standing.phrase());
+    format!("{}: {told}", plural(entries.len() as u64, "table"))
 }
 
 fn status(status: Status) -> &'static str {

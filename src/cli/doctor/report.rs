@@ -1,6 +1,6 @@
 //! What a checkup found, for people.
 
-use crate::cli::output::{Palette, count, plural, wrapped};
+use crate::cli::output::{Palette, count, labelled, plural, wrapped};
 use crate::inspect::doctor::{Check, Finding, Severity};
 
 /// What stands for the name of a table where the same is said of several.
@@ -136,16 +136,10 @@ fn listed(
         Severity::Ok => palette.good("checked, and fine"),
         _ => palette.faint("does not apply"),
     };
-    let label = facts.iter().map(|(check, _)| check.as_str().len()).max().unwrap_or_default();
+    let facts: Vec<(&str, String)> =
+        facts.into_iter().map(|(check, fact)| (check.as_str(), fact)).collect();
     let mut lines = vec![heading];
-    for (check, fact) in facts {
-        let behind = " ".repeat(label + 4);
-        let mut wrapped = wrapped(&fact, &behind, width);
-        if let Some(line) = wrapped.first_mut() {
-            line.replace_range(..behind.len(), &format!("  {:<label$}  ", check.as_str()));
-        }
-        lines.extend(wrapped);
-    }
+    lines.extend(labelled(&facts, width));
     lines
 }
 

@@ -41,6 +41,25 @@ impl Grid {
         Self { columns: columns.collect(), is_markdown: false }
     }
 
+    /// Creates the first `always` of these columns, and as many of the others as the width has room
+    /// for with these rows, which then have their cells alone.
+    pub(in crate::cli) fn fitting(
+        headings: &[(&str, Align)],
+        always: usize,
+        rows: &mut [Row],
+        width: usize,
+    ) -> Self {
+        let mut grid = Self::new(headings);
+        grid.fit(rows);
+        while grid.columns.len() > always && grid.width() > width {
+            grid.columns.pop();
+        }
+        for row in rows {
+            row.truncate(grid.columns.len());
+        }
+        grid
+    }
+
     /// The same in that style: aligned for people, or as a table of Markdown.
     pub(in crate::cli) fn styled(self, palette: Palette) -> Self {
         Self { is_markdown: palette.is_markdown, ..self }
@@ -103,6 +122,19 @@ impl Grid {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_for_which_there_is_no_room_are_left_out_from_the_end() {
+        let headings = [("a", Align::Left), ("b", Align::Left), ("c", Align::Left)];
+        let fitted = |width, always| {
+            let mut rows = [vec!["1".to_owned(), "22".to_owned(), "333".to_owned()]];
+            let grid = Grid::fitting(&headings, always, &mut rows, width);
+            (grid.width(), rows[0].len())
+        };
+        assert_eq!(fitted(10, 1), (10, 3));
+        assert_eq!(fitted(9, 1), (5, 2));
+        assert_eq!(fitted(1, 2), (5, 2), "two are always there");
+    }
 
     #[test]
     fn numbers_are_aligned_right_and_text_left() {

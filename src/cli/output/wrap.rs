@@ -16,6 +16,21 @@ pub(in crate::cli) fn wrapped(text: &str, indent: &str, width: usize) -> Vec<Str
     lines
 }
 
+/// Facts with their labels in a column of their own, each on as many lines as it takes.
+pub(in crate::cli) fn labelled(facts: &[(&str, String)], width: usize) -> Vec<String> {
+    let label = facts.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
+    let behind = " ".repeat(label + 4);
+    let mut lines = Vec::new();
+    for (name, fact) in facts {
+        let mut wrapped = wrapped(fact, &behind, width);
+        if let Some(first) = wrapped.first_mut() {
+            first.replace_range(..behind.len(), &format!("  {name:<label$}  "));
+        }
+        lines.extend(wrapped);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

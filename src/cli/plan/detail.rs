@@ -1,7 +1,7 @@
 //! The plan of one table, in full.
 
 use super::overview::{dollars, remarks};
-use crate::cli::output::{Palette, bytes, count, plural, seconds, wrapped};
+use crate::cli::output::{Palette, bytes, count, labelled, plural, seconds};
 use crate::inspect::{PlanAsked, PlanOutcome, TablePlan};
 use crate::progress::Counts;
 
@@ -20,15 +20,8 @@ pub(super) fn lines(
     };
     let mut lines = vec![format!("{}: {outcome}", plan.table)];
     lines.extend(remarks(plan, width));
-    let facts = if plan.outcome == PlanOutcome::Nothing { Vec::new() } else { facts(plan, asked) };
-    let label = facts.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
-    let behind = " ".repeat(label + 4);
-    for (name, fact) in facts {
-        let mut wrapped = wrapped(&fact, &behind, width);
-        if let Some(first) = wrapped.first_mut() {
-            first.replace_range(..behind.len(), &format!("  {name:<label$}  "));
-        }
-        lines.extend(wrapped);
+    if plan.outcome != PlanOutcome::Nothing {
+        lines.extend(labelled(&facts(plan, asked), width));
     }
     lines
 }

@@ -2,7 +2,9 @@
 
 use std::cmp::Reverse;
 
-use crate::cli::output::{Align, Grid, Palette, Row, bytes, count, plural, seconds, wrapped};
+use crate::cli::output::{
+    Align, Grid, Palette, Row, bytes, count, plural, seconds, tallied, wrapped,
+};
 use crate::inspect::{PlanAsked, PlanOutcome, TablePlan};
 
 /// What a column shows.
@@ -43,13 +45,10 @@ pub(super) fn lines(
     let mut sorted: Vec<&TablePlan> = plans.iter().collect();
     sorted.sort_by_key(|plan| (plan.outcome, Reverse(plan.object_bytes)));
     sorted.retain(|plan| plan.outcome != PlanOutcome::Nothing);
-    let columns = &COLUMNS[..fitting(&sorted, width)];
-    let headings: Vec<(&str, Align)> =
-        columns.iter().map(|column| (column.heading, column.align)).collect();
-    let mut grid = Grid::new(&headings).styled(palette);
-    let row = |plan: &&TablePlan| columns.iter().map(|column| (column.cell)(plan)).collect();
-    let rows: Vec<Row> = sorted.iter().map(row).collect();
-    grid.fit(&rows);
+    let cells = |plan: &&TablePlan| COLUMNS.iter().map(|column| (column.cell)(plan)).collect();
+    let mut rows: Vec<Row> = sorted.iter().map(cells).collect();
+    let headings = COLUMNS.map(|column| (column.heading, column.align));
+    let grid = Grid::fitting(&headings, ALWAYS, &mut rows, width).styled(palette);
     let mut lines = Vec::new();
     if !rows.is_empty() {
         lines.push(grid.header(palette));
@@ -87,27 +86,9 @@ fn shown_dollars(dollars: f64) -> String {
     if dollars >= 0.1 { format!("{dollars:.2}") } else { format!("{dollars:.6}") }
 }
 
-/// So many columns fit the screen.
-fn fitting(plans: &[&TablePlan], width: usize) -> usize {
-    let of = |column: &Column| {
-        let cells = plans.iter().map(|plan| (column.cell)(plan).chars().count());
-        cells.chain([column.heading.len()]).max().unwrap_or_default()
-    };
-    let mut used = COLUMNS[..ALWAYS].iter().map(|column| of(column) + 2).sum::<usize>();
-    let more = COLUMNS[ALWAYS..].iter().take_while(|column| {
-        used += of(column) + 2;
-        used <= width + 2
-    });
-    ALWAYS + more.count()
-}
-
 /// One sentence about all tables.
 fn totals(plans: &[TablePlan], asked: &PlanAsked) -> String {
-    let told = PlanOutcome::ALL.into_iter().filter_map(|outcome| {
-        let number = plans.iter().filter(|plan| plan.outcome == outcome).count() as u64;
-        (number > 0).then(|| format!("{} {}", count(number), outcome.as_str()))
-    });
-    let told: Vec<String> = told.collect();
+    let outcomes: Vec<PlanOutcome> = plans.iter().map(|plan| plan.outcome).collect();
     let sum = |of: fn(&TablePlan) -> u64| plans.iter().map(of).sum::<u64>();
     let took: f64 = plans.iter().map(|plan| plan.seconds).sum();
     let cost: f64 = plans.iter().map(|plan| plan.dollars).sum();
@@ -116,7 +97,7 @@ fn totals(plans: &[TablePlan], asked: &PlanAsked) -> String {
     format!(
         "{}: {}; {} rows of {} in {}, {} written, {}{}; {} USD on a function of {} MB",
         plural(plans.len() as u64, "table"),
-        told.join(", "),
+        tallied(PlanOutcome::ALL, &outcomes, |outcome| outcome.as_str()),
         count(sum(|plan| plan.changes.rows)),
         plural(sum(|plan| plan.objects), "object"),
         plural(sum(|plan| plan.commits), "commit"),

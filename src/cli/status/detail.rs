@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::overview::remarks;
-use crate::cli::output::{Palette, ago, bytes, count, plural, span_or_dash, wrapped};
+use crate::cli::output::{Palette, ago, bytes, count, labelled, plural, span_or_dash};
 use crate::inspect::{State, TableStatus};
 
 /// The lines about a table, for a screen of that width.
@@ -20,17 +20,7 @@ pub(super) fn lines(
     };
     let mut lines = vec![format!("{}: {state}", table.table)];
     lines.extend(remarks(table, now, width, palette));
-    let facts = facts(table, now);
-    let label = facts.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
-    for (name, fact) in facts {
-        let behind = " ".repeat(label + 4);
-        let first = format!("  {name:<label$}  ");
-        let mut wrapped = wrapped(&fact, &behind, width);
-        if let Some(line) = wrapped.first_mut() {
-            line.replace_range(..behind.len(), &first);
-        }
-        lines.extend(wrapped);
-    }
+    lines.extend(labelled(&facts(table, now), width));
     lines
 }
 

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use chrono::{DateTime, Utc};
 
 use crate::cli::output::{
-    Align, Grid, Palette, Row, bytes, count, or_dash, plural, span, span_or_dash, wrapped,
+    Align, Grid, Palette, Row, bytes, count, or_dash, plural, span, span_or_dash, tallied, wrapped,
 };
 use crate::clock::seconds_between;
 use crate::inspect::{State, TableStatus};
@@ -54,12 +54,11 @@ pub(super) fn lines(
     let left_out = sorted.len().saturating_sub(most);
     sorted.truncate(most);
 
-    let columns = &COLUMNS[..fitting(&sorted, now, width)];
-    let headings: Vec<(&str, Align)> =
-        columns.iter().map(|column| (column.heading, column.align)).collect();
-    let mut grid = Grid::new(&headings).styled(palette);
-    let rows: Vec<Row> = sorted.iter().map(|table| row(columns, table, now)).collect();
-    grid.fit(&rows);
+    let cells =
+        |table: &&TableStatus| COLUMNS.iter().map(|column| (column.cell)(table, now)).collect();
+    let mut rows: Vec<Row> = sorted.iter().map(cells).collect();
+    let headings = COLUMNS.map(|column| (column.heading, column.align));
+    let grid = Grid::fitting(&headings, ALWAYS, &mut rows, width).styled(palette);
     let mut lines = Vec::new();
     if !rows.is_empty() {
         lines.push(grid.header(palette));
@@ -96,24 +95,6 @@ pub(super) fn remarks(
     lines
 }
 
-fn row(columns: &[Column], table: &TableStatus, now: DateTime<Utc>) -> Row {
-    columns.iter().map(|column| (column.cell)(table, now)).collect()
-}
-
-/// So many columns fit the screen.
-fn fitting(tables: &[&TableStatus], now: DateTime<Utc>, width: usize) -> usize {
-    let of = |column: &Column| {
-        let cells = tables.iter().map(|table| (column.cell)(table, now).chars().count());
-        cells.chain([column.heading.len()]).max().unwrap_or_default()
-    };
-    let mut used = COLUMNS[..ALWAYS].iter().map(|column| of(column) + 2).sum::<usize>();
-    let more = COLUMNS[ALWAYS..].iter().take_while(|column| {
-        used += of(column) + 2;
-        used <= width + 2
-    });
-    ALWAYS + more.count()
-}
-
 fn version(table: &TableStatus) -> String {
     or_dash(table.version, |version| version.to_string())
 }
@@ -126,11 +107,7 @@ fn last_commit(table: &TableStatus, now: DateTime<Utc>) -> String {
 /// How tables stand: `3 ok, 1 held`.
 pub(in crate::cli) fn states(tables: impl Iterator<Item = State>) -> String {
     let tables: Vec<State> = tables.collect();
-    let told = State::ALL.into_iter().rev().filter_map(|state| {
-        let number = tables.iter().filter(|it| **it == state).count() as u64;
-        (number > 0).then(|| format!("{} {}", count(number), state.as_str()))
-    });
-    told.collect::<Vec<_>>().join(", ")
+    tallied(State::ALL.into_iter().rev(), &tables, |state| state.as_str())
 }
 
 /// One sentence about all tables.
