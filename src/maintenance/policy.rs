@@ -22,6 +22,10 @@ pub(super) const MASKED_SHARE: u64 = 4;
 /// Commits after which opening the table is worth a checkpoint.
 pub(super) const CHECKPOINT_COMMITS: u64 = 10;
 
+/// So many commits back a checkpoint is looked for: with their checkpoints they fit one page of a
+/// listing.
+pub(super) const LISTED_COMMITS: u64 = 800;
+
 /// Longer than any write takes from its file to its commit, and than clocks differ: added to the
 /// retention before anything is deleted. A job that takes longer gives its commit up.
 pub(super) const DELETION_SLACK: Duration = Duration::from_hours(1);
