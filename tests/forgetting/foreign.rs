@@ -1,10 +1,14 @@
 //! What others do to the table, before and meanwhile.
 
+use std::fs;
+
 use deltalake::DeltaTableBuilder;
 use dmslake::pipeline::Status;
+use serde_json::json;
 
+use super::refusals::commit;
 use super::site::{MARK, Site, line, without};
-use super::{KEYS, MODES, scene};
+use super::{KEYS, MODES, files, scene};
 
 /// Deletes rows as another writer, whose commit tells the condition.
 pub(super) async fn delete(site: &Site, condition: &str) {
@@ -73,5 +77,30 @@ async fn what_the_source_still_has_comes_back_and_is_told() {
     assert_eq!(rows.iter().filter(|row| row.contains(MARK)).count(), 2, "{rows:?}");
     let again = site.forget(&KEYS).await;
     assert!(again.is_proven() && again.found.rows == 2, "{again:?}");
+    assert_eq!(site.marked().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_whose_paths_the_log_encodes_are_written_again() {
+    let home = tempfile::tempdir().unwrap();
+    let extra = "merge = \"copy-on-write\"\non_foreign_commit = \"report\"";
+    let (site, folder) = files::scene(home.path(), extra).await;
+    // Another writer gives the file another name.
+    let log = site.table().log().await;
+    let mut add = log.iter().flat_map(|commit| commit.actions("add")).last().unwrap().clone();
+    let name = add["path"].as_str().unwrap().to_owned();
+    fs::copy(folder.join(&name), folder.join("Stra\u{df}e 50% a+b.parquet")).unwrap();
+    let remove = json!({"remove": {"path": name, "deletionTimestamp": 1, "dataChange": false}});
+    add["path"] = json!("Stra%C3%9Fe%2050%25%20a+b.parquet");
+    let version = commit(&site, &folder, &[remove, json!({"add": add})]).await;
+    let before = site.history(version).await;
+    assert_eq!(before[version as usize], before[version as usize - 1]);
+
+    let done = site.forget(&KEYS).await;
+    assert!(done.is_proven(), "{done:?}");
+    let after = site.history(site.newest().await).await;
+    for (version, rows) in before.iter().enumerate() {
+        assert_eq!(after[version], without(rows, &KEYS), "version {version}");
+    }
     assert_eq!(site.marked().await, [""; 0]);
 }

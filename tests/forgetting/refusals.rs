@@ -72,7 +72,8 @@ async fn a_checkpoint_in_several_files_is_refused_until_it_has_expired() {
 }
 
 /// Commits such actions as another writer, as the next version.
-async fn commit(site: &Site, folder: &Path, actions: &[Value]) -> u64 {
+/// Commits actions as another writer.
+pub(super) async fn commit(site: &Site, folder: &Path, actions: &[Value]) -> u64 {
     let version = site.newest().await + 1;
     let info = json!({"commitInfo": {"timestamp": 1, "operation": "WRITE"}});
     let lines: Vec<String> = [&info].into_iter().chain(actions).map(Value::to_string).collect();
