@@ -159,7 +159,7 @@ async fn searched(
             proven.quarantined_rows = rows.len() as u64;
         } else if !rows.is_empty() {
             tell("forgetting in the quarantine");
-            discard(pipeline, spec, &table, &rows).await?;
+            discard(pipeline, spec, &rows).await?;
             let folder = pipeline.quarantine_folder(&spec.source)?;
             let quarantine = quarantined::subject(pipeline, &folder, &rows)?;
             if let Some(open) = quarantine.open().await? {

@@ -99,14 +99,10 @@ fn is_of(spec: &TableSpec, fields: &SourceRow, prefix: Option<&str>, keys: &[Ask
 pub(super) async fn discard(
     pipeline: &Pipeline,
     spec: &TableSpec,
-    table: &LakeTable,
     rows: &[QuarantinedRow],
 ) -> Result<()> {
-    let standing = pipeline.standing_rows(spec, table).await?;
-    for row in standing.iter().filter(|standing| rows.contains(standing)) {
-        let chosen = ChosenRows { object: Some(row.object.clone()), row: Some(row.row) };
-        Box::pin(pipeline.discard_quarantined(spec, &chosen)).await?;
-    }
+    let chosen = rows.iter().map(|row| (row.identity.clone(), row.row)).collect();
+    Box::pin(pipeline.discard_quarantined(spec, &ChosenRows::These(chosen))).await?;
     Ok(())
 }
 

@@ -54,21 +54,30 @@ const MOST_BYTES: usize = 8 << 10;
 const BYTES_OF_OBJECT: usize = 64;
 const BYTES_OF_ROW: usize = 12;
 
-/// Which rows of a table's quarantine are meant; by default all of them.
+/// Which rows of a table's quarantine are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ChosenRows {
+pub enum ChosenRows {
+    /// All of them.
+    #[default]
+    All,
     /// Those of this object, by its path below the table's folder.
-    pub object: Option<String>,
-    /// The one of this number, from 1.
-    pub row: Option<u64>,
+    OfObject(String),
+    /// That of this object and number, from 1.
+    Row(String, u64),
+    /// Those of these identities of objects and numbers.
+    These(BTreeSet<(String, u64)>),
 }
 
 impl ChosenRows {
     /// Whether a row is meant.
     #[must_use]
     pub fn has(&self, row: &QuarantinedRow) -> bool {
-        self.object.as_ref().is_none_or(|object| *object == row.object)
-            && self.row.is_none_or(|number| number == row.row)
+        match self {
+            Self::All => true,
+            Self::OfObject(object) => *object == row.object,
+            Self::Row(object, number) => *object == row.object && *number == row.row,
+            Self::These(rows) => rows.contains(&(row.identity.clone(), row.row)),
+        }
     }
 }
 
@@ -233,7 +242,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// `Unavailable` if the quarantine cannot be read.
-    pub(crate) async fn standing_rows(
+    pub(super) async fn standing_rows(
         &self,
         spec: &TableSpec,
         table: &LakeTable,

@@ -11,10 +11,10 @@ use dmslake::table::{self, AsOf};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::MODES;
 use super::files::{age, log_file, scene};
 use super::foreign::delete;
 use super::site::{MARK, Site, line, without};
+use super::{KEYS, MODES};
 
 /// The remedy for what is out of reach.
 fn remedy<'f>(report: &'f Forgotten, what: &str) -> &'f str {
@@ -157,4 +157,21 @@ async fn what_writers_have_not_finished_goes_after_a_day() {
     let done = site.forget(&["7"]).await;
     assert!(remedy(&done, "2 files that a writer has not finished").contains("forget again after"));
     assert!(old.iter().all(|file| !file.exists()) && young.iter().all(|file| file.exists()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_rows_leave_the_quarantine_at_once() {
+    let mut site = Site::new(MODES[1]);
+    site.change(&(1..=9).map(|id| line("", id, "loaded")).collect::<Vec<_>>()).await;
+    let bad = |id: i32| format!("I,{id},eu,{MARK} bad,none");
+    site.change(&[bad(7), bad(13), bad(7), bad(50), line("I", 51, "good")]).await;
+    site.change(&[bad(7), bad(13), line("I", 52, "good")]).await;
+    let newest = site.newest().await;
+    let done = site.forget(&KEYS).await;
+    assert!(done.is_proven() && done.done.unwrap().quarantined_rows == 5, "{done:?}");
+    // That they leave the quarantine, that they have left it, and that row 7 of the load is gone.
+    assert_eq!(site.newest().await, newest + 3);
+    let pipeline = site.pipeline();
+    let spec = Site::spec(&pipeline);
+    assert_eq!(pipeline.quarantine(&spec).await.unwrap().unwrap().waiting, 1, "that of 50");
 }

@@ -94,7 +94,7 @@ async fn files_whose_paths_the_log_encodes_are_written_again() {
     add["path"] = json!("Stra%C3%9Fe%2050%25%20a+b.parquet");
     let version = commit(&site, &folder, &[remove, json!({"add": add})]).await;
     let before = site.history(version).await;
-    assert_eq!(before[version as usize], before[version as usize - 1]);
+    assert_eq!(before.last(), before.iter().rev().nth(1));
 
     let done = site.forget(&KEYS).await;
     assert!(done.is_proven(), "{done:?}");

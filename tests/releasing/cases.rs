@@ -102,7 +102,7 @@ async fn discarded_rows_are_given_up_and_that_is_remembered() {
     site.apply_ok().await;
     let pipeline = site.pipeline();
     let spec = &pipeline.settings().tables[0];
-    let rows = ChosenRows { object: Some(first.clone()), row: None };
+    let rows = ChosenRows::OfObject(first.clone());
     let given_up = pipeline.discard_quarantined(spec, &rows).await.unwrap();
     assert_eq!(given_up.len(), 2);
     for row in 1..=2 {

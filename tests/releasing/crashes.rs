@@ -34,7 +34,7 @@ async fn crash(extra: &'static str, fault: Option<Fault>, discards: bool) -> u64
         let limits = dmslake::pipeline::Limits::default();
         // Whether it says so or not, the next one finishes it.
         if discards {
-            let all = ChosenRows::default();
+            let all = ChosenRows::All;
             let _ = pipeline.discard_quarantined(&spec, &all).await;
         } else {
             let _ = pipeline.release(&spec, &all(Some(9)), &limits).await;
@@ -48,7 +48,7 @@ async fn crash(extra: &'static str, fault: Option<Fault>, discards: bool) -> u64
     let waiting = pipeline.quarantine(&spec).await.unwrap().unwrap().waiting;
     assert!([0, 4].contains(&waiting), "{waiting} wait: {what}");
     let count = if discards {
-        pipeline.discard_quarantined(&spec, &ChosenRows::default()).await.unwrap().len() as u64
+        pipeline.discard_quarantined(&spec, &ChosenRows::All).await.unwrap().len() as u64
     } else {
         let limits = dmslake::pipeline::Limits::default();
         pipeline.release(&spec, &all(Some(9)), &limits).await.unwrap().left()

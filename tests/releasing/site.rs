@@ -212,7 +212,7 @@ impl Site {
 
     pub(super) async fn discard(&mut self, object: &str, row: u64) {
         let pipeline = self.pipeline();
-        let rows = ChosenRows { object: Some(object.to_owned()), row: Some(row) };
+        let rows = ChosenRows::Row(object.to_owned(), row);
         let spec = &pipeline.settings().tables[0];
         assert_eq!(pipeline.discard_quarantined(spec, &rows).await.unwrap().len(), 1);
         *self.now(object, row) = Now::Discarded;
@@ -309,6 +309,6 @@ pub(super) fn all(n: Option<i32>) -> Release {
 }
 
 pub(super) fn one(object: &str, row: u64, n: Option<i32>) -> Release {
-    let rows = ChosenRows { object: Some(object.to_owned()), row: Some(row) };
+    let rows = ChosenRows::Row(object.to_owned(), row);
     Release { rows, ..all(n) }
 }

@@ -84,7 +84,7 @@ pub(in crate::cli) struct QuarantinedArguments {
 
 impl QuarantinedArguments {
     pub(in crate::cli) fn rows(&self) -> ChosenRows {
-        ChosenRows { object: self.object.clone(), row: self.row.map(NonZeroU64::get) }
+        chosen(self.object.as_ref(), self.row)
     }
 }
 
@@ -124,7 +124,7 @@ impl WhichArguments {
     }
 
     pub(in crate::cli) fn rows(&self) -> ChosenRows {
-        ChosenRows { object: self.object.clone(), row: self.row.map(NonZeroU64::get) }
+        chosen(self.object.as_ref(), self.row)
     }
 }
 
@@ -174,5 +174,13 @@ fn assignment(text: &str) -> Result<Repair, String> {
             Ok((column.to_owned(), Some(value.to_owned())))
         }
         _ => Err("write it as column=value".to_owned()),
+    }
+}
+
+fn chosen(object: Option<&String>, row: Option<NonZeroU64>) -> ChosenRows {
+    match (object.cloned(), row) {
+        (None, _) => ChosenRows::All,
+        (Some(object), None) => ChosenRows::OfObject(object),
+        (Some(object), Some(row)) => ChosenRows::Row(object, row.get()),
     }
 }
