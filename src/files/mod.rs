@@ -51,6 +51,6 @@ pub use rewrite::{Rewritten, rewrite};
 pub(crate) use selected::{Selected, column_batches, in_memory};
 pub use snapshot_files::SnapshotFiles;
 pub(crate) use sort::in_key_order;
-pub(crate) use statistics::has_bounds;
+pub(crate) use statistics::{has_bounds, row_count};
 pub use touched::{Match, TouchedFile};
 pub use writer::DataFileWriter;

@@ -14,6 +14,7 @@ use chrono::{DateTime, Datelike};
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::error::Result;
 use crate::files::FileLayout;
@@ -45,6 +46,12 @@ pub(super) fn of_file(layout: &FileLayout, footer: &ParquetMetaData) -> Result<S
     stats.push("maxValues", &greatest.finish());
     stats.push("nullCount", &null_counts.finish());
     Ok(stats.finish())
+}
+
+/// The rows of a file, masked ones included, by the `stats` value of its `add` action; none if they
+/// do not tell.
+pub(crate) fn row_count(stats: &str) -> Option<u64> {
+    serde_json::from_str::<Value>(stats).ok()?.get("numRecords")?.as_u64()
 }
 
 /// Whether a row group's statistics bound the values of a column.

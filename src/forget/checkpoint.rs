@@ -18,6 +18,7 @@ use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::row_count;
 use crate::forget::edit::{Edits, decoded as decoded_path, records};
 
 /// The members of an entry by which it is known.
@@ -104,9 +105,7 @@ fn edited_batch(batch: &RecordBatch, edits: &Edits) -> Result<Option<RecordBatch
     for (row, mut entry) in rows.iter().zip(texts(adds, &TOLD, &rows)?) {
         if edits.entry(&mut entry)? {
             // Without bounds the entry is never ruled out, which is always right.
-            let stats = entry.get("stats").and_then(Value::as_str);
-            let stats = stats.and_then(|text| serde_json::from_str::<Value>(text).ok());
-            let rows = stats.and_then(|stats| stats.get("numRecords").cloned());
+            let rows = entry.get("stats").and_then(Value::as_str).and_then(row_count);
             entry["stats_parsed"] = json!({ "numRecords": rows });
             kept.push(*row as usize);
             entries.push(entry);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use deltalake::kernel::Version;
 
 use crate::forget::edit::Edits;
-use crate::forget::log::{FileChange, Log};
+use crate::forget::log::{FileChange, Log, in_order};
 use crate::forget::survey::HeldFile;
 
 /// What is counted of an entry; none if it cannot be told.
@@ -62,14 +62,10 @@ fn take<'l>(
     count: Count<'_>,
 ) {
     let Some(live) = live else { return };
-    for change in changes {
-        if let FileChange::Removed(path) = change {
-            live.remove(path.as_str());
-        }
-    }
-    for change in changes {
-        if let FileChange::Added(path, vector, rows) = change {
-            live.insert(path, count(path, vector, *rows));
-        }
+    for change in in_order(changes) {
+        match change {
+            FileChange::Removed(path) => live.remove(path.as_str()),
+            FileChange::Added(path, vector, rows) => live.insert(path, count(path, vector, *rows)),
+        };
     }
 }

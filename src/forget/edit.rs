@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::row_count;
 
 /// In the place of what a commit told of a value.
 const WITHHELD: &str = "(withheld)";
@@ -286,8 +287,7 @@ fn set_vector(action: &mut Value, vector: Option<&Value>) {
 
 /// Statistics that count rows, and tell nothing of values.
 fn counted_only(stats: Option<&Value>) -> Value {
-    let parsed = stats.and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
-    let rows = parsed.as_ref().and_then(|stats: &Value| stats.get("numRecords"));
+    let rows = stats.and_then(Value::as_str).and_then(row_count);
     rows.map_or(Value::Null, |rows| json!(json!({ "numRecords": rows }).to_string()))
 }
 

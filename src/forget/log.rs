@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::bytes::path_of;
+use crate::files::row_count;
 use crate::forget::checkpoint;
 use crate::forget::edit::{is_of_others, is_told, records, vector_of};
 
@@ -71,6 +72,15 @@ pub(super) enum FileChange {
     Added(String, String, Option<u64>),
     /// The decoded path.
     Removed(String),
+}
+
+/// The changes of one version in the order in which they count: a file that it removes and adds is
+/// there, with the vector that it adds.
+pub(super) fn in_order(changes: &[FileChange]) -> impl Iterator<Item = &FileChange> {
+    let of = |added: bool| {
+        changes.iter().filter(move |change| matches!(change, FileChange::Added(..)) == added)
+    };
+    of(false).chain(of(true))
 }
 
 /// All of the log.
@@ -265,8 +275,7 @@ impl Log {
 
 /// The rows of an entry that its vector does not mask, if its statistics count them.
 fn live_rows(add: &Add) -> Option<u64> {
-    let stats: Value = serde_json::from_str(add.stats.as_deref()?).ok()?;
-    let rows = stats.get("numRecords")?.as_u64()?;
+    let rows = row_count(add.stats.as_deref()?)?;
     let masked = add.deletion_vector.as_ref().map_or(0, |vector| vector.cardinality);
     rows.checked_sub(u64::try_from(masked).ok()?)
 }

@@ -10,7 +10,9 @@ use object_store::path::Path;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::{FileLayout, Match, SnapshotFiles, TouchedFile, empty_file, rewrite, vectors};
+use crate::files::{
+    FileLayout, Match, SnapshotFiles, TouchedFile, empty_file, rewrite, row_count, vectors,
+};
 use crate::forget::edit::{Edits, Entry};
 use crate::forget::subject::Subject;
 use crate::forget::survey::{HeldFile, Place, Survey};
@@ -98,7 +100,7 @@ impl<'a> Replacer<'a> {
             let vector_value: Option<Value> = vector_value.map_err(|error| {
                 Error::new(ErrorKind::Internal, "a deletion vector is not written").because(error)
             })?;
-            let physical = records(&stats);
+            let physical = row_count(&stats).unwrap_or_default();
             entries.insert(
                 (*vector).clone(),
                 Entry {
@@ -169,11 +171,6 @@ pub(super) async fn without(
 fn moved(masked: &[u64], gone: &[u64]) -> Vec<u64> {
     let kept = masked.iter().filter(|row| gone.binary_search(row).is_err());
     kept.map(|row| row - gone.partition_point(|gone| gone < row) as u64).collect()
-}
-
-fn records(stats: &str) -> u64 {
-    let stats = serde_json::from_str::<Value>(stats).unwrap_or_default();
-    stats.get("numRecords").and_then(Value::as_u64).unwrap_or_default()
 }
 
 #[cfg(test)]

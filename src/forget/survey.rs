@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result, is_missing};
 use crate::files::bytes::path_of;
-use crate::forget::log::{FileChange, Log, Named};
+use crate::forget::log::{FileChange, Log, Named, in_order};
 use crate::forget::subject::Subject;
 use crate::merge::KeyFinder;
 use crate::table::LakeTable;
@@ -313,15 +313,11 @@ fn other_keys(path: &str, column: &str) -> Error {
 fn live(table: &LakeTable, log: &Log) -> Result<HashSet<String>> {
     let mut live: HashSet<String> = table.live_files()?.into_iter().map(|add| add.path).collect();
     for (_, changes) in log.commits.range(table.version() + 1..) {
-        for change in changes {
-            if let FileChange::Removed(path) = change {
-                live.remove(path);
-            }
-        }
-        for change in changes {
-            if let FileChange::Added(path, ..) = change {
-                live.insert(path.clone());
-            }
+        for change in in_order(changes) {
+            match change {
+                FileChange::Removed(path) => live.remove(path),
+                FileChange::Added(path, ..) => live.insert(path.clone()),
+            };
         }
     }
     Ok(live)

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::removal;
+use crate::files::{removal, row_count};
 use crate::progress::{Books, CommitRecord, Counts, Ledger};
 use crate::schema::{Column, ColumnChange, TableSchema, earlier_name, reshaped};
 use crate::storage::Location;
@@ -149,8 +149,7 @@ pub async fn reshape(
 
 /// Rows in a file, masked ones included, as the log counts them.
 fn rows_of(add: &Add) -> u64 {
-    let statistics = add.get_stats().ok().flatten();
-    statistics.map_or(0, |statistics| statistics.num_records.unsigned_abs())
+    add.stats.as_deref().and_then(row_count).unwrap_or_default()
 }
 
 /// The metadata of a table with other columns. What others have noted of a column stays.

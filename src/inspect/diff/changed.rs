@@ -13,7 +13,7 @@ use deltalake::kernel::Add;
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::error::Result;
-use crate::files::{SnapshotFiles, live_rows, rows_at};
+use crate::files::{SnapshotFiles, live_rows, row_count, rows_at};
 use crate::table::LakeTable;
 
 /// Rows of a data file.
@@ -78,8 +78,7 @@ impl ChangedRows {
             match rows {
                 Rows::Live => size,
                 Rows::At(at) => {
-                    let all = add.get_stats().ok().flatten().map_or(1, |it| it.num_records);
-                    let all = u64::try_from(all).unwrap_or(1).max(1);
+                    let all = add.stats.as_deref().and_then(row_count).unwrap_or(1).max(1);
                     size * (at.len() as u64).min(all) / all
                 }
             }

@@ -8,7 +8,7 @@ use deltalake::kernel::{Action, Add};
 
 use crate::clock::Clock;
 use crate::error::Result;
-use crate::files::removal;
+use crate::files::{removal, row_count};
 use crate::maintenance::must_be_within_retention;
 use crate::merge::{Metrics, files_of, operation};
 use crate::pipeline::Pipeline;
@@ -180,10 +180,8 @@ impl Effect {
 fn records(files: &[Add]) -> Result<u64> {
     let mut rows = 0;
     for file in files {
-        let stats = file.stats.as_deref().and_then(|stats| {
-            serde_json::from_str::<serde_json::Value>(stats).ok()?["numRecords"].as_u64()
-        });
-        rows += stats.ok_or_else(|| contradiction("a new file does not tell its rows"))?;
+        let counted = file.stats.as_deref().and_then(row_count);
+        rows += counted.ok_or_else(|| contradiction("a new file does not tell its rows"))?;
     }
     Ok(rows)
 }
