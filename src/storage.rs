@@ -6,6 +6,7 @@
 
 #[cfg(feature = "cli")]
 mod overlay;
+mod read_once;
 mod redirect;
 mod requests;
 mod s3;
@@ -23,6 +24,7 @@ use url::Url;
 
 #[cfg(feature = "cli")]
 pub(crate) use overlay::{Overlay, Shows};
+pub(crate) use read_once::ReadOnce;
 pub(crate) use redirect::Redirect;
 pub(crate) use requests::RequestCounter;
 pub use requests::{Bytes, Requests};

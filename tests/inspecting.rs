@@ -2,6 +2,7 @@
 //! Nothing that is told is taken from the code that tells it.
 
 mod foreign;
+mod lives;
 mod plans;
 mod random;
 mod states;

@@ -71,7 +71,7 @@ fn run(command: Command, screen: &Screen) -> Result<Exit> {
             Command::Restore(arguments) => restore::run(&arguments, screen).await,
             Command::Forget(arguments) => forget::run(&arguments, screen).await,
             Command::Truncate(arguments) => truncate::run(&arguments, screen).await,
-            Command::Late(arguments) => late::run(&arguments, screen).await,
+            Command::Late(arguments) => Box::pin(late::run(&arguments, screen)).await,
             Command::Quarantine(arguments) => quarantine::run(&arguments, screen).await,
             Command::Init(arguments) => init::run(&arguments, screen).await,
             Command::Discover(arguments) => discover::run(&arguments, screen).await,

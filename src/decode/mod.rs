@@ -30,6 +30,8 @@ mod values;
 
 #[cfg(feature = "cli")]
 pub(crate) use csv::peek::first_records;
+#[cfg(feature = "cli")]
+pub(crate) use open::open_at_once;
 pub use open::{DecodeContext, ObjectReader, open};
 #[cfg(feature = "cli")]
 pub(crate) use parquet::peek::parquet_schema;

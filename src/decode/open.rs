@@ -100,6 +100,30 @@ pub async fn open(
     open_content(context, object, skip_rows, None, bounds).await
 }
 
+/// The same, for those who wait for every request: the bytes of a Parquet object come by one, unless
+/// they are more than a quarter of the memory. Those of a CSV object always do.
+///
+/// # Errors
+/// As [`open`].
+#[cfg(feature = "cli")]
+pub(crate) async fn open_at_once(
+    context: &DecodeContext<'_>,
+    object: &StagedObject,
+    skip_rows: u64,
+) -> Result<ObjectReader> {
+    let most = u64::try_from(context.memory_budget / 4).unwrap_or(u64::MAX);
+    let is_one = object.name.format == Format::Parquet && (1..=most).contains(&object.size);
+    let whole = if is_one {
+        let shown = context.kind.shown(&object.location);
+        let told = ObjectContext::new(context.table.source.to_string(), object, shown);
+        Some(ObjectBytes::new(context.store, context.kind, object, None, told).all().await?)
+    } else {
+        None
+    };
+    let bounds = Bounds::of_budget(context.memory_budget);
+    open_content(context, object, skip_rows, whole, bounds).await
+}
+
 /// Opens an object whose bytes may already have been read: `whole`, if so.
 pub(super) async fn open_content(
     context: &DecodeContext<'_>,

@@ -11,6 +11,8 @@ use parquet::file::metadata::ParquetMetaData;
 use crate::error::Result;
 use crate::files::footers::Footers;
 use crate::files::vectors;
+#[cfg(feature = "cli")]
+use crate::storage::ReadOnce;
 
 /// The data files of one snapshot: their store, the table's columns and the footers read so far.
 /// Clones share the footers.
@@ -19,17 +21,27 @@ pub struct SnapshotFiles {
     delta: DeltaTable,
     schema: SchemaRef,
     footers: Arc<Footers>,
+    /// What data files are read through; none for the store of the log.
+    through: Option<ObjectStoreRef>,
 }
 
 impl SnapshotFiles {
     /// The data files of a snapshot whose table has these columns.
     pub(crate) fn new(delta: DeltaTable, schema: SchemaRef, footers: Arc<Footers>) -> Self {
-        Self { delta, schema, footers }
+        Self { delta, schema, footers, through: None }
     }
 
     /// The same files, read with these columns of the table: one that a file lacks is NULL.
     pub(crate) fn with_columns(&self, schema: SchemaRef) -> Self {
         Self { schema, ..self.clone() }
+    }
+
+    /// The same files, of which the small ones are each read whole and once, for many files that are
+    /// each looked into.
+    #[cfg(feature = "cli")]
+    pub(crate) fn with_small_whole(&self) -> Self {
+        let through = Some(Arc::new(ReadOnce::small_files(self.store())) as ObjectStoreRef);
+        Self { through, ..self.clone() }
     }
 
     /// The snapshot, and the footers read so far.
@@ -49,7 +61,10 @@ impl SnapshotFiles {
 
     /// The store at the table's root.
     pub(crate) fn store(&self) -> ObjectStoreRef {
-        self.log_store().object_store(None)
+        match &self.through {
+            Some(through) => Arc::clone(through),
+            None => self.log_store().object_store(None),
+        }
     }
 
     /// The table's log.

@@ -4,7 +4,7 @@ use arrow::array::ArrayRef;
 use serde::Serialize;
 
 use crate::config::TableSpec;
-use crate::decode::{BEFORE, DecodeContext, open};
+use crate::decode::{BEFORE, DecodeContext, open_at_once};
 use crate::error::{ErrorKind, Result};
 use crate::merge::KeyFinder;
 use crate::pipeline::Pipeline;
@@ -89,7 +89,7 @@ impl Search<'_> {
         let dms = &self.pipeline.settings().dms;
         let schema = self.table.schema();
         let context = DecodeContext::one_by_one(self.spec, dms, self.location, schema, MEMORY);
-        let mut reader = open(&context, object, 0).await?;
+        let mut reader = open_at_once(&context, object, 0).await?;
         let (mut rows, mut is_whole) = (0, true);
         while let Some(batch) = reader.next().await? {
             is_whole &= batch.bad_rows.is_empty();

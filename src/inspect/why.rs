@@ -2,14 +2,15 @@
 //!
 //! The log is read forwards once: it tells which data files may have held the key, by their
 //! statistics, and when each came and went (`log`). Then the row is followed backwards from the
-//! newest version: a file is opened only where the row may have been in it at that time (`life`). The
-//! staged objects that a touching commit took in are decoded, as far as they are still there
+//! newest version (`life`): a file is opened only where the row may have been in it at that time
+//! (`search`). The staged objects that a touching commit took in are decoded, as far as they are still there
 //! (`staged`).
 
 mod image;
 mod key;
 mod life;
 mod log;
+mod search;
 mod staged;
 
 pub(crate) use key::AskedKey;
@@ -23,8 +24,9 @@ use crate::config::TableSpec;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::diff::Change;
 
-use crate::inspect::why::life::{Life, follow};
+use crate::inspect::why::life::follow;
 use crate::inspect::why::log::{Span, scan};
+use crate::inspect::why::search::Search;
 use crate::inspect::why::staged::Staged;
 use crate::merge::KeyFinder;
 use crate::pipeline::Pipeline;
@@ -131,22 +133,23 @@ pub async fn why(
         Some(since) => load_as_of(&location, Some(since)).await?.and_then(|it| it.version()),
         None => None,
     };
-    let finder = KeyFinder::new(table.files(), key.names(), key.columns())?;
+    let files = table.files().with_small_whole();
+    let finder = KeyFinder::new(&files, key.names(), key.columns())?;
     let (span, base) = Span::of(&location, &table, since).await?;
     let log = scan(&table, span, base, &finder).await?;
-    let mut life = Life::of(&table, &finder, span);
-    let touched = Box::pin(follow(&mut life, &log)).await?;
+    let mut search = Search::of(&files, &finder);
+    let life = Box::pin(follow(&mut search, &log, span)).await?;
     let mut staged = Staged::of(pipeline, spec, &table, &finder, key.names());
-    let mut events = Vec::with_capacity(touched.len());
-    for touched in touched {
+    let mut events = Vec::with_capacity(life.touched.len());
+    for touched in life.touched {
         let changes = Box::pin(staged.changes(&touched)).await?;
         events.push(touched.into_event(changes));
     }
-    let mut gaps = life.gaps();
+    let mut gaps = search.gaps();
     gaps.extend(staged.gaps());
     let read = ReadForLife {
         commits: log.commits,
-        data_files: life.files_read(),
+        data_files: search.files_read(),
         objects: staged.objects_read(),
         requests: pipeline.requests_so_far(&spec.source).since(before),
     };
@@ -156,7 +159,7 @@ pub async fn why(
         key: key.values()?,
         from: span.from,
         to: span.to,
-        row: life.row().cloned(),
+        row: life.row,
         events,
         gaps,
         read,

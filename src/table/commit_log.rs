@@ -15,7 +15,7 @@ use deltalake::logstore::{CommitOrBytes, LogStore, LogStoreConfig, LogStoreRef, 
 use object_store::path::Path;
 use uuid::Uuid;
 
-use crate::table::read_once::ReadOnce;
+use crate::storage::ReadOnce;
 
 /// The log store of one commit. It believes that the version it is asked about is the newest:
 /// writing the next one fails where it is not.
@@ -28,7 +28,7 @@ pub(crate) struct CommitLog {
 impl CommitLog {
     /// For a commit on top of the newest version, without any retry.
     pub(crate) fn of(inner: LogStoreRef) -> LogStoreRef {
-        let root = Arc::new(ReadOnce::over(inner.root_object_store(None)));
+        let root = Arc::new(ReadOnce::log(inner.root_object_store(None)));
         Arc::new(Self { inner, root })
     }
 }

@@ -14,7 +14,6 @@ mod history;
 mod lake_table;
 mod log;
 mod open;
-mod read_once;
 mod refusal;
 mod replace;
 mod reshape;

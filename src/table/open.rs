@@ -13,11 +13,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::SnapshotFiles;
 use crate::files::footers::Footers;
 use crate::progress::APP_ID;
-use crate::storage::{Location, shown_url};
+use crate::storage::{Location, ReadOnce, shown_url};
 use crate::table::features::{refuse_unwritable, unread};
 use crate::table::history::OurCommit;
 use crate::table::log::{Newest, newest_commit};
-use crate::table::read_once::ReadOnce;
 #[cfg(feature = "cli")]
 use crate::table::schema::from_delta;
 use crate::table::{LakeTable, OwnCommit};
@@ -44,7 +43,7 @@ fn log_store_over(url: &Url, root: &Arc<dyn ObjectStore>) -> Result<LogStoreRef>
 
 /// The same log, each object of it read once; for as long as a snapshot is made.
 pub(super) fn read_once(log_store: &LogStoreRef) -> Result<LogStoreRef> {
-    let store: Arc<dyn ObjectStore> = Arc::new(ReadOnce::over(log_store.root_object_store(None)));
+    let store: Arc<dyn ObjectStore> = Arc::new(ReadOnce::log(log_store.root_object_store(None)));
     log_store_over(log_store.root_url(), &store)
 }
 

@@ -28,6 +28,9 @@ mod job;
 mod lake;
 mod looking;
 mod machine;
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../support/mariadb.rs"]
+mod mariadb;
 mod memory;
 mod merge;
 #[allow(dead_code, reason = "tests use the rest")]

@@ -11,7 +11,7 @@ use arrow::datatypes::{SchemaRef, UInt8Type, UInt64Type};
 use arrow::row::Rows;
 
 use crate::config::SEQUENCE;
-use crate::decode::{BEFORE, DecodeContext, OPERATION, ROW, UNSET, open};
+use crate::decode::{BEFORE, DecodeContext, OPERATION, ROW, UNSET, open_at_once};
 use crate::dms::Operation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::verify::compare::ValuedRow;
@@ -68,7 +68,7 @@ impl Replay<'_> {
     ) -> Result<Option<ReplayedTable>> {
         let mut table = ReplayedTable::default();
         for TakenIn { object, rows } in objects {
-            let mut reader = open(&self.context, object, 0).await?;
+            let mut reader = open_at_once(&self.context, object, 0).await?;
             'object: while let Some(batch) = reader.next().await? {
                 if stop.is_requested() {
                     return Ok(None);

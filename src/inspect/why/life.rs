@@ -1,27 +1,13 @@
 //! Follows a row backwards through the files that held it.
 
-use std::collections::HashMap;
-
-use arrow::array::RecordBatch;
-use deltalake::kernel::Add;
-use futures::TryStreamExt as _;
-
-use crate::error::{Error, ErrorKind, Result};
-use crate::files::{SnapshotFiles, rows_at};
+use crate::error::Result;
 use crate::inspect::diff::Change;
 use crate::inspect::why::image::{differing, values};
 use crate::inspect::why::log::{KeyLog, Span, Step};
+use crate::inspect::why::search::{Place, Search};
 use crate::inspect::why::{RowEvent, StagedChange, Values, written};
 use crate::inspect::writer::writer_of;
-use crate::merge::KeyFinder;
-use crate::table::{Commit, LakeTable};
-
-/// A row in a data file.
-#[derive(Clone, Debug)]
-struct Place {
-    add: Add,
-    image: RecordBatch,
-}
+use crate::table::Commit;
 
 /// A version that touched the row.
 #[derive(Debug)]
@@ -51,45 +37,48 @@ impl Touched {
     }
 }
 
-/// The search for one row in data files.
-pub(super) struct Life<'a> {
-    files: &'a SnapshotFiles,
-    finder: &'a KeyFinder,
-    span: Span,
-    /// Where the key is in a file, masked or not, by the file's path.
-    found: HashMap<String, Vec<u64>>,
+/// What became of a row.
+#[derive(Debug)]
+pub(super) struct Life {
     /// The row in the newest version.
-    row: Option<Values>,
-    gaps: Vec<String>,
+    pub(super) row: Option<Values>,
+    /// The versions that touched it, the oldest first.
+    pub(super) touched: Vec<Touched>,
 }
 
-/// The versions that touched the row, the oldest first.
+/// Follows a row from the newest version of a span to its first one.
 ///
 /// # Errors
 /// `Unavailable` if a file cannot be read; files that are gone are told as gaps.
-pub(super) async fn follow(life: &mut Life<'_>, log: &KeyLog) -> Result<Vec<Touched>> {
-    let mut after = life.row_in(&log.live).await?;
-    life.row = after.as_ref().map(|place| values(&place.image, 0)).transpose()?;
+pub(super) async fn follow(search: &mut Search<'_>, log: &KeyLog, span: Span) -> Result<Life> {
+    let mut after = search.row_in(&log.live).await?;
+    let row = after.as_ref().map(|place| values(&place.image, 0)).transpose()?;
     let mut touched = Vec::new();
-    for step in log.steps.iter().rev() {
-        let has_come = |place: &Place| {
-            let is_its = |add: &Add| {
-                add.path == place.add.path && add.deletion_vector == place.add.deletion_vector
-            };
-            step.begun.iter().any(is_its)
+    let mut left = log.steps.len();
+    while left > 0 {
+        let (before, step) = match &after {
+            // Only where it stood last did a commit do something to it.
+            None => match search.last_in(&log.steps[..left]).await? {
+                Some((at, place)) => (Some(place), at),
+                None => break,
+            },
+            Some(place) => {
+                let Some(at) = log.steps[..left].iter().rposition(|step| step.brought(&place.add))
+                else {
+                    break;
+                };
+                let step = &log.steps[at];
+                match unmoved(step, place) {
+                    Some(place) => (Some(place), at),
+                    None => (search.row_in(&step.ended).await?, at),
+                }
+            }
         };
-        if after.as_ref().is_some_and(|place| !has_come(place)) {
-            continue;
-        }
-        let before = match unmoved(step, after.as_ref()) {
-            Some(place) => Some(place),
-            None => life.row_in(&step.ended).await?,
-        };
-        touched.extend(event(step, before.as_ref(), after.as_ref())?);
-        after = before;
+        touched.extend(event(&log.steps[step], before.as_ref(), after.as_ref())?);
+        (after, left) = (before, step);
     }
-    if let (Some(place), 1..) = (&after, life.span.from) {
-        let version = life.span.from;
+    if let (Some(place), 1..) = (&after, span.from) {
+        let version = span.from;
         touched.push(Touched {
             commit: Commit::unread(version),
             change: None,
@@ -97,21 +86,22 @@ pub(super) async fn follow(life: &mut Life<'_>, log: &KeyLog) -> Result<Vec<Touc
             before: None,
             after: Some(values(&place.image, 0)?),
         });
-        life.gaps.push(format!(
+        search.gap(format!(
             "the row was there in version {version}; what came before is not in the versions looked at"
         ));
     }
     touched.reverse();
-    Ok(touched)
+    Ok(Life { row, touched })
 }
 
 /// The row as it was before a merge of ours, where that masked other rows of its file: a merge masks
 /// more, and never less. So nothing is read for it, however often it happens.
-fn unmoved(step: &Step, after: Option<&Place>) -> Option<Place> {
-    let Commit { operation, ours, .. } = &step.commit;
-    let only_masks = ours.is_some() && operation.as_deref() == Some("MERGE");
-    let after = after.filter(|_| only_masks)?;
-    let before = step.ended.iter().find(|add| add.path == after.add.path)?;
+fn unmoved(step: &Step, after: &Place) -> Option<Place> {
+    let path = &after.add.path;
+    let before = step.ended.iter().find(|add| add.path == *path)?;
+    if !step.masks_more(path) {
+        return None;
+    }
     Some(Place { add: before.clone(), image: after.image.clone() })
 }
 
@@ -137,69 +127,4 @@ fn event(step: &Step, before: Option<&Place>, after: Option<&Place>) -> Result<O
         before: image(before)?,
         after: image(after)?,
     }))
-}
-
-impl<'a> Life<'a> {
-    /// Of a row of that table, within these versions.
-    pub(super) fn of(table: &'a LakeTable, finder: &'a KeyFinder, span: Span) -> Self {
-        let files = table.files();
-        Self { files, finder, span, found: HashMap::new(), row: None, gaps: Vec::new() }
-    }
-
-    /// The row in the newest version.
-    pub(super) fn row(&self) -> Option<&Values> {
-        self.row.as_ref()
-    }
-
-    /// What could not be told.
-    pub(super) fn gaps(&self) -> Vec<String> {
-        self.gaps.clone()
-    }
-
-    /// Data files that were searched.
-    pub(super) fn files_read(&self) -> u64 {
-        self.found.len() as u64
-    }
-
-    /// The row in the files of one version, if one of them has it and does not mask it.
-    async fn row_in(&mut self, adds: &[Add]) -> Result<Option<Place>> {
-        for add in adds {
-            match self.row_of(add).await {
-                Ok(Some(place)) => return Ok(Some(place)),
-                Ok(None) => {}
-                // Vacuum has deleted it with every right.
-                Err(error) if error.kind() == ErrorKind::TableCorrupt => {
-                    let gap =
-                        format!("a data file that may have held the row is gone: {}", add.path);
-                    tracing::debug!("{}", error.chain());
-                    if !self.gaps.contains(&gap) {
-                        self.gaps.push(gap);
-                    }
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
-    }
-
-    async fn row_of(&mut self, add: &Add) -> Result<Option<Place>> {
-        if !self.found.contains_key(&add.path) {
-            let positions = self.finder.positions(add).await?;
-            self.found.insert(add.path.clone(), positions);
-        }
-        let positions = &self.found[&add.path];
-        if positions.is_empty() {
-            return Ok(None);
-        }
-        let masked = self.files.masked(add).await?;
-        let is_live = |row: &&u64| masked.binary_search(row).is_err();
-        let Some(position) = positions.iter().find(is_live).copied() else { return Ok(None) };
-        let mut rows = rows_at(self.files, add, vec![position]).await?;
-        let image = rows.try_next().await?.filter(|image| image.num_rows() == 1);
-        let image = image.ok_or_else(|| {
-            Error::new(ErrorKind::TableCorrupt, "a data file lacks a row that it had")
-                .with("file", &add.path)
-        })?;
-        Ok(Some(Place { add: add.clone(), image }))
-    }
 }

@@ -71,6 +71,22 @@ pub(super) struct Step {
     pub(super) begun: Vec<Add>,
 }
 
+impl Step {
+    /// Whether the entry began with it.
+    pub(super) fn brought(&self, entry: &Add) -> bool {
+        let is_it =
+            |add: &Add| add.path == entry.path && add.deletion_vector == entry.deletion_vector;
+        self.begun.iter().any(is_it)
+    }
+
+    /// Whether it gave a file another entry that masks no less: a merge of ours.
+    pub(super) fn masks_more(&self, path: &str) -> bool {
+        let is_merge =
+            self.commit.ours.is_some() && self.commit.operation.as_deref() == Some("MERGE");
+        is_merge && self.begun.iter().any(|add| add.path == path)
+    }
+}
+
 /// What the log tells of a key.
 #[derive(Debug)]
 pub(super) struct KeyLog {

@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{UInt8Type, UInt64Type};
 
 use crate::config::{SEQUENCE, TableSpec};
-use crate::decode::{BEFORE, DecodeContext, OPERATION, ROW, open};
+use crate::decode::{BEFORE, DecodeContext, OPERATION, ROW, open_at_once};
 use crate::dms::Operation;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::text::text_of;
@@ -122,7 +122,7 @@ impl<'a> Staged<'a> {
         let dms = &self.pipeline.settings().dms;
         let context =
             DecodeContext::one_by_one(&self.spec, dms, location, self.table.schema(), MEMORY);
-        let mut reader = open(&context, &staged, object.from).await?;
+        let mut reader = open_at_once(&context, &staged, object.from).await?;
         let end = object.from + object.rows;
         let mut changes = Vec::new();
         while let Some(batch) = reader.next().await? {

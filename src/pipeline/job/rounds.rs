@@ -68,7 +68,7 @@ impl Rounds<'_> {
             }
             let rest = &objects[done..];
             let round = &rest[..self.bounds().round_of(rest)];
-            let ready = self.ready(table.take(), round, pending).await?;
+            let ready = Box::pin(self.ready(table.take(), round, pending)).await?;
             let (round, outcome) = match &ready {
                 Some(ready) if self.is_for_tasks(round, ready) => {
                     (round, Box::pin(self.by_tasks(round, ready, pending, tally)).await?)

@@ -1,9 +1,9 @@
-//! The objects of a log, each read once and whole while a snapshot is made.
+//! Objects that never change, each read once and whole.
 //!
 //! The library reads each commit twice and a checkpoint piece by piece, one request after
-//! another. Commits and checkpoints never change, so what was read of one is the whole truth.
+//! another. Of a small data file the footer is read first, by a request that brings all of it, and
+//! then a filter and columns.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
+use lru::LruCache;
 use object_store::path::Path;
 use object_store::{
     Attributes, CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
@@ -21,12 +22,29 @@ use tokio::sync::OnceCell;
 
 /// Larger objects are read as they are asked for.
 const LARGEST: u64 = 16 << 20;
+/// A data file is small up to so many bytes: those that are read first of any.
+#[cfg(feature = "cli")]
+const SMALL: u64 = 64 << 10;
+/// So many small files are held.
+#[cfg(feature = "cli")]
+const SMALL_FILES: std::num::NonZeroUsize = std::num::NonZeroUsize::new(256).expect("not zero");
 
-/// The wrapper. It holds what was read for as long as it lives: one loading, or one commit.
+/// The wrapper. It holds what was read for as long as it lives: one loading, one commit, or one search.
 #[derive(Debug)]
-pub(super) struct ReadOnce {
+pub(crate) struct ReadOnce {
     inner: Arc<dyn ObjectStore>,
-    kept: Mutex<HashMap<Path, Arc<OnceCell<Kept>>>>,
+    what: What,
+    kept: Mutex<LruCache<Path, Arc<OnceCell<Kept>>>>,
+}
+
+/// Which objects are held.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    /// Commits and checkpoints.
+    Log,
+    /// Data files that are asked for from their first byte to an end that small files have.
+    #[cfg(feature = "cli")]
+    SmallFiles,
 }
 
 #[derive(Clone, Debug)]
@@ -36,12 +54,19 @@ enum Kept {
 }
 
 impl ReadOnce {
-    pub(super) fn over(inner: Arc<dyn ObjectStore>) -> Self {
-        Self { inner, kept: Mutex::default() }
+    /// For the objects of a log.
+    pub(crate) fn log(inner: Arc<dyn ObjectStore>) -> Self {
+        Self { inner, what: What::Log, kept: Mutex::new(LruCache::unbounded()) }
+    }
+
+    /// For small data files.
+    #[cfg(feature = "cli")]
+    pub(crate) fn small_files(inner: Arc<dyn ObjectStore>) -> Self {
+        Self { inner, what: What::SmallFiles, kept: Mutex::new(LruCache::new(SMALL_FILES)) }
     }
 
     /// Takes in a commit that was just written.
-    pub(super) fn remember(&self, path: Path, content: Bytes) {
+    pub(crate) fn remember(&self, path: Path, content: Bytes) {
         let meta = ObjectMeta {
             location: path.clone(),
             last_modified: chrono::DateTime::UNIX_EPOCH, // nobody asks a commit's content for it
@@ -50,15 +75,24 @@ impl ReadOnce {
             version: None,
         };
         let whole = OnceCell::new_with(Some(Kept::Whole(meta, content)));
-        self.kept().insert(path, Arc::new(whole));
+        self.kept().put(path, Arc::new(whole));
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, HashMap<Path, Arc<OnceCell<Kept>>>> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, LruCache<Path, Arc<OnceCell<Kept>>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether an object is one of those that are held, or may be after this request.
+    fn is_held(&self, path: &Path, options: &GetOptions) -> bool {
+        match self.what {
+            What::Log => is_immutable(path),
+            #[cfg(feature = "cli")]
+            What::SmallFiles => self.kept().contains(path) || is_whole(options),
+        }
+    }
+
     async fn read(&self, path: &Path) -> Result<Kept> {
-        let cell = Arc::clone(self.kept().entry(path.clone()).or_default());
+        let cell = Arc::clone(self.kept().get_or_insert(path.clone(), Arc::default));
         let kept = cell.get_or_try_init(|| async {
             let found = self.inner.get_opts(path, GetOptions::default()).await?;
             if found.meta.size > LARGEST {
@@ -87,6 +121,12 @@ fn is_plain(options: &GetOptions) -> bool {
     !is_conditional && options.version.is_none() && !options.head
 }
 
+/// Whether a request is for all of a small file.
+#[cfg(feature = "cli")]
+fn is_whole(options: &GetOptions) -> bool {
+    matches!(&options.range, Some(object_store::GetRange::Bounded(range)) if range.start == 0 && range.end <= SMALL)
+}
+
 fn part(meta: ObjectMeta, content: &Bytes, options: &GetOptions) -> Option<GetResult> {
     let range = match &options.range {
         Some(range) => range.as_range(meta.size).ok()?,
@@ -109,8 +149,8 @@ impl fmt::Display for ReadOnce {
 #[async_trait]
 impl ObjectStore for ReadOnce {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        if is_immutable(location)
-            && is_plain(&options)
+        if is_plain(&options)
+            && self.is_held(location, &options)
             && let Kept::Whole(meta, content) = self.read(location).await?
             && let Some(part) = part(meta, &content, &options)
         {
