@@ -101,7 +101,7 @@ pub async fn open(
 }
 
 /// The same, for those who wait for every request: the bytes of a Parquet object come by one, unless
-/// they are more than a quarter of the memory. Those of a CSV object always do.
+/// they are more than half of the memory. Those of a CSV object always do.
 ///
 /// # Errors
 /// As [`open`].
@@ -111,7 +111,7 @@ pub(crate) async fn open_at_once(
     object: &StagedObject,
     skip_rows: u64,
 ) -> Result<ObjectReader> {
-    let most = u64::try_from(context.memory_budget / 4).unwrap_or(u64::MAX);
+    let most = u64::try_from(context.memory_budget / 2).unwrap_or(u64::MAX);
     let is_one = object.name.format == Format::Parquet && (1..=most).contains(&object.size);
     let whole = if is_one {
         let shown = context.kind.shown(&object.location);

@@ -56,6 +56,11 @@ impl ObjectBytes {
         Self { store, location, if_match, content: whole, size: object.size, context }
     }
 
+    /// Whether all bytes have been read already.
+    pub(crate) fn is_read(&self) -> bool {
+        self.content.is_some()
+    }
+
     /// All bytes, in chunks as they arrive.
     pub(crate) async fn stream(&self) -> Result<BoxStream<'static, Result<Bytes>>> {
         if let Some(content) = self.content.clone() {

@@ -37,7 +37,8 @@ impl Object {
     /// The object, decompressed if it is gzip as a whole; `None` if it is empty.
     pub(super) async fn open(bytes: &ObjectBytes, bounds: Bounds) -> Result<Option<Self>> {
         let context = &bytes.context;
-        let object = if bytes.size > WHOLE.min(bounds.whole().bytes() as u64) {
+        let is_large = bytes.size > WHOLE.min(bounds.whole().bytes() as u64);
+        let object = if is_large && !bytes.is_read() {
             match compression(&bytes.range(0..4).await?) {
                 Compression::None => Self::Store(Box::new(bytes.clone())),
                 Compression::Gzip => {
