@@ -1,4 +1,5 @@
 resource "aws_dms_replication_subnet_group" "this" {
+  count                                = local.dms_on ? 1 : 0
   replication_subnet_group_id          = var.name
   replication_subnet_group_description = "Where the replication of ${var.name} runs"
   subnet_ids                           = local.subnet_ids
@@ -9,11 +10,12 @@ resource "aws_dms_replication_subnet_group" "this" {
 }
 
 resource "aws_dms_endpoint" "source" {
+  count                           = local.dms_on ? 1 : 0
   endpoint_id                     = "${var.name}-source"
   endpoint_type                   = "source"
   engine_name                     = var.source_database.engine
   secrets_manager_arn             = local.secret_arn
-  secrets_manager_access_role_arn = aws_iam_role.dms_secret.arn
+  secrets_manager_access_role_arn = aws_iam_role.dms_secret[0].arn
   kms_key_arn                     = local.kms_key_arn
   ssl_mode                        = local.source_tls ? "verify-full" : "none"
   certificate_arn                 = local.source_tls ? aws_dms_certificate.source[0].certificate_arn : null
@@ -36,11 +38,12 @@ resource "aws_dms_certificate" "source" {
 }
 
 resource "aws_dms_s3_endpoint" "target" {
+  count                   = local.dms_on ? 1 : 0
   endpoint_id             = "${var.name}-staging"
   endpoint_type           = "target"
   bucket_name             = local.staging_bucket
   expected_bucket_owner   = local.account
-  service_access_role_arn = aws_iam_role.dms_target.arn
+  service_access_role_arn = aws_iam_role.dms_target[0].arn
 
   encryption_mode                   = local.kms_on ? "SSE_KMS" : "SSE_S3"
   server_side_encryption_kms_key_id = local.kms_key_arn
@@ -71,7 +74,7 @@ resource "aws_dms_s3_endpoint" "target" {
 # Either an instance with a task or a serverless replication.
 
 resource "aws_dms_replication_instance" "this" {
-  count                       = var.dms.serverless ? 0 : 1
+  count                       = local.dms_on && !var.dms.serverless ? 1 : 0
   replication_instance_id     = local.replication_id
   replication_instance_class  = var.dms.instance_class
   allocated_storage           = var.dms.storage_gb
@@ -80,20 +83,20 @@ resource "aws_dms_replication_instance" "this" {
   publicly_accessible         = false
   auto_minor_version_upgrade  = true
   kms_key_arn                 = local.kms_key_arn
-  replication_subnet_group_id = aws_dms_replication_subnet_group.this.id
-  vpc_security_group_ids      = [aws_security_group.dms.id]
+  replication_subnet_group_id = aws_dms_replication_subnet_group.this[0].id
+  vpc_security_group_ids      = [aws_security_group.dms[0].id]
   tags                        = local.tags
 
   depends_on = [aws_iam_role_policy_attachment.dms_logs]
 }
 
 resource "aws_dms_replication_task" "this" {
-  count                     = var.dms.serverless ? 0 : 1
+  count                     = local.dms_on && !var.dms.serverless ? 1 : 0
   replication_task_id       = local.replication_id
   migration_type            = "full-load-and-cdc"
   replication_instance_arn  = aws_dms_replication_instance.this[0].replication_instance_arn
-  source_endpoint_arn       = aws_dms_endpoint.source.endpoint_arn
-  target_endpoint_arn       = aws_dms_s3_endpoint.target.endpoint_arn
+  source_endpoint_arn       = aws_dms_endpoint.source[0].endpoint_arn
+  target_endpoint_arn       = aws_dms_s3_endpoint.target[0].endpoint_arn
   table_mappings            = jsonencode(local.table_mappings)
   replication_task_settings = jsonencode(local.task_settings)
   start_replication_task    = var.dms.start
@@ -108,20 +111,20 @@ resource "aws_dms_replication_task" "this" {
 }
 
 resource "aws_dms_replication_config" "this" {
-  count                         = var.dms.serverless ? 1 : 0
+  count                         = local.dms_on && var.dms.serverless ? 1 : 0
   replication_config_identifier = local.replication_id
   resource_identifier           = local.replication_resource
   replication_type              = "full-load-and-cdc"
-  source_endpoint_arn           = aws_dms_endpoint.source.endpoint_arn
-  target_endpoint_arn           = aws_dms_s3_endpoint.target.endpoint_arn
+  source_endpoint_arn           = aws_dms_endpoint.source[0].endpoint_arn
+  target_endpoint_arn           = aws_dms_s3_endpoint.target[0].endpoint_arn
   table_mappings                = jsonencode(local.table_mappings)
   replication_settings          = jsonencode(local.task_settings)
   start_replication             = var.dms.start
   tags                          = local.tags
 
   compute_config {
-    replication_subnet_group_id = aws_dms_replication_subnet_group.this.id
-    vpc_security_group_ids      = [aws_security_group.dms.id]
+    replication_subnet_group_id = aws_dms_replication_subnet_group.this[0].id
+    vpc_security_group_ids      = [aws_security_group.dms[0].id]
     min_capacity_units          = var.dms.min_capacity_units
     max_capacity_units          = var.dms.max_capacity_units
     multi_az                    = var.dms.multi_az

@@ -2,7 +2,7 @@
 # EventBridge. Its start, stop and failure are sent to the alarm topic.
 
 resource "aws_cloudwatch_event_rule" "replication" {
-  count       = var.dms.serverless ? 1 : 0
+  count       = local.dms_on && var.dms.serverless ? 1 : 0
   name        = local.replication_rule
   description = "State changes of the serverless replication"
   tags        = local.tags
@@ -15,7 +15,7 @@ resource "aws_cloudwatch_event_rule" "replication" {
 }
 
 resource "aws_cloudwatch_event_target" "replication" {
-  count = var.dms.serverless ? 1 : 0
+  count = local.dms_on && var.dms.serverless ? 1 : 0
   rule  = aws_cloudwatch_event_rule.replication[0].name
   arn   = local.alarm_topic_arn
 }

@@ -87,7 +87,7 @@ resource "aws_s3_bucket_notification" "staging" {
     queue_arn     = aws_sqs_queue.doorbell.arn
     events        = ["s3:ObjectCreated:*"]
     filter_prefix = "${var.staging.prefix}/"
-    filter_suffix = ".parquet"
+    filter_suffix = local.staged_suffix
   }
 
   # S3 tests the queue before it accepts the configuration.

@@ -100,6 +100,13 @@ locals {
         Resource = "${local.lake_arn}/${var.lake.prefix}/*"
       },
     ],
+    var.staging.kms_key_arn == null ? [] : [{
+      Sid       = "KeyOfStaging"
+      Effect    = "Allow"
+      Action    = ["kms:Decrypt"]
+      Resource  = var.staging.kms_key_arn
+      Condition = { StringEquals = { "kms:ViaService" = "s3.${local.region}.amazonaws.com" } }
+    }],
     var.maintain_delete ? [{
       Sid      = "DeleteWhatExpired"
       Effect   = "Allow"

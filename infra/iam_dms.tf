@@ -33,7 +33,7 @@ locals {
       }] : [],
     )
   }
-  secret_has_key = var.source_database.create ? local.kms_on : var.source_database.secret_kms_key_arn != null
+  secret_has_key = local.source_on ? local.kms_on : var.source_database.secret_kms_key_arn != null
 
   dms_target_policy = {
     Version = "2012-10-17"
@@ -60,6 +60,7 @@ locals {
 }
 
 resource "aws_iam_role" "dms_secret" {
+  count              = local.dms_on ? 1 : 0
   name               = "${var.name}-dms-secret"
   description        = "Reads the source's secret for DMS"
   assume_role_policy = jsonencode(local.dms_trust.secret)
@@ -67,12 +68,14 @@ resource "aws_iam_role" "dms_secret" {
 }
 
 resource "aws_iam_role_policy" "dms_secret" {
+  count  = local.dms_on ? 1 : 0
   name   = "dms-secret"
-  role   = aws_iam_role.dms_secret.id
+  role   = aws_iam_role.dms_secret[0].id
   policy = jsonencode(local.dms_secret_policy)
 }
 
 resource "aws_iam_role" "dms_target" {
+  count              = local.dms_on ? 1 : 0
   name               = "${var.name}-dms-target"
   description        = "Writes staged objects for DMS"
   assume_role_policy = jsonencode(local.dms_trust.target)
@@ -80,8 +83,9 @@ resource "aws_iam_role" "dms_target" {
 }
 
 resource "aws_iam_role_policy" "dms_target" {
+  count  = local.dms_on ? 1 : 0
   name   = "dms-target"
-  role   = aws_iam_role.dms_target.id
+  role   = aws_iam_role.dms_target[0].id
   policy = jsonencode(local.dms_target_policy)
 }
 
@@ -99,7 +103,7 @@ locals {
 }
 
 resource "aws_iam_role" "dms_vpc" {
-  count              = var.dms.create_account_roles ? 1 : 0
+  count              = local.dms_on && var.dms.create_account_roles ? 1 : 0
   name               = "dms-vpc-role"
   description        = "Network interfaces of DMS"
   assume_role_policy = jsonencode(local.dms_account_trust)
@@ -107,13 +111,13 @@ resource "aws_iam_role" "dms_vpc" {
 }
 
 resource "aws_iam_role_policy_attachment" "dms_vpc" {
-  count      = var.dms.create_account_roles ? 1 : 0
+  count      = local.dms_on && var.dms.create_account_roles ? 1 : 0
   role       = aws_iam_role.dms_vpc[0].name
   policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AmazonDMSVPCManagementRole"
 }
 
 resource "aws_iam_role" "dms_logs" {
-  count              = var.dms.create_account_roles ? 1 : 0
+  count              = local.dms_on && var.dms.create_account_roles ? 1 : 0
   name               = "dms-cloudwatch-logs-role"
   description        = "Logs of DMS tasks"
   assume_role_policy = jsonencode(local.dms_account_trust)
@@ -121,7 +125,7 @@ resource "aws_iam_role" "dms_logs" {
 }
 
 resource "aws_iam_role_policy_attachment" "dms_logs" {
-  count      = var.dms.create_account_roles ? 1 : 0
+  count      = local.dms_on && var.dms.create_account_roles ? 1 : 0
   role       = aws_iam_role.dms_logs[0].name
   policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AmazonDMSCloudWatchLogsRole"
 }

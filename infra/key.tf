@@ -62,7 +62,7 @@ locals {
         Condition = {
           ArnEquals = {
             "kms:EncryptionContext:aws:logs:arn" = [
-              for group in concat([local.function_log, local.dms_log], local.job_on ? [local.job_log] : [], var.source_database.create ? [local.database_log] : []) :
+              for group in concat([local.function_log], local.dms_on ? [local.dms_log] : [], local.job_on ? [local.job_log] : [], local.source_on ? [local.database_log] : []) :
               "arn:${local.partition}:logs:${local.region}:${local.account}:log-group:${group}"
             ]
           }
@@ -71,7 +71,7 @@ locals {
       ],
       # EventBridge reports neither its account nor its rule when it publishes to an encrypted
       # topic.
-      var.dms.serverless ? [{
+      local.dms_on && var.dms.serverless ? [{
         Sid       = "EventsIntoTopic"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }

@@ -19,8 +19,13 @@ locals {
   athena_prefix = "athena"
   script_prefix = "job"
 
-  vpc_id     = var.network.create ? aws_vpc.this[0].id : var.network.vpc_id
-  subnet_ids = var.network.create ? aws_subnet.private[*].id : var.network.subnet_ids
+  # What DMS and the source need is created with them; a network for Redshift too.
+  dms_on     = var.dms.create
+  source_on  = var.dms.create && var.source_database.create
+  network_on = var.network.create && (var.dms.create || var.redshift.enabled)
+
+  vpc_id     = local.network_on ? aws_vpc.this[0].id : var.network.vpc_id
+  subnet_ids = local.network_on ? aws_subnet.private[*].id : var.network.subnet_ids
 
   kms_on      = var.kms.create || var.kms.key_arn != null
   kms_key_arn = var.kms.create ? aws_kms_key.this[0].arn : var.kms.key_arn

@@ -8,6 +8,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "dms" {
+  count             = local.dms_on ? 1 : 0
   name              = local.dms_log
   retention_in_days = var.function.log_days
   kms_key_id        = local.kms_key_arn
@@ -15,7 +16,7 @@ resource "aws_cloudwatch_log_group" "dms" {
 }
 
 resource "aws_cloudwatch_log_group" "database" {
-  count             = var.source_database.create ? 1 : 0
+  count             = local.source_on ? 1 : 0
   name              = local.database_log
   retention_in_days = var.function.log_days
   kms_key_id        = local.kms_key_arn

@@ -39,7 +39,7 @@ locals {
       },
       ],
       # DMS Serverless reports through EventBridge.
-      var.dms.serverless ? [{
+      local.dms_on && var.dms.serverless ? [{
         Sid       = "ReplicationEvents"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -124,7 +124,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
 
 # A stopped task is not visible in its own metrics.
 resource "aws_dms_event_subscription" "this" {
-  count            = var.dms.serverless ? 0 : 1
+  count            = local.dms_on && !var.dms.serverless ? 1 : 0
   name             = "${var.name}-replication"
   source_type      = "replication-task"
   source_ids       = [aws_dms_replication_task.this[0].replication_task_id]

@@ -2,12 +2,12 @@
 # function is in no VPC: it uses only S3, SQS and Glue, which are protected by IAM.
 
 data "aws_availability_zones" "available" {
-  count = var.network.create ? 1 : 0
+  count = local.network_on ? 1 : 0
   state = "available"
 }
 
 resource "aws_vpc" "this" {
-  count                = var.network.create ? 1 : 0
+  count                = local.network_on ? 1 : 0
   cidr_block           = var.network.cidr
   enable_dns_support   = true
   enable_dns_hostnames = true
@@ -16,14 +16,14 @@ resource "aws_vpc" "this" {
 
 # Resources in the VPC without their own security group can neither connect nor be reached.
 resource "aws_default_security_group" "this" {
-  count  = var.network.create ? 1 : 0
+  count  = local.network_on ? 1 : 0
   vpc_id = aws_vpc.this[0].id
   tags   = merge(local.tags, { Name = "${var.name}-default" })
 }
 
 # Redshift Serverless requires three zones.
 resource "aws_subnet" "private" {
-  count             = var.network.create ? 3 : 0
+  count             = local.network_on ? 3 : 0
   vpc_id            = aws_vpc.this[0].id
   cidr_block        = cidrsubnet(var.network.cidr, 4, count.index)
   availability_zone = data.aws_availability_zones.available[0].names[count.index]
@@ -31,19 +31,19 @@ resource "aws_subnet" "private" {
 }
 
 resource "aws_route_table" "private" {
-  count  = var.network.create ? 1 : 0
+  count  = local.network_on ? 1 : 0
   vpc_id = aws_vpc.this[0].id
   tags   = merge(local.tags, { Name = "${var.name}-private" })
 }
 
 resource "aws_route_table_association" "private" {
-  count          = var.network.create ? 3 : 0
+  count          = local.network_on ? 3 : 0
   subnet_id      = aws_subnet.private[count.index].id
   route_table_id = aws_route_table.private[0].id
 }
 
 resource "aws_vpc_endpoint" "s3" {
-  count             = var.network.create ? 1 : 0
+  count             = local.network_on ? 1 : 0
   vpc_id            = aws_vpc.this[0].id
   service_name      = "com.amazonaws.${local.region}.s3"
   vpc_endpoint_type = "Gateway"
@@ -52,7 +52,7 @@ resource "aws_vpc_endpoint" "s3" {
 }
 
 resource "aws_vpc_endpoint" "secrets" {
-  count             = var.network.create ? 1 : 0
+  count             = local.network_on && local.dms_on ? 1 : 0
   vpc_id            = aws_vpc.this[0].id
   service_name      = "com.amazonaws.${local.region}.secretsmanager"
   vpc_endpoint_type = "Interface"
@@ -64,7 +64,7 @@ resource "aws_vpc_endpoint" "secrets" {
 }
 
 resource "aws_security_group" "endpoints" {
-  count       = var.network.create ? 1 : 0
+  count       = local.network_on && local.dms_on ? 1 : 0
   name        = "${var.name}-endpoints"
   description = "Endpoints of AWS services"
   vpc_id      = local.vpc_id
@@ -72,7 +72,7 @@ resource "aws_security_group" "endpoints" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
-  count             = var.network.create ? 1 : 0
+  count             = local.network_on && local.dms_on ? 1 : 0
   security_group_id = aws_security_group.endpoints[0].id
   description       = "HTTPS from the VPC"
   cidr_ipv4         = var.network.cidr
@@ -83,6 +83,7 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
 }
 
 resource "aws_security_group" "dms" {
+  count       = local.dms_on ? 1 : 0
   name        = "${var.name}-dms"
   description = "DMS replication"
   vpc_id      = local.vpc_id
@@ -90,7 +91,8 @@ resource "aws_security_group" "dms" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "dms_https" {
-  security_group_id = aws_security_group.dms.id
+  count             = local.dms_on ? 1 : 0
+  security_group_id = aws_security_group.dms[0].id
   description       = "S3 and Secrets Manager"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "tcp"
@@ -101,7 +103,8 @@ resource "aws_vpc_security_group_egress_rule" "dms_https" {
 
 # An existing database may be anywhere that is routable.
 resource "aws_vpc_security_group_egress_rule" "dms_database" {
-  security_group_id            = aws_security_group.dms.id
+  count                        = local.dms_on ? 1 : 0
+  security_group_id            = aws_security_group.dms[0].id
   description                  = "The source database"
   cidr_ipv4                    = local.database_group == null ? "0.0.0.0/0" : null
   referenced_security_group_id = local.database_group

@@ -29,13 +29,13 @@ output "dmslake_lock" {
 }
 
 output "table_mappings" {
-  description = "The rules of the DMS task"
-  value       = jsonencode(local.table_mappings)
+  description = "The rules of the DMS task; null if that is not created here"
+  value       = local.dms_on ? jsonencode(local.table_mappings) : null
 }
 
 output "s3_settings" {
-  description = "The settings of the DMS target endpoint that the staged format depends on"
-  value       = local.s3_settings
+  description = "The settings of the DMS target endpoint that the staged format depends on, as in [dms] of dmslake.toml"
+  value       = [local.s3_settings, var.s3_settings][local.dms_on ? 0 : 1]
 }
 
 output "function" {
@@ -55,26 +55,26 @@ output "notification" {
       Id       = "doorbell"
       QueueArn = aws_sqs_queue.doorbell.arn
       Events   = ["s3:ObjectCreated:*"]
-      Filter   = { Key = { FilterRules = [{ Name = "prefix", Value = "${var.staging.prefix}/" }, { Name = "suffix", Value = ".parquet" }] } }
+      Filter   = { Key = { FilterRules = [{ Name = "prefix", Value = "${var.staging.prefix}/" }, { Name = "suffix", Value = local.staged_suffix }] } }
     }]
   }
 }
 
 output "replication" {
-  description = "ARN of the DMS task, or of the serverless replication"
-  value       = var.dms.serverless ? aws_dms_replication_config.this[0].arn : aws_dms_replication_task.this[0].replication_task_arn
+  description = "ARN of the DMS task, or of the serverless replication; null if neither is created here"
+  value       = local.dms_on ? local.replication_arn : null
 }
 
 output "source_database" {
   description = "Address of a created database, its master user's secret, the secret that DMS reads, and the name of its final snapshot"
-  value = {
+  value = local.dms_on ? {
     address        = one(aws_db_instance.this[*].address)
     port           = var.source_database.port
-    database       = var.source_database.create ? var.source_database.database : null
+    database       = local.source_on ? var.source_database.database : null
     master_secret  = try(aws_db_instance.this[0].master_user_secret[0].secret_arn, null)
     dms_secret     = local.secret_arn
     final_snapshot = var.source_database.skip_final_snapshot ? null : one(aws_db_instance.this[*].final_snapshot_identifier)
-  }
+  } : null
 }
 
 output "databases" {

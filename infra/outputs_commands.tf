@@ -1,11 +1,8 @@
 # Commands to run next.
 
 locals {
-  replication_argument = (
-    var.dms.serverless
-    ? "--replication-config-arn ${aws_dms_replication_config.this[0].arn}"
-    : "--replication-task-arn ${aws_dms_replication_task.this[0].replication_task_arn}"
-  )
+  replication_arn      = one(concat(aws_dms_replication_config.this[*].arn, aws_dms_replication_task.this[*].replication_task_arn))
+  replication_argument = "${var.dms.serverless ? "--replication-config-arn" : "--replication-task-arn"} ${coalesce(local.replication_arn, "-")}"
   start_replication = {
     for type in ["start-replication", "resume-processing"] : type => (
       var.dms.serverless
@@ -16,14 +13,14 @@ locals {
   stop_replication = (
     var.dms.serverless
     ? "aws dms stop-replication ${local.replication_argument}"
-    : "aws dms stop-replication-task ${local.replication_argument} && aws dms wait replication-task-stopped --filters Name=replication-task-arn,Values=${aws_dms_replication_task.this[0].replication_task_arn}"
+    : "aws dms stop-replication-task ${local.replication_argument} && aws dms wait replication-task-stopped --filters Name=replication-task-arn,Values=${coalesce(local.replication_arn, "-")}"
   )
 }
 
 # It does not depend on DMS, so it can be run if an apply failed before that.
 output "first_steps" {
   description = "A shell script to run once, and after each new password_version, from where a created database is reachable: creates the user of DMS and sets the retention of the binary log"
-  value = var.source_database.create ? templatefile("${path.module}/templates/first_steps.sh.tftpl", {
+  value = local.source_on ? templatefile("${path.module}/templates/first_steps.sh.tftpl", {
     region        = local.region
     address       = aws_db_instance.this[0].address
     port          = var.source_database.port
@@ -38,16 +35,16 @@ output "first_steps" {
 }
 
 output "source_sql" {
-  description = "The SQL of first_steps, to be run by the administrator of an existing database"
-  value       = local.source_sql
+  description = "The SQL of first_steps, to be run by the administrator of an existing database; null if DMS is not created here"
+  value       = local.dms_on ? local.source_sql : null
 }
 
 output "commands" {
   description = "Commands for daily operation"
   value = {
-    start_replication  = local.start_replication["start-replication"]
-    stop_replication   = local.stop_replication
-    resume_replication = local.start_replication["resume-processing"]
+    start_replication  = local.dms_on ? local.start_replication["start-replication"] : null
+    stop_replication   = local.dms_on ? local.stop_replication : null
+    resume_replication = local.dms_on ? local.start_replication["resume-processing"] : null
     watch              = "aws logs tail ${aws_cloudwatch_log_group.function.name} --follow --format short"
     sweep              = "aws lambda invoke --function-name ${local.function_name}:${aws_lambda_alias.live.name} --cli-binary-format raw-in-base64-out --payload '{\"sweep\": true}' /dev/stdout"
     held_tables        = "aws logs filter-log-events --log-group-name ${aws_cloudwatch_log_group.function.name} --filter-pattern '{ $.message = \"table is held\" }' --query 'events[].message' --output text"
@@ -58,6 +55,6 @@ output "commands" {
     redshift           = var.redshift.enabled ? "dmslake ddl redshift --config dmslake.toml --iam-role ${aws_iam_role.redshift[0].arn} ${join(" ", sort(keys(local.manifests)))}" : null
     job                = local.job_on ? "dmslake job start --config dmslake.toml TABLE" : null
     job_runs           = local.job_on ? "aws glue get-job-runs --job-name ${aws_glue_job.job[0].name}" : null
-    replication_status = var.dms.serverless ? "aws dms describe-replications --filters Name=replication-config-arn,Values=${aws_dms_replication_config.this[0].arn}" : "aws dms describe-table-statistics --replication-task-arn ${aws_dms_replication_task.this[0].replication_task_arn}"
+    replication_status = !local.dms_on ? null : var.dms.serverless ? "aws dms describe-replications --filters Name=replication-config-arn,Values=${local.replication_arn}" : "aws dms describe-table-statistics --replication-task-arn ${local.replication_arn}"
   }
 }

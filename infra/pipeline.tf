@@ -29,6 +29,37 @@ locals {
     before_image_prefix = var.staged_format.before_image_prefix
   }
 
+  # [dms] of dmslake.toml, each value as TOML: what is created here, or what exists.
+  dms_section = {
+    for name, value in [merge(local.s3_settings, local.rule_settings), var.s3_settings][local.dms_on ? 0 : 1] : name => jsonencode(value)
+  }
+
+  # How the names of staged objects end. DMS's own default is CSV.
+  staged_format = local.dms_on ? local.s3_settings.data_format : lower(try(var.s3_settings.data_format, "csv"))
+  staged_suffix = local.staged_format == "parquet" ? ".parquet" : lower(try(var.s3_settings.compression_type, "none")) == "gzip" ? ".csv.gz" : ".csv"
+
+  # The members of an endpoint's settings that [dms] takes, by their type. tests/terraform.rs
+  # compares them with those that the program knows.
+  s3_members = {
+    flag = [
+      "add_column_name", "add_trailing_padding_character", "cdc_inserts_and_updates", "cdc_inserts_only", "date_partition_enabled",
+      "detach_target_on_lob_lookup_failure_parquet", "enable_statistics", "glue_catalog_generation", "include_op_for_full_load",
+      "parquet_timestamp_in_millisecond", "preserve_transactions", "rfc_4180", "use_csv_no_sup_value",
+      "use_task_start_time_for_full_load_timestamp",
+    ]
+    number = [
+      "cdc_max_batch_interval", "cdc_min_file_size", "data_page_size", "dict_page_size_limit", "ignore_header_rows", "max_file_size",
+      "row_group_length",
+    ]
+    text = [
+      "before_image_prefix", "bucket_folder", "bucket_name", "canned_acl_for_objects", "cdc_path", "change_seq_column", "compression_type",
+      "csv_delimiter", "csv_no_sup_value", "csv_null_value", "csv_row_delimiter", "data_format", "date_partition_delimiter",
+      "date_partition_sequence", "date_partition_timezone", "encoding_type", "encryption_mode", "expected_bucket_owner",
+      "external_table_definition", "parquet_version", "server_side_encryption_kms_key_id", "service_access_role_arn",
+      "timestamp_column_name",
+    ]
+  }
+
   # What a policy of a table may be.
   policies = {
     on_bad_row          = ["stop", "quarantine"]
@@ -164,7 +195,7 @@ locals {
   dmslake_toml = templatefile("${path.module}/templates/dmslake.toml.tftpl", {
     staging             = "s3://${local.staging_bucket}/${var.staging.prefix}"
     lake                = "s3://${local.lake_bucket}/${var.lake.prefix}"
-    dms                 = merge(local.s3_settings, local.rule_settings)
+    dms                 = local.dms_section
     maintain_delete     = var.maintain_delete
     hand_over           = { to = local.hand_over, job = local.job_on ? local.job_name : null, after_minutes = var.job.after_minutes, attempts = var.job.attempts }
     metrics             = { emf = var.monitoring.metrics, namespace = var.name, otlp = var.monitoring.otlp }

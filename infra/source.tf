@@ -1,21 +1,21 @@
 locals {
   # DMS cannot use the master user's secret that RDS keeps, because it has no host and port, and DMS
   # should not be the master user. It gets its own user, which the output first_steps creates.
-  secret_arn     = var.source_database.create ? aws_secretsmanager_secret.dms[0].arn : var.source_database.secret_arn
-  secret_kms_arn = var.source_database.create ? local.kms_key_arn : var.source_database.secret_kms_key_arn
-  database_group = var.source_database.create ? aws_security_group.database[0].id : var.source_database.security_group_id
-  source_tls     = var.source_database.ca_file != null
+  secret_arn     = local.source_on ? aws_secretsmanager_secret.dms[0].arn : var.source_database.secret_arn
+  secret_kms_arn = local.source_on ? local.kms_key_arn : var.source_database.secret_kms_key_arn
+  database_group = local.source_on ? aws_security_group.database[0].id : var.source_database.security_group_id
+  source_tls     = local.dms_on && var.source_database.ca_file != null
 }
 
 resource "aws_db_subnet_group" "this" {
-  count      = var.source_database.create ? 1 : 0
+  count      = local.source_on ? 1 : 0
   name       = var.name
   subnet_ids = local.subnet_ids
   tags       = local.tags
 }
 
 resource "aws_security_group" "database" {
-  count       = var.source_database.create ? 1 : 0
+  count       = local.source_on ? 1 : 0
   name        = "${var.name}-database"
   description = "The source database"
   vpc_id      = local.vpc_id
@@ -26,7 +26,7 @@ resource "aws_vpc_security_group_ingress_rule" "database" {
   count                        = local.lets_dms_in ? 1 : 0
   security_group_id            = local.database_group
   description                  = "DMS"
-  referenced_security_group_id = aws_security_group.dms.id
+  referenced_security_group_id = aws_security_group.dms[0].id
   ip_protocol                  = "tcp"
   from_port                    = var.source_database.port
   to_port                      = var.source_database.port
@@ -34,7 +34,7 @@ resource "aws_vpc_security_group_ingress_rule" "database" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "client" {
-  count                        = length(var.source_database.client_security_group_ids)
+  count                        = local.source_on ? length(var.source_database.client_security_group_ids) : 0
   security_group_id            = aws_security_group.database[0].id
   description                  = "Client"
   referenced_security_group_id = var.source_database.client_security_group_ids[count.index]
@@ -45,13 +45,13 @@ resource "aws_vpc_security_group_ingress_rule" "client" {
 }
 
 locals {
-  lets_dms_in = var.source_database.create || var.source_database.security_group_id != null
+  lets_dms_in = local.source_on || (local.dms_on && var.source_database.security_group_id != null)
 }
 
 # What DMS requires of a MySQL source. In RDS the retention of the binary log is not a parameter:
 # the output first_steps sets it by a procedure.
 resource "aws_db_parameter_group" "this" {
-  count       = var.source_database.create ? 1 : 0
+  count       = local.source_on ? 1 : 0
   name_prefix = "${var.name}-mysql-" # a change of family makes a second one before the first goes
   family      = "mysql${join(".", slice(split(".", var.source_database.version), 0, 2))}"
   description = "Binary log for DMS"
@@ -80,7 +80,7 @@ resource "aws_db_parameter_group" "this" {
 }
 
 resource "aws_db_instance" "this" {
-  count                           = var.source_database.create ? 1 : 0
+  count                           = local.source_on ? 1 : 0
   identifier                      = var.name
   engine                          = "mysql"
   engine_version                  = var.source_database.version
@@ -121,7 +121,7 @@ resource "aws_db_instance" "this" {
 
 # By prefix, because a deleted secret keeps its name during its recovery window.
 resource "aws_secretsmanager_secret" "dms" {
-  count                   = var.source_database.create ? 1 : 0
+  count                   = local.source_on ? 1 : 0
   name_prefix             = "${var.name}/dms-user-"
   description             = "Host, port, username and password with which DMS reads the source"
   kms_key_id              = local.kms_key_arn
@@ -134,7 +134,7 @@ resource "aws_secretsmanager_secret" "dms" {
 # aws_secretsmanager_random_password would work too, but Terraform 1.11 cannot mock ephemeral
 # resources.
 resource "aws_secretsmanager_secret_version" "dms" {
-  count                    = var.source_database.create ? 1 : 0
+  count                    = local.source_on ? 1 : 0
   secret_id                = aws_secretsmanager_secret.dms[0].id
   secret_string_wo_version = var.source_database.password_version
   secret_string_wo = jsonencode({

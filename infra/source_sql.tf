@@ -17,7 +17,7 @@ locals {
   )
 
   source_sql = join("\n", concat(
-    var.source_database.create ? [] : [
+    local.source_on ? [] : [
       "-- ${local.dms_user} must be `username` in the secret. If the database is not in RDS, set",
       "-- binlog_expire_logs_seconds = ${var.binlog_retention_hours * 3600} instead of the last statement.",
     ],

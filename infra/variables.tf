@@ -64,6 +64,8 @@ variable "staging" {
       manage_notification = a bucket has a single notification configuration. false: you manage it and
                             add the output `notification` to it
       force_destroy       = destroy a created bucket even if it contains objects
+      kms_key_arn         = the customer key of the objects in an existing bucket, if it is not that of
+                            `kms`; its policy must let the account's roles decrypt
   TEXT
   type = object({
     create              = optional(bool, true)
@@ -72,6 +74,7 @@ variable "staging" {
     expiry_days         = optional(number, 30)
     manage_notification = optional(bool, true)
     force_destroy       = optional(bool, false)
+    kms_key_arn         = optional(string)
   })
   default  = {}
   nullable = false
@@ -87,6 +90,10 @@ variable "staging" {
   validation {
     condition     = var.staging.expiry_days >= 3 && floor(var.staging.expiry_days) == var.staging.expiry_days
     error_message = "staging.expiry_days: a whole number of at least 3. Objects of tables held for longer are lost."
+  }
+  validation {
+    condition     = var.staging.kms_key_arn == null || (!var.staging.create && can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.staging.kms_key_arn)))
+    error_message = "staging.kms_key_arn: the ARN of the key (not of an alias) of an existing bucket; a created one is encrypted as kms says."
   }
 }
 

@@ -1,6 +1,9 @@
 variable "dms" {
   description = <<-TEXT
     The replication.
+      create               = false: DMS runs already, and neither it nor the source, nor a network for
+                             them, is created. `staging` names its bucket and prefix, and s3_settings
+                             says how its endpoint writes
       serverless           = false: an instance of `instance_class` with `storage_gb`
                              true: DMS Serverless with at most `max_capacity_units`
       engine_version       = version of the instance; default: the newest
@@ -13,6 +16,7 @@ variable "dms" {
                              account; false if they exist. true also deletes them with this deployment
   TEXT
   type = object({
+    create               = optional(bool, true)
     serverless           = optional(bool, false)
     instance_class       = optional(string, "dms.t3.medium")
     storage_gb           = optional(number, 50)
@@ -51,5 +55,43 @@ variable "dms" {
   validation {
     condition     = var.dms.max_lob_kb >= 1 && var.dms.max_lob_kb <= 102400 && floor(var.dms.max_lob_kb) == var.dms.max_lob_kb
     error_message = "dms.max_lob_kb: 1 to 102400."
+  }
+}
+
+variable "s3_settings" {
+  description = <<-TEXT
+    With dms.create = false: the settings of the existing endpoint, by their names in Terraform's
+    aws_dms_s3_endpoint, and the columns that rules of its task add. As in [dms] of dmslake.toml, those
+    that are not given have DMS's defaults, CSV among them. For example:
+      { data_format = "parquet", timestamp_column_name = "dms_ts", change_seq_column = "cdc_seq" }
+  TEXT
+  type        = any
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = can(keys(var.s3_settings)) && (length(var.s3_settings) == 0 || !var.dms.create)
+    error_message = "s3_settings: an object with the settings of an endpoint that exists, for dms.create = false; what is created here is set by staged_format."
+  }
+  validation {
+    condition     = alltrue([for name in keys(var.s3_settings) : contains(flatten(values(local.s3_members)), name)])
+    error_message = "s3_settings: names are those of aws_dms_s3_endpoint, such as csv_delimiter, and change_seq_column and before_image_prefix for what rules of the task add."
+  }
+  validation {
+    condition = alltrue([
+      for name, value in var.s3_settings : (
+        contains(local.s3_members.flag, name) ? contains(["true", "false"], jsonencode(value)) :
+        contains(local.s3_members.number, name) ? can(regex("^[0-9]+$", jsonencode(value))) : startswith(jsonencode(value), "\"")
+      )
+    ])
+    error_message = "s3_settings: a value has another type than in aws_dms_s3_endpoint: true or false, a whole number, or a text in quotes."
+  }
+  validation {
+    condition     = contains(["csv", "parquet"], lower(try(var.s3_settings.data_format, "csv")))
+    error_message = "s3_settings.data_format: \"csv\", which is DMS's default, or \"parquet\"."
+  }
+  validation {
+    condition     = !try(tobool(var.s3_settings.preserve_transactions), false)
+    error_message = "s3_settings.preserve_transactions: objects in the order of transactions are not read; set PreserveTransactions = false at the endpoint and load the tables again."
   }
 }

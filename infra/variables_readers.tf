@@ -71,8 +71,8 @@ variable "redshift" {
     error_message = "redshift: no table has redshift_manifest = true, so there is nothing to read."
   }
   validation {
-    condition     = !var.redshift.enabled || var.network.create || length(var.network.subnet_ids) >= 3
-    error_message = "redshift: Redshift Serverless needs subnets in three zones."
+    condition     = !var.redshift.enabled || var.network.create || (var.network.vpc_id != null && length(var.network.subnet_ids) >= 3)
+    error_message = "redshift: Redshift Serverless needs a VPC and subnets in three zones."
   }
   validation {
     condition     = contains(concat([4], range(8, 513, 8), range(544, 1025, 32)), var.redshift.base_capacity)

@@ -16,7 +16,7 @@ variable "network" {
   nullable = false
 
   validation {
-    condition     = var.network.create || (var.network.vpc_id != null && length(var.network.subnet_ids) >= 2)
+    condition     = var.network.create || !var.dms.create || (var.network.vpc_id != null && length(var.network.subnet_ids) >= 2)
     error_message = "network: with create = false, vpc_id and at least two subnet_ids are needed."
   }
   validation {
@@ -89,7 +89,7 @@ variable "source_database" {
   nullable = false
 
   validation {
-    condition     = var.source_database.create || var.source_database.secret_arn != null
+    condition     = var.source_database.create || !var.dms.create || var.source_database.secret_arn != null
     error_message = "source_database: with create = false, secret_arn must name a secret with host, port, username and password."
   }
   validation {
@@ -117,7 +117,7 @@ variable "source_database" {
     error_message = "source_database.port: 1 to 65535; at least 1150 for a created database."
   }
   validation {
-    condition     = !var.source_database.create || !var.source_database.tls || var.source_database.ca_file != null
+    condition     = !(var.source_database.create && var.dms.create) || !var.source_database.tls || var.source_database.ca_file != null
     error_message = "source_database.ca_file: a created database requires TLS, which needs its certificate authorities. Download https://truststore.pki.rds.amazonaws.com/<region>/<region>-bundle.pem and name the file here, or set tls = false."
   }
   validation {

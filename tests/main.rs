@@ -55,6 +55,7 @@ mod replaying;
 mod round_trips;
 mod s3;
 mod support;
+mod terraform;
 mod tombstones;
 mod two_workers;
 mod types;

@@ -41,7 +41,7 @@ run "source" {
     error_message = "without backups RDS keeps no binary log"
   }
   assert {
-    condition     = aws_dms_endpoint.source.secrets_manager_arn == aws_secretsmanager_secret.dms[0].arn && aws_dms_endpoint.source.password == null
+    condition     = aws_dms_endpoint.source[0].secrets_manager_arn == aws_secretsmanager_secret.dms[0].arn && aws_dms_endpoint.source[0].password == null
     error_message = "DMS reads the source's password from a secret"
   }
 }
@@ -53,16 +53,16 @@ run "replication" {
   }
   assert {
     condition = (
-      aws_dms_s3_endpoint.target.data_format == "parquet" && aws_dms_s3_endpoint.target.parquet_version == "parquet-2-0" &&
-      aws_dms_s3_endpoint.target.timestamp_column_name == "dms_ts" && aws_dms_s3_endpoint.target.include_op_for_full_load &&
-      aws_dms_s3_endpoint.target.use_task_start_time_for_full_load_timestamp && !aws_dms_s3_endpoint.target.preserve_transactions &&
-      !aws_dms_s3_endpoint.target.date_partition_enabled && !aws_dms_s3_endpoint.target.cdc_inserts_only &&
-      aws_dms_s3_endpoint.target.cdc_max_batch_interval == 60 && aws_dms_s3_endpoint.target.bucket_folder == "dms"
+      aws_dms_s3_endpoint.target[0].data_format == "parquet" && aws_dms_s3_endpoint.target[0].parquet_version == "parquet-2-0" &&
+      aws_dms_s3_endpoint.target[0].timestamp_column_name == "dms_ts" && aws_dms_s3_endpoint.target[0].include_op_for_full_load &&
+      aws_dms_s3_endpoint.target[0].use_task_start_time_for_full_load_timestamp && !aws_dms_s3_endpoint.target[0].preserve_transactions &&
+      !aws_dms_s3_endpoint.target[0].date_partition_enabled && !aws_dms_s3_endpoint.target[0].cdc_inserts_only &&
+      aws_dms_s3_endpoint.target[0].cdc_max_batch_interval == 60 && aws_dms_s3_endpoint.target[0].bucket_folder == "dms"
     )
     error_message = "the endpoint writes what dmslake reads best"
   }
   assert {
-    condition     = aws_dms_s3_endpoint.target.encryption_mode == "SSE_S3" && aws_dms_s3_endpoint.target.expected_bucket_owner == "123456789012"
+    condition     = aws_dms_s3_endpoint.target[0].encryption_mode == "SSE_S3" && aws_dms_s3_endpoint.target[0].expected_bucket_owner == "123456789012"
     error_message = "staged objects are encrypted, in a bucket of this account"
   }
   assert {

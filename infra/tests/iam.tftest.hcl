@@ -24,13 +24,13 @@ run "roles" {
   }
   assert {
     condition = alltrue([
-      for role in [aws_iam_role.dms_secret, aws_iam_role.dms_target, aws_iam_role.scheduler, aws_iam_role.job[0]] :
+      for role in [aws_iam_role.dms_secret[0], aws_iam_role.dms_target[0], aws_iam_role.scheduler, aws_iam_role.job[0]] :
       jsondecode(role.assume_role_policy).Statement[0].Condition.StringEquals["aws:SourceAccount"] == "123456789012"
     ])
     error_message = "services may act only for this account"
   }
   assert {
-    condition     = jsondecode(aws_iam_role.dms_target.assume_role_policy).Statement[0].Condition.ArnLike["aws:SourceArn"] == "arn:aws:dms:eu-west-1:123456789012:*"
+    condition     = jsondecode(aws_iam_role.dms_target[0].assume_role_policy).Statement[0].Condition.ArnLike["aws:SourceArn"] == "arn:aws:dms:eu-west-1:123456789012:*"
     error_message = "DMS may act only for its resources in this account"
   }
 }
@@ -76,14 +76,14 @@ run "function" {
 run "dms" {
   assert {
     condition = alltrue(flatten([
-      for statement in jsondecode(aws_iam_role_policy.dms_target.policy).Statement : [
+      for statement in jsondecode(aws_iam_role_policy.dms_target[0].policy).Statement : [
         for resource in flatten([statement.Resource]) : startswith(resource, "arn:aws:s3:::shop-staging-123456789012-eu-west-1") || resource == aws_kms_key.this[0].arn
       ]
     ]))
     error_message = "DMS writes only to staging"
   }
   assert {
-    condition     = jsondecode(aws_iam_role_policy.dms_secret.policy).Statement[0].Resource == aws_secretsmanager_secret.dms[0].arn
+    condition     = jsondecode(aws_iam_role_policy.dms_secret[0].policy).Statement[0].Resource == aws_secretsmanager_secret.dms[0].arn
     error_message = "DMS reads one secret"
   }
 }
@@ -290,7 +290,7 @@ run "key" {
       aws_sns_topic.alarms[0].kms_master_key_id == aws_kms_key.this[0].arn && aws_cloudwatch_log_group.function.kms_key_id == aws_kms_key.this[0].arn &&
       aws_lambda_function.this.kms_key_arn == aws_kms_key.this[0].arn && aws_db_instance.this[0].kms_key_id == aws_kms_key.this[0].arn &&
       aws_secretsmanager_secret.dms[0].kms_key_id == aws_kms_key.this[0].arn && aws_dms_replication_instance.this[0].kms_key_arn == aws_kms_key.this[0].arn &&
-      aws_dms_s3_endpoint.target.server_side_encryption_kms_key_id == aws_kms_key.this[0].arn && aws_s3_object.config.kms_key_id == aws_kms_key.this[0].arn
+      aws_dms_s3_endpoint.target[0].server_side_encryption_kms_key_id == aws_kms_key.this[0].arn && aws_s3_object.config.kms_key_id == aws_kms_key.this[0].arn
     )
     error_message = "everything that can be encrypted is encrypted with the key"
   }
@@ -299,7 +299,7 @@ run "key" {
       alltrue([for group in values(aws_cloudwatch_log_group.job) : group.kms_key_id == aws_kms_key.this[0].arn]) && length(aws_cloudwatch_log_group.job) == 2 &&
       aws_s3_object.job[0].kms_key_id == aws_kms_key.this[0].arn && aws_redshiftserverless_namespace.this[0].kms_key_id == aws_kms_key.this[0].arn &&
       one(one(one(aws_athena_workgroup.this[0].configuration).result_configuration).encryption_configuration) == { encryption_option = "SSE_KMS", kms_key_arn = aws_kms_key.this[0].arn } &&
-      aws_dms_endpoint.source.kms_key_arn == aws_kms_key.this[0].arn && aws_dms_s3_endpoint.target.kms_key_arn == aws_kms_key.this[0].arn && aws_db_instance.this[0].master_user_secret_kms_key_id == aws_kms_key.this[0].arn
+      aws_dms_endpoint.source[0].kms_key_arn == aws_kms_key.this[0].arn && aws_dms_s3_endpoint.target[0].kms_key_arn == aws_kms_key.this[0].arn && aws_db_instance.this[0].master_user_secret_kms_key_id == aws_kms_key.this[0].arn
     )
     error_message = "readers' resources and passwords are encrypted too"
   }

@@ -13,7 +13,7 @@ variables {
 
 run "default" {
   assert {
-    condition     = aws_dms_endpoint.source.ssl_mode == "verify-full" && aws_dms_endpoint.source.certificate_arn == aws_dms_certificate.source[0].certificate_arn
+    condition     = aws_dms_endpoint.source[0].ssl_mode == "verify-full" && aws_dms_endpoint.source[0].certificate_arn == aws_dms_certificate.source[0].certificate_arn
     error_message = "a created source is reached through verified TLS"
   }
   assert {
@@ -51,7 +51,7 @@ run "default" {
     error_message = "the first steps need only Secrets Manager and the database"
   }
   assert {
-    condition     = aws_cloudwatch_log_group.dms.name == "dms-tasks-${aws_dms_replication_instance.this[0].replication_instance_id}" && aws_cloudwatch_log_group.dms.retention_in_days == 30
+    condition     = aws_cloudwatch_log_group.dms[0].name == "dms-tasks-${aws_dms_replication_instance.this[0].replication_instance_id}" && aws_cloudwatch_log_group.dms[0].retention_in_days == 30
     error_message = "the logs of DMS expire"
   }
   assert {
@@ -112,7 +112,7 @@ run "changed" {
   }
   assert {
     condition = alltrue([
-      for group in [aws_cloudwatch_log_group.dms, aws_cloudwatch_log_group.database[0]] : group.kms_key_id == aws_kms_key.this[0].arn && group.retention_in_days == 7
+      for group in [aws_cloudwatch_log_group.dms[0], aws_cloudwatch_log_group.database[0]] : group.kms_key_id == aws_kms_key.this[0].arn && group.retention_in_days == 7
     ])
     error_message = "all logs are kept as long as those of the function"
   }
@@ -123,7 +123,7 @@ run "without_tls" {
     source_database = { tls = false }
   }
   assert {
-    condition     = aws_dms_endpoint.source.ssl_mode == "none" && length(aws_dms_certificate.source) == 0 && { for parameter in aws_db_parameter_group.this[0].parameter : parameter.name => parameter.value }["require_secure_transport"] == "OFF"
+    condition     = aws_dms_endpoint.source[0].ssl_mode == "none" && length(aws_dms_certificate.source) == 0 && { for parameter in aws_db_parameter_group.this[0].parameter : parameter.name => parameter.value }["require_secure_transport"] == "OFF"
     error_message = "a source without TLS is possible on request"
   }
   assert {
@@ -142,7 +142,7 @@ run "brought" {
     }
   }
   assert {
-    condition     = length(aws_secretsmanager_secret_version.dms) == 0 && length(aws_cloudwatch_log_group.database) == 0 && aws_dms_endpoint.source.ssl_mode == "verify-full"
+    condition     = length(aws_secretsmanager_secret_version.dms) == 0 && length(aws_cloudwatch_log_group.database) == 0 && aws_dms_endpoint.source[0].ssl_mode == "verify-full"
     error_message = "the secret and logs of an existing source are not changed"
   }
   assert {
@@ -180,7 +180,7 @@ run "serverless" {
     error_message = "with the key of that topic, and only for that topic"
   }
   assert {
-    condition     = aws_dms_replication_config.this[0].resource_identifier == "shop" && aws_cloudwatch_log_group.dms.name == "dms-serverless-replication-shop"
+    condition     = aws_dms_replication_config.this[0].resource_identifier == "shop" && aws_cloudwatch_log_group.dms[0].name == "dms-serverless-replication-shop"
     error_message = "its log group matches its ARN"
   }
   assert {

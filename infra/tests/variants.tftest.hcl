@@ -29,7 +29,7 @@ run "everything_brought" {
     error_message = "existing resources are neither created nor changed"
   }
   assert {
-    condition     = aws_dms_s3_endpoint.target.bucket_name == "my-staging" && aws_dms_s3_endpoint.target.bucket_folder == "in/dms" && aws_dms_endpoint.source.engine_name == "aurora"
+    condition     = aws_dms_s3_endpoint.target[0].bucket_name == "my-staging" && aws_dms_s3_endpoint.target[0].bucket_folder == "in/dms" && aws_dms_endpoint.source[0].engine_name == "aurora"
     error_message = "DMS uses the existing resources"
   }
   assert {
@@ -49,7 +49,7 @@ run "everything_brought" {
     error_message = "outputs show what the user must do"
   }
   assert {
-    condition     = anytrue([for statement in jsondecode(aws_iam_role_policy.dms_secret.policy).Statement : statement.Resource == "arn:aws:kms:eu-west-1:123456789012:key/theirs"])
+    condition     = anytrue([for statement in jsondecode(aws_iam_role_policy.dms_secret[0].policy).Statement : statement.Resource == "arn:aws:kms:eu-west-1:123456789012:key/theirs"])
     error_message = "DMS may decrypt the existing secret"
   }
 }
