@@ -10,9 +10,11 @@ use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
 use super::output::{Results, Screen};
 use super::progress_bar::{TableProgress, TablesProgress};
+use crate::config::TableName;
 use crate::error::Result;
 use crate::inspect::{self, PlanAsked, PlanOutcome, TablePlan};
 use crate::price;
+use crate::staging::Survey;
 
 /// So many megabytes of what is pending of a table are read, unless said otherwise.
 const MOST_MEGABYTES: u64 = 256;
@@ -28,8 +30,9 @@ pub(super) async fn run(arguments: &PlanArguments, screen: &Screen) -> Result<Ex
         function_megabytes: arguments.function_memory,
         applies_here: false,
     };
-    let chosen = Chosen::open(&arguments.chosen(), Places::LakeAndStaging, screen).await?;
-    show(&chosen, asked, arguments.json, screen).await
+    let tables = arguments.chosen();
+    let chosen = Chosen::open(&tables, Places::LakeAndStaging, screen).await?;
+    show(&chosen, asked, tables.tables.is_empty(), arguments.json, screen).await
 }
 
 /// The same for what [`super::apply`] would do.
@@ -44,12 +47,31 @@ pub(super) async fn dry_run(arguments: &ApplyArguments, screen: &Screen) -> Resu
     // As many tables share the memory as would be applied side by side.
     let tables = NonZeroUsize::new(chosen.len()).unwrap_or(NonZeroUsize::MIN);
     chosen.limits.sharers = chosen.pipeline.tables_at_once().min(tables);
-    show(&chosen, asked, arguments.json, screen).await
+    let is_all = arguments.chosen.tables.is_empty();
+    show(&chosen, asked, is_all, arguments.json, screen).await
+}
+
+/// What is staged beside the tables, of which nothing would be applied.
+fn beside(staged: &Survey) -> Vec<String> {
+    let names = |tables: &[TableName]| {
+        let names: Vec<String> = tables.iter().map(TableName::to_string).collect();
+        names.join(", ")
+    };
+    let mut lines = Vec::new();
+    if !staged.undiscovered.is_empty() {
+        let names = names(&staged.undiscovered);
+        lines.push(format!("staged, and not in the lock file, so held: {names}"));
+    }
+    if !staged.unconfigured.is_empty() {
+        lines.push(format!("staged, but in no [[table]]: {}", names(&staged.unconfigured)));
+    }
+    lines
 }
 
 async fn show(
     chosen: &Chosen<'_>,
     asked: PlanAsked,
+    is_all: bool,
     is_json: bool,
     screen: &Screen,
 ) -> Result<Exit> {
@@ -77,5 +99,12 @@ async fn show(
         [one] => detail::lines(one, &asked, screen.width(), palette),
         all => overview::lines(all, &asked, screen.width(), palette),
     })?;
-    Ok(ended.exit())
+    // Plans of some tables say nothing of others.
+    if !is_all || chosen.limits.stop.is_requested() {
+        return Ok(ended.exit());
+    }
+    let staged = chosen.pipeline.survey().await?;
+    results.print_for_people(|_| beside(&staged))?;
+    let is_held = !staged.undiscovered.is_empty() && ended.exit() == Exit::Done;
+    Ok(if is_held { Exit::Attention } else { ended.exit() })
 }

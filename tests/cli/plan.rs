@@ -48,6 +48,19 @@ fn a_plan_tells_what_applying_does_and_changes_nothing() {
 }
 
 #[test]
+fn what_is_staged_for_no_table_is_told() {
+    let home = shop();
+    write(&home.path().join("staging/shop/orders/LOAD00000001.csv"), "1,one\n");
+    let all = run(home.path(), &["plan"]);
+    let told = "shop.items: nothing to do\nstaged, but in no [[table]]: shop.orders\n";
+    assert_eq!((all.code, all.out.as_str()), (Some(0), told));
+    let one = run(home.path(), &["plan", "shop.items"]);
+    assert_eq!((one.code, one.out.as_str()), (Some(0), "shop.items: nothing to do\n"));
+    let dry = run(home.path(), &["apply", "--dry-run"]);
+    assert_eq!((dry.code, dry.out.as_str()), (Some(0), told));
+}
+
+#[test]
 fn what_would_hold_a_table_is_told_with_its_remedy() {
     let home = shop();
     write(
