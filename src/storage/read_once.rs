@@ -82,13 +82,14 @@ impl ReadOnce {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether an object is one of those that are held, or may be after this request.
-    fn is_held(&self, path: &Path, options: &GetOptions) -> bool {
-        match self.what {
+    /// Whether a request is for an object that is held, or may be after it.
+    fn is_for_held(&self, path: &Path, options: &GetOptions) -> bool {
+        let is_held = match self.what {
             What::Log => is_immutable(path),
             #[cfg(feature = "cli")]
             What::SmallFiles => self.kept().contains(path) || is_whole(options),
-        }
+        };
+        is_held && is_plain(options)
     }
 
     async fn read(&self, path: &Path) -> Result<Kept> {
@@ -149,8 +150,7 @@ impl fmt::Display for ReadOnce {
 #[async_trait]
 impl ObjectStore for ReadOnce {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        if is_plain(&options)
-            && self.is_held(location, &options)
+        if self.is_for_held(location, &options)
             && let Kept::Whole(meta, content) = self.read(location).await?
             && let Some(part) = part(meta, &content, &options)
         {
