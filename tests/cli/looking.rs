@@ -130,6 +130,7 @@ fn queries_see_every_version_of_every_table() {
     };
     assert_eq!(ask("SELECT count(*) AS n FROM items"), "n\n2\n");
     assert_eq!(ask("SELECT name FROM shop.items@v1 WHERE id = 2"), "name\ntwo\n");
+    assert_eq!(ask("SELECT name FROM \"shop.items@v1\" WHERE id = 2"), "name\ntwo\n");
     assert_eq!(ask("SELECT name FROM items VERSION AS OF 2 WHERE id = 2"), "name\ndeux\n");
     assert_eq!(ask("SELECT id FROM items EXCEPT SELECT id FROM items@v1"), "id\n3\n");
     let now = "SELECT count(*) AS n FROM items FOR TIMESTAMP AS OF '2999-01-01'";

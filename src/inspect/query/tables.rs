@@ -57,9 +57,11 @@ struct LakeTables {
 }
 
 impl LakeTables {
-    /// The table of that name, in any case if no two differ by it alone.
+    /// The table of that name, in any case if no two differ by it alone. The schema may be in the same
+    /// quotes.
     fn find(&self, name: &str) -> Result<Option<&TableName>> {
-        let exact = self.tables.iter().filter(|it| it.table == name).collect::<Vec<_>>();
+        let is_it = |it: &&TableName| it.table == name || it.to_string() == name;
+        let exact = self.tables.iter().filter(is_it).collect::<Vec<_>>();
         let folded = || self.tables.iter().filter(|it| it.table.eq_ignore_ascii_case(name));
         let found = if exact.is_empty() { folded().collect() } else { exact };
         match found[..] {
