@@ -25,7 +25,7 @@ use crate::metrics::{Process, Snapshot};
 use crate::pipeline::{Limits, Pipeline, Scope, TableReport};
 use crate::staging::{Survey, refused_order};
 pub(super) use reports::Reports;
-use rest::Rest;
+pub(super) use rest::Rest;
 
 /// Applies what is pending for the chosen tables, and reports the status of each.
 ///

@@ -5,6 +5,7 @@ mod overview;
 
 use std::num::NonZeroUsize;
 
+use super::apply::Rest;
 use super::args::{ApplyArguments, PlanArguments};
 use super::chosen::{Chosen, Places, TableEnd};
 use super::exit::Exit;
@@ -53,18 +54,12 @@ pub(super) async fn dry_run(arguments: &ApplyArguments, screen: &Screen) -> Resu
 
 /// What is staged beside the tables, of which nothing would be applied.
 fn beside(staged: &Survey) -> Vec<String> {
-    let names = |tables: &[TableName]| {
-        let names: Vec<String> = tables.iter().map(TableName::to_string).collect();
-        names.join(", ")
-    };
     let mut lines = Vec::new();
     if !staged.undiscovered.is_empty() {
-        let names = names(&staged.undiscovered);
-        lines.push(format!("staged, and not in the lock file, so held: {names}"));
+        let names: Vec<String> = staged.undiscovered.iter().map(TableName::to_string).collect();
+        lines.push(format!("staged, and not in the lock file, so held: {}", names.join(", ")));
     }
-    if !staged.unconfigured.is_empty() {
-        lines.push(format!("staged, but in no [[table]]: {}", names(&staged.unconfigured)));
-    }
+    lines.extend(Rest::of(&[], &staged.unconfigured).lines());
     lines
 }
 

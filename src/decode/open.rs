@@ -113,13 +113,7 @@ pub(crate) async fn open_at_once(
 ) -> Result<ObjectReader> {
     let most = u64::try_from(context.memory_budget / 2).unwrap_or(u64::MAX);
     let is_one = object.name.format == Format::Parquet && (1..=most).contains(&object.size);
-    let whole = if is_one {
-        let shown = context.kind.shown(&object.location);
-        let told = ObjectContext::new(context.table.source.to_string(), object, shown);
-        Some(ObjectBytes::new(context.store, context.kind, object, None, told).all().await?)
-    } else {
-        None
-    };
+    let whole = if is_one { Some(bytes_of(context, object, None).all().await?) } else { None };
     let bounds = Bounds::of_budget(context.memory_budget);
     open_content(context, object, skip_rows, whole, bounds).await
 }
@@ -132,8 +126,6 @@ pub(super) async fn open_content(
     whole: Option<Bytes>,
     bounds: Bounds,
 ) -> Result<ObjectReader> {
-    let shown = context.kind.shown(&object.location);
-    let object_context = ObjectContext::new(context.table.source.to_string(), object, shown);
     if object.size == 0 {
         return Ok(ObjectReader { columns: Vec::new(), body: Body::Empty });
     }
@@ -153,7 +145,7 @@ pub(super) async fn open_content(
         batch_bytes: context.batch_bytes.max(1),
         bounds,
     };
-    let bytes = ObjectBytes::new(context.store, context.kind, object, whole, object_context);
+    let bytes = bytes_of(context, object, whole);
     let phase = &object.name.phase;
     let body = match object.name.format {
         Format::Csv => CsvReader::open(&bytes, &expected, phase, read_bounds)
@@ -172,6 +164,16 @@ pub(super) async fn open_content(
         Body::Parquet(reader) => reader.plan().columns(),
     };
     Ok(ObjectReader { columns, body })
+}
+
+fn bytes_of(
+    context: &DecodeContext<'_>,
+    object: &StagedObject,
+    whole: Option<Bytes>,
+) -> ObjectBytes {
+    let shown = context.kind.shown(&object.location);
+    let told = ObjectContext::new(context.table.source.to_string(), object, shown);
+    ObjectBytes::new(context.store, context.kind, object, whole, told)
 }
 
 impl ObjectReader {

@@ -1,5 +1,6 @@
 //! What others do to the table, before and meanwhile.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use deltalake::DeltaTableBuilder;
@@ -21,6 +22,18 @@ pub(super) async fn delete(site: &Site, condition: &str) {
         .unwrap();
     let deleted = table.delete().with_predicate(condition).await.unwrap();
     assert!(deleted.1.num_deleted_rows > Some(0), "{condition}");
+}
+
+/// Forgets the keys: they are gone from each of these versions, which lose nothing else, and from the
+/// lake.
+async fn forgets(site: &Site, before: &[BTreeSet<String>]) {
+    let done = site.forget(&KEYS).await;
+    assert!(done.is_proven(), "{done:?}");
+    let after = site.history(site.newest().await).await;
+    for (version, rows) in before.iter().enumerate() {
+        assert_eq!(after[version], without(rows, &KEYS), "version {version}");
+    }
+    assert_eq!(site.marked().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -57,13 +70,7 @@ async fn files_that_others_wrote_are_written_again_as_they_were() {
     // It rewrites the file with other row groups and statistics.
     delete(&site, "id = 3").await;
     let before = site.history(site.newest().await).await;
-    let done = site.forget(&KEYS).await;
-    assert!(done.is_proven(), "{done:?}");
-    let after = site.history(site.newest().await).await;
-    for (version, rows) in before.iter().enumerate() {
-        assert_eq!(after[version], without(rows, &KEYS), "version {version}");
-    }
-    assert_eq!(site.marked().await, [""; 0]);
+    forgets(&site, &before).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,11 +103,5 @@ async fn files_whose_paths_the_log_encodes_are_written_again() {
     let before = site.history(version).await;
     assert_eq!(before.last(), before.iter().rev().nth(1));
 
-    let done = site.forget(&KEYS).await;
-    assert!(done.is_proven(), "{done:?}");
-    let after = site.history(site.newest().await).await;
-    for (version, rows) in before.iter().enumerate() {
-        assert_eq!(after[version], without(rows, &KEYS), "version {version}");
-    }
-    assert_eq!(site.marked().await, [""; 0]);
+    forgets(&site, &before).await;
 }

@@ -9,13 +9,13 @@ use url::Url;
 
 use crate::support::other_writer::Shop;
 
-async fn life(shop: &Shop, key: &str) -> RowLife {
+pub(super) async fn life(shop: &Shop, key: &str) -> RowLife {
     let pipeline = shop.pipeline().await;
     let spec = pipeline.settings().tables[0].clone();
     inspect::why(&pipeline, &spec, key, None).await.unwrap().expect("a table")
 }
 
-async fn open(shop: &Shop) -> DeltaTable {
+pub(super) async fn open(shop: &Shop) -> DeltaTable {
     let url = Url::from_directory_path(shop.root()).unwrap();
     deltalake::open_table(url).await.unwrap()
 }

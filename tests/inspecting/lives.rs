@@ -1,24 +1,12 @@
 //! The lives of rows through many versions, and what is read for them.
 
-use deltalake::DeltaTable;
-use dmslake::inspect::{self, RowLife};
-use url::Url;
+use dmslake::inspect::RowLife;
 
+use super::foreign::{life, open};
 use crate::support::other_writer::Shop;
-
-async fn life(shop: &Shop, key: i32) -> RowLife {
-    let pipeline = shop.pipeline().await;
-    let spec = pipeline.settings().tables[0].clone();
-    inspect::why(&pipeline, &spec, &key.to_string(), None).await.unwrap().expect("a table")
-}
 
 fn told(life: &RowLife) -> Vec<(u64, &'static str)> {
     life.events.iter().map(|event| (event.version, event.change.unwrap())).collect()
-}
-
-async fn open(shop: &Shop) -> DeltaTable {
-    let url = Url::from_directory_path(shop.root()).unwrap();
-    deltalake::open_table(url).await.unwrap()
 }
 
 /// A table of a hundred rows, and the version after it.
@@ -46,7 +34,7 @@ async fn when_a_row_went_is_found_without_reading_every_mask() {
         let version = change(&shop, &format!("U,{},new\n{goes}", 40 + round)).await;
         gone = if round == 11 { version } else { gone };
     }
-    let seven = life(&shop, 7).await;
+    let seven = life(&shop, "7").await;
     assert_eq!(told(&seven), [(loaded, "inserted"), (gone, "deleted")], "{seven:?}");
     assert!(seven.row.is_none() && seven.gaps.is_empty());
     // Of the 48 masks of the file of the load those that tell are read.
@@ -70,13 +58,13 @@ async fn rows_that_a_restore_brought_back_have_come_back() {
     let _ = open(&shop).await.delete().with_predicate("id = 7").await.unwrap();
     let newest = shop.version();
 
-    let seven = life(&shop, 7).await;
+    let seven = life(&shop, "7").await;
     let expected =
         [(loaded, "inserted"), (gone, "deleted"), (restored, "inserted"), (newest, "deleted")];
     assert_eq!(told(&seven), expected, "{seven:?}");
-    assert_eq!(told(&life(&shop, 9).await), [(loaded, "inserted"), (before, "deleted")]);
-    assert_eq!(told(&life(&shop, 1).await), [(loaded, "inserted"), (before, "updated")]);
-    let forty = life(&shop, 40).await;
+    assert_eq!(told(&life(&shop, "9").await), [(loaded, "inserted"), (before, "deleted")]);
+    assert_eq!(told(&life(&shop, "1").await), [(loaded, "inserted"), (before, "updated")]);
+    let forty = life(&shop, "40").await;
     let (updated, put_back) = (before + 1, restored);
     let expected = [(loaded, "inserted"), (updated, "updated"), (put_back, "updated")];
     assert_eq!(told(&forty), expected, "{forty:?}");

@@ -11,7 +11,7 @@ const MOST_LINES: usize = 3;
 /// Tables for which there is nothing, and staged tables that no `[[table]]` names: the last line
 /// of JSON.
 #[derive(Debug, Serialize)]
-pub(super) struct Rest {
+pub(in crate::cli) struct Rest {
     absent: Vec<Absent>,
     unconfigured: Vec<String>,
 }
@@ -24,7 +24,7 @@ struct Absent {
 }
 
 impl Rest {
-    pub(super) fn of(absent: &[&str], unconfigured: &[TableName]) -> Self {
+    pub(in crate::cli) fn of(absent: &[&str], unconfigured: &[TableName]) -> Self {
         let unconfigured: Vec<String> = unconfigured.iter().map(TableName::to_string).collect();
         let absent = absent.iter().map(|table| {
             let nearest = nearest(table, &unconfigured).cloned();
@@ -39,7 +39,7 @@ impl Rest {
     }
 
     /// For people: what is probably wrong comes first.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(in crate::cli) fn lines(&self) -> Vec<String> {
         let missing = "nothing is staged for it, and there is no table";
         let mut lines = Vec::new();
         let mut empty = Vec::new();

@@ -1,6 +1,7 @@
 //! Finds a row in data files of any version.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use arrow::array::RecordBatch;
 use deltalake::kernel::Add;
@@ -78,13 +79,15 @@ impl<'a> Search<'a> {
         while !files.is_empty() {
             let (some, others) = files.split_at(at_once.min(files.len()));
             (files, at_once) = (others, 2 * at_once);
-            let is_later = |file: &&FileEnds<'_>| last.is_none_or(|(at, ..)| file.last() > at);
-            let some: Vec<&FileEnds<'_>> = some.iter().filter(is_later).collect();
+            // Files come by when they ended: behind the first one that ended too early all did.
+            let known = last.map(|(at, ..)| at);
+            let some = &some[..some.partition_point(|file| Some(file.last()) > known)];
             self.look_into(some.iter().map(|file| file.ends[0].1)).await?;
             for file in some {
-                if last.is_none_or(|(at, ..)| file.last() > at)
+                let known = last.map(|(at, ..)| at);
+                if Some(file.last()) > known
                     && let Some(found) = self.last_of(file, steps).await?
-                    && last.is_none_or(|(at, ..)| found.0 > at)
+                    && Some(found.0) > known
                 {
                     last = Some(found);
                 }
@@ -131,13 +134,14 @@ impl<'a> Search<'a> {
 
     /// Searches the files that were not searched yet.
     async fn look_into<'s>(&mut self, adds: impl Iterator<Item = &'s Add>) -> Result<()> {
-        let mut new: HashMap<&str, &Add> = HashMap::new();
-        new.extend(adds.map(|add| (&*add.path, add)));
-        new.retain(|path, _| !self.found.contains_key(*path));
+        let mut new = HashSet::new();
+        let adds: Vec<&Add> = adds
+            .filter(|add| !self.found.contains_key(&add.path) && new.insert(&add.path))
+            .collect();
         let finder = self.finder;
         let searches =
-            new.into_values().map(|add| async move { (add, finder.positions(add).await) });
-        let mut searches = stream::iter(searches).buffer_unordered(AT_ONCE);
+            adds.into_iter().map(|add| async move { (add, finder.positions(add).await) });
+        let mut searches = stream::iter(searches).buffered(AT_ONCE);
         while let Some((add, found)) = searches.next().await {
             let positions = self.unless_gone(add, found)?;
             self.found.insert(add.path.clone(), positions.unwrap_or_default());
@@ -195,14 +199,14 @@ struct FileEnds<'s> {
 impl<'s> FileEnds<'s> {
     /// Of all files whose entries these steps ended; the file that ended last comes first.
     fn of(steps: &'s [Step]) -> Vec<Self> {
-        let mut by_path: HashMap<&str, Vec<(usize, &Add)>> = HashMap::new();
+        let mut by_path: BTreeMap<&str, Vec<(usize, &Add)>> = BTreeMap::new();
         for (at, step) in steps.iter().enumerate().rev() {
             for add in &step.ended {
                 by_path.entry(&add.path).or_default().push((at, add));
             }
         }
         let mut files: Vec<Self> = by_path.into_values().map(|ends| Self { ends }).collect();
-        files.sort_by_key(|file| std::cmp::Reverse(file.last()));
+        files.sort_by_key(|file| Reverse(file.last()));
         files
     }
 
