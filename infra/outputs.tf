@@ -35,7 +35,7 @@ output "table_mappings" {
 
 output "s3_settings" {
   description = "The settings of the DMS target endpoint that the staged format depends on, as in [dms] of dmslake.toml"
-  value       = [local.s3_settings, var.s3_settings][local.dms_on ? 0 : 1]
+  value       = local.endpoint_settings
 }
 
 output "function" {

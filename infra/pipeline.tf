@@ -29,14 +29,20 @@ locals {
     before_image_prefix = var.staged_format.before_image_prefix
   }
 
-  # [dms] of dmslake.toml, each value as TOML: what is created here, or what exists.
+  # Of the endpoint that is created here, or that exists. Not by a conditional, whose sides would need
+  # the same members.
+  endpoint_settings = [local.s3_settings, var.s3_settings][local.dms_on ? 0 : 1]
+
+  # [dms] of dmslake.toml, each value as TOML. Settings that are given tell the rules' columns too.
   dms_section = {
-    for name, value in [merge(local.s3_settings, local.rule_settings), var.s3_settings][local.dms_on ? 0 : 1] : name => jsonencode(value)
+    for name, value in merge({ for name, value in local.rule_settings : name => value if local.dms_on }, local.endpoint_settings) : name => jsonencode(value)
   }
 
   # How the names of staged objects end. DMS's own default is CSV.
-  staged_format = local.dms_on ? local.s3_settings.data_format : lower(try(var.s3_settings.data_format, "csv"))
-  staged_suffix = local.staged_format == "parquet" ? ".parquet" : lower(try(var.s3_settings.compression_type, "none")) == "gzip" ? ".csv.gz" : ".csv"
+  staged_suffix = (
+    lower(try(local.endpoint_settings.data_format, "csv")) == "parquet" ? ".parquet" :
+    lower(try(local.endpoint_settings.compression_type, "none")) == "gzip" ? ".csv.gz" : ".csv"
+  )
 
   # The members of an endpoint's settings that [dms] takes, by their type. tests/terraform.rs
   # compares them with those that the program knows.

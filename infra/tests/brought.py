@@ -8,20 +8,12 @@ tables with the demo's own. `left` checks after destroy that what was brought is
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
-import boto3
+from demo import REGION, TABLES, client, dmslake, ended, stage
 
-REGION = "eu-west-1"
 STAGING, PREFIX, LAKE = "my-dms-staging", "dms/mysql", "my-lake"
-# The tables of the example, which the demo stages as Parquet.
-TABLES = ("orders", "order_items")
-
-
-def client(service):
-    return boto3.client(service, region_name=REGION)
 
 
 def prepare():
@@ -30,21 +22,7 @@ def prepare():
 
 
 def lines(*arguments):
-    done = subprocess.run([*arguments, "--json"], stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{arguments[1]} exited with {done.returncode}: {done.stdout}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def stage(demo):
-    s3, count = client("s3"), 0
-    for table in TABLES:
-        folder = demo / "staging" / "shop" / table
-        for path in sorted(folder.rglob("*.parquet")):
-            key = f"{PREFIX}/shop/{table}/{path.relative_to(folder)}"
-            s3.put_object(Bucket=STAGING, Key=key, Body=path.read_bytes())
-            count += 1
-    return count
+    return [json.loads(line) for line in dmslake(*arguments, "--json").splitlines()]
 
 
 def rung():
@@ -73,7 +51,7 @@ def check(program, demo, toml):
         UUID=client("lambda").list_event_source_mappings()["EventSourceMappings"][0]["UUID"], Enabled=False
     )
     before = rung()
-    staged = stage(demo)
+    staged = stage(demo, STAGING, PREFIX)
     reports = lines(program, "apply", "--config", toml)
     reports = {report["table"]: report for report in reports if "table" in report}
     verified = [line for table in TABLES for line in lines(program, "verify", "--config", toml, f"shop.{table}")]
@@ -115,11 +93,7 @@ def main():
             checks = left()
         case _:
             raise SystemExit(__doc__)
-    failed = [name for name, passed in checks if not passed]
-    for name in failed:
-        print(f"not so: {name}")
-    print(f"{len(checks) - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    return ended(checks)
 
 
 if __name__ == "__main__":

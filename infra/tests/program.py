@@ -7,40 +7,15 @@ manifest are checked.
 """
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import job_script
+from demo import REGION, TABLES, client, dmslake, ended, stage
 
-NAME, ACCOUNT, REGION = "shop", "123456789012", "eu-west-1"
+NAME, ACCOUNT = "shop", "123456789012"
 STAGING = f"{NAME}-staging-{ACCOUNT}-{REGION}"
 LAKE = f"{NAME}-lake-{ACCOUNT}-{REGION}"
-# The tables of moto.tfvars that the demo stages as Parquet.
-TABLES = ("orders", "order_items")
-
-
-def client(service):
-    return boto3.client(service, region_name=REGION)
-
-
-def stage(demo):
-    s3, count = client("s3"), 0
-    for table in TABLES:
-        folder = demo / "staging" / "shop" / table
-        for path in sorted(folder.rglob("*.parquet")):
-            key = f"dms/shop/{table}/{path.relative_to(folder)}"
-            s3.put_object(Bucket=STAGING, Key=key, Body=path.read_bytes())
-            count += 1
-    return count
-
-
-def dmslake(*arguments):
-    done = subprocess.run(arguments, stdout=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{arguments[1]} exited with {done.returncode}: {done.stdout}")
-    return done.stdout
 
 
 def by_the_job(program, toml, table):
@@ -64,7 +39,7 @@ def by_the_job(program, toml, table):
 
 def main():
     program, demo, toml = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-    staged = stage(demo)
+    staged = stage(demo, STAGING, "dms")
     report, checks = by_the_job(program, toml, "shop.orders")
     reports = [json.loads(line) for line in dmslake(program, "apply", "--config", toml, "--json").splitlines()]
     reports = {report["table"]: report for report in reports if "table" in report}
@@ -89,11 +64,7 @@ def main():
     checks.append(("the statements for Redshift use the created database", "'lake_shop_spectrum'" in ddl))
     ddl = dmslake(program, "ddl", "athena", "--config", toml, "shop.orders")
     checks.append(("and Athena's", "lake_shop" in ddl))
-    failed = [name for name, passed in checks if not passed]
-    for name in failed:
-        print(f"not so: {name}")
-    print(f"{staged} objects, {len(checks) - len(failed)} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    return ended(checks, f"{staged} objects, ")
 
 
 if __name__ == "__main__":
