@@ -51,7 +51,10 @@ class StandIn:
 
     def load_again(self, *titles: str):
         """Asks the running task to load tables again."""
-        (self.state / "reload").write_text("\n".join(titles))
+        # At once: the task must not find the file without its content.
+        part = self.state / "reload.part"
+        part.write_text("\n".join(titles))
+        part.rename(self.state / "reload")
 
     def has_said(self, text: str) -> bool:
         return text in self.log.read_text(errors="replace")

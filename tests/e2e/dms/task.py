@@ -145,6 +145,9 @@ class Task:
         if not self.requests.exists():
             return
         titles = self.requests.read_text().split()
+        if not titles:
+            # It is being written.
+            return
         self.requests.unlink()
         for title in titles:
             self.log(f"{title}: is loaded again")
