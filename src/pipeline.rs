@@ -9,6 +9,7 @@ mod comparison;
 mod components;
 mod estimate;
 mod first_rows;
+mod freshness;
 mod guard;
 mod hand_over;
 mod holds;
@@ -193,6 +194,13 @@ impl Application<'_> {
             }
             Standing::Apply(work) => work,
         };
+        let is_begun = table.is_some() && rebuilding.is_none();
+        if let Some(until) = looker.leaves_until(&work, turn).filter(|_| is_begun) {
+            tally.leaves_until(until);
+            pipeline.keep_warm(&spec.source, table);
+            followed?;
+            return Ok(PassEnd::Done);
+        }
         tally.takes_up(&work);
 
         // Read, change, merge, commit.

@@ -22,42 +22,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::events::{in_memory, settings};
+use crate::support::clock::StoppedClock;
 use crate::support::events::{queue, s3_notification, test_event};
-
-/// A clock that advances only when a test says so.
-#[derive(Debug)]
-struct StoppedClock {
-    start: Instant,
-    passed: Mutex<Duration>,
-}
-
-impl StoppedClock {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { start: SystemClock.instant(), passed: Mutex::default() })
-    }
-
-    fn pass(&self, time: Duration) {
-        *self.passed.lock().expect("not poisoned") += time;
-    }
-}
-
-impl Clock for StoppedClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + *self.passed.lock().expect("not poisoned")
-    }
-
-    fn instant(&self) -> Instant {
-        self.start + *self.passed.lock().expect("not poisoned")
-    }
-
-    fn attempt_id(&self) -> Uuid {
-        Uuid::nil()
-    }
-
-    fn jitter(&self, _limit: Duration) -> Duration {
-        Duration::ZERO
-    }
-}
 
 /// A clock that runs, and that gives the first turn to the first table.
 #[derive(Debug)]
@@ -154,6 +120,10 @@ impl ApplyTables for Scripted {
 
     fn staging(&self) -> &Location {
         &self.staging
+    }
+
+    async fn asks_for_nothing(&self, _table: &TableSpec, _scope: &Scope) -> bool {
+        false
     }
 
     async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport {

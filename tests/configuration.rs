@@ -1,9 +1,11 @@
 //! The configuration: what is understood, and what is refused with which sentence.
 
+use std::time::Duration;
+
 use dmslake::config::load::parse;
 use dmslake::config::{
     Emf, HandOverTo, LookBack, MaxChangeFraction, MergeMode, MetricsSettings, OnBadRow,
-    OnObjectsVanished, Settings, TableName,
+    OnObjectsVanished, Retention, Settings, TableName,
 };
 use dmslake::dms::{Classified, MySqlType, ObjectName, S3Settings, classify};
 use dmslake::error::ErrorKind;
@@ -222,6 +224,7 @@ fn every_violation_is_named_at_once() {
         lake = "gs://bucket"
         memory_budget = "lots"
         colour = "red"
+        look_every = "5"
         [look_back]
         objects = 65
         minutes = 0
@@ -242,6 +245,8 @@ fn every_violation_is_named_at_once() {
         csv_delimeter = ";"
         [defaults]
         source = "a.b"
+        freshness = "1s"
+        retention = { files = "7 days", log = "1 minute" }
         on_bad_row = "skip"
         merge = "merge-on-read"
         [[table]]
@@ -264,6 +269,9 @@ fn every_violation_is_named_at_once() {
         "dms.rfc_4180: \"maybe\" is not allowed; allowed: true, false",
         "dms.csv_delimeter: no such setting; did you mean csv_delimiter? allowed: csv_delimiter, add_column_name,",
         "defaults.source: a source belongs to one [[table]]",
+        "defaults.freshness: \"1s\" is not allowed; allowed: \"0s\", or from \"1m\" to \"24h\"",
+        "defaults.retention.log: \"1 minute\" is not allowed; allowed: from \"1 hour\" to \"3650 days\"",
+        "look_every: \"5\" is not allowed; allowed: from \"1m\" to \"24h\"",
         "defaults.on_bad_row: \"skip\" is not allowed; allowed: \"stop\", \"quarantine\"",
         "defaults.merge: \"merge-on-read\" is not allowed; allowed: \"copy-on-write\", \"deletion-vectors\", \"auto\"",
         "table[0].columns[2] (shop.orders): 7 is not allowed; allowed: a table",
@@ -289,7 +297,7 @@ fn every_violation_is_named_at_once() {
         "table[0].on_reload (shop.orders): true is not allowed; allowed: \"apply\", \"hold\"",
         "table[0].guard (shop.orders): \"all\" is not allowed; allowed: \"sequence\", \"off\"",
         "table[0].tombstone_retention_days (shop.orders): 0 is not allowed; allowed: 1 to 365",
-        "colour: no such setting; allowed: catalog, defaults, dms, hand_over, lake, look_back, maintain, memory_budget, metrics, reload, staging, staging_expiry_days, table",
+        "colour: no such setting; allowed: catalog, defaults, dms, hand_over, lake, look_back, look_every, maintain, memory_budget, metrics, reload, staging, staging_expiry_days, table",
     ];
     for line in expected {
         assert!(found.iter().any(|found| found.starts_with(line)), "{line}\nin {found:#?}");
@@ -405,6 +413,7 @@ fn what_is_offered_in_place_of_an_unknown_key_is_complete_and_the_nearest_stands
         "hand_over",
         "lake",
         "look_back",
+        "look_every",
         "maintain",
         "memory_budget",
         "metrics",
@@ -850,4 +859,25 @@ fn settings_of_the_endpoint_that_contradict_each_other_are_refused() {
     for (section, field, words) in cases {
         assert_refused(&dms(section), &[(field, words)]);
     }
+}
+
+#[test]
+fn a_freshness_needs_a_schedule_that_comes_often_enough() {
+    let with = |schedule: &str, freshness: &str| {
+        let text = format!(
+            "staging = \"s\"\nlake = \"l\"\n{schedule}\n[defaults]\nfreshness = \"5m\"\n\
+             [[table]]\nsource = \"shop.orders\"\nkeys = [\"id\"]\n{freshness}\n"
+        );
+        parse(&text).map_err(|error| error.message().to_owned())
+    };
+    let refused = "table[0].freshness (shop.orders): cannot be kept: a doorbell may be lost, so \
+                   look_every has to be 6m or less, as often as the schedule sends {\"sweep\": \"due\"}";
+    assert_eq!(with("", "").expect_err("no schedule"), refused);
+    assert_eq!(with("look_every = \"361s\"", "").expect_err("too seldom"), refused);
+    let settings = with("look_every = \"6m\"", "retention = \"7 days\"").expect("often enough");
+    let week = Duration::from_hours(7 * 24);
+    assert_eq!(settings.tables[0].freshness, Duration::from_mins(5));
+    assert_eq!(settings.tables[0].retention, Some(Retention { files: week, log: week }));
+    let settings = with("", "freshness = \"0s\"").expect("no table waits");
+    assert!(settings.tables[0].freshness.is_zero());
 }

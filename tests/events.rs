@@ -127,6 +127,7 @@ fn schedules_and_people_ask_for_tables() {
     });
     assert_eq!(by_every_way(&scheduled), Ok(vec![Doorbell::Everything]));
     assert_eq!(by_every_way(&json!({"sweep": true})), Ok(vec![Doorbell::Everything]));
+    assert_eq!(by_every_way(&json!({"sweep": "due"})), Ok(vec![Doorbell::Due]));
     let names = ["shop.orders".to_owned(), "shop.items".to_owned()];
     assert_eq!(by_every_way(&json!({"tables": names})), Ok(names.map(Doorbell::Table).to_vec()));
 }
@@ -141,6 +142,7 @@ fn anything_else_is_unreadable() {
         json!([1]),
         json!("text"),
         json!({"sweep": false}),
+        json!({"sweep": "dew"}),
         json!({"tables": []}),
         json!({"tables": "shop.orders"}),
         json!({"tables": [1]}),
@@ -187,6 +189,7 @@ pub(crate) fn settings(staging: &str, tables: &[(&str, &str)]) -> Settings {
         patterns: Vec::new(),
         tables: tables.iter().map(table).collect(),
         memory_budget: None,
+        look_every: None,
         staging_expiry_days: None,
         look_back: LookBack::default(),
         reload: ReloadSettings::default(),

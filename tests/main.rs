@@ -26,6 +26,7 @@ mod features;
 mod folding;
 mod forgetting;
 mod formats;
+mod freshness;
 mod glue_entries;
 mod history;
 mod inspecting;

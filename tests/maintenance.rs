@@ -216,6 +216,36 @@ async fn the_ledger_survives_other_writers_checkpoints() {
     site.check().await;
 }
 
+/// The properties follow the configuration, and vacuum follows them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_retention_of_the_configuration_becomes_the_tables_own() {
+    let mut site = Site::new(MergeMode::CopyOnWrite).await;
+    site.append(0..100).await;
+    site.merge([200], &[]).await;
+    let properties = async |site: &Site| {
+        let table = site.table().await;
+        let metadata = table.delta().snapshot().unwrap().metadata().clone();
+        ["delta.deletedFileRetentionDuration", "delta.logRetentionDuration"]
+            .map(|key| metadata.configuration().get(key).cloned().unwrap_or_default())
+    };
+    let maintained = async |site: &Site, retention: &str| {
+        let more = format!("[defaults]\nretention = {retention}\n");
+        maintain(&site.keeper("copy-on-write", &more, None).await).await
+    };
+    let report = maintained(&site, "{ files = \"1 day\", log = \"36h\" }").await;
+    assert_eq!(actions(&report), [Action::Retain]);
+    assert_eq!(properties(&site).await, ["interval 1 day", "interval 36 hours"]);
+    assert_eq!(actions(&maintained(&site, "{ files = \"1d\", log = \"36h\" }").await), []);
+    assert_eq!(actions(&site.maintain().await), [], "no retention leaves it to the table");
+    // A file that was replaced two days ago, which 7 days would keep.
+    site.merge([], &[1]).await;
+    site.clock.pass(DAY * 2);
+    let report = maintained(&site, "\"1 day\"").await;
+    assert_eq!(actions(&report), [Action::Retain, Action::Vacuum]);
+    assert_eq!(properties(&site).await, ["interval 1 day"; 2]);
+    site.check().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn vacuum_takes_what_no_version_within_the_retention_needs() {
     let mut site = Site::new(MergeMode::DeletionVectors).await;

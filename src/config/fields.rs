@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use toml::{Table, Value};
 
@@ -124,6 +125,11 @@ impl<'a> Fields<'a> {
         self.rest.contains_key(name)
     }
 
+    /// Whether a key is there whose value is a table.
+    pub(super) fn is_table(&self, name: &str) -> bool {
+        self.rest.get(name).is_some_and(Value::is_table)
+    }
+
     /// Takes a key, whatever its type.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
@@ -178,6 +184,19 @@ impl<'a> Fields<'a> {
         self.read(name, allowed, |value| {
             let number = value.as_integer().and_then(|number| T::try_from(number).ok());
             number.filter(|number| bounds.contains(number))
+        })
+    }
+
+    /// Takes a duration such as `"5m"`, `"7 days"` or `"1h 30m"`, in whole seconds.
+    pub(super) fn duration(
+        &mut self,
+        name: &'static str,
+        allowed: &str,
+        is_allowed: impl FnOnce(Duration) -> bool,
+    ) -> Option<Duration> {
+        self.read(name, allowed, |value| {
+            let duration = humantime::parse_duration(value.as_str()?).ok()?;
+            (duration.subsec_nanos() == 0 && is_allowed(duration)).then_some(duration)
         })
     }
 

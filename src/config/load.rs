@@ -1,5 +1,7 @@
 //! Reads [`Settings`] from the text of `dmslake.toml`.
 
+use std::time::Duration;
+
 use toml::{Table, Value};
 
 use crate::config::expand::{expand, patterns};
@@ -10,6 +12,9 @@ use crate::config::{
     TablePattern, TableSpec, dms, hand_over, metrics, publication, table_fields, validate,
 };
 use crate::error::{Error, ErrorKind, Result};
+
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Reads a configuration without patterns.
 ///
@@ -74,6 +79,9 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
         "bytes above 0, as a number or as a string such as \"512MB\" or \"1 GiB\"",
         bytes,
     );
+    let look_every =
+        fields.duration("look_every", "from \"1m\" to \"24h\"", |it| (MINUTE..=DAY).contains(&it));
+    validate::freshness(&tables, look_every, fields.violations());
     let staging_expiry_days = fields.number("staging_expiry_days", "1 to 36500", 1..=36_500);
     let look_back = look_back(fields.table("look_back"));
     let reload = reload(fields.table("reload"));
@@ -89,6 +97,7 @@ fn read(mut fields: Fields<'_>, expansion: Expansion<'_>) -> Settings {
         tables,
         patterns,
         memory_budget,
+        look_every,
         staging_expiry_days,
         look_back,
         reload,

@@ -8,6 +8,7 @@
 //! lake = "s3://shop-lake/tables"         # a table's root is <lake>/<schema>/<table>
 //! memory_budget = "512MB"  # decoded rows at once, KB to GB or KiB to GiB; default: by machine
 //!
+//! look_every = "1m" # so often a schedule sends {"sweep": "due"}: needed by freshness; default: never
 //! staging_expiry_days = 30 # objects in staging are deleted by age then; default: not known
 //!
 //! [look_back]      # which applied objects are remembered one by one, below a table's watermark
@@ -65,6 +66,8 @@
 //! on_reload = "apply"             # or "hold": if DMS loads the table again; default "apply"
 //! on_objects_vanished = "hold"    # or "truncate" or "ignore": if all of it was deleted; default "hold"
 //! merge = "copy-on-write"         # or "deletion-vectors" or "auto"; default "copy-on-write"
+//! freshness = "5m"                # so old may staged changes become, to be one commit; default "0s"
+//! retention = "7 days"            # of old files and log, or { files = "…", log = "…" }
 //! cdc_only = false                # true: the task loads nothing, tables start from their changes
 //!
 //! [[table]]
@@ -116,6 +119,7 @@
 
 mod catalog_name;
 mod catalog_names;
+mod column_fields;
 mod dms;
 mod endpoint;
 mod expand;
@@ -127,6 +131,7 @@ mod metrics;
 mod names;
 mod pattern;
 mod publication;
+mod retention;
 mod table;
 mod table_fields;
 mod validate;
@@ -140,6 +145,7 @@ pub use lock::{Lock, LockedColumn, LockedTable, lock_file_of};
 pub use metrics::{Emf, MetricsSettings};
 pub use names::refused_column_name;
 pub use pattern::{SourcePattern, TablePattern};
+pub use retention::Retention;
 pub use table::{
     ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
     OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload, StatedIn, TableName,
@@ -147,6 +153,7 @@ pub use table::{
 };
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::dms::S3Settings;
 
@@ -159,6 +166,9 @@ pub const OWN: &str = "_dmslake";
 /// The column of a guarded table with the change sequence that a row was last written by; NULL of
 /// rows of a full load.
 pub const SEQUENCE: &str = "_cdc_seq";
+
+/// No change is applied later than this after its table's freshness, whatever doorbell is lost.
+pub const FRESHNESS_LEEWAY: Duration = Duration::from_mins(1);
 
 /// Folders of the lake that are not schemas.
 pub const LAKE_FOLDERS: [&str; 2] = [QUARANTINE, OWN];
@@ -180,6 +190,8 @@ pub struct Settings {
     /// Bytes of decoded rows that may be in memory at once; `None` is a share of the machine's
     /// memory.
     pub memory_budget: Option<u64>,
+    /// So often a schedule has the tables with a freshness looked at; none if there is no schedule.
+    pub look_every: Option<Duration>,
     /// After how many days objects in staging are deleted because of their age; none if that is not
     /// known.
     pub staging_expiry_days: Option<u32>,

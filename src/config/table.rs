@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::Retention;
 use crate::dms::{MySqlType, ObjectName, Phase};
 use crate::schema::ColumnType;
 
@@ -272,6 +274,10 @@ pub struct TableSpec {
     pub append_only: bool,
     /// The task loads nothing: the table starts from its first changes.
     pub cdc_only: bool,
+    /// How old staged changes may become before a doorbell has them applied; zero: it does at once.
+    pub freshness: Duration,
+    /// For how long it keeps what its newest version does not need; `None`: as its properties say.
+    pub retention: Option<Retention>,
     /// The columns whose MySQL type is known; for CSV without a header all columns.
     pub columns: Vec<ColumnSpec>,
     /// Later layouts, by ascending `from`.

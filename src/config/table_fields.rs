@@ -1,24 +1,28 @@
 //! Reads `[[table]]` and `[defaults]`, and overrides what is more general with what is less so.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use toml::Value;
 
+use crate::config::column_fields::{column, layout};
 use crate::config::fields::{Fields, Place};
 use crate::config::{
     ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
-    OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload, SourcePattern,
-    StatedIn, TableName, TablePattern, TableSpec,
+    OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload, Retention,
+    SourcePattern, TableName, TablePattern, TableSpec, retention,
 };
-use crate::dms::{MySqlType, Phase};
 
 const SOURCE: &str = "\"schema.table\", or { schema = \"…\", table = \"…\" } where the schema's \
                       name contains a dot";
 const EXCEPT: &str = "a list of sources such as [\"shop.audit_*\"]";
 const NAME: &str = "\"table\" or \"database.table\", of lower-case letters, digits and _";
+const FRESHNESS: &str = "\"0s\", or from \"1m\" to \"24h\"";
 const MERGE: &str = "\"copy-on-write\", \"deletion-vectors\", \"auto\"";
 const VANISHED: &str = "\"hold\", \"truncate\", \"ignore\"";
-const FROM: &str = "an object's base name such as \"LOAD00000001\" or \"20221024-175902985\"";
+
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// The keys of one section; `None` if a key is not set.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +30,8 @@ pub(super) struct Section {
     pub(super) keys: Option<Vec<String>>,
     append_only: Option<bool>,
     cdc_only: Option<bool>,
+    freshness: Option<Duration>,
+    retention: Option<Retention>,
     pub(super) columns: Option<Vec<ColumnSpec>>,
     layouts: Option<Vec<Layout>>,
     pub(super) rename: Option<BTreeMap<String, String>>,
@@ -138,6 +144,8 @@ impl Section {
             keys,
             append_only,
             cdc_only: self.cdc_only.or(lower.cdc_only),
+            freshness: self.freshness.or(lower.freshness),
+            retention: self.retention.or(lower.retention),
             columns: self.columns.or(lower.columns),
             layouts: self.layouts.or(lower.layouts),
             rename: self.rename.or(lower.rename),
@@ -168,6 +176,8 @@ impl Section {
             keys: self.keys.unwrap_or_default(),
             append_only: self.append_only.unwrap_or_default(),
             cdc_only: self.cdc_only.unwrap_or_default(),
+            freshness: self.freshness.unwrap_or_default(),
+            retention: self.retention,
             columns: self.columns.unwrap_or_default(),
             layouts: self.layouts.unwrap_or_default(),
             rename: self.rename.unwrap_or_default(),
@@ -203,6 +213,10 @@ fn section(mut fields: Fields<'_>) -> Section {
         keys: fields.texts("keys"),
         append_only: fields.flag("append_only"),
         cdc_only: fields.flag("cdc_only"),
+        freshness: fields.duration("freshness", FRESHNESS, |wait| {
+            wait.is_zero() || (MINUTE..=DAY).contains(&wait)
+        }),
+        retention: retention::read(&mut fields),
         columns: columns.map(|columns| columns.into_iter().filter_map(column).collect()),
         layouts: layouts.map(|layouts| layouts.into_iter().filter_map(layout).collect()),
         rename: fields.text_table("rename").map(|names| names.into_iter().collect()),
@@ -331,62 +345,4 @@ fn table_name(value: &Value) -> Option<TableName> {
         }
         _ => None,
     }
-}
-
-fn column(mut fields: Fields<'_>) -> Option<ColumnSpec> {
-    let name = fields.required("name", "the column's name at the source", |value| {
-        value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
-    });
-    let spelling =
-        fields.required("type", "a MySQL column type such as \"bigint unsigned\"", |value| {
-            value.as_str().map(str::to_owned)
-        });
-    let parsed = spelling.as_deref().map(MySqlType::parse);
-    if let Some(Err(why)) = &parsed {
-        fields.refuse("type", why);
-    }
-    let mysql_type = parsed.and_then(Result::ok);
-    let nullable = fields.flag("nullable").unwrap_or(true);
-    let boolean = fields.flag("boolean").unwrap_or_default();
-    let hex = fields.flag("hex").unwrap_or_default();
-    if let Some(mysql_type) = mysql_type {
-        if boolean && !matches!(mysql_type, MySqlType::TinyInt { .. }) {
-            fields.refuse("boolean", "true is not allowed; allowed: true only for tinyint");
-        }
-        if hex && !matches!(mysql_type, MySqlType::Bytes | MySqlType::Bit { width: 64 }) {
-            let allowed = "true only for binary, varbinary, blob and spatial types and bit(64)";
-            fields.refuse("hex", format!("true is not allowed; allowed: {allowed}"));
-        }
-    }
-    fields.finish();
-    // A column whose type is refused is kept for the checks of names.
-    let mysql_type = mysql_type.unwrap_or(MySqlType::Text);
-    Some(ColumnSpec {
-        name: name?,
-        mysql_type,
-        nullable,
-        boolean,
-        hex,
-        stated_in: StatedIn::Configuration,
-    })
-}
-
-fn layout(mut fields: Fields<'_>) -> Option<Layout> {
-    let from = fields.required("from", FROM, |value| {
-        let text = value.as_str()?;
-        let plain = text.strip_suffix(".gz").unwrap_or(text);
-        let base = plain.strip_suffix(".csv").or_else(|| plain.strip_suffix(".parquet"));
-        Phase::parse(base.unwrap_or(plain))
-    });
-    let keys = fields.texts("keys");
-    let columns = fields.tables("columns");
-    let is_empty = columns.as_ref().is_none_or(Vec::is_empty);
-    let columns: Vec<_> = columns.unwrap_or_default().into_iter().filter_map(column).collect();
-    if is_empty && keys.is_none() && !fields.violations().has(&fields.place().field("columns")) {
-        let allowed = "all columns of the layout in file order, or keys alone where objects name \
-                       their columns";
-        fields.refuse("columns", format!("is missing; allowed: {allowed}"));
-    }
-    fields.finish();
-    Some(Layout { from: from?, columns, keys })
 }

@@ -1,10 +1,13 @@
 //! Checks of whole tables. All violations are reported, not only the first.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::config::fields::{Place, Violations};
 use crate::config::names::{refused_beside, refused_column_name};
-use crate::config::{ColumnSpec, LAKE_FOLDERS, Layout, SEQUENCE, TableName, TableSpec};
+use crate::config::{
+    ColumnSpec, FRESHNESS_LEEWAY, LAKE_FOLDERS, Layout, SEQUENCE, TableName, TableSpec,
+};
 use crate::dms::S3Settings;
 
 /// The folder of a Delta table's log.
@@ -23,6 +26,27 @@ pub(super) fn tables(tables: &[(Place, TableSpec)], dms: &S3Settings, violations
             seen.entry(&spec.source).or_insert(field);
         }
         Check { place, spec, dms, violations }.all();
+    }
+}
+
+/// Checks that schedules come often enough for the freshness of every table.
+pub(super) fn freshness(
+    tables: &[(Place, TableSpec)],
+    look_every: Option<Duration>,
+    violations: &Violations,
+) {
+    for (place, spec) in tables.iter().filter(|(_, spec)| !spec.freshness.is_zero()) {
+        let latest = spec.freshness + FRESHNESS_LEEWAY;
+        if look_every.is_none_or(|every| every > latest) {
+            let latest = humantime::format_duration(latest);
+            violations.add(
+                place.field("freshness"),
+                format!(
+                    "cannot be kept: a doorbell may be lost, so look_every has to be {latest} or \
+                     less, as often as the schedule sends {{\"sweep\": \"due\"}}"
+                ),
+            );
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub enum Doorbell {
     },
     /// All of the table with this name, `schema.table`.
     Table(String),
+    /// Every table with a freshness: what is due by now.
+    Due,
     /// All of every table.
     Everything,
 }
@@ -57,7 +59,7 @@ pub enum Invocation {
 /// Reads the payload of an invocation.
 ///
 /// Supported are S3 notifications, EventBridge's S3 and scheduled events, SNS envelopes,
-/// `s3:TestEvent`, `{"tables": ["shop.orders"]}` and `{"sweep": true}`, each on its own or as the
+/// `s3:TestEvent`, `{"tables": ["shop.orders"]}`, `{"sweep": true}` and `{"sweep": "due"}`, each on its own or as the
 /// body of an SQS message.
 #[must_use]
 pub fn parse(event: &Value) -> Invocation {
@@ -135,8 +137,10 @@ fn body(text: &str) -> Content {
 
 /// An event sent by a person or by a schedule with a custom input.
 fn by_hand(event: &Value) -> Content {
-    if event.get("sweep") == Some(&Value::Bool(true)) {
-        return Ok(vec![Doorbell::Everything]);
+    match event.get("sweep") {
+        Some(Value::Bool(true)) => return Ok(vec![Doorbell::Everything]),
+        Some(Value::String(what)) if what == "due" => return Ok(vec![Doorbell::Due]),
+        _ => {}
     }
     let names = event.get("tables").and_then(Value::as_array).filter(|names| !names.is_empty());
     let names = names.ok_or_else(|| unreadable("an event of unknown shape"))?;

@@ -84,6 +84,13 @@ impl<'a> Switchboard<'a, '_> {
                     self.work(index, message).scope = Scope::Everything;
                 }
             }
+            Doorbell::Due => {
+                for index in 0..self.settings.tables.len() {
+                    if !self.settings.tables[index].freshness.is_zero() {
+                        self.work(index, message);
+                    }
+                }
+            }
             Doorbell::Table(name) => match self.find(|source| source.to_string() == *name) {
                 Some(index) => self.work(index, message).scope = Scope::Everything,
                 None => {

@@ -182,7 +182,7 @@ impl TableStatus {
             standing => {
                 self.state = State::Behind;
                 self.since = self.pending.oldest;
-                self.says(&behind(&standing, &self.pending));
+                self.says(&behind(&standing, &self.pending, spec));
             }
         }
         match table {
@@ -278,7 +278,7 @@ impl TableStatus {
         let keys = table.columns_among(spec.lake_keys());
         let log_store = table.delta().log_store();
         let (due, newest) = tokio::try_join!(
-            maintenance::due(table, &keys, spec.merge, pipeline.clock()),
+            maintenance::due(table, &keys, spec, pipeline.clock()),
             table::commit(&log_store, table.version()),
         )?;
         self.last_commit = newest.map(|commit| LastCommit {
@@ -318,11 +318,17 @@ fn waiting(standing: &Standing) -> Waiting {
     }
 }
 
-fn behind(standing: &Standing, pending: &PendingObjects) -> String {
+fn behind(standing: &Standing, pending: &PendingObjects, spec: &TableSpec) -> String {
     let what = match standing {
-        Standing::Reshape(_) => ", for which columns of the table are to be changed first",
-        Standing::Truncated(_) => ", before which the table is to be emptied",
-        _ => "",
+        Standing::Reshape(_) => {
+            ", for which columns of the table are to be changed first".to_owned()
+        }
+        Standing::Truncated(_) => ", before which the table is to be emptied".to_owned(),
+        _ if spec.freshness.is_zero() => String::new(),
+        _ => format!(
+            ", which doorbells leave until they are as old as the table's freshness, {}",
+            humantime::format_duration(spec.freshness)
+        ),
     };
     let ending = if pending.objects == 1 { " waits" } else { "s wait" };
     format!("{} object{ending} to be applied{what}", pending.objects)

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::ready;
+use futures::{StreamExt as _, stream};
 use tracing::warn;
 
 use super::Deadline;
@@ -29,6 +31,8 @@ pub trait ApplyTables: Send + Sync {
     fn staging(&self) -> &Location;
     /// As [`Pipeline::apply`].
     async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport;
+    /// As [`Pipeline::asks_for_nothing`].
+    async fn asks_for_nothing(&self, table: &TableSpec, scope: &Scope) -> bool;
     /// As [`Pipeline::maintain`].
     async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport;
     /// As [`Pipeline::survey`].
@@ -53,6 +57,10 @@ impl ApplyTables for Pipeline {
         Pipeline::apply(self, table, scope, limits, &Silent).await
     }
 
+    async fn asks_for_nothing(&self, table: &TableSpec, scope: &Scope) -> bool {
+        Pipeline::asks_for_nothing(self, table, scope).await
+    }
+
     async fn maintain(&self, table: &TableSpec, limits: &Limits) -> MaintenanceReport {
         Pipeline::maintain(self, table, limits).await
     }
@@ -69,6 +77,21 @@ impl ApplyTables for Pipeline {
     async fn publish(&self, snapshot: &Snapshot, patience: Duration) {
         publish(Pipeline::settings(self), snapshot, patience).await;
     }
+}
+
+/// So many tables are looked at side by side.
+const LOOKS_AT_ONCE: usize = 16;
+
+/// Only the work that is due: the other doorbells ask for nothing yet.
+pub(super) async fn due<'a>(
+    tables: &dyn ApplyTables,
+    work: Vec<event::Work<'a>>,
+) -> Vec<event::Work<'a>> {
+    let looks = work.into_iter().map(|work| async move {
+        let is_due = !tables.asks_for_nothing(work.table, &work.scope).await;
+        is_due.then_some(work)
+    });
+    stream::iter(looks).buffered(LOOKS_AT_ONCE).filter_map(ready).collect().await
 }
 
 /// Applies each table at least once, as far as time allows. Returns one report for each, in the
@@ -140,7 +163,7 @@ impl TableWork for Applying<'_> {
 
     fn needs_more_time(report: &TableReport) -> bool {
         let gave_up = report.error_kind == Some(ErrorKind::Deadline);
-        gave_up || (report.status == Status::Ok && report.pending > 0)
+        gave_up || (report.status == Status::Ok && !report.has_done_what_is_due())
     }
 
     fn followed_by(earlier: TableReport, later: TableReport) -> TableReport {
@@ -183,6 +206,9 @@ fn write_log(report: &TableReport) {
     let remedy = report.remedy.as_deref().unwrap_or(disposition(kind).operator);
     match report.status {
         Status::Ok if report.is_caught_up() => write_line!(info, "table is caught up"),
+        Status::Ok if report.has_done_what_is_due() => {
+            write_line!(info, "table waits for more changes");
+        }
         Status::Ok => write_line!(info, "table needs more time"),
         Status::Held if disposition(kind).action == Action::Wait => {
             write_line!(warn, "table waits", kind = kind.as_str(), error = reason);

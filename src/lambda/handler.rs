@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
-use super::apply::{apply_all, undiscovered};
+use super::apply::{apply_all, due, undiscovered};
 use super::maintain::maintain_all;
 use super::response::{refuse, to_queue, to_sender};
 use super::status::told;
@@ -59,7 +59,7 @@ pub async fn answer(
         }
         Invocation::Direct(content) => (Vec::new(), vec![content.clone()]),
     };
-    let route = event::route(tables.settings(), tables.staging(), &contents);
+    let mut route = event::route(tables.settings(), tables.staging(), &contents);
     write_log(&route, &ids);
     if let (Invocation::Direct(_), Some(reason)) = (&invocation, route.unreadable.get(&0)) {
         return Err(refuse(reason));
@@ -69,6 +69,7 @@ pub async fn answer(
             warn!("{warning}");
         }
     }
+    route.work = due(tables, route.work).await;
     let mut reports = apply_all(tables, &route.work, deadline, clock).await;
     let staged = beside(tables, &route, deadline, clock).await;
     let unconfigured = names_of(&staged.unconfigured);

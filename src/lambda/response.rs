@@ -54,7 +54,7 @@ pub struct ItemFailure {
 fn is_to_be_repeated(report: &TableReport) -> bool {
     match report.status {
         Status::Held => false,
-        Status::Ok => !report.is_caught_up(),
+        Status::Ok => !report.has_done_what_is_due(),
         Status::Failed => true,
     }
 }

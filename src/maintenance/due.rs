@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::config::MergeMode;
+use crate::config::TableSpec;
 use crate::error::Result;
 use crate::files::FileLayout;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::report::Action;
-use crate::maintenance::{checkpoint, compaction, lower, purge, vacuum};
+use crate::maintenance::{checkpoint, compaction, lower, purge, retain, vacuum};
 use crate::table::LakeTable;
 
 /// An action that is due.
@@ -32,7 +32,7 @@ pub struct DueAction {
 pub(crate) async fn due(
     table: &LakeTable,
     keys: &[String],
-    mode: MergeMode,
+    spec: &TableSpec,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<DueAction>> {
     let files = LiveFile::all(table, keys)?;
@@ -42,13 +42,16 @@ pub(crate) async fn due(
     let mut add = |action, reason: String, bytes| due.push(DueAction { action, reason, bytes });
     let (checkpoint, vacuum) =
         tokio::try_join!(checkpoint::due(table), vacuum::choose(table, &files, clock.now()))?;
+    if let Some(it) = retain::choose(table, spec.retention)? {
+        add(Action::Retain, it.reason, 0);
+    }
     if let Some(it) = compaction::choose(&files, &layout, u64::MAX) {
         add(Action::Compact, it.reason, bytes(&it.files));
     }
-    if let Some(it) = lower::choose(table, &files, mode)? {
+    if let Some(it) = lower::choose(table, &files, spec.merge)? {
         add(Action::Lower, it.reason, 0);
     }
-    if let Some(it) = purge::choose(files, mode, u64::MAX) {
+    if let Some(it) = purge::choose(files, spec.merge, u64::MAX) {
         add(Action::Purge, it.reason, bytes(&it.files));
     }
     if let Some(reason) = checkpoint {

@@ -6,26 +6,18 @@
 use std::collections::HashMap;
 
 use deltalake::TableProperty;
-use deltalake::kernel::{Action, MetadataExt as _, Protocol};
-use deltalake::protocol::DeltaOperation;
+use deltalake::kernel::{Action, Protocol};
 use serde_json::{Value, json};
 
 use crate::config::MergeMode;
 use crate::error::{Error, ErrorKind, Result};
+use crate::maintenance::alteration::Alteration;
 use crate::maintenance::live_file::LiveFile;
 use crate::table::LakeTable;
 
 const VECTORS: &str = "deletionVectors";
 /// Features that every writer of protocol writer 2 knows.
 const OF_WRITER_2: [&str; 2] = ["appendOnly", "invariants"];
-
-/// A protocol without deletion vectors.
-#[derive(Debug)]
-pub(super) struct Lowering {
-    pub(super) actions: Vec<Action>,
-    pub(super) operation: DeltaOperation,
-    pub(super) reason: String,
-}
 
 /// What would lower the table's protocol; none if it has no vectors to give up, or uses them.
 ///
@@ -35,7 +27,7 @@ pub(super) fn choose(
     table: &LakeTable,
     files: &[LiveFile],
     mode: MergeMode,
-) -> Result<Option<Lowering>> {
+) -> Result<Option<Alteration>> {
     let snapshot = table.delta().snapshot()?;
     let protocol = serde_json::to_value(snapshot.protocol()).map_err(unreadable)?;
     let has_vectors = features(&protocol, "writerFeatures").iter().any(|name| name == VECTORS);
@@ -48,18 +40,10 @@ pub(super) fn choose(
     let (lowered, reason) = lowered(&protocol);
     let lowered: Protocol = serde_json::from_value(lowered).map_err(unreadable)?;
     let property = TableProperty::EnableDeletionVectors.as_ref().to_owned();
-    let off = "false".to_owned();
-    let metadata = snapshot.metadata().clone();
-    let metadata = metadata
-        .add_config_key(property.clone(), off.clone())
-        .map_err(deltalake::DeltaTableError::from)?;
-    Ok(Some(Lowering {
-        actions: vec![Action::Metadata(metadata), Action::Protocol(lowered)],
-        operation: DeltaOperation::SetTableProperties {
-            properties: HashMap::from([(property, off)]),
-        },
-        reason,
-    }))
+    let properties = HashMap::from([(property, "false".to_owned())]);
+    let mut due = Alteration::of_properties(snapshot.metadata(), properties, reason)?;
+    due.actions.push(Action::Protocol(lowered));
+    Ok(Some(due))
 }
 
 /// The protocol without deletion vectors, and why it is no lower.

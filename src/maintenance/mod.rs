@@ -2,6 +2,7 @@
 //!
 //! | action | when | what |
 //! |---|---|---|
+//! | retain | the configuration has another `retention` than the table's properties | they get it |
 //! | compact | too many files overlap in their keys, or are small | their live rows become few files in key order |
 //! | purge | a deletion vector masks a quarter of a file, or the table is merged by copy-on-write | the file is rewritten without its masked rows |
 //! | lower | the table is merged by copy-on-write and no row is masked any more | the protocol that deletion vectors needed goes |
@@ -16,6 +17,7 @@
 //! again as it is, else it is written again. So it is safe beside any writer, at any moment, and a
 //! crash leaves files that nothing refers to, which vacuum deletes.
 
+mod alteration;
 mod aside;
 mod checkpoint;
 mod compaction;
@@ -28,6 +30,7 @@ mod policy;
 mod purge;
 mod replacement;
 mod report;
+mod retain;
 mod retention;
 mod rewrite;
 mod rewriting;

@@ -16,6 +16,8 @@ pub enum Action {
     Purge,
     /// The protocol that deletion vectors need was given up.
     Lower,
+    /// The table got the retention of the configuration.
+    Retain,
     /// A Delta checkpoint was written.
     Checkpoint,
     /// Expired entries of the Delta log were deleted.
@@ -32,6 +34,7 @@ impl Action {
             Self::Compact => "compact",
             Self::Purge => "purge",
             Self::Lower => "lower",
+            Self::Retain => "retain",
             Self::Checkpoint => "checkpoint",
             Self::CleanLog => "clean-log",
             Self::Vacuum => "vacuum",

@@ -9,10 +9,10 @@ use crate::limits::Limits;
 use crate::maintenance::live_file::LiveFile;
 use crate::maintenance::part::Rewriter;
 use crate::maintenance::report::{Action, ActionReport, MaintenanceReport, Outcome};
-use crate::maintenance::{checkpoint, lower, vacuum};
+use crate::maintenance::{checkpoint, lower, retain, vacuum};
 use crate::storage::{Location, with_whole_paths};
 use crate::table::features::file_retention;
-use crate::table::{self, CommitOutcome, LakeTable, Transaction, refuse_foreign};
+use crate::table::{self, LakeTable, refuse_foreign};
 use crate::tombstones::Tombstones;
 
 /// One table, and what its maintenance may use.
@@ -68,6 +68,7 @@ impl Maintenance<'_> {
     ) -> Result<Option<LakeTable>> {
         let Some(table) = table::open(self.location, warm).await? else { return Ok(None) };
         report.version = Some(table.version());
+        let table = self.retain(table, report).await?;
         let table = self.rewrite(table, report).await?;
         let table = self.lower(table, report).await?;
         self.checkpoint(&table, report).await?;
@@ -80,32 +81,23 @@ impl Maintenance<'_> {
         Ok(Some(table))
     }
 
+    async fn retain(&self, table: LakeTable, report: &mut MaintenanceReport) -> Result<LakeTable> {
+        match retain::choose(&table, self.spec.retention)? {
+            Some(due) => self.alter(table, Action::Retain, due, report).await,
+            None => Ok(table),
+        }
+    }
+
     async fn lower(&self, table: LakeTable, report: &mut MaintenanceReport) -> Result<LakeTable> {
         let files = LiveFile::all(&table, &[])?;
         let Some(due) = lower::choose(&table, &files, self.spec.merge)? else { return Ok(table) };
-        if let Some(held) = self.held(&table) {
-            let reason = format!("{}; {held}", due.reason);
-            report.add(ActionReport::new(Action::Lower, Outcome::Skipped, reason));
-            return Ok(table);
+        if self.held(&table).is_none() {
+            // Else the protocol would be younger than a checkpoint that tells of vectors. Trino 476
+            // then takes the checkpoint's files without them, misses what removed them, and shows
+            // their rows.
+            self.checkpoint_now(&table, LOWERED, report).await?;
         }
-        // Else the protocol would be younger than a checkpoint that tells of vectors. Trino 476 then
-        // takes the checkpoint's files without them, misses what removed them, and shows their rows.
-        self.checkpoint_now(&table, LOWERED, report).await?;
-        let transaction = Transaction::carrying_on(&table, self.clock);
-        let (outcome, table) = match transaction.commit(due.actions, due.operation, None).await? {
-            CommitOutcome::Committed(table) | CommitOutcome::BelowOthers { newer: table, .. } => {
-                (Outcome::Done, table)
-            }
-            CommitOutcome::Conflicted { newer, .. } => (Outcome::Lost, newer),
-            CommitOutcome::Gone(error) | CommitOutcome::Unknown { error, .. } => {
-                return Err(error);
-            }
-        };
-        let mut done = ActionReport::new(Action::Lower, outcome, due.reason);
-        done.version = (outcome == Outcome::Done).then_some(table.version());
-        report.add(done);
-        report.version = Some(table.version());
-        Ok(*table)
+        self.alter(table, Action::Lower, due, report).await
     }
 
     async fn checkpoint(&self, table: &LakeTable, report: &mut MaintenanceReport) -> Result<()> {

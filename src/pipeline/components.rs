@@ -302,7 +302,7 @@ impl Pipeline {
         self.warm.lock().unwrap_or_else(PoisonError::into_inner).remove(table)
     }
 
-    fn warm(&self, table: &TableName) -> Option<LakeTable> {
+    pub(super) fn warm(&self, table: &TableName) -> Option<LakeTable> {
         self.warm.lock().unwrap_or_else(PoisonError::into_inner).get(table).cloned()
     }
 

@@ -349,7 +349,7 @@ impl<'a> Looker<'a> {
         Ok((pending(ledger, listing, &identify).await?, Some(look_back.with_room())))
     }
 
-    async fn list(&self, ledger: &Ledger) -> Result<Listing> {
+    pub(super) async fn list(&self, ledger: &Ledger) -> Result<Listing> {
         let staging = &self.staging;
         let Scope::Named(keys) = self.scope else {
             return list_everything(staging, ledger.load.open).await;

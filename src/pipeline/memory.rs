@@ -10,7 +10,7 @@ use crate::pipeline::tally::Tally;
 use crate::progress::{SeenObject, Unapplied};
 use crate::table::TableState;
 
-/// So old must an object be to be remembered before it is tried.
+/// So old must an object be to be remembered before it is tried, beside the table's freshness.
 const OLD: TimeDelta = TimeDelta::minutes(10);
 
 /// Writes down what is to be applied, before it is tried, where it has waited for long: a process
@@ -26,7 +26,8 @@ pub(super) async fn remember_waiting(
 ) -> Result<()> {
     let Some(known) = tally.known() else { return Ok(()) };
     let remembered = known.state.as_ref().map_or(&[][..], |state| state.unapplied.objects());
-    let is_old = |seen: &SeenObject| now - seen.staged_at() > OLD && !remembered.contains(seen);
+    let old = OLD + TimeDelta::seconds(looker.spec.freshness.as_secs().cast_signed());
+    let is_old = |seen: &SeenObject| now - seen.staged_at() > old && !remembered.contains(seen);
     if !work.seen.first().is_some_and(is_old) {
         return Ok(());
     }
@@ -62,7 +63,13 @@ pub(super) async fn remember(
         let state = pipeline.update_state(spec, take_in).await?;
         return Ok(state.held.map(|held| held.since));
     };
-    let unapplied = Unapplied::of(tally.unapplied());
+    let mut unapplied = tally.unapplied();
+    if tally.is_left() {
+        // Nobody has tried these.
+        let known = known.state.as_ref().map_or(&[][..], |state| state.unapplied.objects());
+        unapplied.retain(|seen| known.contains(seen));
+    }
+    let unapplied = Unapplied::of(unapplied);
     let begun = tally.has_table();
     let is_done = error.is_none() && tally.is_caught_up();
     let rebuild = known.state.as_ref().and_then(|state| state.rebuild.as_ref());

@@ -57,6 +57,9 @@ pub struct TableReport {
     pub pending: u64,
     /// Their bytes as staged.
     pub pending_bytes: u64,
+    /// When they are to be applied, where they are left for more to come: they are younger than the
+    /// table's freshness.
+    pub left_until: Option<DateTime<Utc>>,
     /// How late the table is after the run.
     pub lag: Lag,
     /// Whether there is neither a table nor an object that is staged for it.
@@ -114,6 +117,12 @@ impl TableReport {
     #[must_use]
     pub fn is_caught_up(&self) -> bool {
         self.status == Status::Ok && self.pending == 0
+    }
+
+    /// Whether everything is done that is due: what is left is younger than the table's freshness.
+    #[must_use]
+    pub fn has_done_what_is_due(&self) -> bool {
+        self.is_caught_up() || (self.status == Status::Ok && self.left_until.is_some())
     }
 
     /// This application and the next one of the same table as one report: counts add up, the state

@@ -116,6 +116,7 @@ impl Tally {
         report.before_load = report.before_load.max(look.before_load);
         report.absent = look.table.is_none() && look.listing.objects.is_empty();
         report.foreign.clone_from(&look.listing.foreign);
+        report.left_until = None;
         report.late.clear();
         report.vanished.clear();
         self.oldest_held = None;
@@ -172,6 +173,16 @@ impl Tally {
         self.astray.clear();
         self.waiting.clone_from(&work.seen);
         self.report.pending = self.waiting.len() as u64;
+    }
+
+    /// Takes in that what is pending is left until then, as it is young.
+    pub(super) fn leaves_until(&mut self, due: DateTime<Utc>) {
+        self.report.left_until = Some(due);
+    }
+
+    /// Whether what is pending is left for more to come.
+    pub(super) fn is_left(&self) -> bool {
+        self.report.left_until.is_some()
     }
 
     /// What was seen and is not applied: what has vanished, what is late, what is of a new load that

@@ -1,4 +1,4 @@
-//! A clock that a test moves.
+//! Clocks that a test moves.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,5 +48,40 @@ impl Clock for MovedClock {
 
     fn jitter(&self, limit: Duration) -> Duration {
         SystemClock.jitter(limit)
+    }
+}
+
+/// A clock that advances only when a test says so.
+#[derive(Debug)]
+pub(crate) struct StoppedClock {
+    start: Instant,
+    passed: Mutex<Duration>,
+}
+
+impl StoppedClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { start: SystemClock.instant(), passed: Mutex::default() })
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        *self.passed.lock().expect("not poisoned") += time;
+    }
+}
+
+impl Clock for StoppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + *self.passed.lock().expect("not poisoned")
+    }
+
+    fn instant(&self) -> Instant {
+        self.start + *self.passed.lock().expect("not poisoned")
+    }
+
+    fn attempt_id(&self) -> Uuid {
+        SystemClock.attempt_id()
+    }
+
+    fn jitter(&self, _limit: Duration) -> Duration {
+        Duration::ZERO
     }
 }

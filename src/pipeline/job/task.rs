@@ -151,6 +151,7 @@ fn settings(round: &RoundSpec) -> Settings {
         tables: vec![round.table.clone()],
         patterns: Vec::new(),
         memory_budget: round.memory_budget,
+        look_every: None,
         staging_expiry_days: None,
         look_back: LookBack::default(),
         reload: ReloadSettings::default(),

@@ -18,6 +18,16 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     Some(sum)
 }
 
+/// A duration as every reader takes it, in the largest unit that it is a whole number of.
+pub(super) fn spelled(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let units = [("day", 86_400), ("hour", 3_600), ("minute", 60)];
+    let fits = units.into_iter().find(|(_, unit)| seconds > 0 && seconds.is_multiple_of(*unit));
+    let (name, unit) = fits.unwrap_or(("second", 1));
+    let count = seconds / unit;
+    format!("interval {count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
 fn unit(name: &str) -> Option<Duration> {
     Some(match name.strip_suffix('s').unwrap_or(name) {
         "microsecond" => Duration::from_micros(1),
@@ -34,6 +44,22 @@ fn unit(name: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_retention_is_spelled_as_it_is_read() {
+        let (day, hour) = (Duration::from_hours(24), Duration::from_hours(1));
+        for (one, text) in [
+            (7 * day, "interval 7 days"),
+            (day, "interval 1 day"),
+            (day + hour, "interval 25 hours"),
+            (hour + Duration::from_mins(30), "interval 90 minutes"),
+            (Duration::from_secs(61), "interval 61 seconds"),
+            (Duration::ZERO, "interval 0 seconds"),
+        ] {
+            assert_eq!(spelled(one), text);
+            assert_eq!(duration(text), Some(one), "{text}");
+        }
+    }
 
     #[test]
     fn retentions_are_read_in_every_spelling_of_spark() {

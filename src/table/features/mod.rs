@@ -155,6 +155,12 @@ fn retention(metadata: &Metadata, key: &str, default: Duration) -> Duration {
     text.and_then(|text| interval::duration(text)).unwrap_or(default)
 }
 
+/// The properties of a table that keeps removed files and its log for so long.
+pub(crate) fn retention_properties(files: Duration, log: Duration) -> HashMap<String, String> {
+    let both = [(OF_FILES, files), (OF_LOG, log)];
+    both.into_iter().map(|(key, value)| (key.to_owned(), interval::spelled(value))).collect()
+}
+
 /// Whether the log must be kept as it is.
 pub(crate) fn has_protected_checkpoints(protocol: &Protocol) -> bool {
     listed(protocol).iter().any(|name| name == "checkpointProtection")
