@@ -9,6 +9,7 @@ mod init;
 mod init_mysql;
 mod init_rules;
 mod init_shown;
+mod init_task;
 mod job_runs;
 mod late;
 mod looking;
@@ -22,6 +23,7 @@ mod replay;
 mod report;
 mod reports;
 mod restore;
+mod shadow;
 mod usage;
 mod verify;
 

@@ -1,7 +1,9 @@
 //! The command-line arguments: declarations only.
 #![expect(clippy::doc_markdown, reason = "these comments are the help texts, shown as they are")]
 
+mod configuration;
 mod doctor;
+mod init;
 mod inspect;
 mod job;
 mod late;
@@ -17,7 +19,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub(super) use configuration::ConfigurationArguments;
 pub(super) use doctor::DoctorArguments;
+pub(super) use init::{DiscoverArguments, InitArguments};
 pub(super) use inspect::{
     AsOfArguments, DiffArguments, HistoryArguments, QueryArguments, ReportArguments, RowFormat,
     ShowArguments, StatusArguments, WhyArguments,
@@ -116,9 +120,8 @@ pub(super) enum Command {
 // No doc comment: clap would use it as the help text of the command that flattens it.
 #[derive(Args, Debug)]
 pub(super) struct ChosenArguments {
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    pub(super) config: PathBuf,
+    #[command(flatten)]
+    pub(super) configuration: ConfigurationArguments,
 
     /// Only this table, by its name at the source; * stands for any text. May be repeated.
     #[arg(short, long = "table", value_name = "SCHEMA.TABLE")]
@@ -132,15 +135,14 @@ pub(super) struct NamedArguments {
     #[arg(value_name = "SCHEMA.TABLE", required = true)]
     tables: Vec<String>,
 
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
 }
 
 impl NamedArguments {
     /// The same as a choice of tables.
     pub(super) fn chosen(&self) -> ChosenArguments {
-        ChosenArguments { config: self.config.clone(), tables: self.tables.clone() }
+        ChosenArguments { configuration: self.configuration.clone(), tables: self.tables.clone() }
     }
 }
 
@@ -206,97 +208,6 @@ pub(super) struct MaintainArguments {
     pub(super) json: bool,
 }
 
-/// Write a first configuration from what is staged.
-///
-/// Looks at the table folders in staging, takes columns and types from Parquet where it can, and
-/// writes a commented dmslake.toml. It reads objects only as far as needed for their column names
-/// and counts. With --mysql, keys and exact column types come from the source itself; with
-/// --table-mappings, also the columns that rules add. CSV without a header needs both, or columns
-/// written by hand.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-pub(super) struct InitArguments {
-    /// The DMS bucket folder: s3://bucket/prefix, file:///folder or a path.
-    #[arg(long, value_name = "URI")]
-    pub(super) staging: String,
-
-    /// Where the tables go, as <LAKE>/<schema>/<table>.
-    #[arg(long, value_name = "URI")]
-    pub(super) lake: String,
-
-    /// Where to write the configuration (- for standard output).
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    pub(super) output: PathBuf,
-
-    /// Replace the output file if it exists.
-    #[arg(short, long)]
-    pub(super) force: bool,
-
-    /// The MySQL or MariaDB source, as mysql://user:password@host:3306/schema.
-    ///
-    /// Only information_schema is read. Without a password in the URL, MYSQL_PWD is used.
-    /// TLS: add ?require_ssl=true, and verify_ca=false or verify_identity=false where the
-    /// server's certificate is not publicly signed. If nothing is staged yet, all tables of the
-    /// URL's schema (or of all schemas, if it has none) are written, limited to those that
-    /// --table-mappings select. With --table-mappings, tables that are empty at the source are
-    /// written beside staged ones too.
-    #[arg(long, value_name = "URL", verbatim_doc_comment)]
-    pub(super) mysql: Option<String>,
-
-    /// The output of `aws dms describe-endpoints`, which becomes the [dms] section.
-    #[arg(long, value_name = "FILE")]
-    pub(super) endpoint_settings: Option<PathBuf>,
-
-    /// The DMS task's table mappings: which tables, and the columns that rules add to them.
-    ///
-    /// Either the output of `aws dms describe-replication-tasks` (serverless:
-    /// describe-replication-configs) for one task, or the JSON of its rules. Change sequence,
-    /// before images and other added columns are written. Where the effect of a rule is not
-    /// clear, it is marked with CHECK. For a task without full load (cdc), cdc_only = true is
-    /// written.
-    #[arg(long, value_name = "FILE")]
-    pub(super) table_mappings: Option<PathBuf>,
-
-    /// Write one pattern for each schema instead of each table, and the tables into a lock file.
-    ///
-    /// The lock file stands beside the configuration and ends in .lock. `dmslake discover` writes
-    /// it anew. Tables of which something is still to be filled in are written as well.
-    #[arg(long)]
-    pub(super) lock: bool,
-}
-
-/// Write the lock file: which tables the patterns of the configuration stand for.
-///
-/// Looks at the table folders in staging, and takes in the tables that a pattern such as
-/// source = "shop.*" matches, with their keys and columns as far as they can be known. With --mysql
-/// these come from the source itself. What is known already stays, unless the source says
-/// otherwise; no table is left out unasked. A table is added only if the configuration is valid
-/// with it; otherwise it is said what is missing. Prints what changes.
-#[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
-pub(super) struct DiscoverArguments {
-    /// The configuration; the lock file stands beside it and ends in .lock.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    pub(super) config: PathBuf,
-
-    /// The MySQL or MariaDB source, as for `dmslake init`.
-    #[arg(long, value_name = "URL")]
-    pub(super) mysql: Option<String>,
-
-    /// The DMS task's table mappings, as for `dmslake init`: columns that rules add, and tables
-    /// that are empty at the source.
-    #[arg(long, value_name = "FILE")]
-    pub(super) table_mappings: Option<PathBuf>,
-
-    /// Leave out tables that the source does not have any more and of which nothing is staged.
-    #[arg(long, requires = "mysql")]
-    pub(super) prune: bool,
-
-    /// Only show what would change; exit code 1 if something would.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-}
-
 /// Show everything on this machine: a small shop, staged as DMS would, applied and compared.
 ///
 /// Creates customers, orders and order items, stages a full load and dozens of change objects in
@@ -331,9 +242,8 @@ pub(super) struct DdlArguments {
     #[arg(value_name = "TABLE")]
     pub(super) tables: Vec<String>,
 
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    pub(super) config: PathBuf,
+    #[command(flatten)]
+    pub(super) configuration: ConfigurationArguments,
 
     /// For Redshift: the IAM role that reads S3 and Glue.
     #[arg(long, value_name = "ARN", default_value = "default")]

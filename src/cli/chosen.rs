@@ -116,7 +116,7 @@ impl<'a> Chosen<'a> {
         places: Places,
         screen: &'a Screen,
     ) -> Result<Self> {
-        let settings = configuration::read(&arguments.config)?;
+        let settings = configuration::chosen(&arguments.configuration)?;
         let tables = choose(&settings, &arguments.tables)?;
         let limits = Limits { stop: signals::stop_on_signal(screen)?, ..Limits::default() };
         let pipeline = Pipeline::open(settings, Arc::new(SystemClock)).await?;

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::config::{Expansion, Lock, Settings, load, lock_file_of};
+use crate::cli::args::ConfigurationArguments;
+use crate::config::{
+    CatalogSettings, Expansion, HandOverSettings, Lock, Settings, load, lock_file_of,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Reads a configuration file, and the lock file beside it if there are patterns. Paths without a
@@ -18,6 +21,34 @@ pub(super) fn read(path: &Path) -> Result<Settings> {
     let text = text_of(path)?;
     let lock = if load::has_patterns(&text) { read_lock(path)? } else { None };
     settings(path, &text, lock.as_ref().map_or(Expansion::Refused, Expansion::ByLock))
+}
+
+/// Reads the configuration of a command; with a shadow, everything that it writes goes there.
+///
+/// # Errors
+/// As [`read`]; `Config` if the shadow is not beside staging and lake.
+pub(super) fn chosen(arguments: &ConfigurationArguments) -> Result<Settings> {
+    let settings = read(&arguments.config)?;
+    let Some(shadow) = &arguments.shadow else { return Ok(settings) };
+    let place = |uri: &str| {
+        let path = std::path::absolute(uri).ok().filter(|_| !has_scheme(uri));
+        let place = path.map_or_else(|| uri.to_owned(), |path| path.display().to_string());
+        format!("{}/", place.trim_end_matches('/'))
+    };
+    for (other, name) in [(&settings.lake, "lake"), (&settings.staging, "staging")] {
+        if place(shadow).starts_with(&place(other)) || place(other).starts_with(&place(shadow)) {
+            let message = "the shadow is in the place of another; name one beside it";
+            return Err(Error::new(ErrorKind::Config, message)
+                .with("--shadow", shadow)
+                .with(name, other));
+        }
+    }
+    Ok(Settings {
+        lake: shadow.clone(),
+        catalog: CatalogSettings { glue: false, ..settings.catalog },
+        hand_over: HandOverSettings::default(),
+        ..settings
+    })
 }
 
 /// A configuration whose patterns stand for no table yet, for whoever is about to write the lock

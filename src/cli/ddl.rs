@@ -13,8 +13,10 @@ use crate::readers::statements::{Described, Engine, remarks, script, statements}
 /// `Config` for a configuration, a table name or a table that cannot be used, or two tables of one
 /// name, `StoreRefused` if the lake cannot be used, `Unavailable` if it cannot be read.
 pub(super) async fn run(arguments: &DdlArguments, screen: &Screen) -> Result<Exit> {
-    let chosen_arguments =
-        ChosenArguments { config: arguments.config.clone(), tables: arguments.tables.clone() };
+    let chosen_arguments = ChosenArguments {
+        configuration: arguments.configuration.clone(),
+        tables: arguments.tables.clone(),
+    };
     let chosen = Chosen::open(&chosen_arguments, Places::Lake, screen).await?;
     chosen.check_catalog_names()?;
     // Several tables may be in one database, and all are in one session.

@@ -1,8 +1,11 @@
 //! `dmslake init`: writes a first configuration from what is staged, from the source if it can be
 //! asked, and from AWS's description of endpoint and task.
 
+mod advice;
+mod aws;
 mod csv;
 mod found;
+mod known;
 mod mysql;
 mod parquet;
 mod proposal;
@@ -11,28 +14,37 @@ mod render;
 mod rules;
 mod shown;
 mod survey;
+mod tfvars;
+mod write;
 
-use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::Path;
 
 use super::args::InitArguments;
 use super::configuration;
 use super::exit::Exit;
 use super::output::{Screen, plural};
-use crate::config::{EndpointSettings, Lock};
+use crate::config::{Lock, lock_file_of};
+use crate::dms::TableMappings;
 use crate::dms::table_mappings::Migration;
-use crate::dms::{S3Settings, TableMappings};
 use crate::error::{Error, ErrorKind, Result};
 use crate::storage::{Location, probe};
+use advice::advise;
 use found::locked;
 pub(super) use found::{Found, FoundTable, look};
+use known::Known;
+pub(super) use known::parsed;
 use proposal::Proposal;
 use propose::Task;
 use render::{Draft, LOAD_ONLY, render};
 use survey::survey;
+use tfvars::variables;
+use write::{must_be_new, write};
 
 /// For more tables than this, patterns are proposed.
 const MANY: usize = 20;
+
+/// Terraform's variables, which it reads by themselves under this name.
+const VARIABLES: &str = "terraform.tfvars";
 
 /// For more tables than this, a note is printed once.
 const MOST_NAMED: usize = 3;
@@ -44,38 +56,34 @@ const MOST_NAMED: usize = 3;
 /// does not answer.
 pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Exit> {
     let is_printed = arguments.output.as_os_str() == "-";
+    let file = (!is_printed).then_some(arguments.output.as_path());
     let lock_file = configuration::lock_file(&arguments.output);
-    if !is_printed {
-        refuse_existing(arguments, &arguments.output)?;
+    if let Some(file) = file {
+        must_be_new(file, arguments.force)?;
     }
     if arguments.lock {
         refuse_unwritable_lock(arguments, &lock_file)?;
     }
-    let endpoint = match &arguments.endpoint_settings {
-        Some(file) => Some(parsed("--endpoint-settings", file, EndpointSettings::parse)?),
-        None => None,
-    };
-    let mappings = match &arguments.table_mappings {
-        Some(file) => Some(parsed("--table-mappings", file, TableMappings::parse)?),
-        None => None,
-    };
-    let dms = settings(endpoint.as_ref(), mappings.as_ref());
+    let known = Known::of(arguments).await?;
+    let staging_uri = known.staging(arguments.staging.as_deref())?;
+    let dms = known.settings();
 
-    let staging = Location::open_staging(&arguments.staging).await?;
-    probe(&arguments.staging).await?;
+    let staging = Location::open_staging(&staging_uri).await?;
+    probe(&staging_uri).await?;
     let staged = survey(&staging).await?;
+    let rules = known.mappings.as_ref();
     let source = match &arguments.mysql {
-        Some(url) => Some(mysql::read(url, &staged.tables, mappings.is_some()).await?),
+        Some(url) => Some(mysql::read(url, &staged.tables, rules.is_some()).await?),
         None => None,
     };
-    let (source, rules) = (source.as_ref(), mappings.as_ref());
-    let task = Task { mappings: rules, dms: &dms, has_endpoint: endpoint.is_some() };
-    let proposals = propose::all(&staging, &staged.tables, source, &task).await?;
+    let has_endpoint = known.endpoint.is_some();
+    let task = Task { mappings: rules, dms: &dms, has_endpoint };
+    let proposals = propose::all(&staging, &staged.tables, source.as_ref(), &task).await?;
 
     let text = render(&Draft {
-        staging: &configuration::as_named_in(&arguments.output, &arguments.staging)?,
+        staging: &configuration::as_named_in(&arguments.output, &staging_uri)?,
         lake: &configuration::as_named_in(&arguments.output, &arguments.lake)?,
-        endpoint: endpoint.as_ref(),
+        endpoint: known.endpoint.as_ref(),
         mappings: rules,
         proposals: &proposals,
         is_locked: arguments.lock,
@@ -87,17 +95,16 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
         let tables = plural(lock.tables.len() as u64, "table");
         screen.note(format_args!("wrote {}: {tables}", lock_file.display()));
     }
-    if is_printed {
-        screen.line(text.trim_end())?;
-    } else {
-        write(arguments, &text)?;
-        let shown = arguments.output.display();
-        screen.note(format_args!(
-            "wrote {shown}: {}",
-            plural(u64::try_from(proposals.len()).unwrap_or(u64::MAX), "table")
-        ));
+    match file {
+        None => screen.line(text.trim_end())?,
+        Some(file) => {
+            write(file, &text, arguments.force)?;
+            let tables = plural(proposals.len() as u64, "table");
+            screen.note(format_args!("wrote {}: {tables}", file.display()));
+        }
     }
-    if let Some(endpoint) = &endpoint {
+    write_variables(arguments, &text, &known, &proposals, screen)?;
+    if let Some(endpoint) = &known.endpoint {
         for member in &endpoint.unknown {
             screen.note(format_args!(
                 "to check: the endpoint has a setting that dmslake does not know: {member}"
@@ -118,12 +125,45 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
             plural(staged.transaction_ordered, "transaction-ordered object")
         ));
     }
+    advise(&known, file, arguments.force, screen)?;
     if !arguments.lock && proposals.len() > MANY {
         let tables = plural(proposals.len() as u64, "table");
         screen.note(format_args!("{tables}: --lock writes patterns and a lock file instead"));
     }
     tell_what_is_left(screen, &proposals, &arguments.output);
     Ok(Exit::Done)
+}
+
+/// Writes Terraform's variables where they are asked for, or beside what is known from a task.
+fn write_variables(
+    arguments: &InitArguments,
+    text: &str,
+    known: &Known,
+    proposals: &[Proposal],
+    screen: &Screen,
+) -> Result<()> {
+    let beside = || arguments.output.with_file_name(VARIABLES);
+    let is_of_task = arguments.dms_task.is_some()
+        && arguments.output.as_os_str() != "-"
+        && arguments.lake.starts_with("s3://");
+    let Some(file) = arguments.tfvars.clone().or_else(|| is_of_task.then(beside)) else {
+        return Ok(());
+    };
+    if proposals.is_empty() || proposals.iter().any(|proposal| !proposal.gaps().is_empty()) {
+        screen.note(format_args!(
+            "{} is not written: the configuration is not complete",
+            file.display()
+        ));
+        return Ok(());
+    }
+    let lock = arguments.lock.then(|| lock_file_of(&arguments.output.display().to_string()));
+    let variables = variables(text, known, lock.as_deref())?;
+    write(&file, &variables.text, arguments.force)?;
+    screen.note(format_args!("wrote {}, for infra/ and its module writer", file.display()));
+    for left_out in variables.left_out {
+        screen.note(format_args!("to check: Terraform has no variable for {left_out}"));
+    }
+    Ok(())
 }
 
 fn tell_what_is_left(screen: &Screen, proposals: &[Proposal], output: &Path) {
@@ -170,67 +210,10 @@ fn named(tables: &[String]) -> Vec<String> {
     vec![format!("{count} ({}, …)", tables[..MOST_NAMED].join(", "))]
 }
 
-/// The settings for reading objects, from the endpoint and the rules of the task if they are known.
-fn settings(endpoint: Option<&EndpointSettings>, mappings: Option<&TableMappings>) -> S3Settings {
-    let mut settings = endpoint.map_or_else(S3Settings::default, |known| known.settings.clone());
-    if let Some(mappings) = mappings {
-        settings.change_seq_column = mappings.change_seq_column().map(str::to_owned);
-        if let Some(prefix) = mappings.before_image_prefix() {
-            settings.before_image_prefix = Some(prefix.to_owned());
-        }
-    }
-    settings
-}
-
-/// Reads a file that AWS's command line wrote.
-pub(super) fn parsed<T>(
-    option: &'static str,
-    file: &Path,
-    parse: fn(&str) -> Result<T>,
-) -> Result<T> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Error::new(ErrorKind::Config, "the file cannot be read")
-            .with(option, file.display())
-            .because(error)
-    })?;
-    parse(&text).map_err(|error| error.with(option, file.display()))
-}
-
-fn refuse_existing(arguments: &InitArguments, file: &Path) -> Result<()> {
-    if arguments.force || !file.exists() { Ok(()) } else { Err(existing(file)) }
-}
-
 fn refuse_unwritable_lock(arguments: &InitArguments, file: &Path) -> Result<()> {
     if arguments.output.as_os_str() == "-" {
         let message = "--lock writes a file beside the configuration; name that with --output FILE";
         return Err(Error::new(ErrorKind::Config, message));
     }
-    refuse_existing(arguments, file)
-}
-
-fn existing(file: &Path) -> Error {
-    Error::new(
-        ErrorKind::Config,
-        "the file exists; --force replaces it, --output - prints to standard output",
-    )
-    .with("file", file.display())
-}
-
-fn write(arguments: &InitArguments, text: &str) -> Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true);
-    if arguments.force {
-        options.create(true).truncate(true);
-    } else {
-        // Fails too if somebody created the file while staging was being read.
-        options.create_new(true);
-    }
-    let written =
-        options.open(&arguments.output).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
-        IoErrorKind::AlreadyExists => existing(&arguments.output),
-        _ => Error::new(ErrorKind::Config, "the configuration cannot be written")
-            .with("--output", arguments.output.display())
-            .because(error),
-    })
+    must_be_new(file, arguments.force)
 }

@@ -19,8 +19,8 @@ use crate::pipeline::LateObject;
 pub(super) async fn run(arguments: &LateArguments, screen: &Screen) -> Result<Exit> {
     match &arguments.command {
         None => list(arguments, screen).await,
-        Some(LateCommand::Apply(one)) => decide(one, Decision::Apply, screen).await,
-        Some(LateCommand::Discard(one)) => decide(one, Decision::Discard, screen).await,
+        Some(LateCommand::Apply(one)) => Box::pin(decide(one, Decision::Apply, screen)).await,
+        Some(LateCommand::Discard(one)) => Box::pin(decide(one, Decision::Discard, screen)).await,
     }
 }
 

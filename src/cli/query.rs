@@ -17,7 +17,8 @@ use crate::inspect;
 /// `Config` for a configuration or a query that cannot be used, `StoreRefused` if the lake cannot be
 /// used, `Unavailable` if it does not answer or the rows cannot be written.
 pub(super) async fn run(arguments: &QueryArguments, screen: &Screen) -> Result<Exit> {
-    let all = ChosenArguments { config: arguments.config.clone(), tables: Vec::new() };
+    let all =
+        ChosenArguments { configuration: arguments.configuration.clone(), tables: Vec::new() };
     let chosen = Chosen::open(&all, Places::Lake, screen).await?;
     let sql = match arguments.sql.as_str() {
         "-" => from_standard_input()?,

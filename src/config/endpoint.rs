@@ -14,11 +14,15 @@ use attributes::Attributes;
 /// The settings of a DMS S3 target endpoint, as AWS prints them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndpointSettings {
+    /// Its ARN; none if only its settings are given.
+    pub arn: Option<String>,
     /// Those that change the bytes or names of objects.
     pub settings: S3Settings,
     /// These settings as a `[dms]` section: what differs from DMS's own defaults, and those defaults
     /// that settle how an object is read.
     pub section: Table,
+    /// All settings that this program knows of, spelled as in Terraform, bucket and folder included.
+    pub members: Table,
     /// Members of the S3Settings and extra connection attributes that this program does not know,
     /// as AWS spells them. A person must find out whether they change bytes.
     pub unknown: Vec<String>,
@@ -52,15 +56,31 @@ impl EndpointSettings {
         let root: Json = serde_json::from_str(json).map_err(|error| {
             Error::new(ErrorKind::Config, "the endpoint settings are not valid JSON").because(error)
         })?;
-        let (members, attributes) = s3_settings(&root)?;
+        let Endpoint { arn, members, attributes } = s3_settings(&root)?;
         let (known, unknown) = split(members);
         let attributes = attributes::read(attributes.unwrap_or_default());
-        let mut endpoint =
-            Self { settings: S3Settings::default(), section: known, unknown, doubts: Vec::new() };
+        let mut endpoint = Self {
+            arn: arn.map(str::to_owned),
+            settings: S3Settings::default(),
+            section: known,
+            members: Table::new(),
+            unknown,
+            doubts: Vec::new(),
+        };
         endpoint.merge(attributes)?;
         endpoint.settings = read(endpoint.section.clone())?;
+        endpoint.members = endpoint.section.clone();
         endpoint.section = without_defaults(endpoint.section, &endpoint.settings);
         Ok(endpoint)
+    }
+
+    /// The bucket folder into which DMS writes, as a URI; none if the bucket is not given.
+    #[must_use]
+    pub fn staging(&self) -> Option<String> {
+        let member = |name| self.members.get(name).and_then(Value::as_str);
+        let folder = member("bucket_folder").unwrap_or_default().trim_matches('/');
+        let bucket = format!("s3://{}", member("bucket_name")?);
+        Some(if folder.is_empty() { bucket } else { format!("{bucket}/{folder}") })
     }
 
     /// Merges the attributes. AWS prints every setting that has a default, whether it is set or not.
@@ -89,8 +109,15 @@ fn spelled(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The only S3Settings object in the JSON, and the extra connection attributes next to it.
-fn s3_settings(root: &Json) -> Result<(&Map<String, Json>, Option<&str>)> {
+/// The only S3Settings object in the JSON, and what stands next to it.
+struct Endpoint<'a> {
+    arn: Option<&'a str>,
+    members: &'a Map<String, Json>,
+    /// Extra connection attributes.
+    attributes: Option<&'a str>,
+}
+
+fn s3_settings(root: &Json) -> Result<Endpoint<'_>> {
     let refused = |sentence: String| Error::new(ErrorKind::Config, sentence);
     let Some(object) = root.get("Endpoint").unwrap_or(root).as_object() else {
         return Err(refused("the endpoint settings are not a JSON object".to_owned()));
@@ -113,16 +140,17 @@ fn s3_settings(root: &Json) -> Result<(&Map<String, Json>, Option<&str>)> {
     }
     match object.get("S3Settings") {
         Some(settings) => {
-            let attributes = object.get("ExtraConnectionAttributes").and_then(Json::as_str);
-            let settings = settings.as_object();
-            settings
-                .map(|settings| (settings, attributes))
-                .ok_or_else(|| refused("S3Settings is not a JSON object".to_owned()))
+            let text = |name| object.get(name).and_then(Json::as_str);
+            let (arn, attributes) = (text("EndpointArn"), text("ExtraConnectionAttributes"));
+            let members = settings.as_object();
+            let members =
+                members.ok_or_else(|| refused("S3Settings is not a JSON object".to_owned()))?;
+            Ok(Endpoint { arn, members, attributes })
         }
         None if object.contains_key("EndpointType") || object.contains_key("EngineName") => {
             Err(refused("the endpoint has no S3Settings, so it is not an S3 endpoint".to_owned()))
         }
-        None => Ok((object, None)),
+        None => Ok(Endpoint { arn: None, members: object, attributes: None }),
     }
 }
 
@@ -231,6 +259,8 @@ mod tests {
                        use_csv_no_sup_value = true\n";
         let expected: Table = section.parse().expect("valid TOML");
         assert_eq!(endpoint.section, expected);
+        assert_eq!(endpoint.staging().as_deref(), Some("s3://shop-dms-staging/dms"));
+        assert_eq!(endpoint.members["compression_type"].as_str(), Some("GZIP"));
         assert_eq!(endpoint.unknown, ["NewSwitch"]);
         assert_eq!(endpoint.settings.csv_delimiter, "\t");
         assert_eq!(endpoint.settings.csv_null_value, "\\N");

@@ -6,6 +6,7 @@ pub mod object_name;
 pub mod operation;
 pub mod settings;
 pub mod table_mappings;
+pub mod task;
 
 pub use mysql_type::MySqlType;
 pub use object_name::{
@@ -14,3 +15,4 @@ pub use object_name::{
 pub use operation::Operation;
 pub use settings::S3Settings;
 pub use table_mappings::TableMappings;
+pub use task::{Flaw, MissingRule, Task};

@@ -150,13 +150,13 @@ fn config(sentence: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, sentence)
 }
 
-fn document(json: &str) -> Result<Json> {
+pub(super) fn document(json: &str) -> Result<Json> {
     serde_json::from_str(json)
         .map_err(|error| config("the table mappings are not valid JSON").because(error))
 }
 
 /// The only task in the JSON; `None` if it holds the mappings alone.
-fn task(root: &Json) -> Result<Option<&Json>> {
+pub(super) fn task(root: &Json) -> Result<Option<&Json>> {
     if !root.is_object() {
         return Err(config("the table mappings are not a JSON object"));
     }

@@ -15,6 +15,9 @@ use crate::error::{Error, ErrorKind, refusal_of_code, refusal_without_answer};
 
 pub use runs::{GlueJob, JobRuns, RunState, Start};
 
+/// As messages name it.
+pub(crate) const SERVICE: &str = "Glue";
+
 /// An answer takes a few hundred milliseconds. Without a timeout, the client would wait forever.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(3);
 const LONGEST_REQUEST: Duration = Duration::from_secs(8);
@@ -49,8 +52,8 @@ pub(crate) fn refused(answer: &dyn ProvideErrorMetadata, what: &str, permit: &st
 }
 
 /// The error for a request without an answer: a refusal if nothing could be reached, otherwise
-/// transient.
-pub(crate) fn unanswered<E>(error: &SdkError<E>) -> Error {
+/// transient, of the service of this name.
+pub(crate) fn unanswered<E>(error: &SdkError<E>, service: &str) -> Error {
     let unsent = match error {
         SdkError::DispatchFailure(unsent) => unsent.as_connector_error(),
         _ => None,
@@ -58,7 +61,7 @@ pub(crate) fn unanswered<E>(error: &SdkError<E>) -> Error {
     match unsent {
         Some(unsent) if lacks_credentials(unsent) => refusal_without_answer(false),
         Some(unsent) if unsent.is_io() => refusal_without_answer(true),
-        _ => Error::new(ErrorKind::Unavailable, "Glue did not answer"),
+        _ => Error::new(ErrorKind::Unavailable, format!("{service} did not answer")),
     }
 }
 

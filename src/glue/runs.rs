@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::config::TableName;
 use crate::error::{Error, ErrorKind, Result};
-use crate::glue::{client, refused, unanswered};
+use crate::glue::{SERVICE, client, refused, unanswered};
 
 const PERMIT: &str = "grant glue:StartJobRun, glue:GetJobRun and glue:BatchStopJobRun on the job to \
                       the role or user that runs dmslake, and try again";
@@ -81,7 +81,7 @@ impl GlueJob {
     {
         let error = match error.as_service_error() {
             Some(answer) => refused(answer, "Glue rejected a request about the job", PERMIT),
-            None => unanswered(error),
+            None => unanswered(error, SERVICE),
         };
         error.with("job", &self.name)
     }

@@ -13,7 +13,7 @@ use aws_sdk_glue::types::{Table, TableInput};
 
 use crate::config::CatalogName;
 use crate::error::{Error, ErrorKind, Result};
-use crate::glue::{self, unanswered};
+use crate::glue::{self, SERVICE, unanswered};
 use crate::readers::entry::{input, is_of_others, says};
 use crate::storage::Location;
 use crate::table::LakeTable;
@@ -85,7 +85,7 @@ impl Glue {
     /// `StoreRefused` if nothing answers at the address, or there are no credentials.
     pub async fn probe(&self) -> Result<()> {
         match Box::pin(self.client.get_databases().max_results(1).send()).await {
-            Err(error) if error.as_service_error().is_none() => match unanswered(&error) {
+            Err(error) if error.as_service_error().is_none() => match unanswered(&error, SERVICE) {
                 refused if refused.kind() == ErrorKind::StoreRefused => {
                     Err(refused.with("service", "Glue"))
                 }
@@ -242,7 +242,7 @@ where
 {
     let error = match error.as_service_error() {
         Some(answer) => glue::refused(answer, REJECTED, PERMIT),
-        None => unanswered(error),
+        None => unanswered(error, SERVICE),
     };
     error.with("entry", name)
 }

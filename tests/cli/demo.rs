@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{dmslake, read, run, write};
 
-const KEYS: [&str; 38] = [
+const KEYS: [&str; 39] = [
     "rebuilt",
     "added_columns",
     "gone_columns",
@@ -44,6 +44,7 @@ const KEYS: [&str; 38] = [
     "late",
     "pending",
     "pending_bytes",
+    "left_until",
     "lag",
     "oldest_pending_seconds",
     "error",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 
-use super::ChosenArguments;
+use super::{ChosenArguments, ConfigurationArguments};
 use crate::table::AsOf;
 
 /// Show how tables stand, and what to do next. Nothing is changed.
@@ -63,15 +63,14 @@ pub(in crate::cli) struct SomeTablesArguments {
     #[arg(value_name = "SCHEMA.TABLE")]
     tables: Vec<String>,
 
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
 }
 
 impl SomeTablesArguments {
     /// The same as a choice of tables.
     pub(in crate::cli) fn chosen(&self) -> ChosenArguments {
-        ChosenArguments { config: self.config.clone(), tables: self.tables.clone() }
+        ChosenArguments { configuration: self.configuration.clone(), tables: self.tables.clone() }
     }
 
     /// Whether all tables of the configuration are meant.
@@ -87,15 +86,17 @@ pub(in crate::cli) struct OneTableArguments {
     #[arg(value_name = "SCHEMA.TABLE")]
     table: String,
 
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
 }
 
 impl OneTableArguments {
     /// The same as a choice of tables.
     pub(in crate::cli) fn chosen(&self) -> ChosenArguments {
-        ChosenArguments { config: self.config.clone(), tables: vec![self.table.clone()] }
+        ChosenArguments {
+            configuration: self.configuration.clone(),
+            tables: vec![self.table.clone()],
+        }
     }
 }
 
@@ -200,9 +201,8 @@ pub(in crate::cli) struct QueryArguments {
     #[arg(value_name = "SQL")]
     pub(in crate::cli) sql: String,
 
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    pub(in crate::cli) config: PathBuf,
+    #[command(flatten)]
+    pub(in crate::cli) configuration: ConfigurationArguments,
 
     #[command(flatten)]
     pub(in crate::cli) format: FormatArguments,

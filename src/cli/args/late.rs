@@ -1,10 +1,8 @@
 //! The arguments of `dmslake late`.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 
-use super::ChosenArguments;
+use super::{ChosenArguments, ConfigurationArguments};
 
 /// Show late objects, apply one out of its turn, or give it up.
 ///
@@ -21,16 +19,15 @@ pub(in crate::cli) struct LateArguments {
     #[arg(value_name = "SCHEMA.TABLE")]
     table: Option<String>,
 
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
 }
 
 impl LateArguments {
     /// The tables of which late objects are shown.
     pub(in crate::cli) fn chosen(&self) -> ChosenArguments {
         let tables = self.table.iter().cloned().collect();
-        ChosenArguments { config: self.config.clone(), tables }
+        ChosenArguments { configuration: self.configuration.clone(), tables }
     }
 }
 
@@ -61,9 +58,8 @@ pub(in crate::cli) struct OneLateArguments {
     #[arg(value_name = "OBJECT")]
     pub(in crate::cli) object: String,
 
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
 
     /// Do not ask.
     #[arg(short, long)]
@@ -73,6 +69,9 @@ pub(in crate::cli) struct OneLateArguments {
 impl OneLateArguments {
     /// The table as a choice.
     pub(in crate::cli) fn chosen(&self) -> ChosenArguments {
-        ChosenArguments { config: self.config.clone(), tables: vec![self.table.clone()] }
+        ChosenArguments {
+            configuration: self.configuration.clone(),
+            tables: vec![self.table.clone()],
+        }
     }
 }

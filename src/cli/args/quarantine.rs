@@ -1,12 +1,10 @@
 //! The arguments of `dmslake quarantine`.
 
-use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
-
 use clap::{ArgGroup, Args, Subcommand};
+use std::num::{NonZeroU64, NonZeroUsize};
 
-use super::ChosenArguments;
 use super::inspect::{OneTableArguments, SomeTablesArguments};
+use super::{ChosenArguments, ConfigurationArguments};
 use crate::pipeline::{ChosenRows, Release, Repair};
 
 /// Show rows that could not be decoded, let them come back, or give them up.
@@ -108,9 +106,8 @@ pub(in crate::cli) struct WhichArguments {
     #[arg(long, value_name = "N", requires = "object")]
     row: Option<NonZeroU64>,
 
-    /// The configuration; paths without a scheme in it are relative to its folder.
-    #[arg(short, long, value_name = "FILE", default_value = "dmslake.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    configuration: ConfigurationArguments,
 
     /// Do not ask.
     #[arg(short, long)]
@@ -120,7 +117,10 @@ pub(in crate::cli) struct WhichArguments {
 impl WhichArguments {
     /// The table as a choice.
     pub(in crate::cli) fn chosen(&self) -> ChosenArguments {
-        ChosenArguments { config: self.config.clone(), tables: vec![self.table.clone()] }
+        ChosenArguments {
+            configuration: self.configuration.clone(),
+            tables: vec![self.table.clone()],
+        }
     }
 
     pub(in crate::cli) fn rows(&self) -> ChosenRows {

@@ -1,0 +1,87 @@
+//! What is known of endpoint and task: from AWS, or from files with what AWS's command line printed.
+
+use std::path::Path;
+
+use super::aws;
+use crate::cli::args::InitArguments;
+use crate::config::EndpointSettings;
+use crate::dms::{S3Settings, TableMappings, Task};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What is known of endpoint and task.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) endpoint: Option<EndpointSettings>,
+    pub(super) mappings: Option<TableMappings>,
+    /// The task itself, not only its rules.
+    pub(super) task: Option<Task>,
+}
+
+impl Known {
+    /// Asks AWS, or reads the files.
+    ///
+    /// # Errors
+    /// `Config` for files that cannot be read or understood; else as [`aws::describe`].
+    pub(super) async fn of(arguments: &InitArguments) -> Result<Self> {
+        if let Some(arn) = &arguments.dms_task {
+            let described = aws::describe(arn).await?;
+            let of_task = |error: Error| error.with("--dms-task", arn);
+            return Ok(Self {
+                endpoint: Some(EndpointSettings::parse(&described.endpoint).map_err(of_task)?),
+                mappings: Some(TableMappings::parse(&described.task).map_err(of_task)?),
+                task: Task::parse(&described.task).map_err(of_task)?,
+            });
+        }
+        let (endpoint, mappings) = (&arguments.endpoint_settings, &arguments.table_mappings);
+        let rules = |file| parsed("--table-mappings", file, TableMappings::parse);
+        let task = |file| parsed("--table-mappings", file, Task::parse);
+        let endpoint_settings = |file| parsed("--endpoint-settings", file, EndpointSettings::parse);
+        Ok(Self {
+            endpoint: endpoint.as_deref().map(endpoint_settings).transpose()?,
+            mappings: mappings.as_deref().map(rules).transpose()?,
+            task: mappings.as_deref().map(task).transpose()?.flatten(),
+        })
+    }
+
+    /// Where objects are staged: as asked for, or as the endpoint says.
+    ///
+    /// # Errors
+    /// `Config` if neither tells.
+    pub(super) fn staging(&self, asked: Option<&str>) -> Result<String> {
+        let told = || self.endpoint.as_ref().and_then(EndpointSettings::staging);
+        asked.map(str::to_owned).or_else(told).ok_or_else(|| {
+            let message = "nothing tells where objects are staged: give --staging URI, or \
+                           --dms-task or --endpoint-settings that name the bucket";
+            Error::new(ErrorKind::Config, message)
+        })
+    }
+
+    /// The settings for reading objects, from the endpoint and the rules of the task as far as they
+    /// are known.
+    pub(super) fn settings(&self) -> S3Settings {
+        let endpoint = self.endpoint.as_ref();
+        let mut settings =
+            endpoint.map_or_else(S3Settings::default, |known| known.settings.clone());
+        if let Some(mappings) = &self.mappings {
+            settings.change_seq_column = mappings.change_seq_column().map(str::to_owned);
+            if let Some(prefix) = mappings.before_image_prefix() {
+                settings.before_image_prefix = Some(prefix.to_owned());
+            }
+        }
+        settings
+    }
+}
+
+/// Reads a file that AWS's command line wrote.
+pub(in crate::cli) fn parsed<T>(
+    option: &'static str,
+    file: &Path,
+    parse: fn(&str) -> Result<T>,
+) -> Result<T> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Error::new(ErrorKind::Config, "the file cannot be read")
+            .with(option, file.display())
+            .because(error)
+    })?;
+    parse(&text).map_err(|error| error.with(option, file.display()))
+}
