@@ -5,12 +5,11 @@ import sys
 import time
 from pathlib import Path
 
-import binlog
-import full_load
-from changes import TableChanges
-from checkpoint import Checkpoint
-from settings import Settings
-from source import Position, Source, Table, is_selected
+from . import binlog, full_load
+from .changes import TableChanges
+from .checkpoint import Checkpoint
+from .settings import Settings
+from .source import Position, Source, Table, is_selected
 
 # Seconds between checkpoints.
 CHECKPOINTS = 5.0

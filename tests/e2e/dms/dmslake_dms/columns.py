@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from settings import Settings, SettingsError
+from .settings import Settings, SettingsError
 
 # A date with a zero part; neither Arrow nor a lake can represent it.
 ZERO = object()

@@ -2,9 +2,9 @@
 
 import gzip
 
-from columns import NOT_SUPPLIED, ZERO
-from layout import Field, Row
-from settings import Settings
+from .columns import NOT_SUPPLIED, ZERO
+from .layout import Field, Row
+from .settings import Settings
 
 
 class CsvObject:

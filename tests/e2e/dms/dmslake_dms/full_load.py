@@ -2,11 +2,11 @@
 
 import datetime
 
-import names
-from changes import new_object
-from layout import Row
-from settings import Settings
-from source import Source, Table
+from . import names
+from .changes import new_object
+from .layout import Row
+from .settings import Settings
+from .source import Source, Table
 
 BATCH = 1000
 # The row limit of a Parquet object, for which DMS documents no smaller one.

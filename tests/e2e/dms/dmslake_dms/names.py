@@ -2,7 +2,7 @@
 
 import datetime
 
-from settings import Settings
+from .settings import Settings
 
 DELIMITERS = {"SLASH": "/", "DASH": "-", "UNDERSCORE": "_", "NONE": ""}
 PARTS = {

@@ -9,8 +9,8 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 from pymysql.cursors import DictCursor, SSCursor
 
-from columns import Column, quoted
-from settings import Rules, SettingsError
+from .columns import Column, quoted
+from .settings import Rules, SettingsError
 
 WANTED = {"binlog_format": "ROW", "binlog_row_metadata": "FULL"}
 

@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from source import Position
+from .source import Position
 
 # The number of checkpoints kept: a resume may go back behind the newest.
 KEPT = 50

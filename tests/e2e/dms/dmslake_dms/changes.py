@@ -4,12 +4,12 @@ import datetime
 import time
 from dataclasses import dataclass
 
-import names
-from csv_object import CsvObject
-from layout import Row, fields
-from parquet_object import ParquetObject
-from settings import Settings
-from source import Table
+from . import names
+from .csv_object import CsvObject
+from .layout import Row, fields
+from .parquet_object import ParquetObject
+from .settings import Settings
+from .source import Table
 
 
 def new_object(table: Table, settings: Settings, is_load: bool):

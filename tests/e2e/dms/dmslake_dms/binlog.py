@@ -14,8 +14,8 @@ from pymysqlreplication.row_event import (
     WriteRowsEvent,
 )
 
-from layout import Row
-from source import Position, Source, Table
+from .layout import Row
+from .source import Position, Source, Table
 
 # Seconds without an event after which the server sends a heartbeat.
 HEARTBEAT = 0.2

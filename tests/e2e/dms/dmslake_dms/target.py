@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from settings import SettingsError
+from .settings import SettingsError
 
 
 def opened(uri: str):

@@ -3,9 +3,9 @@
 import datetime
 from dataclasses import dataclass, field
 
-from columns import Column
-from settings import Settings
-from source import Table
+from .columns import Column
+from .settings import Settings
+from .source import Table
 
 # Types for which rules cannot add before images.
 LOBS = {"mediumtext", "longtext", "json", "mediumblob", "longblob", "geometry"}

@@ -5,8 +5,8 @@ import io
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from layout import Field, Row
-from settings import Settings
+from .layout import Field, Row
+from .settings import Settings
 
 VERSIONS = {"PARQUET_1_0": "1.0", "PARQUET_2_0": "2.6"}
 # The average size of a value, to decide when an object is full before it is encoded.
