@@ -1,6 +1,7 @@
 """The stand-in for DMS as a process."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,8 @@ class StandIn:
     """The process, which can be started, killed and resumed."""
 
     def __init__(self, folder: Path, source: str, target: str, variables: dict, rules: list[dict],
-                 settings: Settings):  # fmt: skip
+                 settings: Settings, server_id: int = 4711):  # fmt: skip
+        self.settings = settings
         self.state = folder / "dms-state"
         self.variables = variables
         self.log = folder / "dms.log"
@@ -31,7 +33,7 @@ class StandIn:
         self.command = [
             sys.executable, "-B", str(DMS), source, target, "--state", str(self.state),
             "--table-mappings", str(self.mappings), "--endpoint-settings", str(self.endpoint),
-            "--task-settings", str(task),
+            "--task-settings", str(task), "--server-id", str(server_id),
             *(part for name, value in settings.uncertain.items()
               for part in ("--uncertain", f"{name}={json.dumps(value)}")),
         ]  # fmt: skip
@@ -41,8 +43,8 @@ class StandIn:
         self.followed = 0
 
     def load(self):
-        """Only the full load."""
-        self._start("--full-load-only")
+        """The full load, without following the log."""
+        self._start("--once")
         self.wait()
 
     def load_and_follow(self):
@@ -61,7 +63,7 @@ class StandIn:
 
     def follow(self, back: int = 0):
         """Changes from the newest checkpoint, or from an older one."""
-        self._start("--resume", "--back", str(back))
+        self._start("--back", str(back))
 
     def _start(self, *more: str):
         self.followed = self._follows()
@@ -78,14 +80,14 @@ class StandIn:
         said = self.log.read_text(errors="replace") if self.log.exists() else ""
         return said.count("follows the log")
 
+    def is_following(self) -> bool:
+        """Whether it follows the log, or has ended before."""
+        return self._follows() > self.followed or self.process.poll() is not None
+
     def finish(self):
         """Lets it write the current content of the binlog, and stop."""
-
         # Earlier, it would not handle the signal yet.
-        def is_ready() -> bool:
-            return self._follows() > self.followed or self.process.poll() is not None
-
-        wait_for(is_ready, PATIENCE, "a resume")
+        wait_for(self.is_following, PATIENCE, "a resume")
         self.process.send_signal(signal.SIGTERM)
         self.wait()
 
@@ -95,7 +97,7 @@ class StandIn:
             raise RuntimeError(f"the stand-in for DMS failed:\n{tail}")
 
     def objects(self) -> int:
-        return sum("changes" in line or "rows" in line for line in self.log.open())
+        return len(re.findall(r"\d (?:change|row)s?$", self.log.read_text(), re.MULTILINE))
 
 
 def rule(number: int, kind: str, action: str, **more) -> dict:

@@ -14,6 +14,7 @@ from pymysqlreplication.row_event import (
     WriteRowsEvent,
 )
 
+from .errors import SettingsError
 from .layout import Row
 from .source import Position, Source, Table
 
@@ -23,6 +24,13 @@ NAME = r"(?:(?:`(?P<s1>[^`]+)`|(?P<s2>\w+))\s*\.\s*)?(?:`(?P<t1>[^`]+)`|(?P<t2>\
 DDL = re.compile(
     r"^\s*(?:/\*.*?\*/\s*)*(?P<verb>ALTER|TRUNCATE|RENAME|DROP|CREATE)\b"
     r"(?:\s+(?:ONLINE|IGNORE|OR\s+REPLACE))*(?:\s+TABLE\b)?(?:\s+IF\s+(?:NOT\s+)?EXISTS)?\s+" + NAME,
+    re.IGNORECASE | re.DOTALL,
+)
+
+# Not rows, because its session began before `binlog_format` was ROW, or has set it.
+STATEMENT = re.compile(
+    r"^\s*(?:/\*.*?\*/\s*)*(?:INSERT|REPLACE|UPDATE|DELETE|LOAD\s+DATA)\b(?:.*?\b(?:INTO|FROM))?"
+    r"(?:\s+(?:LOW_PRIORITY|QUICK|IGNORE|TABLE))*\s+" + NAME,
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -112,6 +120,12 @@ def events(
                     changes = []
                 elif found := DDL.match(statement):
                     yield _definition(stream, event, found)
+                elif (found := STATEMENT.match(statement)) and watched(*_named(event, found)):
+                    raise SettingsError(
+                        "the log has a statement instead of rows for "
+                        f"{'.'.join(_named(event, found))}: its session does not use "
+                        "binlog_format = ROW. Let it connect again, and load everything with --restart"
+                    )
             elif isinstance(event, XidEvent):
                 yield _committed(stream, event, changes)
                 changes = []
@@ -129,10 +143,14 @@ def _committed(stream, event, changes) -> Transaction:
 
 
 def _definition(stream, event, found) -> Definition:
-    schema = found["s1"] or found["s2"] or _text(event.schema)
-    table = found["t1"] or found["t2"]
     position = Position(stream.log_file, stream.log_pos)
-    return Definition(position, found["verb"].upper(), schema, table)
+    return Definition(position, found["verb"].upper(), *_named(event, found))
+
+
+def _named(event, found) -> tuple[str, str]:
+    """Schema and table that a statement names."""
+    schema = found["s1"] or found["s2"] or _text(event.schema)
+    return schema, found["t1"] or found["t2"]
 
 
 def _rows(event, table: Table) -> Iterator[Row]:

@@ -1,4 +1,4 @@
-"""Collects changes into objects: one open object for each table."""
+"""Collects changes into objects: one open object for each table, or one for all."""
 
 import datetime
 import time
@@ -6,19 +6,20 @@ from dataclasses import dataclass
 
 from . import names
 from .csv_object import CsvObject
-from .layout import Row, fields
+from .layout import Field, Row, fields
 from .parquet_object import ParquetObject
 from .settings import Settings
 from .source import Table
 
 
-def new_object(table: Table, settings: Settings, is_load: bool):
-    kind = ParquetObject if settings.s3.is_parquet else CsvObject
-    return kind(fields(table, settings, is_load), settings)
+def new_object(fields: list[Field], settings: Settings, is_load: bool):
+    # Changes in the order of transactions are CSV, whatever the format.
+    is_parquet = settings.s3.is_parquet and (is_load or not settings.s3.PreserveTransactions)
+    return (ParquetObject if is_parquet else CsvObject)(fields, settings)
 
 
 class Stamps:
-    """Names objects after the time of their creation, each later than the last of its table."""
+    """Names objects after the time of their creation, each later than the one before."""
 
     def __init__(self, digits: int):
         self.step = datetime.timedelta(microseconds=10 ** (12 - digits))
@@ -34,7 +35,7 @@ class Stamps:
 
 @dataclass
 class OpenObject:
-    """The object that collects a table's changes."""
+    """The object that collects changes."""
 
     content: CsvObject | ParquetObject
     created: datetime.datetime
@@ -44,27 +45,22 @@ class OpenObject:
     since: object
 
 
-class TableChanges:
-    """Collects the changes of one table, and writes an object when it is large or old enough."""
+class Batch:
+    """Collects changes, and writes an object into a folder when it is large or old enough."""
 
-    def __init__(self, table: Table, settings: Settings, target, log):
-        self.table = table
-        self.settings = settings
-        self.target = target
-        self.log = log
+    def __init__(self, folder: str, settings: Settings, target, log):
+        self.folder, self.settings, self.target, self.log = folder, settings, target, log
         self.stamps = Stamps(settings.uncertain.stamp_digits)
         self.open: OpenObject | None = None
 
-    def add(self, row: Row, since):
+    def add(self, row: Row, fields: list[Field], since):
         """`since` is the checkpoint before the row's transaction."""
-        s3 = self.settings.s3
-        wanted = "I" if s3.CdcInsertsOnly else "IU" if s3.CdcInsertsAndUpdates else "IUD"
-        if row.op not in wanted:
-            return
         if self.open is None:
-            content = new_object(self.table, self.settings, is_load=False)
+            content = new_object(fields, self.settings, is_load=False)
             created = self.stamps.next()
             self.open = OpenObject(content, created, time.monotonic(), row.timestamp, since)
+        if self.settings.s3.PreserveTransactions:
+            self.open.content.adapt(fields)
         self.open.content.add(row)
 
     def send_if_due(self):
@@ -80,19 +76,38 @@ class TableChanges:
             return
         one, self.open = self.open, None
         name = names.changes(one.created, one.committed, self.settings, one.content.suffix)
-        path = f"{self.table.schema}/{self.table.name}/{name}"
+        path = f"{self.folder}/{name}"
         self.target.put(path, one.content.content())
-        self.log(f"{path}: {one.content.rows} changes")
+        self.log(f"{path}: {one.content.rows} change{'s' * (one.content.rows != 1)}")
 
     def discard(self):
         self.open = None
 
+
+class TableChanges:
+    """Puts the changes of one table into a batch, its own or that of all tables."""
+
+    def __init__(self, table: Table, settings: Settings, batch: Batch):
+        self.settings = settings
+        self.batch = batch
+        self._is(table)
+
+    def _is(self, table: Table):
+        self.table = table
+        self.fields = fields(table, self.settings, is_load=False)
+
+    def add(self, row: Row, since):
+        s3 = self.settings.s3
+        wanted = "I" if s3.CdcInsertsOnly else "IU" if s3.CdcInsertsAndUpdates else "IUD"
+        if row.op in wanted:
+            self.batch.add(row, self.fields, since)
+
     def redefined(self, table: Table):
         """The table has other columns from now on."""
-        self.table = table
-        if self.open is None:
+        self._is(table)
+        if self.batch.open is None or self.settings.s3.PreserveTransactions:
             return
         if self.settings.uncertain.ddl_inside_csv and not self.settings.s3.is_parquet:
-            self.open.content.adapt(fields(table, self.settings, is_load=False))
+            self.batch.open.content.adapt(self.fields)
         else:
-            self.send()
+            self.batch.send()

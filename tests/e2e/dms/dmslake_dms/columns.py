@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-from .settings import Settings, SettingsError
+from .errors import SettingsError
+from .settings import Settings
 
 # A date with a zero part; neither Arrow nor a lake can represent it.
 ZERO = object()
@@ -62,6 +63,11 @@ class Column:
             int(row["DATETIME_PRECISION"] or 0),
             int(row["CHARACTER_MAXIMUM_LENGTH"] or 0),
         )
+
+    @staticmethod
+    def added(name: str, column_type: str) -> "Column":
+        """A column that is not at the source, but written like one of this type."""
+        return Column(name, column_type.split()[0], column_type, 0, 0, 0, 0)
 
     @property
     def is_unsigned(self) -> bool:

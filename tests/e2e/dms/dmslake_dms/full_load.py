@@ -4,7 +4,7 @@ import datetime
 
 from . import names
 from .changes import new_object
-from .layout import Row
+from .layout import Row, fields
 from .settings import Settings
 from .source import Source, Table
 
@@ -35,12 +35,13 @@ class _Segment:
     def __init__(self, table, settings, target, log, segment, limit):
         self.table, self.settings, self.target, self.log = table, settings, target, log
         self.segment, self.limit = segment, limit
+        self.fields = fields(table, settings, is_load=True)
         self.number = 0
         self.open = None
 
     def add(self, row: Row):
         if self.open is None:
-            self.open = new_object(self.table, self.settings, is_load=True)
+            self.open = new_object(self.fields, self.settings, is_load=True)
         self.open.add(row)
         if self.open.size >= self.limit:
             self.send()
@@ -51,9 +52,9 @@ class _Segment:
         one, self.open = self.open, None
         self.number += 1
         name = names.load(self.number, self.segment, one.suffix)
-        path = f"{self.table.schema}/{self.table.name}/{name}"
+        path = f"{names.folder(self.table, self.settings)}/{name}"
         self.target.put(path, one.content())
-        self.log(f"{path}: {one.rows} rows")
+        self.log(f"{path}: {one.rows} row{'s' * (one.rows != 1)}")
 
 
 def _now() -> datetime.datetime:

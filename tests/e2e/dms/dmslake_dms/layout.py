@@ -4,6 +4,7 @@ import datetime
 from dataclasses import dataclass, field
 
 from .columns import Column
+from .rules import BeforeImages, Constant, Sequence
 from .settings import Settings
 from .source import Table
 
@@ -32,32 +33,47 @@ class Field:
     """A column of an object."""
 
     name: str
-    # `op`, `timestamp`, `sequence`, `value` or `before`.
+    # `op`, `timestamp`, `sequence`, `value`, `before` or `constant`.
     role: str
     column: Column | None = None
+    constant: str | int | None = None
 
     def of(self, row: Row):
         if self.role == "value":
             return row.values.get(self.column.name)
         if self.role == "before":
             return row.before.get(self.column.name)
+        if self.role == "constant":
+            return self.constant
         return getattr(row, self.role)
 
 
 def fields(table: Table, settings: Settings, is_load: bool) -> list[Field]:
     """The current columns of the table's objects, for full load or changes."""
-    s3 = settings.s3
-    found = []
-    if _has_op(settings, is_load):
-        found.append(Field("Op", "op"))
-    if s3.TimestampColumnName:
-        found.append(Field(s3.TimestampColumnName, "timestamp"))
+    found = [Field("Op", "op")] if _has_op(settings, is_load) else []
+    found += _heads(table, settings, is_load)
     of_table = [Field(column.name, "value", column) for column in table.columns]
     if settings.uncertain.added_behind_rules:
         settled, late = of_table[: table.settled], of_table[table.settled :]
     else:
         settled, late = of_table, []
     return found + settled + _of_rules(table, settings) + late
+
+
+def _heads(table: Table, settings: Settings, is_load: bool) -> list[Field]:
+    """What is between the operation and the table's columns."""
+    name = settings.s3.TimestampColumnName
+    timestamps = [Field(name, "timestamp")] if name else []
+    if is_load or not settings.s3.PreserveTransactions:
+        return timestamps
+    schema, table_name = settings.rules.renamed(table.schema, table.name)
+    names = [_constant("table_name", table_name), _constant("schema_name", schema)]
+    is_first = settings.uncertain.timestamp_before_names
+    return timestamps + names if is_first else names + timestamps
+
+
+def _constant(name: str, value, column_type: str = "varchar") -> Field:
+    return Field(name, "constant", Column.added(name, column_type), value)
 
 
 def _has_op(settings: Settings, is_load: bool) -> bool:
@@ -70,15 +86,17 @@ def _has_op(settings: Settings, is_load: bool) -> bool:
 
 
 def _of_rules(table: Table, settings: Settings) -> list[Field]:
-    rules = settings.rules
     found = []
-    for added in rules.added:
-        if added == "sequence":
-            found.append(Field(rules.change_sequence, "sequence"))
-            continue
-        for column in table.columns:
-            is_wanted = not rules.before_image_keys_only or column.name in table.key
-            if is_wanted and column.data_type not in LOBS:
-                name = rules.before_image_prefix + column.name
-                found.append(Field(name, "before", column))
+    for rule in settings.rules.of(table.schema, table.name):
+        match rule:
+            case Sequence(name):
+                found.append(Field(name, "sequence"))
+            case Constant(name, column_type):
+                found.append(_constant(name, rule.of(table), column_type))
+            case BeforeImages(prefix, suffix, keys_only):
+                found += (
+                    Field(prefix + column.name + suffix, "before", column)
+                    for column in table.columns
+                    if (column.name in table.key or not keys_only) and column.data_type not in LOBS
+                )
     return found

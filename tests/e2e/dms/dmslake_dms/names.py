@@ -1,8 +1,9 @@
-"""Names of objects below a table's folder."""
+"""Names of objects, and of the folders that contain them."""
 
 import datetime
 
 from .settings import Settings
+from .source import Table
 
 DELIMITERS = {"SLASH": "/", "DASH": "-", "UNDERSCORE": "_", "NONE": ""}
 PARTS = {
@@ -12,6 +13,11 @@ PARTS = {
     "MMYYYYDD": ("%m", "%Y", "%d"),
     "DDMMYYYY": ("%d", "%m", "%Y"),
 }
+
+
+def folder(table: Table, settings: Settings) -> str:
+    """A table's folder at the target."""
+    return "/".join(settings.rules.renamed(table.schema, table.name))
 
 
 def load(number: int, segment: int | None, suffix: str) -> str:
@@ -25,10 +31,12 @@ def changes(created: datetime.datetime, committed: datetime.datetime, settings: 
     first change."""
     digits = settings.uncertain.stamp_digits - 6
     fraction = f"{created.microsecond:06}"[:digits]
-    name = f"{created:%Y%m%d-%H%M%S}{fraction}{suffix}"
     s3 = settings.s3
+    if s3.PreserveTransactions:
+        return f"CDC_TXN-{created:%Y%m%d%H%M%S}{fraction}{suffix}"
+    name = f"{created:%Y%m%d-%H%M%S}{fraction}{suffix}"
     if not s3.DatePartitionEnabled:
         return name
-    parts = PARTS[s3.DatePartitionSequence.upper()]
-    delimiter = DELIMITERS[s3.DatePartitionDelimiter.upper()]
+    parts = PARTS[s3.DatePartitionSequence]
+    delimiter = DELIMITERS[s3.DatePartitionDelimiter]
     return committed.strftime(delimiter.join(parts)) + "/" + name

@@ -1,26 +1,29 @@
 """The configuration in DMS's format: the members of the endpoint's S3Settings, the table mappings
 and the task settings, as the AWS console and CLI export them."""
 
-import json
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 
+from .errors import SettingsError
+from .rules import Rules
+
+CHOICES = {
+    "DataFormat": ("CSV", "PARQUET"),
+    "CompressionType": ("NONE", "GZIP"),
+    "ParquetVersion": ("PARQUET_1_0", "PARQUET_2_0"),
+    "DatePartitionSequence": ("YYYYMMDD", "YYYYMMDDHH", "YYYYMM", "MMYYYYDD", "DDMMYYYY"),
+    "DatePartitionDelimiter": ("SLASH", "DASH", "UNDERSCORE", "NONE"),
+}
 NOT_SUPPORTED = {
-    "PreserveTransactions": "objects of several tables in commit order are not written",
     "AddTrailingPaddingCharacter": "no padding is written",
     "GlueCatalogGeneration": "there is no catalog",
 }
-
-
-class SettingsError(Exception):
-    """The settings are not supported."""
 
 
 @dataclass(frozen=True)
 class S3Settings:
     """Members that affect bytes or names, with DMS's defaults."""
 
-    DataFormat: str = "csv"
+    DataFormat: str = "CSV"
     CompressionType: str = "NONE"
     CsvDelimiter: str = ","
     CsvRowDelimiter: str = "\n"
@@ -37,6 +40,9 @@ class S3Settings:
     DatePartitionEnabled: bool = False
     DatePartitionSequence: str = "YYYYMMDD"
     DatePartitionDelimiter: str = "SLASH"
+    # Changes of all tables in the order of transactions, as CSV in the folder CdcPath.
+    PreserveTransactions: bool = False
+    CdcPath: str = ""
     # Seconds.
     CdcMaxBatchInterval: float = 60
     # Kilobytes.
@@ -53,7 +59,7 @@ class S3Settings:
 
     @property
     def is_parquet(self) -> bool:
-        return self.DataFormat == "parquet"
+        return self.DataFormat == "PARQUET"
 
     @staticmethod
     def read(members: dict) -> "S3Settings":
@@ -63,12 +69,24 @@ class S3Settings:
                 raise SettingsError(f"{name}: {reason}")
         known = {one.name: one.type for one in fields(S3Settings)}
         chosen = {name: value for name, value in members.items() if name in known}
-        if "CompressionType" in chosen:
-            chosen["CompressionType"] = chosen["CompressionType"].upper()
+        # The API spells these as the console or in small letters.
+        for name in CHOICES.keys() & chosen.keys():
+            spelled = chosen[name].upper().replace("-", "_")
+            if spelled not in CHOICES[name]:
+                allowed = ", ".join(CHOICES[name])
+                raise SettingsError(f"{name} is {chosen[name]}, but must be one of {allowed}")
+            chosen[name] = spelled
         settings = S3Settings(**chosen)
-        if settings.DataFormat not in ("csv", "parquet"):
-            raise SettingsError(f"DataFormat must be csv or parquet: {settings.DataFormat}")
+        if settings.PreserveTransactions:
+            settings._check_order()
         return settings
+
+    def _check_order(self):
+        if not self.CdcPath.strip("/"):
+            raise SettingsError("PreserveTransactions needs CdcPath, the folder of its objects")
+        for name in ("DatePartitionEnabled", "AddColumnName"):
+            if getattr(self, name):
+                raise SettingsError(f"PreserveTransactions excludes {name}; set it to false")
 
 
 @dataclass(frozen=True)
@@ -101,58 +119,18 @@ class Uncertain:
     op_with_inserts_and_updates: bool = True
     # Fractions of seconds in CSV: always six digits, or those of the column.
     all_fraction_digits: bool = True
+    # Under PreserveTransactions the timestamp column is before the names of table and schema.
+    timestamp_before_names: bool = False
+    # Under PreserveTransactions an object may end within a transaction.
+    split_transactions: bool = False
 
     @staticmethod
     def read(members: dict) -> "Uncertain":
         known = {one.name for one in fields(Uncertain)}
         for name in members.keys() - known:
-            raise SettingsError(f"unknown switch: {name}; known: {', '.join(sorted(known))}")
+            known = ", ".join(sorted(known))
+            raise SettingsError(f"--uncertain {name} is not known; known: {known}")
         return Uncertain(**members)
-
-
-@dataclass(frozen=True)
-class Rules:
-    """Table mappings: the selected tables, and the columns that rules add."""
-
-    # Schema and table patterns, `%` for any text.
-    included: tuple = ()
-    excluded: tuple = ()
-    # Name of the column with `$AR_H_CHANGE_SEQ`.
-    change_sequence: str = ""
-    before_image_prefix: str = ""
-    # Before images only of the key's columns.
-    before_image_keys_only: bool = True
-    # `sequence` and `before`, in the order of the rules that add them.
-    added: tuple = ()
-
-    @staticmethod
-    def read(mappings: dict) -> "Rules":
-        included, excluded = [], []
-        found = {"added": ()}
-        for rule in mappings.get("rules", []):
-            if rule["rule-type"] == "selection":
-                locator = rule["object-locator"]
-                pattern = (locator["schema-name"], locator["table-name"])
-                (included if rule["rule-action"] == "include" else excluded).append(pattern)
-            elif rule["rule-type"] == "transformation":
-                Rules._transformation(rule, found)
-            else:
-                raise SettingsError(f"rule {rule.get('rule-id')}: {rule['rule-type']} is not supported")
-        return Rules(tuple(included), tuple(excluded), **found)
-
-    @staticmethod
-    def _transformation(rule: dict, found: dict):
-        action = rule["rule-action"]
-        if action == "add-before-image-columns":
-            definition = rule.get("before-image-def", {})
-            found["before_image_prefix"] = definition.get("column-prefix", "BI_")
-            found["before_image_keys_only"] = definition.get("column-filter") == "pk-only"
-            found["added"] += ("before",)
-        elif action == "add-column" and rule.get("expression") == "$AR_H_CHANGE_SEQ":
-            found["change_sequence"] = rule["value"]
-            found["added"] += ("sequence",)
-        else:
-            raise SettingsError(f"rule {rule.get('rule-id')}: {action} is not supported")
 
 
 @dataclass(frozen=True)
@@ -170,19 +148,13 @@ class Settings:
     prepare: str = "DROP_AND_CREATE"
 
     @staticmethod
-    def load(
-        endpoint: Path | None, mappings: Path | None, task: Path | None, uncertain: dict
-    ) -> "Settings":
-        members = json.loads(endpoint.read_text()) if endpoint else {}
-        # Nested as in `describe-endpoints`, or bare.
-        members = members.get("S3Settings", members)
-        rules = json.loads(mappings.read_text()) if mappings else {}
-        task = json.loads(task.read_text()) if task else {}
+    def read(endpoint: dict, mappings: dict, task: dict, uncertain: dict) -> "Settings":
         ddl = task.get("ChangeProcessingDdlHandlingPolicy", {})
         load = task.get("FullLoadSettings", {})
         return Settings(
-            S3Settings.read(members),
-            Rules.read(rules),
+            # Nested as in `describe-endpoints`, or bare.
+            S3Settings.read(endpoint.get("S3Settings", endpoint)),
+            Rules.read(mappings),
             Uncertain.read(uncertain),
             segments=int(load.get("Segments", 1)),
             handle_truncated=ddl.get("HandleSourceTableTruncated", True),

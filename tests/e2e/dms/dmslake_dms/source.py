@@ -3,16 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from urllib.parse import unquote, urlsplit
 
 import pymysql
 from pymysql.cursors import DictCursor, SSCursor
 
 from .columns import Column, quoted
-from .settings import Rules, SettingsError
-
-WANTED = {"binlog_format": "ROW", "binlog_row_metadata": "FULL"}
+from .rules import Rules
 
 
 @dataclass(frozen=True, order=True)
@@ -52,17 +48,9 @@ class Table:
 class Source:
     """Connections to one server, with the time zone UTC."""
 
-    def __init__(self, url: str):
-        parts = urlsplit(url)
-        if parts.scheme != "mysql" or not parts.hostname:
-            raise SettingsError("the source must be mysql://USER:PASSWORD@HOST:PORT")
-        self.settings = {
-            "host": parts.hostname,
-            "port": parts.port or 3306,
-            "user": unquote(parts.username or "root"),
-            "password": unquote(parts.password or ""),
-            "charset": "utf8mb4",
-        }
+    def __init__(self, settings: dict):
+        # As `pymysql` takes them.
+        self.settings = settings
 
     @contextmanager
     def connection(self, **options):
@@ -73,15 +61,6 @@ class Source:
             yield connection
         finally:
             connection.close()
-
-    def check(self):
-        """Refuses a server whose binlog lacks information."""
-        with self.connection() as connection, connection.cursor() as cursor:
-            for name, wanted in WANTED.items():
-                cursor.execute("SHOW GLOBAL VARIABLES LIKE %s", (name,))
-                found = cursor.fetchone()
-                if not found or found[1].upper() != wanted:
-                    raise SettingsError(f"the server needs {name} = {wanted}, but has {found}")
 
     def position(self) -> Position:
         """The end of the binlog."""
@@ -102,7 +81,7 @@ class Source:
                 "('mysql', 'information_schema', 'performance_schema', 'sys') ORDER BY 1, 2"
             )
             names = [tuple(row.values()) for row in cursor.fetchall()]
-        return [self.table(*name) for name in names if is_selected(rules, *name)]
+        return [self.table(*name) for name in names if rules.selects(*name)]
 
     def table(self, schema: str, name: str) -> Table:
         with self.connection(cursorclass=DictCursor) as connection, connection.cursor() as cursor:
@@ -131,15 +110,5 @@ class Source:
                 )
                 while found := cursor.fetchmany(batch):
                     yield [
-                        [c.from_select(value) for c, value in zip(table.columns, row)]
-                        for row in found
+                        [c.from_select(value) for c, value in zip(table.columns, row)] for row in found
                     ]
-
-
-def is_selected(rules: Rules, schema: str, name: str) -> bool:
-    def fits(pattern):
-        return all(
-            fnmatchcase(text, part.replace("%", "*")) for text, part in zip((schema, name), pattern)
-        )
-
-    return any(map(fits, rules.included)) and not any(map(fits, rules.excluded))

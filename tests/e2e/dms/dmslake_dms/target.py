@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from .settings import SettingsError
+from .errors import SettingsError
 
 
 def opened(uri: str):
@@ -16,13 +16,24 @@ def opened(uri: str):
         return Bucket(parts.netloc, parts.path.strip("/"))
     if parts.scheme:
         raise SettingsError(f"the target must be a path or an s3:// URI, not {uri}")
-    return Folder(Path(uri))
+    return Folder(Path(uri).resolve())
+
+
+def failures() -> tuple:
+    """What is raised when a target, or another file, cannot be written or read."""
+    try:
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        return (OSError,)
+    return OSError, BotoCoreError, ClientError
 
 
 class Folder:
     def __init__(self, root: Path):
         self.root = root
-        root.mkdir(parents=True, exist_ok=True)
+
+    def __str__(self) -> str:
+        return str(self.root)
 
     def put(self, name: str, content: bytes):
         path = self.root / name
@@ -39,11 +50,18 @@ class Folder:
 
 class Bucket:
     def __init__(self, name: str, folder: str):
-        import boto3
-
+        try:
+            import boto3
+        except ImportError:
+            raise SettingsError(
+                "an s3:// target needs boto3: pip install boto3, or uvx --with boto3"
+            ) from None
         self.name = name
         self.folder = folder
         self.client = boto3.client("s3")
+
+    def __str__(self) -> str:
+        return f"s3://{self.name}/{self.folder}"
 
     def _key(self, name: str) -> str:
         return f"{self.folder}/{name}" if self.folder else name

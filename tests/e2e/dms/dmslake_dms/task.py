@@ -5,37 +5,30 @@ import sys
 import time
 from pathlib import Path
 
-from . import binlog, full_load
-from .changes import TableChanges
+from . import binlog, full_load, names, server
+from .changes import Batch, TableChanges
 from .checkpoint import Checkpoint
+from .selection import tables_of
+from .sequence import Sequence
 from .settings import Settings
-from .source import Position, Source, Table, is_selected
+from .source import Position, Source, Table
+from .state import CHECKPOINTS
 
 # Seconds between checkpoints.
-CHECKPOINTS = 5.0
-
-
-class Sequence:
-    """`$AR_H_CHANGE_SEQ`: 16 digits of time and 19 of a counter, ascending over all tables."""
-
-    def __init__(self, counter: int, instant: str):
-        self.counter = counter
-        self.instant = instant
-
-    def next(self, committed: datetime.datetime) -> str:
-        self.counter += 1
-        self.instant = max(self.instant, f"{committed:%Y%m%d%H%M%S}00")
-        return f"{self.instant}{self.counter:019}"
+INTERVAL = 5.0
 
 
 class Task:
     def __init__(self, source: Source, target, settings: Settings, state: Path, server_id: int):
         self.source, self.target, self.settings = source, target, settings
-        self.state = state / "checkpoints.json"
+        self.state = state / CHECKPOINTS
         self.requests = state / "reload"
         self.server_id = server_id
         self.begun = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         self.writers: dict[str, TableChanges] = {}
+        s3 = settings.s3
+        # That of all tables, whose changes are then in the order of transactions.
+        self.common = self._batch(s3.CdcPath.strip("/")) if s3.PreserveTransactions else None
         # By table: the log position up to which changes are in its full load.
         self.loaded: dict[str, Position] = {}
         self.sequence = Sequence(0, "")
@@ -52,18 +45,21 @@ class Task:
         """Stops the task once it has written the current content of the log."""
         self.is_stopping = True
 
-    def run(self, resume: bool, back: int, full_load_only: bool):
-        self.source.check()
-        kept = Checkpoint.read(self.state, back) if resume else None
+    def run(self, is_restart: bool, back: int):
+        """Goes on from the checkpoint, if there is one, or loads all tables first."""
+        server.check(self.source, self.server_id)
+        kept = None if is_restart else Checkpoint.read(self.state, back)
+        tables = tables_of(self.source, self.settings, self.log)
         if kept is None:
+            # Whoever stops the load must not go on from before it.
+            self.state.unlink(missing_ok=True)
             self.position = self.source.position()
-            for table in self.source.tables(self.settings.rules):
+            for table in tables:
                 self.load(table)
         else:
             self.resume(kept)
         self.save(always=True)
-        if not full_load_only:
-            self.follow()
+        self.follow()
 
     def resume(self, kept: Checkpoint):
         self.log(f"goes on from {kept.position.file}:{kept.position.offset}")
@@ -76,23 +72,32 @@ class Task:
     def load(self, table: Table):
         """Copies a table. Changes committed in the meantime follow, including those that the copy
         already contains."""
-        folder = f"{table.schema}/{table.name}"
-        if table.title in self.writers:
-            self.writers[table.title].discard()
+        if self.common:
+            self.common.send()
+        elif table.title in self.writers:
+            self.writers[table.title].batch.discard()
         if self.settings.prepare != "DO_NOTHING":
-            self.target.delete_below(folder)
+            self.target.delete_below(names.folder(table, self.settings))
         self.loaded[table.title] = self.source.position()
         self.writers[table.title] = self._writer(table)
         full_load.copy(self.source, table, self.settings, self.target, self.begun, self.log)
 
+    def _batch(self, folder: str) -> Batch:
+        return Batch(folder, self.settings, self.target, self.log)
+
     def _writer(self, table: Table) -> TableChanges:
-        return TableChanges(table, self.settings, self.target, self.log)
+        batch = self.common or self._batch(names.folder(table, self.settings))
+        return TableChanges(table, self.settings, batch)
+
+    @property
+    def batches(self) -> list[Batch]:
+        return [self.common] if self.common else [one.batch for one in self.writers.values()]
 
     def watched(self, schema: str, name: str) -> Table | None:
         """The table as of this position in the log."""
         title = f"{schema}.{name}"
         if title not in self.writers:
-            if not is_selected(self.settings.rules, schema, name):
+            if not self.settings.rules.selects(schema, name):
                 return None
             self.writers[title] = self._writer(self.source.table(schema, name))
         return self.writers[title].table
@@ -104,14 +109,14 @@ class Task:
                 self.take(event)
             elif isinstance(event, binlog.Definition):
                 self.define(event)
-            for writer in self.writers.values():
-                writer.send_if_due()
+            for batch in self.batches:
+                batch.send_if_due()
             self.reload_what_is_asked_for()
             self.save(always=False)
             if self.is_done(event.position):
                 break
-        for writer in self.writers.values():
-            writer.send()
+        for batch in self.batches:
+            batch.send()
         self.save(always=True)
 
     def take(self, transaction: binlog.Transaction):
@@ -121,6 +126,8 @@ class Task:
                 continue
             row.sequence = self.sequence.next(row.timestamp)
             self.writers[table.title].add(row, since)
+            if self.common and self.settings.uncertain.split_transactions:
+                self.common.send_if_due()
         self.position = transaction.position
 
     def define(self, definition: binlog.Definition):
@@ -130,8 +137,9 @@ class Task:
         if writer is None or definition.position <= self.loaded.get(title, Position("", 0)):
             return
         if definition.verb == "TRUNCATE" and self.settings.handle_truncated:
-            writer.discard()
-            self.target.delete_below(title.replace(".", "/", 1))
+            if not self.common:
+                writer.batch.discard()
+            self.target.delete_below(names.folder(writer.table, self.settings))
             self.log(f"{title}: truncated, its objects are deleted")
         elif definition.verb == "ALTER":
             newer = writer.table.after_ddl(self.source.table(definition.schema, definition.table))
@@ -149,19 +157,24 @@ class Task:
             return
         self.requests.unlink()
         for title in titles:
-            self.log(f"{title}: is loaded again")
-            self.load(self.source.table(*title.split(".", 1)))
+            schema, _, name = title.partition(".")
+            table = self.source.table(schema, name)
+            if table.columns:
+                self.log(f"{title}: is loaded again")
+                self.load(table)
+            else:
+                self.log(f"{title}: is not loaded again, because there is no such table")
 
     def checkpoint(self) -> Checkpoint:
-        """Saves a checkpoint up to which everything is in the target."""
-        pending = [writer.open.since for writer in self.writers.values() if writer.open]
+        """A checkpoint up to which everything is in the target."""
+        pending = [batch.open.since for batch in self.batches if batch.open]
         if pending:
             return min(pending, key=lambda checkpoint: checkpoint.position)
         sequence = self.sequence
         return Checkpoint(self.position, sequence.counter, sequence.instant, dict(self.loaded))
 
     def save(self, always: bool):
-        if always or time.monotonic() - self.saved_at >= CHECKPOINTS:
+        if always or time.monotonic() - self.saved_at >= INTERVAL:
             self.checkpoint().save(self.state)
             self.saved_at = time.monotonic()
 
