@@ -10,6 +10,7 @@ from pathlib import Path
 
 import definitions
 import latency
+import shards
 import steady
 import torture
 
@@ -18,6 +19,7 @@ PARTS = {
     "torture": torture.run,
     "definitions": definitions.run,
     "latency": latency.run,
+    "shards": shards.run,
 }
 
 
