@@ -19,9 +19,9 @@ resource "aws_lambda_function" "this" {
   kms_key_arn                    = local.kms_key_arn
 
   filename          = var.package.file
-  source_code_hash  = var.package.file == null ? var.package.hash : filebase64sha256(var.package.file)
-  s3_bucket         = var.package.s3_bucket
-  s3_key            = var.package.s3_key
+  source_code_hash  = var.package.file == null ? local.package_hash : filebase64sha256(var.package.file)
+  s3_bucket         = local.package_bucket
+  s3_key            = local.package_key
   s3_object_version = var.package.s3_version
 
   ephemeral_storage {
@@ -48,6 +48,15 @@ resource "aws_lambda_alias" "live" {
   description      = "The version in use"
   function_name    = aws_lambda_function.this.function_name
   function_version = coalesce(var.function.pinned_version, aws_lambda_function.this.version)
+
+  # Nothing invokes a version that this alias does not point to. The provider plans the old checksum
+  # for new code, but no version: with it, this is decided when the function has been changed.
+  lifecycle {
+    precondition {
+      condition     = local.package_hash == null || var.function.pinned_version != null || aws_lambda_function.this.version == "" || aws_lambda_function.this.code_sha256 == local.package_hash
+      error_message = "package.sha256: Lambda has taken a zip with another SHA-256 (in base64: ${aws_lambda_function.this.code_sha256}), which is not put into use. Name the SHA-256 of the object in S3, or put the right object there under another key."
+    }
+  }
 }
 
 # A sweep that needs more time fails and is sent again.

@@ -18,6 +18,7 @@ locals {
   lock_key      = "config/dmslake.lock"
   athena_prefix = "athena"
   script_prefix = "job"
+  zip_prefix    = "function"
 
   # What DMS and the source need is created with them; a network for Redshift too.
   dms_on     = var.dms.create

@@ -125,8 +125,8 @@ variable "lake" {
     error_message = "lake.prefix: letters, digits, '_', '.', '-' and single '/'; not empty, no slash at either end."
   }
   validation {
-    condition     = !contains(["config", "athena", "job"], split("/", var.lake.prefix)[0])
-    error_message = "lake.prefix: config, athena and job are already used in the lake bucket."
+    condition     = !contains(["config", "athena", "function", "job"], split("/", var.lake.prefix)[0])
+    error_message = "lake.prefix: config, athena, function and job are already used in the lake bucket."
   }
   validation {
     condition     = var.lake.bucket == null || var.lake.bucket != var.staging.bucket

@@ -1,35 +1,3 @@
-variable "package" {
-  description = <<-TEXT
-    The function's zip with the executable `bootstrap`: a file, or an object in S3 in the same region
-    (for files that are too large or built elsewhere).
-      file                             = path of the file
-      s3_bucket, s3_key and s3_version = location of the object
-      hash                             = SHA-256 of the object's content in base64. A new object under the
-                                         same key is noticed only if hash or s3_version changes
-  TEXT
-  type = object({
-    file       = optional(string)
-    s3_bucket  = optional(string)
-    s3_key     = optional(string)
-    s3_version = optional(string)
-    hash       = optional(string)
-  })
-  nullable = false
-
-  validation {
-    condition     = (var.package.file != null) != (var.package.s3_bucket != null && var.package.s3_key != null)
-    error_message = "package: either file, or s3_bucket and s3_key."
-  }
-  validation {
-    condition     = alltrue([for path in [var.package.file, var.package.s3_key] : path == null || endswith(coalesce(path, "-"), ".zip")])
-    error_message = "package: must be a .zip file."
-  }
-  validation {
-    condition     = var.package.hash == null || (var.package.file == null && can(regex("^[A-Za-z0-9+/]{43}=$", var.package.hash)))
-    error_message = "package.hash: the SHA-256 of the object in S3, in base64 (44 characters); for a file it is computed."
-  }
-}
-
 variable "function" {
   description = <<-TEXT
     The Lambda function.

@@ -6,7 +6,9 @@ It is patched in memory at start-up; the installed package is not changed. Probl
   task stays "creating", so the provider waits forever. Changing an endpoint (which the provider does
   right after creating one with a key), event subscriptions and certificates are not implemented.
 - SQS has no RedriveAllowPolicy, for which the provider waits, and forgets a queue's policy when any
-  other attribute is set.
+  other attribute is set. It returns a RedrivePolicy with other white space, which the provider sets
+  again, and waits.
+- Lambda replaces the alias in an event source mapping by its version, so the provider sets it again.
 - S3 fails to remove a key that has a delete marker, as each scratch object of a job has.
 - The conditions of a bucket policy are ignored, so denying requests without TLS denies all requests.
 - Athena cannot delete a named query, which the provider retries forever.
@@ -24,6 +26,7 @@ os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
 
 import moto.dms.models as dms  # noqa: E402
 from moto.athena.responses import AthenaResponse  # noqa: E402
+from moto.awslambda.models import EventSourceMapping  # noqa: E402
 from moto.dms.responses import DatabaseMigrationServiceResponse as DmsResponse  # noqa: E402
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult  # noqa: E402
 from moto.s3.models import FakeDeleteMarker  # noqa: E402
@@ -173,6 +176,20 @@ def repair_sqs():
         self.redrive_allow_policy = self.redrive_allow_policy or None
 
     Queue._set_attributes = set_and_keep_policy
+    attributes = Queue.attributes.fget
+
+    def attributes_as_set(self):
+        found = attributes(self)
+        if self.redrive_policy:
+            found["RedrivePolicy"] = json.dumps(self.redrive_policy, separators=(",", ":"))
+        return found
+
+    Queue.attributes = property(attributes_as_set)
+
+
+def repair_lambda():
+    get_configuration = EventSourceMapping.get_configuration
+    EventSourceMapping.get_configuration = lambda self: {**get_configuration(self), "FunctionArn": self.function_name}
 
 
 def repair_s3():
@@ -207,6 +224,7 @@ def main():
     options = parser.parse_args()
     repair_dms()
     repair_sqs()
+    repair_lambda()
     repair_s3()
     repair_policies()
     repair_athena()

@@ -1,21 +1,117 @@
-# Values just outside the valid range of the variables for the function, its doorbell and its alarms.
+# Values just outside the valid range of the variables for the function and its zip, its doorbell and its alarms.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
-run "hash_in_hex" {
+run "checksum_in_base64" {
   command = plan
   variables {
-    package = { s3_bucket = "b", s3_key = "c.zip", hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+    package = { s3_bucket = "b", s3_key = "c.zip", sha256 = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
   }
   expect_failures = [var.package]
 }
 
-run "hash_of_a_file" {
+run "checksum_of_a_file" {
   command = plan
   variables {
-    package = { file = "a.zip", hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" }
+    package = { file = "a.zip", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  }
+  expect_failures = [var.package]
+}
+
+run "release_without_checksum" {
+  command = plan
+  variables {
+    package = { version = "0.1.0" }
+  }
+  expect_failures = [var.package]
+}
+
+run "release_by_its_tag" {
+  command = plan
+  variables {
+    package = { version = "v0.1.0", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" }
+  }
+  expect_failures = [var.package]
+}
+
+run "release_and_file" {
+  command = plan
+  variables {
+    package = { version = "0.1.0", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", file = "a.zip" }
+  }
+  expect_failures = [var.package]
+}
+
+run "release_and_object" {
+  command = plan
+  variables {
+    package = { version = "0.1.0", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", s3_bucket = "b", s3_key = "c.zip" }
+  }
+  expect_failures = [var.package]
+}
+
+run "release_with_the_version_of_an_object" {
+  command = plan
+  variables {
+    package = { version = "0.1.0", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", s3_bucket = "b", s3_version = "abc" }
+  }
+  expect_failures = [var.package]
+}
+
+run "file_in_a_bucket" {
+  command = plan
+  variables {
+    package = { file = "a.zip", s3_bucket = "b" }
+  }
+  expect_failures = [var.package]
+}
+
+run "object_without_a_bucket" {
+  command = plan
+  variables {
+    package = { s3_key = "c.zip" }
+  }
+  expect_failures = [var.package]
+}
+
+run "bucket_alone" {
+  command = plan
+  variables {
+    package = { s3_bucket = "b" }
+  }
+  expect_failures = [var.package]
+}
+
+run "mirror_of_a_bucket" {
+  command = plan
+  variables {
+    package = { version = "0.1.0", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", s3_bucket = "b", url = "https://mirror.example.com/{arch}.zip" }
+  }
+  expect_failures = [var.package]
+}
+
+run "mirror_with_a_password" {
+  command = plan
+  variables {
+    package = { version = "0.1.0", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", url = "https://me:secret@mirror.example.com/{arch}.zip" }
+  }
+  expect_failures = [var.package]
+}
+
+run "folder_without_a_bucket" {
+  command = plan
+  variables {
+    package = { version = "0.1.0", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", s3_prefix = "builds" }
+  }
+  expect_failures = [var.package]
+}
+
+run "folder_with_a_slash" {
+  command = plan
+  variables {
+    package = { version = "0.1.0", sha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", s3_bucket = "b", s3_prefix = "builds/" }
   }
   expect_failures = [var.package]
 }

@@ -18,7 +18,7 @@ module "lake" {
   source = "../.."
 
   name    = "shop"
-  package = { file = var.package_file }
+  package = var.package
   dms     = { create = false }
   staging = { create = false, bucket = "my-dms-staging", prefix = "dms/mysql" }
   lake    = { create = false, bucket = "my-lake" }
@@ -40,9 +40,9 @@ module "lake" {
   monitoring = { emails = ["data@example.com"] }
 }
 
-variable "package_file" {
-  description = "The function's zip"
-  type        = string
+variable "package" {
+  description = "The function's zip, such as { version = \"0.1.0\", sha256 = \"…\" } or { file = \"bootstrap.zip\" }"
+  type        = any
 }
 
 output "dmslake_toml" {
