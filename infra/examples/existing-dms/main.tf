@@ -15,12 +15,11 @@ provider "aws" {
 }
 
 module "lake" {
-  source = "../.."
+  source = "../../modules/writer"
 
   name    = "shop"
   package = var.package
-  dms     = { create = false }
-  staging = { create = false, bucket = "my-dms-staging", prefix = "dms/mysql" }
+  staging = { bucket = "my-dms-staging", prefix = "dms/mysql" }
   lake    = { create = false, bucket = "my-lake" }
 
   tables = {
