@@ -4,7 +4,7 @@ variable "dms" {
       create               = false: DMS runs already, and neither it nor the source, nor a network for
                              them, is created. `staging` names its bucket and prefix, and s3_settings
                              says how its endpoint writes
-      serverless           = false: an instance of `instance_class` with `storage_gb`
+      serverless           = false: an instance of `instance_class` with `storage_gb`;
                              true: DMS Serverless with at most `max_capacity_units`
       engine_version       = version of the instance; default: the newest
       start                = start the replication with the apply; only useful if the user of the
