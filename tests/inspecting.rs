@@ -6,3 +6,4 @@ mod lives;
 mod plans;
 mod random;
 mod states;
+mod upkeep;

@@ -6,6 +6,7 @@
 mod account;
 mod catalog;
 mod clock;
+mod cost;
 mod expiry;
 mod finding;
 mod keys;

@@ -139,7 +139,8 @@ fn entry(commit: Commit, table: &str, with_objects: bool) -> HistoryEntry {
     }
 }
 
-fn is_of_load(object: &CommittedObject) -> bool {
+/// Whether an object is one of a full load.
+pub(super) fn is_of_load(object: &CommittedObject) -> bool {
     let class = classify(&object.key);
     matches!(class, Classified::Changes(name) if name.phase.is_full_load())
 }

@@ -13,6 +13,7 @@
 //! | `lake_report` | all of it at once | the above |
 //! | `quarantine` | rows that could not be decoded | the quarantine, and the ledger that counts them |
 //! | `plan` | what applying a table would do, and cost | the application, whose writes go nowhere |
+//! | `Upkeep` | what a table costs a month, and would with another freshness | its log |
 //! | `replay` | what is staged, applied again into another folder | staging, and the log |
 //! | `bisect` | the change after which a check fails | versions, and staging applied again |
 //! | `Verification` | whether the table equals its source | its rows, and MySQL or what is staged |
@@ -46,6 +47,8 @@ mod status;
 #[cfg(feature = "cli")]
 mod text;
 #[cfg(feature = "cli")]
+mod upkeep;
+#[cfg(feature = "cli")]
 pub mod verify;
 #[cfg(feature = "cli")]
 mod why;
@@ -73,6 +76,8 @@ pub use replay::{Comparison, Replayed, Until, replay};
 pub use rows::{RowsAsked, rows};
 pub use state::State;
 pub use status::{LastCommit, PendingObjects, ProtocolStatus, TableStatus, status};
+#[cfg(feature = "cli")]
+pub use upkeep::{Monthly, Upkeep};
 #[cfg(feature = "cli")]
 pub(crate) use why::{AskedKey, row_keys};
 #[cfg(feature = "cli")]

@@ -16,6 +16,7 @@ use crate::files::external_sort::free_bytes;
 use crate::inspect::plan::rehearsal::Rehearsal;
 use crate::inspect::plan::watch::{Pending, Watch};
 use crate::inspect::scratch::unwritable;
+use crate::inspect::upkeep::{Monthly, Upkeep};
 use crate::memory::peak_bytes;
 use crate::pipeline::{Limits, Observer, Pipeline, Scope, TableReport};
 use crate::price;
@@ -138,6 +139,11 @@ pub struct TablePlan {
     pub is_for_job: bool,
     /// US dollars for the function and for requests to S3, about.
     pub dollars: f64,
+    /// What the table costs a month by how its newest commits went, and would with a longer
+    /// freshness; empty if too few of them tell.
+    pub monthly: Vec<Monthly>,
+    /// What would make it much cheaper; none if nothing would.
+    pub advice: Option<String>,
 }
 
 /// Plans the application of a table, as it is staged and as it stands now. Nothing of it is changed;
@@ -158,6 +164,10 @@ pub async fn plan(
     let (rehearsed, clock) = (rehearsal.pipeline(), pipeline.clock().as_ref());
     let location = rehearsed.lake_folder(&spec.source)?;
     let base = Box::pin(table::open(&location, None)).await.ok().flatten();
+    let upkeep = match &base {
+        Some(base) => Box::pin(Upkeep::of(base)).await?,
+        None => None,
+    };
     let base = base.as_ref().map(LakeTable::version);
     let watch = Watch::new(observer, limits, asked.most_bytes);
     let working = clock.processor_time();
@@ -182,6 +192,10 @@ pub async fn plan(
     }
     plan.dollars =
         price::of_time(plan.seconds, asked.gigabytes()) + price::of_requests(&plan.requests);
+    if let Some(upkeep) = upkeep {
+        plan.monthly = upkeep.monthly(asked.gigabytes());
+        plan.advice = upkeep.advice(asked.gigabytes());
+    }
     plan.is_for_job = pipeline.is_for_job(plan.object_bytes);
     Ok(Some(plan))
 }
@@ -227,6 +241,8 @@ impl TablePlan {
             seconds: 0.0,
             is_for_job: false,
             dollars: 0.0,
+            monthly: Vec::new(),
+            advice: None,
         }
     }
 

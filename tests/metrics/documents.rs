@@ -95,6 +95,7 @@ fn the_cost_model_has_the_same_prices_and_counts_the_same_metrics() {
     };
     for (name, ours) in [
         ("s3_put_thousand", price::S3_PUT_THOUSAND),
+        ("s3_gb_month", price::S3_GB_MONTH),
         ("s3_get_thousand", price::S3_GET_THOUSAND),
         ("lambda_gb_second", price::LAMBDA_GB_SECOND),
     ] {

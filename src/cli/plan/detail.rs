@@ -1,7 +1,11 @@
 //! The plan of one table, in full.
 
+use std::time::Duration;
+
 use super::overview::{dollars, remarks};
-use crate::cli::output::{Palette, bytes, count, labelled, plural, seconds};
+use crate::cli::output::{
+    Align, Grid, Palette, Row, bytes, count, labelled, plural, seconds, wrapped,
+};
 use crate::inspect::{PlanAsked, PlanOutcome, TablePlan};
 use crate::progress::Counts;
 
@@ -23,6 +27,34 @@ pub(super) fn lines(
     if plan.outcome != PlanOutcome::Nothing {
         lines.extend(labelled(&facts(plan, asked), width));
     }
+    lines.extend(monthly(plan, palette));
+    lines.extend(plan.advice.iter().flat_map(|advice| wrapped(advice, "", width)));
+    lines
+}
+
+/// What the table costs a month, by freshness.
+fn monthly(plan: &TablePlan, palette: Palette) -> Vec<String> {
+    if plan.monthly.is_empty() {
+        return Vec::new();
+    }
+    let headings = ["freshness", "commits a day", "work", "old versions", "USD a month"];
+    let mut rows: Vec<Row> = Vec::new();
+    for one in &plan.monthly {
+        let freshness = match one.freshness_seconds {
+            0 => "as it is".to_owned(),
+            seconds => humantime::format_duration(Duration::from_secs(seconds)).to_string(),
+        };
+        let dollars = [one.work_dollars, one.old_versions_dollars, one.dollars()];
+        let mut row = vec![freshness, format!("{:.0}", one.commits_a_day)];
+        row.extend(dollars.map(|dollars| format!("{dollars:.2}")));
+        rows.push(row);
+    }
+    let headings = headings.map(|heading| (heading, Align::Right));
+    let mut grid = Grid::new(&headings);
+    grid.fit(&rows);
+    let mut lines =
+        vec!["a month, by how its newest commits went:".to_owned(), grid.header(palette)];
+    lines.extend(rows.iter().map(|row| grid.row(row)));
     lines
 }
 

@@ -77,6 +77,8 @@ pub enum Check {
     Expiry,
     /// Whether a table has stopped getting objects.
     Silence,
+    /// Whether a table could cost much less.
+    Cost,
 }
 
 impl Check {
@@ -100,6 +102,7 @@ impl Check {
             Self::Queue => "queue",
             Self::Expiry => "expiry",
             Self::Silence => "silence",
+            Self::Cost => "cost",
         }
     }
 }

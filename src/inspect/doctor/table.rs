@@ -8,7 +8,7 @@ use crate::inspect::doctor::keys::{self, Counting};
 use crate::inspect::doctor::notification::Keys;
 use crate::inspect::doctor::pace::Pace;
 use crate::inspect::doctor::staged::{self, Sight};
-use crate::inspect::doctor::{Asked, Check, Finding, Severity, catalog, expiry, readers};
+use crate::inspect::doctor::{Asked, Check, Finding, Severity, catalog, cost, expiry, readers};
 use crate::inspect::state::State;
 use crate::inspect::status::{TableStatus, status_of};
 use crate::pipeline::{Look, Pipeline, Scope, Standing};
@@ -77,6 +77,7 @@ pub(super) async fn check(means: &Means<'_>, spec: &TableSpec) -> Seen {
                 &asked.readers,
             ));
         }
+        findings.push(Box::pin(cost::compare(spec, table)).await);
         findings.extend(Box::pin(catalog::compare(pipeline, spec, table, glue)).await);
     }
     findings.extend(expiry::of_pending(&spec.source, &status, expiry_days, now));
