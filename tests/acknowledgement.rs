@@ -3,6 +3,7 @@
 //! the same with the real pipeline and the real binary.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use dmslake::progress::Counts;
 use dmslake::staging::Survey;
 use dmslake::storage::Location;
 use serde_json::{Value, json};
+use tokio::sync::Barrier;
 use uuid::Uuid;
 
 use crate::events::{in_memory, settings};
@@ -50,11 +52,18 @@ impl Clock for FirstFirst {
 /// The course of one application.
 #[derive(Clone)]
 enum Play {
-    Ends { pending: u64, after: Duration },
+    Ends {
+        pending: u64,
+        after: Duration,
+    },
     Held,
     Fails(ErrorKind),
     Panics,
     Hangs,
+    /// Once so many others are under way too.
+    Meets(Arc<Barrier>),
+    /// It needs a larger part of the memory.
+    LacksMemory,
 }
 
 fn ends(pending: u64, seconds: u64) -> Play {
@@ -69,10 +78,14 @@ struct Scripted {
     scripts: Mutex<BTreeMap<&'static str, VecDeque<Play>>>,
     /// What was applied, and the seconds that it was given.
     seen: Mutex<Vec<(String, Scope, u64)>>,
+    /// How many shared the memory each time.
+    sharers: Mutex<Vec<usize>>,
     /// The table whose maintenance panics.
     broken: Option<&'static str>,
     /// The reason why staging and lake cannot be used at all.
     refused: Option<&'static str>,
+    /// How many have their first turns side by side.
+    at_once: NonZeroUsize,
 }
 
 impl Scripted {
@@ -85,8 +98,10 @@ impl Scripted {
             clock: StoppedClock::new(),
             scripts: Mutex::new(scripts.into()),
             seen: Mutex::default(),
+            sharers: Mutex::default(),
             broken: None,
             refused: None,
+            at_once: NonZeroUsize::MIN,
         }
     }
 
@@ -122,6 +137,10 @@ impl ApplyTables for Scripted {
         &self.staging
     }
 
+    fn tables_at_once(&self) -> NonZeroUsize {
+        self.at_once
+    }
+
     async fn asks_for_nothing(&self, _table: &TableSpec, _scope: &Scope) -> bool {
         false
     }
@@ -129,6 +148,7 @@ impl ApplyTables for Scripted {
     async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport {
         let given = limits.deadline.expect("an invocation ends") - self.clock.instant();
         let name = table.source.to_string();
+        self.sharers.lock().expect("not poisoned").push(limits.sharers.get());
         let seen = (name.clone(), scope.clone(), given.as_secs());
         self.seen.lock().expect("not poisoned").push(seen);
         let play = {
@@ -161,6 +181,17 @@ impl ApplyTables for Scripted {
             },
             Play::Panics => panic!("a defect"),
             Play::Hangs => std::future::pending().await,
+            Play::Meets(others) => {
+                others.wait().await;
+                report
+            }
+            Play::LacksMemory => TableReport {
+                status: Status::Failed,
+                error: Some("too little memory".into()),
+                error_kind: Some(ErrorKind::MalformedObject),
+                lacks_memory: true,
+                ..report
+            },
         }
     }
 
@@ -299,6 +330,23 @@ async fn a_sweep_maintains_every_table_that_time_allows_and_fails_by_none() {
     let answer = named.answer(&json!({"tables": ["shop.a"]})).await.expect("caught up");
     let answer = serde_json::to_value(answer).expect("JSON");
     assert_eq!(answer.get("maintenance"), None, "only a sweep maintains");
+}
+
+/// First turns are side by side and share the memory; what that is too little for has all of it then.
+#[tokio::test]
+async fn tables_are_applied_side_by_side_and_large_ones_then_alone() {
+    let others = Arc::new(Barrier::new(2));
+    let meets = || [Play::Meets(Arc::clone(&others))];
+    let tables = Scripted {
+        at_once: NonZeroUsize::new(2).expect("not zero"),
+        ..Scripted::new([("a", &[Play::LacksMemory, ends(0, 0)]), ("b", &meets()), ("c", &meets())])
+    };
+    let messages = ["a", "b", "c"].map(|table| object(table, "1"));
+    let messages: Vec<(&str, &Value)> = ["1", "2", "3"].into_iter().zip(&messages).collect();
+    assert_eq!(tables.failures(&messages).await, [""; 0]);
+    assert_eq!(*tables.sharers.lock().expect("not poisoned"), [2, 2, 2, 1]);
+    let names: Vec<String> = tables.seen().into_iter().map(|(name, ..)| name).collect();
+    assert_eq!(names, ["shop.a", "shop.b", "shop.c", "shop.a"]);
 }
 
 #[tokio::test]

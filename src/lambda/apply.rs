@@ -1,5 +1,6 @@
 //! The tables of one invocation, applied in the time there is.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,6 +32,8 @@ pub trait ApplyTables: Send + Sync {
     fn staging(&self) -> &Location;
     /// As [`Pipeline::apply`].
     async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport;
+    /// As [`Pipeline::tables_at_once`].
+    fn tables_at_once(&self) -> NonZeroUsize;
     /// As [`Pipeline::asks_for_nothing`].
     async fn asks_for_nothing(&self, table: &TableSpec, scope: &Scope) -> bool;
     /// As [`Pipeline::maintain`].
@@ -55,6 +58,10 @@ impl ApplyTables for Pipeline {
 
     async fn apply(&self, table: &TableSpec, scope: &Scope, limits: &Limits) -> TableReport {
         Pipeline::apply(self, table, scope, limits, &Silent).await
+    }
+
+    fn tables_at_once(&self) -> NonZeroUsize {
+        Pipeline::tables_at_once(self)
     }
 
     async fn asks_for_nothing(&self, table: &TableSpec, scope: &Scope) -> bool {
@@ -136,6 +143,7 @@ impl TableWork for Applying<'_> {
 
     const NAME: &'static str = "application";
     const LEAST_TIME: Duration = Duration::from_millis(500);
+    const AT_ONCE: Option<NonZeroUsize> = None;
 
     fn tables(&self) -> usize {
         self.work.len()
@@ -164,6 +172,10 @@ impl TableWork for Applying<'_> {
     fn needs_more_time(report: &TableReport) -> bool {
         let gave_up = report.error_kind == Some(ErrorKind::Deadline);
         gave_up || (report.status == Status::Ok && !report.has_done_what_is_due())
+    }
+
+    fn lacks_memory(report: &TableReport) -> bool {
+        report.lacks_memory
     }
 
     fn followed_by(earlier: TableReport, later: TableReport) -> TableReport {

@@ -1,5 +1,6 @@
 //! Maintenance of every table after a sweep, in the time that applying left.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use tracing::{error, warn};
@@ -34,6 +35,8 @@ impl TableWork for Maintaining<'_> {
 
     const NAME: &'static str = "maintenance";
     const LEAST_TIME: Duration = LEAST_SHARE;
+    /// Each rewrite may take all of the memory.
+    const AT_ONCE: Option<NonZeroUsize> = Some(NonZeroUsize::MIN);
 
     fn tables(&self) -> usize {
         self.0.settings().tables.len()
@@ -70,6 +73,10 @@ impl TableWork for Maintaining<'_> {
 
     /// What is not done now is due at the next sweep.
     fn needs_more_time(_report: &MaintenanceReport) -> bool {
+        false
+    }
+
+    fn lacks_memory(_report: &MaintenanceReport) -> bool {
         false
     }
 

@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dmslake::clock::{Clock as _, SystemClock};
 use dmslake::config::{Settings, load};
 use dmslake::inspect::{self, State};
-use dmslake::pipeline::{Limits, Scope, Silent};
+use dmslake::lambda::{Answer, Deadline, answer};
+use dmslake::pipeline::{Limits, Pipeline, Scope, Silent};
 use futures::{StreamExt as _, stream};
+use serde_json::json;
 
 use super::{DELAY, PART, pipeline};
 use crate::hooked_store::{Requests, in_sequence};
@@ -71,6 +74,46 @@ pub(super) async fn measure(folder: &Path, report: &mut Report) {
         wanted: Wanted::AtMost(3.0),
         found: seconds,
     });
+    // Their pending objects by one batch of a queue, and the next ones by a function that is warm.
+    let function = pipeline(&settings, Some(&requests)).await;
+    for (state, number) in [("cold", COMMITS), ("warm", COMMITS + 1)] {
+        let name = format!("20261103-1000{:05}.csv", number * 1000);
+        if number > COMMITS {
+            for table in &names {
+                put(table, &name, &rows::changes(number, 5, 50));
+            }
+        }
+        requests.take();
+        let begun = SystemClock.instant();
+        let answer = ring(&function, folder, &names, &name).await;
+        let seconds = begun.elapsed().as_secs_f64();
+        assert_eq!(answer, Answer::Queue { batch_item_failures: Vec::new() });
+        let each = requests.take().len() as f64 / TABLES as f64;
+        report.line(
+            &format!("one batch of a queue for {TABLES} tables, one object each, {state}"),
+            &format!("{seconds:.1} s"),
+            "",
+            &format!("{each:.1} requests for each; {} side by side", function.tables_at_once()),
+            PART,
+        );
+    }
+}
+
+/// A batch of a queue with a message for an object of each table.
+async fn ring(function: &Pipeline, folder: &Path, names: &[String], object: &str) -> Answer {
+    let staging = folder.join("staging").canonicalize().expect("it exists");
+    let root = staging.display().to_string();
+    let message = |table: &String| {
+        let key = format!("{}/shop/{table}/{object}", root.trim_start_matches('/'));
+        let body = json!({ "Records": [{
+            "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+            "s3": { "bucket": { "name": "staging" }, "object": { "key": key } },
+        }] });
+        json!({ "messageId": table, "eventSource": "aws:sqs", "body": body.to_string() })
+    };
+    let event = json!({ "Records": names.iter().map(message).collect::<Vec<_>>() });
+    let deadline = Deadline::after(Duration::from_mins(15), SystemClock.instant());
+    answer(function, &event, deadline, &SystemClock).await.expect("a queue gets an answer")
 }
 
 /// The settings of these tables, all with the columns of `shop.orders`.
