@@ -289,7 +289,7 @@ fn every_violation_is_named_at_once() {
         "hand_over.job: is missing; allowed with to = \"glue\": the name of a job",
         "hand_over.after_minutes: 0 is not allowed; allowed: 1 to 10080",
         "hand_over.attempts: 21 is not allowed; allowed: 1 to 20",
-        "metrics.emf: \"all\" is not allowed; allowed: \"total\", \"per-table\" or \"off\"",
+        "metrics.emf: \"all\" is not allowed; allowed: \"total\", \"per-table\", \"alarms\" or \"off\"",
         "metrics.namespace: \"AWS/Lambda\" is not allowed; allowed: 1 to 255 letters",
         "metrics.otlp: ",
         "look_back.minutes: 0 is not allowed; allowed: 1 to 525600",
@@ -331,7 +331,12 @@ fn what_is_told_of_runs_and_to_whom() {
     assert_eq!(read("").unwrap(), MetricsSettings::default());
     let default = MetricsSettings::default();
     assert_eq!((default.emf, &*default.namespace, default.otlp), (Emf::Total, "dmslake", None));
-    for (text, emf) in [("total", Emf::Total), ("per-table", Emf::PerTable), ("off", Emf::Off)] {
+    for (text, emf) in [
+        ("total", Emf::Total),
+        ("per-table", Emf::PerTable),
+        ("alarms", Emf::Alarms),
+        ("off", Emf::Off),
+    ] {
         assert_eq!(read(&format!("[metrics]\nemf = \"{text}\"")).unwrap().emf, emf);
     }
     let named = read("[metrics]\nnamespace = \"shop/lake.1 #2\"").unwrap();

@@ -12,6 +12,8 @@ const PATH: &str = "/v1/metrics";
 pub enum Emf {
     /// Nothing.
     Off,
+    /// Of all tables together, what alarms look at. The rest is in the log line all the same.
+    Alarms,
     /// All tables of an invocation together.
     #[default]
     Total,
@@ -38,9 +40,10 @@ impl Default for MetricsSettings {
 
 pub(super) fn read(mut fields: Fields<'_>) -> MetricsSettings {
     let default = MetricsSettings::default();
-    let emf = fields.read("emf", "\"total\", \"per-table\" or \"off\"", |value| {
+    let emf = fields.read("emf", "\"total\", \"per-table\", \"alarms\" or \"off\"", |value| {
         Some(match value.as_str()? {
             "off" => Emf::Off,
+            "alarms" => Emf::Alarms,
             "total" => Emf::Total,
             "per-table" => Emf::PerTable,
             _ => return None,

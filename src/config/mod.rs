@@ -28,7 +28,7 @@
 //! attempts = 3             # 1 to 20: so many jobs may fail before the table is held; default 3
 //!
 //! [metrics]        # what is told of each run: see `dmslake help operations`
-//! emf = "total"    # to CloudWatch, by the function: or "per-table" or "off"; default "total"
+//! emf = "total"    # to CloudWatch: or "per-table", "alarms" or "off"; default "total"
 //! namespace = "dmslake"    # its namespace there; default "dmslake"
 //! otlp = "http://localhost:4318"  # a collector of OpenTelemetry; default: none
 //!

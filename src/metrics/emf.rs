@@ -25,21 +25,26 @@ pub fn lines(snapshot: &Snapshot, emf: Emf, namespace: &str, configured: usize) 
     let most = match emf {
         Emf::PerTable if configured <= MOST_TABLES => snapshot.tables.len(),
         Emf::PerTable => WORST,
-        Emf::Total | Emf::Off => 0,
+        Emf::Alarms | Emf::Total | Emf::Off => 0,
     };
     let total = snapshot.total();
     let samples = std::iter::once(&total).chain(snapshot.worst(most));
-    samples.map(|sample| line(sample, snapshot, namespace)).collect()
+    samples.map(|sample| line(sample, snapshot, emf, namespace)).collect()
 }
 
 /// A counter of 0 is no metric of the line: CloudWatch bills a metric for each hour in which it has a
 /// value, and a sum without values is 0 too.
-fn is_told(series: &Series, value: f64) -> bool {
-    series.metric.cloudwatch == In::Metric && (value != 0.0 || !series.metric.is_counter())
+fn is_told(series: &Series, value: f64, emf: Emf) -> bool {
+    let is_kept = match series.metric.cloudwatch {
+        In::Alarm => true,
+        In::Metric => emf != Emf::Alarms,
+        In::Field => false,
+    };
+    is_kept && (value != 0.0 || !series.metric.is_counter())
 }
 
-fn line(sample: &Sample, snapshot: &Snapshot, namespace: &str) -> String {
-    let told = sample.values.iter().filter(|(series, value)| is_told(series, *value));
+fn line(sample: &Sample, snapshot: &Snapshot, emf: Emf, namespace: &str) -> String {
+    let told = sample.values.iter().filter(|(series, value)| is_told(series, *value, emf));
     let metrics: Vec<Value> = told
         .map(|(series, _)| {
             json!({ "Name": series.in_cloudwatch(), "Unit": series.metric.unit.in_cloudwatch() })

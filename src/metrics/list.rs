@@ -82,7 +82,9 @@ impl Unit {
 /// What CloudWatch keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum In {
-    /// A metric, which is paid for.
+    /// A metric that an alarm of `infra/` looks at.
+    Alarm,
+    /// Another metric. Each is paid for.
     Metric,
     /// A field of the log line, which can be searched for.
     Field,
@@ -156,6 +158,11 @@ const fn gauge(
     Metric { name, reading: Reading::Gauge(of, total), unit, cloudwatch: In::Metric, means }
 }
 
+/// One at which an alarm looks.
+const fn alarming(gauge: Metric) -> Metric {
+    Metric { cloudwatch: In::Alarm, ..gauge }
+}
+
 const fn counter(
     name: &'static str,
     unit: Unit,
@@ -185,8 +192,8 @@ pub const METRICS: &[Metric] = &[
         "from then until it was in the table"),
     gauge("behind_seconds", Unit::Seconds, Total::Max, |it| it.lag.behind_seconds,
         "age of the newest commit at the source that the table has; 0 if nothing waits"),
-    gauge("oldest_pending_seconds", Unit::Seconds, Total::Max, |it| Some(it.oldest_pending_seconds),
-        "since the oldest object was staged that is not applied; 0 if there is none"),
+    alarming(gauge("oldest_pending_seconds", Unit::Seconds, Total::Max, |it| Some(it.oldest_pending_seconds),
+        "since the oldest object was staged that is not applied; 0 if there is none")),
     gauge("pending_objects", Unit::Count, Total::Sum, |it| Some(it.pending_objects),
         "objects not applied yet"),
     gauge("pending_bytes", Unit::Bytes, Total::Sum, |it| Some(it.pending_bytes),
@@ -195,12 +202,12 @@ pub const METRICS: &[Metric] = &[
         "objects below the table's progress that were never applied"),
     gauge("in_quarantine_rows", Unit::Count, Total::Sum, |it| Some(it.in_quarantine),
         "rows that wait in quarantine"),
-    gauge("held_tables", Unit::Count, Total::Sum, |it| Some(it.is_held.into()),
-        "1 if the table is held until a person acts"),
+    alarming(gauge("held_tables", Unit::Count, Total::Sum, |it| Some(it.is_held.into()),
+        "1 if the table is held until a person acts")),
     gauge("held_seconds", Unit::Seconds, Total::Max, |it| Some(it.held_seconds),
         "since it is held; 0 if it is not"),
-    gauge("failed_tables", Unit::Count, Total::Sum, |it| Some(it.has_failed.into()),
-        "1 if applying the table, or looking at it, has failed"),
+    alarming(gauge("failed_tables", Unit::Count, Total::Sum, |it| Some(it.has_failed.into()),
+        "1 if applying the table, or looking at it, has failed")),
     counter("objects", Unit::Count, In::Metric, |it, _| number(it.objects),
         "objects finished"),
     labelled(("rows", "fate"), Unit::Count, In::Metric, |it| {

@@ -15,7 +15,7 @@ fn read(path: &str) -> String {
 
 /// The names and units that CloudWatch is told.
 fn in_cloudwatch() -> BTreeSet<(String, String)> {
-    let metrics = all_series().into_iter().filter(|it| it.metric.cloudwatch == In::Metric);
+    let metrics = all_series().into_iter().filter(|it| it.metric.cloudwatch != In::Field);
     let named = |it: Series| (it.in_cloudwatch(), it.metric.unit.in_cloudwatch().to_owned());
     metrics.map(named).collect()
 }
@@ -49,6 +49,17 @@ fn terraform_names_the_metrics_that_there_are() {
         .map(|(name, unit)| (name.to_owned(), unit.trim_matches('"').to_owned()))
         .collect();
     assert_eq!(of_function, in_cloudwatch());
+
+    let alarms = read("infra/alarms.tf");
+    let looked_at: BTreeSet<&str> = alarms
+        .lines()
+        .filter(|line| line.trim_start().starts_with("metric "))
+        .flat_map(names_in)
+        .filter(|name| of_function.iter().any(|(of_function, _)| of_function == name))
+        .collect();
+    let alarming = all_series().into_iter().filter(|it| it.metric.cloudwatch == In::Alarm);
+    let alarming: Vec<String> = alarming.map(|it| it.in_cloudwatch()).collect();
+    assert_eq!(looked_at, alarming.iter().map(String::as_str).collect());
 
     let of_log: Vec<&str> =
         map_of(&text, "log_metrics").into_iter().map(|(name, _)| name).collect();
@@ -112,7 +123,7 @@ fn row(metric: &'static Metric) -> String {
     let camel = Series { metric, label: None }.in_cloudwatch();
     let camel = if metric.label().is_some() { format!("{camel}…") } else { camel };
     let cloudwatch = match metric.cloudwatch {
-        In::Metric => format!("`{camel}`"),
+        In::Alarm | In::Metric => format!("`{camel}`"),
         In::Field => format!("field `{camel}`"),
     };
     let name = metric.in_prometheus();

@@ -157,6 +157,12 @@ fn the_totals_add_up(snapshot: &Snapshot, expected: &[(String, Counts, Logged)])
     assert_eq!(metrics.contains("RowsInserted"), inserted > 0, "counters of 0 are not paid for");
     assert!(metrics.contains("PendingObjects") && !metrics.contains("RequestsGet"));
     assert!(emf::lines(snapshot, Emf::Off, "shop", 1).is_empty());
+    let lines = emf::lines(snapshot, Emf::Alarms, "shop", expected.len());
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    let (all, metrics) = Told::emf([line.as_str()], "shop");
+    let alarming = ["FailedTables", "HeldTables", "OldestPendingSeconds"].map(str::to_owned);
+    assert_eq!(metrics, alarming.into());
+    assert_eq!(value(&all, "commits", None, None), value(&told, "commits", None, None));
 }
 
 /// Of all tables together, since memory is one store each.
