@@ -13,6 +13,9 @@ locals {
   # for a day. CloudWatch accepts multiples of a minute.
   told_again = local.sweep_seconds == 0 ? 86400 : 60 * ceil((2 * local.sweep_seconds + var.function.timeout) / 60)
 
+  # Beyond the freshness for which changes wait on purpose.
+  lag_seconds = local.longest_wait + 60 * var.monitoring.lag_minutes
+
   # Every alarm fires after one period above (or below) its threshold.
   alarm_defaults = {
     namespace  = var.name
@@ -52,10 +55,10 @@ locals {
         period      = local.told_again
       }
       lag = {
-        description = "An object has been waiting for more than ${var.monitoring.lag_minutes} minutes"
+        description = "An object has been waiting for more than ${local.lag_seconds / 60} minutes"
         metric      = "OldestPendingSeconds"
         statistic   = "Maximum"
-        threshold   = var.monitoring.lag_minutes * 60
+        threshold   = local.lag_seconds
         period      = local.told_again
       }
       unconfigured = {

@@ -99,7 +99,7 @@ resource "aws_lambda_event_source_mapping" "doorbell" {
   function_name                      = aws_lambda_alias.live.arn
   enabled                            = !var.doorbell.paused
   batch_size                         = var.doorbell.batch_size
-  maximum_batching_window_in_seconds = var.doorbell.batching_window
+  maximum_batching_window_in_seconds = local.batching_window
   function_response_types            = ["ReportBatchItemFailures"]
   tags                               = local.tags
 
@@ -110,12 +110,45 @@ resource "aws_lambda_event_source_mapping" "doorbell" {
   depends_on = [aws_iam_role_policy.function]
 }
 
-# Events may be lost. The sweep finds objects without a doorbell, and maintains the tables.
-resource "aws_scheduler_schedule" "sweep" {
-  count               = var.doorbell.sweep == "" ? 0 : 1
-  name                = local.sweep_name
-  description         = "Invokes dmslake for every table"
-  schedule_expression = var.doorbell.sweep
+locals {
+  # Seconds that changes of each table may wait for more: its own, that of a pattern, or the default.
+  freshness = [
+    for source, table in var.tables : sum([
+      for part in regexall("([0-9]+) ?([smhdw])", coalesce(concat(
+        [table.freshness], [for pattern in try(local.claims[source], []) : var.tables[pattern].freshness], [var.table_defaults.freshness, "0s"],
+      )...)) : part[0] * local.seconds_of[part[1]]
+    ])
+  ]
+  waits        = [for seconds in local.freshness : seconds if seconds > 0]
+  longest_wait = max(0, local.waits...)
+
+  # 0 if no table waits. With a fifth of the freshness few changes are applied before they are due.
+  look_minutes    = length(local.waits) == 0 ? 0 : coalesce(var.doorbell.look_minutes, max(1, floor(min(local.waits...) / 300)))
+  batching_window = coalesce(var.doorbell.batching_window, length(local.waits) < length(local.freshness) ? 20 : min(300, local.waits...))
+
+  schedules = merge(
+    # Events may be lost. The sweep finds objects without a doorbell, and maintains the tables.
+    var.doorbell.sweep == "" ? {} : { sweep = {
+      description = "Invokes dmslake for every table"
+      rate        = var.doorbell.sweep
+      event       = jsonencode({ sweep = true })
+      patience    = 3600
+    } },
+    # No doorbell announces that changes have waited for long enough.
+    local.look_minutes == 0 ? {} : { due = {
+      description = "Invokes dmslake for the tables whose changes wait"
+      rate        = "rate(${local.look_minutes} minute${local.look_minutes == 1 ? "" : "s"})"
+      event       = jsonencode({ sweep = "due" })
+      patience    = min(3600, 60 * local.look_minutes)
+    } },
+  )
+}
+
+resource "aws_scheduler_schedule" "this" {
+  for_each            = local.schedules
+  name                = "${var.name}-${each.key}"
+  description         = each.value.description
+  schedule_expression = each.value.rate
   state               = var.doorbell.paused ? "DISABLED" : "ENABLED"
 
   flexible_time_window {
@@ -125,10 +158,10 @@ resource "aws_scheduler_schedule" "sweep" {
   target {
     arn      = aws_lambda_alias.live.arn
     role_arn = aws_iam_role.scheduler.arn
-    input    = jsonencode({ sweep = true })
+    input    = each.value.event
 
     retry_policy {
-      maximum_event_age_in_seconds = 3600
+      maximum_event_age_in_seconds = each.value.patience
       maximum_retry_attempts       = 3
     }
   }

@@ -182,7 +182,7 @@ resource "aws_iam_role_policy" "function" {
 
 resource "aws_iam_role" "scheduler" {
   name               = "${var.name}-scheduler"
-  description        = "Invokes the function for a sweep"
+  description        = "Invokes the function by its schedules"
   assume_role_policy = jsonencode(local.trust.scheduler)
   tags               = local.tags
 }

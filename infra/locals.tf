@@ -40,13 +40,12 @@ locals {
   job_logs      = "/aws-glue/jobs/${local.job_name}"
   # A pattern in policies for all log groups below it, because Glue chooses their names.
   job_log         = "${local.job_logs}/*"
-  sweep_name      = "${var.name}-sweep"
   topic_name      = "${var.name}-alarms"
   replication_id  = "${var.name}-replication"
   alarm_topic_arn = var.monitoring.topic_arn == null ? aws_sns_topic.alarms[0].arn : var.monitoring.topic_arn
 
   # AWS recommends six times the timeout, and a message may first wait for its batch.
-  visibility_timeout = 6 * var.function.timeout + var.doorbell.batching_window
+  visibility_timeout = 6 * var.function.timeout + local.batching_window
 
   # 0 if there is no sweep.
   sweep_seconds = var.doorbell.sweep == "" ? 0 : 60 * (

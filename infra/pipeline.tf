@@ -78,18 +78,24 @@ locals {
   }
   policies_told  = join("; ", [for name, allowed in local.policies : "${name} must be one of ${join(", ", [for it in allowed : "\"${it}\""])}"])
   retention_days = range(1, 366)
-  # The policies that are set, of every table and (as "") of all, as dmslake.toml spells them.
-  policies_set = {
-    for source, table in merge({ "" = var.table_defaults }, var.tables) : source => merge(
-      {
-        for name in concat(keys(local.policies), ["tombstone_retention_days"]) :
-        name => jsonencode(table[name]) if table[name] != null
-      },
-      {
-        for name in ["max_bad_rows", "max_change_fraction"] :
-        name => "{ ${join(", ", [for part, value in table[name] : "${part} = ${value}" if value != null])} }" if table[name] != null
-      },
-    )
+
+  # Durations as the program reads them, in whole seconds.
+  duration_part = "[0-9]+ ?(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|wks?|weeks?)"
+  duration      = "^${local.duration_part}( ?${local.duration_part})*$"
+  seconds_of    = { s = 1, m = 60, h = 3600, d = 86400, w = 604800 }
+
+  # What is set of every table and (as "") of all, each value as dmslake.toml spells it.
+  settings = {
+    for source, table in merge({ "" = var.table_defaults }, var.tables) : source => {
+      for name, value in merge(table, { retention = local.retentions[source] }) : name => (
+        can(keys(value)) ? "{ ${join(", ", [for part, it in value : "${replace(jsonencode(part), "/^\"([A-Za-z0-9_-]+)\"$/", "$1")} = ${jsonencode(it)}" if it != null])} }" : jsonencode(value)
+      ) if !contains(["columns", "log_retention"], name) && value != null && try(length(value) > 0, true)
+    }
+  }
+  # Of files and log, or of each. Not by a conditional, whose sides would need the same type.
+  retentions = {
+    for source, table in merge({ "" = var.table_defaults }, var.tables) :
+    source => [table.retention, { files = table.retention, log = table.log_retention }][table.log_retention == null ? 0 : 1]
   }
 
   # The schema is the part before the first dot.
@@ -207,8 +213,9 @@ locals {
     metrics             = { emf = var.monitoring.metrics, namespace = var.name, otlp = var.monitoring.otlp }
     staging_expiry_days = var.staging.expiry_days
     catalog             = var.catalog
-    defaults            = merge({ merge = jsonencode(var.table_defaults.merge) }, local.policies_set[""])
-    tables              = [for source in sort(keys(local.tables)) : merge(local.tables[source], { policies = local.policies_set[source] })]
+    look_every          = local.look_minutes == 0 ? null : "${local.look_minutes}m"
+    defaults            = local.settings[""]
+    tables              = [for source in sort(keys(local.tables)) : merge(local.tables[source], { settings = local.settings[source] })]
   })
 
   # Only settings that differ from DMS's defaults. Comments say what they prevent.

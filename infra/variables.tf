@@ -92,6 +92,10 @@ variable "staging" {
     error_message = "staging.expiry_days: a whole number of at least 3. Objects of tables held for longer are lost."
   }
   validation {
+    condition     = var.staging.expiry_days * 86400 / 3 >= local.longest_wait + 3600
+    error_message = "staging.expiry_days: a third of it, after which an alarm is raised, must be an hour longer than the longest freshness."
+  }
+  validation {
     condition     = var.staging.kms_key_arn == null || (!var.staging.create && can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/.+$", var.staging.kms_key_arn)))
     error_message = "staging.kms_key_arn: the ARN of the key (not of an alias) of an existing bucket; a created one is encrypted as kms says."
   }

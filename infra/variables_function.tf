@@ -62,30 +62,34 @@ variable "doorbell" {
   description = <<-TEXT
     The doorbell: how new objects invoke the function.
       batch_size      = most messages in one invocation
-      batching_window = seconds for which messages are collected
+      batching_window = seconds for which messages are collected; default: 20, or the shortest freshness,
+                        300 at most, if every table has one
       max_concurrency = most concurrent invocations; two on one table are safe, but one works in vain
       max_receives    = a message goes to the dead-letter queue after this many failures
       sweep           = rate at which every table is checked and maintained, at least hourly; the
                         periods of alarms depend on it. "": never, and an alarm then lasts for a day
-      paused          = true: neither queue nor schedule invokes the function. Messages wait
+      look_minutes    = every so many minutes the tables with a freshness are looked at; default: a
+                        fifth of the shortest, at least 1
+      paused          = true: neither queue nor schedules invoke the function. Messages wait
   TEXT
   type = object({
     batch_size      = optional(number, 1000)
-    batching_window = optional(number, 20)
+    batching_window = optional(number)
     max_concurrency = optional(number, 2)
     max_receives    = optional(number, 5)
     sweep           = optional(string, "rate(1 hour)")
+    look_minutes    = optional(number)
     paused          = optional(bool, false)
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = var.doorbell.batch_size >= 1 && var.doorbell.batch_size <= 10000 && floor(var.doorbell.batch_size) == var.doorbell.batch_size && (var.doorbell.batch_size <= 10 || var.doorbell.batching_window >= 1)
+    condition     = var.doorbell.batch_size >= 1 && var.doorbell.batch_size <= 10000 && floor(var.doorbell.batch_size) == var.doorbell.batch_size && (var.doorbell.batch_size <= 10 || coalesce(var.doorbell.batching_window, 20) >= 1)
     error_message = "doorbell.batch_size: a whole number from 1 to 10000; above 10 it needs a batching_window of at least 1."
   }
   validation {
-    condition     = var.doorbell.batching_window >= 0 && var.doorbell.batching_window <= 300 && floor(var.doorbell.batching_window) == var.doorbell.batching_window
+    condition     = contains(range(301), coalesce(var.doorbell.batching_window, 20))
     error_message = "doorbell.batching_window: a whole number of seconds from 0 to 300."
   }
   validation {
@@ -100,6 +104,13 @@ variable "doorbell" {
     condition     = can(regex("^$|^rate\\((1 minute|([2-9]|[1-5][0-9]|60) minutes|1 hour)\\)$", var.doorbell.sweep))
     error_message = "doorbell.sweep: \"rate(1 minute)\", \"rate(2 minutes)\" to \"rate(60 minutes)\", \"rate(1 hour)\", or \"\". Alarms depend on the sweep repeating a condition, so it must run at least hourly."
   }
+  validation {
+    condition = (
+      floor(coalesce(var.doorbell.look_minutes, 1)) == coalesce(var.doorbell.look_minutes, 1) &&
+      coalesce(var.doorbell.look_minutes, 1) >= 1 && 60 * coalesce(var.doorbell.look_minutes, 1) <= min(86400, local.waits...) + 60
+    )
+    error_message = "doorbell.look_minutes: a whole number from 1 to the minutes of the shortest freshness and one more: no change is to be applied later than that."
+  }
 }
 
 variable "monitoring" {
@@ -107,7 +118,8 @@ variable "monitoring" {
     Alarms and the dashboard.
       topic_arn   = SNS topic for alarms; default: one is created
       emails      = addresses subscribed to the created topic; each must confirm
-      lag_minutes = raise an alarm when the oldest unapplied object is older than this
+      lag_minutes = raise an alarm when the oldest unapplied object is older than this and the longest
+                    freshness of a table
       dashboard   = whether to create the dashboard
       metrics     = "total": metrics of all tables together; "per-table": of each table too, which
                     costs up to 24 metrics more for each
@@ -149,8 +161,8 @@ variable "monitoring" {
     error_message = "monitoring.lag_minutes: a whole number of at least 5."
   }
   validation {
-    condition     = var.monitoring.lag_minutes * 60 < var.staging.expiry_days * 86400
-    error_message = "monitoring.lag_minutes: must be less than staging.expiry_days, after which objects are deleted."
+    condition     = local.longest_wait + var.monitoring.lag_minutes * 60 < var.staging.expiry_days * 86400
+    error_message = "monitoring.lag_minutes: with the longest freshness it must be less than staging.expiry_days, after which objects are deleted."
   }
   validation {
     condition     = var.monitoring.topic_arn == null || can(regex("^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.monitoring.topic_arn))

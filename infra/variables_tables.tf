@@ -17,7 +17,7 @@ variable "tables" {
       rename            = source column = column in the lake
       renamed           = source column = its later name at the source
       store             = control and before-image columns to keep
-    and the policies, which table_defaults describes.
+    and the members that table_defaults describes.
   TEXT
   type = map(object({
     except            = optional(list(string), [])
@@ -47,6 +47,10 @@ variable "tables" {
     on_objects_vanished      = optional(string)
     guard                    = optional(string)
     tombstone_retention_days = optional(number)
+    freshness                = optional(string)
+    retention                = optional(string)
+    log_retention            = optional(string)
+    cdc_only                 = optional(bool)
   }))
   nullable = false
 
@@ -123,6 +127,26 @@ variable "tables" {
   }
   validation {
     condition = alltrue([
+      for text in [for table in concat(values(var.tables), [var.table_defaults]) : coalesce(table.freshness, "0s")] : can(regex(local.duration, text)) && anytrue([
+        for seconds in [sum(concat([0], [for part in regexall("([0-9]+) ?([smhdw])", text) : part[0] * local.seconds_of[part[1]]]))] : seconds == 0 || seconds >= 60 && seconds <= 86400
+      ])
+    ])
+    error_message = "tables, table_defaults: freshness must be a duration from \"1m\" to \"24h\", such as \"90s\" or \"5m\"; or \"0s\", for each object at once."
+  }
+  validation {
+    condition = alltrue([
+      for text in compact(flatten([for table in concat(values(var.tables), [var.table_defaults]) : [table.retention, table.log_retention]])) : can(regex(local.duration, text)) && anytrue([
+        for seconds in [sum(concat([0], [for part in regexall("([0-9]+) ?([smhdw])", text) : part[0] * local.seconds_of[part[1]]]))] : seconds >= 3600 && seconds <= 3650 * 86400
+      ])
+    ])
+    error_message = "tables, table_defaults: retention and log_retention must be durations from \"1 hour\" to \"3650 days\", such as \"7 days\"."
+  }
+  validation {
+    condition     = alltrue([for table in concat(values(var.tables), [var.table_defaults]) : table.log_retention == null || table.retention != null])
+    error_message = "tables, table_defaults: log_retention needs retention, which is then that of files."
+  }
+  validation {
+    condition = alltrue([
       for table in values(var.tables) :
       !coalesce(table.redshift_manifest, false) || coalesce(table.merge, var.table_defaults.merge) == "copy-on-write"
     ])
@@ -189,6 +213,12 @@ variable "table_defaults" {
       on_objects_vanished      = "hold", "truncate" or "ignore", if all that is staged was deleted
       guard                    = "sequence" or "off": late changes are placed by change sequences
       tombstone_retention_days = so long deletes are remembered for that
+      freshness                = "5m": changes wait until they are that old and become one commit, from
+                                 "1m" to "24h"; "0s", the default: each object is applied at once
+      retention                = "7 days": for how long replaced files and the log are kept, from
+                                 "1 hour" to "3650 days"; default: as the table says
+      log_retention            = the same of the log alone, if it differs; retention is that of files
+      cdc_only                 = true: the task loads nothing, tables begin with their changes
   TEXT
   type = object({
     merge                    = optional(string, "copy-on-write")
@@ -202,6 +232,10 @@ variable "table_defaults" {
     on_objects_vanished      = optional(string)
     guard                    = optional(string)
     tombstone_retention_days = optional(number)
+    freshness                = optional(string)
+    retention                = optional(string)
+    log_retention            = optional(string)
+    cdc_only                 = optional(bool)
   })
   default  = {}
   nullable = false

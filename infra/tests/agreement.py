@@ -1,4 +1,5 @@
-"""Checks that DMS and dmslake are configured alike: endpoint settings, table mappings, dmslake.toml.
+"""Checks that DMS, the schedules and dmslake are configured alike: endpoint settings, table mappings,
+dmslake.toml.
 
 Reads the output of `terraform show -json` for a plan or a state. Then every single value is changed
 in turn, and each change must be detected; so a check that has no effect fails.
@@ -29,6 +30,8 @@ DEFAULTS = {
     "timestamp_column_name": "",
     "use_csv_no_sup_value": False,
 }
+# What the schedule sends that looks at tables whose changes wait.
+DUE = '{"sweep":"due"}'
 # DMS's defaults for settings that the endpoint does not have.
 SILENT = (None, "")
 
@@ -61,6 +64,7 @@ class Told:
         self.databases = found.get(("aws_glue_catalog_database", "this"), [])
         self.policy = found["aws_iam_role_policy", "function"][0].get("policy")
         self.job = found.get(("aws_glue_job", "job"), [None])[0]
+        self.schedules = found.get(("aws_scheduler_schedule", "this"), [])
 
 
 def literal(pattern):
@@ -154,6 +158,11 @@ def disagreements(told):
             same(f"permission {sid}", statements[sid]["Resource"], arn)
         if told.toml["hand_over"]["to"] == "glue":
             same("permission HandOver", statements["HandOver"]["Resource"].split(":job/")[-1], job)
+    looks = [s["schedule_expression"] for s in told.schedules if s["target"][0]["input"] == DUE]
+    every = told.toml.get("look_every", "").removesuffix("m")
+    same("schedule of looks", looks, [f"rate({every} minute{'s' * (every != '1')})"] if every else [])
+    waits = [t for t in [told.toml["defaults"], *told.toml["table"]] if t.get("freshness", "0s") != "0s"]
+    same("a schedule for a freshness", bool(looks), bool(waits))
     for table in told.toml["table"]:
         if table.get("redshift_manifest"):
             merge = table.get("merge", told.toml["defaults"]["merge"])
@@ -225,6 +234,13 @@ def changes(told):
     if told.notification:
         for key in ("filter_prefix", "filter_suffix"):
             yield changed(key, setting(lambda a: a.notification["queue"][0], key))
+    if "look_every" in told.toml:
+        yield changed("look_every", lambda a: a.toml.update(look_every="7m"))
+        yield changed("look_every left out", lambda a: a.toml.pop("look_every"))
+        yield changed("schedules left out", lambda a: a.schedules.clear())
+        (due,) = [i for i, s in enumerate(told.schedules) if s["target"][0]["input"] == DUE]
+        yield changed("event of the schedule", setting(lambda a: a.schedules[due]["target"][0], "input"))
+        yield changed("its rate", setting(lambda a: a.schedules[due], "schedule_expression"))
     if "catalog" in told.toml:
         yield changed("database_prefix", setting(lambda a: a.toml["catalog"], "database_prefix"))
 

@@ -144,9 +144,11 @@ class Applied(unittest.TestCase):
         (endpoint,) = [e for e in found if e["EndpointType"].lower() == kind]
         return endpoint
 
-    def test_the_sweep_and_the_catalog_are_there(self):
-        schedule = client("scheduler").get_schedule(Name="shop-sweep")
-        self.assertEqual(json.loads(schedule["Target"]["Input"]), {"sweep": True})
+    def test_schedules_and_the_catalog_are_there(self):
+        scheduler = client("scheduler")
+        schedules = [scheduler.get_schedule(Name=s["Name"]) for s in scheduler.list_schedules()["Schedules"]]
+        told = {s["ScheduleExpression"]: json.loads(s["Target"]["Input"]) for s in schedules}
+        self.assertEqual(told, {"rate(1 hour)": {"sweep": True}, "rate(3 minutes)": {"sweep": "due"}})
         databases = client("glue").get_databases()["DatabaseList"]
         self.assertEqual(sorted(d["Name"] for d in databases), ["lake_shop", "lake_web_log"])
 

@@ -31,7 +31,7 @@ run "writer_alone" {
     error_message = "neither a source, nor a network, nor a bucket is created"
   }
   assert {
-    condition     = aws_sqs_queue.doorbell.name == "shop-doorbell" && length(aws_scheduler_schedule.sweep) == 1 && length(aws_glue_catalog_database.this) == 1
+    condition     = aws_sqs_queue.doorbell.name == "shop-doorbell" && keys(aws_scheduler_schedule.this) == ["sweep"] && length(aws_glue_catalog_database.this) == 1
     error_message = "queue, sweep and databases are there"
   }
   assert {

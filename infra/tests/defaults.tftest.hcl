@@ -152,8 +152,12 @@ run "doorbell" {
     error_message = "messages fail one by one, and invocations are capped"
   }
   assert {
-    condition     = one(aws_scheduler_schedule.sweep[0].target).arn == aws_lambda_alias.live.arn && jsondecode(one(aws_scheduler_schedule.sweep[0].target).input) == { sweep = true }
+    condition     = one(aws_scheduler_schedule.this["sweep"].target).arn == aws_lambda_alias.live.arn && jsondecode(one(aws_scheduler_schedule.this["sweep"].target).input) == { sweep = true }
     error_message = "a schedule runs sweeps"
+  }
+  assert {
+    condition     = keys(aws_scheduler_schedule.this) == ["sweep"] && !strcontains(aws_s3_object.config.content, "look_every") && aws_lambda_event_source_mapping.doorbell.maximum_batching_window_in_seconds == 20
+    error_message = "no table waits, and nothing looks at those that do"
   }
 }
 

@@ -19,7 +19,7 @@ tables = {
     rename            = { "unit price" = "unit_price" }
     store             = ["dms_ts"]
   }
-  "shop.order_items"   = { keys = ["order_id", "line"], merge = "auto" }
+  "shop.order_items"   = { keys = ["order_id", "line"], merge = "auto", freshness = "15m", retention = "3 days", log_retention = "30 days" }
   "Web_log.page_views" = { append_only = true, on_bad_row = "quarantine" }
 }
 

@@ -35,7 +35,7 @@ run "patterns" {
       max_bad_rows = { share = 0.25 }
       max_change_fraction = { deleted = 0.5, min_rows = 100 }
       on_bad_row = "quarantine"
-      renamed = { "note" = "remark" }
+      renamed = { note = "remark" }
     TEXT
     )
     error_message = "dmslake.toml has the patterns, and of each table what is set for it: ${output.dmslake_toml}"

@@ -106,7 +106,7 @@ run "paused" {
     doorbell = { paused = true }
   }
   assert {
-    condition     = !aws_lambda_event_source_mapping.doorbell.enabled && aws_scheduler_schedule.sweep[0].state == "DISABLED"
+    condition     = !aws_lambda_event_source_mapping.doorbell.enabled && aws_scheduler_schedule.this["sweep"].state == "DISABLED"
     error_message = "nothing invokes the function"
   }
 }
@@ -121,7 +121,7 @@ run "slow_function" {
     error_message = "the visibility timeout follows timeout and window"
   }
   assert {
-    condition     = length(aws_scheduler_schedule.sweep) == 0 && !contains(keys(aws_cloudwatch_metric_alarm.this), "silent")
+    condition     = length(aws_scheduler_schedule.this) == 0 && !contains(keys(aws_cloudwatch_metric_alarm.this), "silent")
     error_message = "without a sweep, silence raises no alarm"
   }
 }

@@ -28,7 +28,7 @@ run "pinned" {
     error_message = "a pinned alias stays, whatever is published"
   }
   assert {
-    condition     = aws_lambda_event_source_mapping.doorbell.function_name == aws_lambda_alias.live.arn && one(aws_scheduler_schedule.sweep[0].target).arn == aws_lambda_alias.live.arn
+    condition     = aws_lambda_event_source_mapping.doorbell.function_name == aws_lambda_alias.live.arn && one(aws_scheduler_schedule.this["sweep"].target).arn == aws_lambda_alias.live.arn
     error_message = "everything that invokes the function invokes the alias"
   }
 }

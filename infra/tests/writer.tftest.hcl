@@ -11,7 +11,7 @@ variables {
   lake            = { create = false, bucket = "my-lake", prefix = "delta" }
   tables          = { "shop.*" = { except = ["shop.audit_*"] }, "web.views" = { append_only = true } }
   lock_file       = "tests/dmslake.lock"
-  table_defaults  = { merge = "deletion-vectors" }
+  table_defaults  = { merge = "deletion-vectors", freshness = "10m", retention = "3 days" }
   s3_settings     = { data_format = "parquet", timestamp_column_name = "ts" }
   maintain_delete = false
   function        = { architecture = "x86_64", memory_mb = 3008, log_level = "debug" }
