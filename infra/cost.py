@@ -9,6 +9,8 @@ cost.py --check COST.md      fails unless the file contains these tables
 import argparse
 import sys
 
+from cost_model import Model
+
 # The inputs: value, unit, basis. The basis says where a value comes from: measured by the project's
 # benchmarks (tests/bench/README.md); counted in its code or configuration; a setting of this
 # configuration; AWS's documentation; modelled, an assumption; load, which depends on the user.
@@ -24,6 +26,8 @@ INPUTS = {
     "roundtrip_seconds_copy": (0.329, "s", "measured: cargo bench -- batches, 30 ms per request"),
     "merge_seconds_vectors": (0.061, "s", "measured: 1,000 changes anywhere in 10 M rows, two cores"),
     "merge_seconds_copy": (1.45, "s", "measured: 1,000 changes anywhere in 10 M rows, two cores"),
+    "merge_seconds_vectors_10k": (0.082, "s", "measured: 10,000 changes anywhere in the same table"),
+    "merge_seconds_copy_10k": (1.79, "s", "measured: the same"),
     "requests_vectors": (24, "requests", "measured: cargo bench -- batches"),
     "requests_copy": (23, "requests", "measured: cargo bench -- batches"),
     "written_vectors_per_change": (1_350, "B", "measured: 27 KB for 20 changes, the same for each"),
@@ -35,15 +39,21 @@ INPUTS = {
     "puts_copy": (2, "PUT requests among these", "counted: data file, commit; more if more files change"),
     "requests_guard": (2, "requests more of a guarded table", "counted: tombstones of a commit that deletes rows, read and written"),
     "puts_guard": (1, "PUT request among these", "counted: the same"),
+    "gets_anywhere": (26, "GET requests more where changes are anywhere", "modelled: keys and masks of 20 files, of which the measured table touched few"),
+    "puts_anywhere": (19, "PUT requests more of copy-on-write there", "counted: 20 data files instead of one"),
     # Settings of the components.
+    "freshness": (0, "s for which changes wait", "setting: table_defaults.freshness; 0: each object is a commit"),
+    "batching_window": (300, "s, but no longer than freshness", "setting: doorbell.batching_window, where all tables have a freshness"),
     "batch_interval": (60, "s", "setting: staged_format.batch_interval"),
     "function_gb": (1.769, "GB", "setting: function.memory_mb"),
     "staging_days": (30, "days", "setting: staging.expiry_days"),
-    "lake_days": (14, "days", "setting: lake.noncurrent_days 7, after vacuum's 7"),
+    "retention_days": (7, "days until vacuum deletes replaced files", "setting: table_defaults.retention; Delta's default"),
+    "noncurrent_days": (7, "days that the bucket keeps them then", "setting: lake.noncurrent_days"),
     "sweeps_per_day": (24, "sweeps", "setting: doorbell.sweep"),
     "storage_gb": (50, "GB of each of RDS and DMS", "setting: source_database, dms"),
     "alarms": (16, "alarms", "counted: alarms.tf"),
     "metrics": (28, "custom metrics", "counted: monitoring.tf; 24 more for each table with monitoring.metrics = per-table"),
+    "metrics_of_alarms": (6, "of these, that alarms look at", "counted: alarms.tf"),
     "pollers": (5, "concurrent queue polls", "AWS: Lambda's minimum for a queue"),
     "glue_dpus": (2, "DPUs", "AWS: the minimum for a Spark job"),
     "job_workers": (10, "workers, one of them the driver", "setting: job.workers"),
@@ -54,6 +64,9 @@ INPUTS = {
     "staged_bytes_per_change": (100, "B", "modelled: Parquet, GZIP"),
     "row_bytes": (40, "B", "modelled: a row in the lake's Parquet"),
     "log_bytes_per_commit": (4_500, "B", "modelled: two lines, and one of metrics"),
+    "log_bytes_per_look": (500, "B", "modelled: Lambda's own lines"),
+    "look_seconds": (0.15, "s of an invocation that finds nothing due", "modelled: one listing for each table, side by side"),
+    "object_seconds": (0.03, "s of each further object of a commit", "modelled: its request"),
     "glue_minutes_between": (5, "min", "modelled: the alternative"),
     "glue_start_seconds": (20, "s billed", "modelled: Spark's session"),
     "job_core_mb": (15, "MB staged a second and core", "modelled, until it is measured on Glue"),
@@ -91,109 +104,6 @@ PRICES = {
 }  # fmt: skip
 
 
-class Model:
-    """The formulas."""
-
-    def __init__(self, inputs):
-        self.__dict__.update(inputs)
-
-    @property
-    def commits(self):
-        """Commits per day: one per object, and at most one object per interval and table."""
-        return min(self.changes_per_day, self.tables * 86_400 / self.batch_interval)
-
-    def s3(self, requests, puts):
-        """S3 requests per month, for this many requests per commit, including the PUT by DMS."""
-        requests, puts = requests + self.requests_guard, puts + self.puts_guard
-        dear, cheap = self.lists + puts + 1, requests - self.lists - puts
-        each = dear * self.s3_put_thousand / 1000 + cheap * self.s3_get_thousand / 1000
-        return self.commits * self.days * each
-
-    def function(self, seconds):
-        gb_seconds = self.commits * self.days * seconds * self.function_gb
-        return gb_seconds * self.lambda_gb_second + self.commits * self.days * self.lambda_million / 1e6
-
-    def queue(self):
-        """A message is sent, received and deleted; empty polls take 20 s each."""
-        requests = 3 * self.commits + self.pollers * 86_400 / 20
-        return requests * self.days * self.sqs_million / 1e6
-
-    def watching(self):
-        logs = (self.commits + self.tables * self.sweeps_per_day) * self.days * self.log_bytes_per_commit / 1e9
-        return logs * self.logs_gb + self.alarms * self.alarm_month + self.metrics * self.metric_month
-
-    def staged(self):
-        stored = self.changes_per_day * self.staged_bytes_per_change * self.staging_days / 1e9
-        return stored * self.s3_gb_month
-
-    def stored(self, commits, written):
-        """Files written and replaced by this many commits per day are kept until vacuum and expiry."""
-        table = self.tables * self.lake_rows * self.row_bytes
-        return (table + commits * self.lake_days * written) / 1e9 * self.s3_gb_month
-
-    def ours(self):
-        changes = self.changes_per_day / self.commits
-        vectors = self.roundtrip_seconds_vectors + self.slowdown * self.merge_seconds_vectors
-        copy = self.roundtrip_seconds_copy + self.slowdown * self.merge_seconds_copy
-        ways = {
-            "deletion vectors": (vectors, self.requests_vectors, self.puts_vectors, changes * self.written_vectors_per_change),
-            "copy-on-write, changes in files of 100,000 rows": (self.roundtrip_seconds_copy, self.requests_copy, self.puts_copy, self.written_copy_small),
-            "copy-on-write, changes anywhere": (copy, self.requests_copy, self.puts_copy, self.lake_rows * self.row_bytes),
-        }  # fmt: skip
-        for name, (seconds, requests, puts, written) in ways.items():
-            parts = (
-                self.function(seconds),
-                self.s3(requests, puts),
-                self.queue(),
-                self.watching(),
-                self.staged() + self.stored(self.commits, written),
-            )
-            yield name, parts
-
-    def glue(self, seconds):
-        billed = max(60, self.glue_start_seconds + self.tables * seconds)
-        # If a run takes longer than the interval, the next one follows immediately.
-        billed = min(billed, self.glue_minutes_between * 60)
-        runs = 1440 / self.glue_minutes_between * self.days
-        return runs * billed / 3600 * self.glue_dpus * self.glue_dpu_hour
-
-    def glue_ways(self):
-        """S3 requests were not measured, so they are left out, in favour of this alternative."""
-        commits = self.tables * 1440 / self.glue_minutes_between
-        vectors = self.changes_per_day / commits * self.written_vectors_per_change
-        ways = {
-            "deletion vectors": (self.spark_seconds_vectors, vectors),
-            "copy-on-write, changes anywhere": (self.spark_seconds_copy, self.lake_rows * self.row_bytes),
-        }
-        for name, (seconds, written) in ways.items():
-            yield name, (self.glue(seconds), self.staged() + self.stored(commits, written))
-
-    def jobs(self):
-        """Each with its seconds. Tasks read what is staged once; the driver compares by itself."""
-        core = self.job_core_mb / 1000
-        tasks = core * self.worker_vcpus * (self.job_workers - 1)
-        first, reload = self.load_gb / tasks, self.reload_gb / tasks
-        compared = 2 * self.reload_gb / (core * self.worker_vcpus)
-        yield f"A first load of {shown(self.load_gb)} GB", self.job_start_seconds + first
-        name = f"A reload of {shown(self.reload_gb)} GB"
-        yield f"{name}, most rows differ", self.job_start_seconds + reload
-        yield f"{name}, compared with the rows that are there", self.job_start_seconds + reload + compared
-
-    def emr(self):
-        hour = self.emr_vcpus * self.emr_vcpu_hour + self.emr_gb * self.emr_gb_hour
-        return hour * 24 * self.days
-
-    def idle(self):
-        hours = 24 * self.days
-        yield "RDS db.t4g.medium and its storage", self.rds_hour * hours + self.storage_gb * self.rds_gb_month
-        yield "DMS instance t3.medium and its storage", self.dms_hour * hours + self.storage_gb * self.dms_gb_month
-        yield "Secrets Manager endpoint, one zone", self.endpoint_hour * hours
-        yield "Two secrets", 2 * self.secret_month
-        yield "Alarms and metrics", self.alarms * self.alarm_month + self.metrics * self.metric_month
-        yield "Empty polls of the queue", self.pollers * 86_400 / 20 * self.days * self.sqs_million / 1e6
-        yield "A key, with kms = { create = true }", self.key_month
-
-
 def row(*cells):
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
@@ -208,19 +118,53 @@ def shown(value):
     return text.rstrip("0").rstrip(".")
 
 
+def head(*columns):
+    return [row("USD a month", *columns), row("---", *["---:"] * len(columns))]
+
+
+def listed(costs):
+    return [*head(""), *[row(name, usd(cost)) for name, cost in costs]]
+
+
+MINUTES = (1, 5, 15, 60)
+
+
+def freshness(model):
+    """What each way costs by the freshness, and how it compares with a Glue job as often."""
+    waiting = {minutes: model.but(freshness=60 * minutes, glue_minutes_between=minutes) for minutes in MINUTES}
+    ours = {minutes: {name: sum(parts) for name, parts in it.ours()} for minutes, it in waiting.items()}
+    glue = {minutes: {name: sum(parts) for name, parts in it.glue_ways()} for minutes, it in waiting.items()}
+    lines = head(*[f"{minutes} min" for minutes in MINUTES])
+    for title, ways in (("dmslake", ours), ("Glue job as often", glue)):
+        for name in ways[MINUTES[0]]:
+            lines.append(row(f"{title}, {name}", *[usd(ways[minutes][name]) for minutes in MINUTES]))
+    for title, more in (("", 0), (", with alarms and metrics", model.watching())):
+        shares = [glue[minutes]["deletion vectors"] / (ours[minutes]["deletion vectors"] + more) for minutes in MINUTES]
+        lines.append(row(f"Deletion vectors: dmslake of Glue{title}", *[f"**1/{share:.1f}**" for share in shares]))
+    return lines
+
+
+def retention(model):
+    """What copy-on-write anywhere costs by freshness and by how long replaced files are kept."""
+    lines = head(*[f"{minutes} min" for minutes in MINUTES])
+    for days, noncurrent in ((7, 7), (3, 7), (1, 7), (1, 1)):
+        kept = model.but(retention_days=days, noncurrent_days=noncurrent)
+        costs = [sum(dict(kept.but(freshness=60 * minutes).ours())["copy-on-write, changes anywhere"]) for minutes in MINUTES]
+        lines.append(row(f"retention {days} d, noncurrent_days {noncurrent}", *map(usd, costs)))
+    return lines
+
+
 def tables(model, inputs):
     """The tables of COST.md, by name."""
-    month = [row("USD a month", "Computing", "S3 requests", "Queue", "Logs, alarms", "S3 storage", "Total")]
-    month.append(row("---", *["---:"] * 6))
+    month = head("Computing", "S3 requests", "Queue, logs", "S3 storage", "Sum", "Alarms, metrics", "Total")
     for name, parts in model.ours():
-        month.append(row(f"dmslake, {name}", *map(usd, parts), f"**{usd(sum(parts))}**"))
+        cost, watched = sum(parts), model.watching()
+        sums = f"**{usd(cost)}**", usd(watched), f"**{usd(cost + watched)}**"
+        month.append(row(f"dmslake, {name}", *map(usd, parts), *sums))
     for name, (computing, storage) in model.glue_ways():
-        title = f"Glue job every {model.glue_minutes_between} minutes, {name}"
-        month.append(row(title, usd(computing), "?", "", "?", usd(storage), f"**{usd(computing + storage)}**"))
-    month.append(row("EMR Serverless, always on", usd(model.emr()), "?", "", "?", "?", f"**{usd(model.emr())}**"))
-    idle = [row("USD a month", ""), row("---", "---:")]
-    for name, cost in model.idle():
-        idle.append(row(name, usd(cost)))
+        title = f"Glue job every {shown(model.glue_minutes_between)} minutes, {name}"
+        month.append(row(title, usd(computing), "?", "?", usd(storage), f"**{usd(computing + storage)}**", "?", ""))
+    month.append(row("EMR Serverless, always on", usd(model.emr()), "?", "?", "?", f"**{usd(model.emr())}**", "?", ""))
     jobs = [row("Job", "Minutes", "DPU-hours", "USD"), row("---", *["---:"] * 3)]
     for name, seconds in model.jobs():
         hours = model.job_workers * model.worker_dpus * max(60, seconds) / 3600
@@ -232,7 +176,16 @@ def tables(model, inputs):
     for name, (_, unit, page, read) in PRICES.items():
         seen = f"[{read.split('/')[0]}](https://{read})" if read else "nowhere"
         prices.append(row(f"`{name}`", shown(inputs[name]), unit, f"[{page}]({AWS}{page}/)", seen))
-    return {"month": month, "jobs": jobs, "idle": idle, "inputs": known, "prices": prices}
+    return {
+        "month": month,
+        "beside": listed(model.beside()),
+        "freshness": freshness(model),
+        "retention": retention(model),
+        "jobs": jobs,
+        "idle": listed(model.idle()),
+        "inputs": known,
+        "prices": prices,
+    }
 
 
 def main():
