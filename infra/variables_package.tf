@@ -48,7 +48,7 @@ variable "package" {
   }
   validation {
     condition     = var.package.version == null || var.package.sha256 != null
-    error_message = "package.sha256: a release is used only if its checksum is known; take that of bootstrap-<arch>.zip from the release's SHA256SUMS."
+    error_message = "package.sha256: a release is used only if its checksum is known; take that of bootstrap-${var.function.architecture}.zip from https://github.com/dmslake/dmslake/releases/download/v${coalesce(var.package.version, "…")}/SHA256SUMS."
   }
   validation {
     condition     = var.package.sha256 == null || (var.package.file == null && can(regex("^[0-9a-f]{64}$", var.package.sha256)))
