@@ -58,6 +58,8 @@ class Proxy:
 
     def __post_init__(self):
         self.random = random.Random(self.seed)
+        # The event loop refers weakly to tasks: one that waits for its client would be collected.
+        self.clients: set[asyncio.Task] = set()
         self.loop = asyncio.new_event_loop()
         self.is_up = threading.Event()
         self.thread = threading.Thread(target=self._serve, daemon=True)
@@ -88,6 +90,7 @@ class Proxy:
         self.loop.run_until_complete(asyncio.gather(*connections, return_exceptions=True))
 
     async def _client(self, reader, writer):
+        self.clients.add(asyncio.current_task())
         try:
             while head := await _head(reader):
                 if not await self._answer(head, reader, writer):
@@ -96,6 +99,7 @@ class Proxy:
             # The client has disconnected, or the proxy is closing.
             pass
         finally:
+            self.clients.discard(asyncio.current_task())
             writer.close()
 
     async def _answer(self, head, reader, writer) -> bool:
