@@ -13,6 +13,8 @@ CHOICES = {
     "DatePartitionSequence": ("YYYYMMDD", "YYYYMMDDHH", "YYYYMM", "MMYYYYDD", "DDMMYYYY"),
     "DatePartitionDelimiter": ("SLASH", "DASH", "UNDERSCORE", "NONE"),
 }
+# AWS prints these characters of delimiters as escapes.
+ESCAPES = {"\\n": "\n", "\\r": "\r", "\\t": "\t"}
 NOT_SUPPORTED = {
     "AddTrailingPaddingCharacter": "no padding is written",
     "GlueCatalogGeneration": "there is no catalog",
@@ -76,6 +78,9 @@ class S3Settings:
                 allowed = ", ".join(CHOICES[name])
                 raise SettingsError(f"{name} is {chosen[name]}, but must be one of {allowed}")
             chosen[name] = spelled
+        for name in {"CsvDelimiter", "CsvRowDelimiter"} & chosen.keys():
+            for escape, character in ESCAPES.items():
+                chosen[name] = chosen[name].replace(escape, character)
         settings = S3Settings(**chosen)
         if settings.PreserveTransactions:
             settings._check_order()
