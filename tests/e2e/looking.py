@@ -159,8 +159,8 @@ def lives(of, table: str) -> list[str]:
     return found
 
 
-def verification(of, table: str, source: int) -> list[str]:
-    [told] = dmslake(of, "verify", table, "--mysql", of.pipeline.database.url)
+def verification(of, table: str, source: int, *place: str) -> list[str]:
+    [told] = dmslake(of, "verify", table, "--mysql", of.pipeline.database.url, *place)
     if told["verdict"] != "equal" or told["source_rows"] != source or told["lake_rows"] != source:
         return [f"verify: {json.dumps(told)}"]
     return []

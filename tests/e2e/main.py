@@ -4,10 +4,12 @@ import argparse
 import secrets
 import signal
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import adopt
 import definitions
 import latency
 import shards
@@ -20,6 +22,7 @@ PARTS = {
     "definitions": definitions.run,
     "latency": latency.run,
     "shards": shards.run,
+    "adopt": adopt.run,
 }
 
 
@@ -63,7 +66,9 @@ def main() -> int:
     with ExitStack() as stack:
         readers = opened_readers(stack, chosen.readers.split(","))
         for part in wanted:
+            begun = time.monotonic()
             faults += PARTS[part](programs, seed, seconds, readers)
+            print(f"{part} took {time.monotonic() - begun:.0f} s", flush=True)
     for fault in faults:
         print(fault, file=sys.stderr)
     print(f"seed {seed}: {len(faults)} faults")

@@ -21,6 +21,8 @@ from stores import CREDENTIALS, Moto, Versitygw
 from waiting import wait_for
 
 STAGING, LAKE, QUEUE = "staging", "lake", "doorbell"
+# Where DMS writes in the bucket for staging.
+FOLDER = "dms"
 # Seconds within which everything must be applied after the last write.
 PATIENCE = 300
 
@@ -98,24 +100,30 @@ class Pipeline:
     def stand_in(self, rules: list[dict], settings: Settings):
         """The task, which has not started."""
         variables = os.environ | self.variables
-        target = f"s3://{STAGING}/dms"
+        target = f"s3://{STAGING}/{FOLDER}"
         self.dms = StandIn(self.folder, self.database.url, target, variables, rules, settings)
         self.stack.callback(lambda: self.dms.process and self.dms.process.kill())
 
-    def configure(self, settings: Settings):
-        """`dmslake init` writes the configuration, as for a user."""
+    def initialize(self, *facts: str | Path) -> str:
+        """`dmslake init` writes the configuration, as for a user. Returns what it says."""
         self.config = self.folder / "dmslake.toml"
         command = [
-            self.programs.dmslake, "init", "--staging", f"s3://{STAGING}/dms",
-            "--lake", f"s3://{LAKE}/tables", "--mysql", self.database.url,
-            "--endpoint-settings", self.dms.endpoint, "--table-mappings", self.dms.mappings,
-            "--output", self.config,
+            self.programs.dmslake, "init", "--lake", f"s3://{LAKE}/tables",
+            "--mysql", self.database.url, "--output", self.config, *facts,
         ]  # fmt: skip
         done = subprocess.run(
             command, env=os.environ | self.variables, capture_output=True, text=True
         )
         if done.returncode:
             raise RuntimeError(f"dmslake init failed: {done.stderr}")
+        return done.stderr
+
+    def configure(self, settings: Settings):
+        """The configuration, with what `init` cannot know."""
+        self.initialize(
+            "--staging", f"s3://{STAGING}/{FOLDER}", "--endpoint-settings", self.dms.endpoint,
+            "--table-mappings", self.dms.mappings,
+        )  # fmt: skip
         text = self.config.read_text()
         has_manifests = str(settings.has_manifests).lower()
         chosen = f'merge = "{settings.merge}"\nredshift_manifest = {has_manifests}'
@@ -142,6 +150,12 @@ class Pipeline:
         for environment in self.environments:
             self.stack.callback(environment.close)
         self.stack.callback(self.mapping.stop)
+
+    def restart_function(self):
+        """New processes, with the configuration as it is now, serve the queue again."""
+        for environment in self.environments:
+            environment.kill()
+        self.mapping.start()
 
     @contextmanager
     def glue(self):

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import compare
 import draw
@@ -96,15 +97,17 @@ def begin(of: Scene):
     of.pipeline.dms.follow()
 
 
-def verdict(of: Scene, readers: list) -> list[str]:
-    """Compares every table in every reader with the source. Returns descriptions of faults."""
+def verdict(of: Scene, readers: list, lake: Path | None = None) -> list[str]:
+    """Compares every table in every reader with the source, in the pipeline's lake or another one.
+    Returns descriptions of faults."""
     faults, rows, wrong = [], 0, 0
+    lake = lake or of.pipeline.lake
     if of.settings.has_manifests:
         readers = [*readers, ByManifest()]
     for schema, name in of.tables:
         cells = []
         for reader in readers:
-            outcome = compare.table(of.pipeline.database, schema, name, of.root(schema, name), reader)
+            outcome = compare.table(of.pipeline.database, schema, name, lake / schema / name, reader)
             rows += outcome.rows
             wrong += outcome.missing + outcome.surplus
             if outcome.fault:

@@ -28,12 +28,12 @@ class StandIn:
         self.mappings.write_text(json.dumps({"rules": rules}))
         self.endpoint = folder / "endpoint.json"
         self.endpoint.write_text(json.dumps({"S3Settings": settings.s3}))
-        task = folder / "task.json"
-        task.write_text(json.dumps(settings.task))
+        self.task = folder / "task.json"
+        self.task.write_text(json.dumps(settings.task))
         self.command = [
             sys.executable, "-B", str(DMS), source, target, "--state", str(self.state),
             "--table-mappings", str(self.mappings), "--endpoint-settings", str(self.endpoint),
-            "--task-settings", str(task), "--server-id", str(server_id),
+            "--task-settings", str(self.task), "--server-id", str(server_id),
             *(part for name, value in settings.uncertain.items()
               for part in ("--uncertain", f"{name}={json.dumps(value)}")),
         ]  # fmt: skip
