@@ -143,9 +143,11 @@ class Pipeline:
         variables = self.variables | {"DMSLAKE_CONFIG": str(self.config)}
         self.environments = [
             Environment(self.bootstrap, variables, self.folder / f"function-{number}.log")
-            for number in range(self.count)
+            for number in range(self.count + 1)
         ]
-        self.mapping = EventSourceMapping(self.sqs, self.queue, self.environments, self.seed)
+        # An environment serves one event at a time.
+        *served, self.scheduled = self.environments
+        self.mapping = EventSourceMapping(self.sqs, self.queue, served, self.seed)
         self.mapping.start()
         for environment in self.environments:
             self.stack.callback(environment.close)
@@ -179,7 +181,6 @@ class Pipeline:
         """Waits until everything staged is applied. `operator` gets the report of each held table,
         and returns whether it has removed the cause."""
         wait_for(self.mapping.is_idle, PATIENCE, "the end of the queue")
-        # An environment serves one event at a time.
         self.mapping.stop()
 
         def is_caught_up():

@@ -89,10 +89,11 @@ def scene(part: str, programs, seed: int, merges: list[str], settings=None):
         yield Scene(pipeline, sysbench, chance, settings)
 
 
-def begin(of: Scene):
+def begin(of: Scene, configure_more=lambda: None):
     """Loads the tables, configures dmslake and starts to follow the log."""
     of.pipeline.dms.load()
     of.pipeline.configure(of.settings)
+    configure_more()
     of.pipeline.start_function()
     of.pipeline.dms.follow()
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import conformance
 import definitions
+import freshness
 import looking
 from jobs import jobs
 from pipeline import STAGING, Pipeline
@@ -18,15 +19,15 @@ from scene import Scene, begin, conclude, scene, verdict
 
 # The column that gets a wider type, and by how much its values then grow.
 WIDENED, COLUMN, GROWTH = "sbtest1", "k", 5_000_000_000
+# In seconds, more often than `look_every`, so that short runs see it too.
+DUE_EVERY = 5
 
 
 def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
     """Returns descriptions of faults."""
     with scene("torture", programs, seed, ["copy-on-write", "deletion-vectors", "auto"]) as of:
-        begin(of)
-        if is_parquet(of):
-            take_types_from_objects(of.pipeline)
         done: Counter = Counter()
+        begin(of, lambda: configure_more(of))
         with tormented(of, done, kills_the_task=True), jobs(of, is_faulty=True) as glue:
             of.load(seconds / 2)
         done.update(glue.done)
@@ -48,6 +49,14 @@ def run(programs, seed: int, seconds: float, readers: list) -> list[str]:
         faults += conformance.faults(of, readers)
         faults += looking.faults(of, readers)
         return conclude(of, faults, done)
+
+
+def configure_more(of: Scene):
+    waiting = [table for table in of.tables if of.chance.random() < 0.3]
+    print(f"tables whose changes wait: {waiting}", flush=True)
+    freshness.let_wait(of.pipeline, waiting)
+    if is_parquet(of):
+        take_types_from_objects(of.pipeline)
 
 
 def expire(pipeline: Pipeline, done: Counter):
@@ -94,7 +103,8 @@ def widen(pipeline: Pipeline, done: Counter):
 
 @contextmanager
 def tormented(of: Scene, done: Counter, kills_the_task: bool):
-    """Faults of S3 and of events, kill -9 of the function, of S3 and of the stand-in for DMS."""
+    """Faults of S3 and of events, kill -9 of the function, of S3 and of the stand-in for DMS, while a
+    schedule asks for what is due."""
     pipeline, chance = of.pipeline, random.Random(of.chance.random())
     is_over = threading.Event()
     pipeline.proxy.is_faulty = True
@@ -117,7 +127,8 @@ def tormented(of: Scene, done: Counter, kills_the_task: bool):
     thread = threading.Thread(target=torment)
     thread.start()
     try:
-        yield
+        with freshness.schedule(pipeline, DUE_EVERY, done):
+            yield
     finally:
         is_over.set()
         thread.join()
