@@ -48,7 +48,8 @@ def dmslake(of, *arguments: str) -> list[dict]:
     done = subprocess.run(
         command, env=os.environ | pipeline.variables, capture_output=True, text=True
     )
-    if done.returncode not in (0, 1):
+    # With 1, what is wrong is in the lines, unless the command itself has failed.
+    if done.returncode > 1 or done.returncode and not done.stdout:
         raise RuntimeError(f"dmslake {' '.join(arguments)}: {done.stderr}")
     return [json.loads(line) for line in done.stdout.splitlines()]
 
