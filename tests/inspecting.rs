@@ -7,3 +7,4 @@ mod plans;
 mod random;
 mod states;
 mod upkeep;
+mod wide;

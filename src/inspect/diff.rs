@@ -33,8 +33,10 @@ use crate::table::{AsOf, LakeTable, open_both};
 pub use images::Change;
 
 /// Bytes of rows that are joined in memory.
-const MEMORY: usize = 256 << 20;
-const PARTITIONS: usize = 2;
+const MEMORY: usize = 512 << 20;
+const PARTITIONS: usize = 1;
+/// So many rows are joined at once: each may have large values, on both sides.
+const BATCH_ROWS: usize = 64;
 
 /// Names that no column of the lake has, since they have a space.
 const BEFORE: &str = "before ";
@@ -113,7 +115,8 @@ impl Rows<'_> {
         let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(pool)).build_arc()?;
         let mut config = SessionConfig::new()
             .with_target_partitions(PARTITIONS)
-            .with_sort_spill_reservation_bytes(MEMORY / (8 * PARTITIONS));
+            .with_batch_size(BATCH_ROWS)
+            .with_sort_spill_reservation_bytes(MEMORY / (32 * PARTITIONS));
         // A join by a hash table is not spilled.
         config.options_mut().optimizer.prefer_hash_join = false;
         let session = SessionContext::new_with_config_rt(config, runtime);

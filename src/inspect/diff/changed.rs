@@ -4,17 +4,23 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::UInt32Array;
+use arrow::compute::take_record_batch;
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use deltalake::kernel::Add;
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::error::Result;
 use crate::files::{SnapshotFiles, live_rows, row_count, rows_at};
 use crate::table::LakeTable;
+
+/// A sort takes a batch whole, so that rows of large values come in batches of about so many bytes.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// Rows of a data file.
 #[derive(Clone, Debug)]
@@ -65,6 +71,18 @@ pub(super) async fn changed(
     Ok((rows(old, of_old), rows(new, of_new)))
 }
 
+/// A batch in pieces, each with memory of its own.
+fn pieces(batch: &RecordBatch) -> Vec<Result<RecordBatch>> {
+    let (bytes, rows) = (batch.get_array_memory_size(), batch.num_rows());
+    let each = rows.div_ceil(bytes.div_ceil(BATCH_BYTES).max(1)).max(1);
+    let piece = |from: usize| {
+        let until = (from + each).min(rows);
+        let at: UInt32Array = (from..until).map(|row| u32::try_from(row).ok()).collect();
+        Ok(take_record_batch(batch, &at)?)
+    };
+    (0..rows).step_by(each).map(piece).collect()
+}
+
 /// What is in one ascending list and not in the other.
 fn without(these: &[u64], others: &[u64]) -> Vec<u64> {
     these.iter().copied().filter(|row| others.binary_search(row).is_err()).collect()
@@ -105,7 +123,7 @@ impl PartitionStream for ChangedRows {
 
     fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let files = self.files.clone();
-        let rows = futures::stream::iter(self.parts.clone())
+        let rows = stream::iter(self.parts.clone())
             .then(move |(add, rows)| {
                 let files = files.clone();
                 async move {
@@ -115,6 +133,8 @@ impl PartitionStream for ChangedRows {
                     }
                 }
             })
+            .try_flatten()
+            .map_ok(|batch| stream::iter(pieces(&batch)))
             .try_flatten()
             .map_err(|error| DataFusionError::External(Box::new(error)))
             .boxed();
