@@ -122,7 +122,8 @@ variable "monitoring" {
                     freshness of a table
       dashboard   = whether to create the dashboard
       metrics     = "total": metrics of all tables together; "per-table": of each table too, which
-                    costs up to 24 metrics more for each
+                    costs up to 24 metrics more for each; "alarms": only what alarms look at, a fifth
+                    of the metrics; most of the dashboard is empty then
       otlp        = collector of OpenTelemetry that gets the metrics too, such as
                     "https://otlp.example.com"; the function must reach it
       otlp_headers = headers for it, as name=value,name=value; they are in the state and in the
@@ -145,8 +146,8 @@ variable "monitoring" {
     error_message = "monitoring: emails are for the created topic; a topic in topic_arn has its own subscribers."
   }
   validation {
-    condition     = contains(["total", "per-table"], var.monitoring.metrics)
-    error_message = "monitoring.metrics: \"total\" or \"per-table\"; alarms need the total."
+    condition     = contains(["total", "per-table", "alarms"], var.monitoring.metrics)
+    error_message = "monitoring.metrics: \"total\", \"per-table\" or \"alarms\"; alarms need what they look at."
   }
   validation {
     condition     = var.monitoring.otlp == null || can(regex("^https?://[^/@?#[:space:]]+(/[^@?#[:space:]]*)?$", var.monitoring.otlp))

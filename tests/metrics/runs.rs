@@ -162,7 +162,7 @@ fn the_totals_add_up(snapshot: &Snapshot, expected: &[(String, Counts, Logged)])
     let (all, metrics) = Told::emf([line.as_str()], "shop");
     let alarming = ["FailedTables", "HeldTables", "OldestPendingSeconds"].map(str::to_owned);
     assert_eq!(metrics, alarming.into());
-    assert_eq!(value(&all, "commits", None, None), value(&told, "commits", None, None));
+    assert!((value(&all, "commits", None, None) - float(commits)).abs() < 1e-9);
 }
 
 /// Of all tables together, since memory is one store each.

@@ -19,7 +19,14 @@ const PLACES: [&str; 4] = [
 /// Keys of the configuration's `[dms]` that rules of the task tell.
 const OF_RULES: [&str; 2] = ["change_seq_column", "before_image_prefix"];
 /// Keys of a `[[table]]` that Terraform does not have.
-const ONLY_IN_TOML: [&str; 2] = ["layout", "cdc_only"];
+const ONLY_IN_TOML: [&str; 1] = ["layout"];
+/// Where the checksums of a release are.
+const RELEASE: &str = concat!(
+    env!("CARGO_PKG_REPOSITORY"),
+    "/releases/download/v",
+    env!("CARGO_PKG_VERSION"),
+    "/SHA256SUMS"
+);
 
 /// The variables, and the keys of the configuration that they cannot have.
 pub(super) struct Variables {
@@ -55,37 +62,40 @@ pub(super) fn variables(
     let mut text = String::from(
         "# For infra/ and its module `writer` (which has no `dms`). Written by `dmslake init`.\n",
     );
-    let mut add = |name: &str, value: &Value| {
-        writeln!(text, "{name} = {}", hcl(value, 0)).expect("writing to a String cannot fail");
-    };
     let text_of = |text: &str| Value::from(text);
     let table = |members: Vec<(&str, Value)>| {
         let members = members.into_iter().map(|(name, value)| (name.to_owned(), value));
         Value::Table(members.collect())
     };
-    add("name", &text_of(&deployment(name.unwrap_or("dmslake"))));
-    add("package", &table(vec![("version", text_of(env!("CARGO_PKG_VERSION")))]));
-    add("dms", &table(vec![("create", false.into())]));
+    assign(&mut text, "name", &text_of(&deployment(name.unwrap_or("dmslake"))));
+    writeln!(text, "# FILL IN sha256 = \"…\": of bootstrap-arm64.zip, from {RELEASE}")
+        .expect("writing to a String cannot fail");
+    assign(&mut text, "package", &table(vec![("version", text_of(env!("CARGO_PKG_VERSION")))]));
+    assign(&mut text, "dms", &table(vec![("create", false.into())]));
     let mut bucket = vec![
         ("create", false.into()),
         ("bucket", text_of(staging.0)),
         ("prefix", text_of(staging.1.trim_end_matches('/'))),
     ];
     bucket.extend(key.map(|key| ("kms_key_arn", key.clone())));
-    add("staging", &table(bucket));
+    assign(&mut text, "staging", &table(bucket));
     let lake = vec![
         ("create", false.into()),
         ("bucket", text_of(lake.0)),
         ("prefix", text_of(lake.1.trim_end_matches('/'))),
     ];
-    add("lake", &table(lake));
+    assign(&mut text, "lake", &table(lake));
     if let Some(lock) = lock {
-        add("lock_file", &text_of(lock));
+        assign(&mut text, "lock_file", &text_of(lock));
     }
-    add("s3_settings", &Value::Table(s3_settings(&root, endpoint)));
+    assign(&mut text, "s3_settings", &Value::Table(s3_settings(&root, endpoint)));
     let (tables, left_out) = tables(&root);
-    add("tables", &Value::Table(tables));
+    assign(&mut text, "tables", &Value::Table(tables));
     Ok(Variables { text, left_out })
+}
+
+fn assign(text: &mut String, name: &str, value: &Value) {
+    writeln!(text, "{name} = {}", hcl(value, 0)).expect("writing to a String cannot fail");
 }
 
 /// Every member of the endpoint, and the columns that rules add.
