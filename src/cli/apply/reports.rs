@@ -98,7 +98,7 @@ mod tests {
              \"requests\":{\"get\":0,\"head\":0,\"list\":0,\"put\":0,\"delete\":0},\
              \"bytes\":{\"read\":0,\"written\":0},\"files\":0,\"conflicts\":0,\"retries\":0,\
              \"phases\":{\"look\":0.0,\"read\":0.0,\"change\":0.0,\"merge\":0.0,\"commit\":0.0},\
-             \"foreign\":[],\"late\":[],\"vanished\":[],\"foreign_commits\":[],\"held_since\":null,\"added_columns\":[],\"gone_columns\":[],\"pending\":0,\"pending_bytes\":0,\
+             \"foreign\":[],\"late\":[],\"vanished\":[],\"foreign_commits\":[],\"held_since\":null,\"added_columns\":[],\"gone_columns\":[],\"pending\":0,\"pending_bytes\":0,\"left_until\":null,\
              \"lag\":{\"source_to_object_seconds\":null,\"object_to_commit_seconds\":null,\
              \"behind_seconds\":null,\"source_time\":null,\"change_sequence\":null},\
              \"absent\":false,\"oldest_pending_seconds\":0,\"warnings\":[],\"error\":null,\"kind\":null}"
