@@ -11,6 +11,9 @@ use toml::{Table, Value};
 use crate::error::{Error, ErrorKind};
 use crate::nearest::{is_near, nearest_first};
 
+pub(super) const MINUTE: Duration = Duration::from_mins(1);
+pub(super) const DAY: Duration = Duration::from_hours(24);
+
 /// Precedes the list of what is allowed, in every sentence.
 const ALLOWED: &str = "allowed: ";
 /// A longer list is given only once.

@@ -1,20 +1,15 @@
 //! Reads [`Settings`] from the text of `dmslake.toml`.
 
-use std::time::Duration;
-
 use toml::{Table, Value};
 
 use crate::config::expand::{expand, patterns};
-use crate::config::fields::{Fields, Place, Violations};
+use crate::config::fields::{DAY, Fields, MINUTE, Place, Violations};
 use crate::config::table_fields::TableSection;
 use crate::config::{
     CatalogSettings, Expansion, LookBack, MaintainSettings, ReloadSettings, S3Settings, Settings,
     TablePattern, TableSpec, dms, hand_over, metrics, publication, table_fields, validate,
 };
 use crate::error::{Error, ErrorKind, Result};
-
-const MINUTE: Duration = Duration::from_mins(1);
-const DAY: Duration = Duration::from_hours(24);
 
 /// Reads a configuration without patterns.
 ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use toml::Value;
 
 use crate::config::column_fields::{column, layout};
-use crate::config::fields::{Fields, Place};
+use crate::config::fields::{DAY, Fields, MINUTE, Place};
 use crate::config::{
     ChosenName, ColumnSpec, Guard, Layout, MaxBadRows, MaxChangeFraction, MergeMode, OnBadRow,
     OnColumnAdded, OnColumnGone, OnForeignCommit, OnObjectsVanished, OnReload, Retention,
@@ -20,9 +20,6 @@ const NAME: &str = "\"table\" or \"database.table\", of lower-case letters, digi
 const FRESHNESS: &str = "\"0s\", or from \"1m\" to \"24h\"";
 const MERGE: &str = "\"copy-on-write\", \"deletion-vectors\", \"auto\"";
 const VANISHED: &str = "\"hold\", \"truncate\", \"ignore\"";
-
-const MINUTE: Duration = Duration::from_mins(1);
-const DAY: Duration = Duration::from_hours(24);
 
 /// The keys of one section; `None` if a key is not set.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use crate::disposition::Status;
 use crate::error::{Error, Result};
 use crate::pipeline::Work;
 use crate::pipeline::looker::Looker;
-use crate::pipeline::tally::Tally;
+use crate::pipeline::tally::{Known, Tally};
 use crate::progress::{SeenObject, Unapplied};
 use crate::table::TableState;
 
@@ -25,7 +25,7 @@ pub(super) async fn remember_waiting(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let Some(known) = tally.known() else { return Ok(()) };
-    let remembered = known.state.as_ref().map_or(&[][..], |state| state.unapplied.objects());
+    let remembered = remembered(known);
     let old = OLD + TimeDelta::seconds(looker.spec.freshness.as_secs().cast_signed());
     let is_old = |seen: &SeenObject| now - seen.staged_at() > old && !remembered.contains(seen);
     if !work.seen.first().is_some_and(is_old) {
@@ -66,8 +66,7 @@ pub(super) async fn remember(
     let mut unapplied = tally.unapplied();
     if tally.is_left() {
         // Nobody has tried these.
-        let known = known.state.as_ref().map_or(&[][..], |state| state.unapplied.objects());
-        unapplied.retain(|seen| known.contains(seen));
+        unapplied.retain(|seen| remembered(known).contains(seen));
     }
     let unapplied = Unapplied::of(unapplied);
     let begun = tally.has_table();
@@ -109,4 +108,9 @@ pub(super) async fn remember(
         }
     }
     Ok(after.held.map(|held| held.since))
+}
+
+/// What the state remembers as seen and not applied.
+fn remembered(known: &Known) -> &[SeenObject] {
+    known.state.as_ref().map_or(&[], |state| state.unapplied.objects())
 }
