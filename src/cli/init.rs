@@ -103,7 +103,7 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
             screen.note(format_args!("wrote {}: {tables}", file.display()));
         }
     }
-    write_variables(arguments, &text, &known, &proposals, screen)?;
+    write_variables(arguments, file, &text, &known, &proposals, screen)?;
     if let Some(endpoint) = &known.endpoint {
         for member in &endpoint.unknown {
             screen.note(format_args!(
@@ -137,16 +137,15 @@ pub(super) async fn run(arguments: &InitArguments, screen: &Screen) -> Result<Ex
 /// Writes Terraform's variables where they are asked for, or beside what is known from a task.
 fn write_variables(
     arguments: &InitArguments,
+    configuration: Option<&Path>,
     text: &str,
     known: &Known,
     proposals: &[Proposal],
     screen: &Screen,
 ) -> Result<()> {
-    let beside = || arguments.output.with_file_name(VARIABLES);
-    let is_of_task = arguments.dms_task.is_some()
-        && arguments.output.as_os_str() != "-"
-        && arguments.lake.starts_with("s3://");
-    let Some(file) = arguments.tfvars.clone().or_else(|| is_of_task.then(beside)) else {
+    let is_of_task = arguments.dms_task.is_some() && arguments.lake.starts_with("s3://");
+    let beside = configuration.filter(|_| is_of_task).map(|it| it.with_file_name(VARIABLES));
+    let Some(file) = arguments.tfvars.clone().or(beside) else {
         return Ok(());
     };
     if proposals.is_empty() || proposals.iter().any(|proposal| !proposal.gaps().is_empty()) {

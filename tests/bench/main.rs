@@ -18,6 +18,9 @@ mod batches;
 mod case;
 mod child;
 mod duckdb;
+#[allow(dead_code, reason = "tests use the rest")]
+#[path = "../support/events.rs"]
+mod events;
 mod folders;
 #[allow(dead_code, unused_imports, reason = "only its counts are read here")]
 #[path = "../support/hooked_store/mod.rs"]

@@ -26,21 +26,25 @@ impl Known {
         if let Some(arn) = &arguments.dms_task {
             let described = aws::describe(arn).await?;
             let of_task = |error: Error| error.with("--dms-task", arn);
+            let (mappings, task) = rules_and_task(&described.task).map_err(of_task)?;
             return Ok(Self {
                 endpoint: Some(EndpointSettings::parse(&described.endpoint).map_err(of_task)?),
-                mappings: Some(TableMappings::parse(&described.task).map_err(of_task)?),
-                task: Task::parse(&described.task).map_err(of_task)?,
+                mappings: Some(mappings),
+                task,
             });
         }
-        let (endpoint, mappings) = (&arguments.endpoint_settings, &arguments.table_mappings);
-        let rules = |file| parsed("--table-mappings", file, TableMappings::parse);
-        let task = |file| parsed("--table-mappings", file, Task::parse);
-        let endpoint_settings = |file| parsed("--endpoint-settings", file, EndpointSettings::parse);
-        Ok(Self {
-            endpoint: endpoint.as_deref().map(endpoint_settings).transpose()?,
-            mappings: mappings.as_deref().map(rules).transpose()?,
-            task: mappings.as_deref().map(task).transpose()?.flatten(),
-        })
+        let endpoint = match &arguments.endpoint_settings {
+            Some(file) => Some(parsed("--endpoint-settings", file, EndpointSettings::parse)?),
+            None => None,
+        };
+        let (mappings, task) = match &arguments.table_mappings {
+            Some(file) => {
+                let (mappings, task) = parsed("--table-mappings", file, rules_and_task)?;
+                (Some(mappings), task)
+            }
+            None => (None, None),
+        };
+        Ok(Self { endpoint, mappings, task })
     }
 
     /// Where objects are staged: as asked for, or as the endpoint says.
@@ -70,6 +74,11 @@ impl Known {
         }
         settings
     }
+}
+
+/// The rules, and the task itself if more than its rules is described.
+fn rules_and_task(json: &str) -> Result<(TableMappings, Option<Task>)> {
+    Ok((TableMappings::parse(json)?, Task::parse(json)?))
 }
 
 /// Reads a file that AWS's command line wrote.

@@ -11,9 +11,10 @@ use dmslake::inspect::{self, State};
 use dmslake::lambda::{Answer, Deadline, answer};
 use dmslake::pipeline::{Limits, Pipeline, Scope, Silent};
 use futures::{StreamExt as _, stream};
-use serde_json::json;
+use serde_json::Value;
 
 use super::{DELAY, PART, pipeline};
+use crate::events::{queue, s3_notification};
 use crate::hooked_store::{Requests, in_sequence};
 use crate::objects::{DELETION_VECTORS, Format, settings_text};
 use crate::report::{Aim, Report, Wanted};
@@ -103,15 +104,13 @@ pub(super) async fn measure(folder: &Path, report: &mut Report) {
 async fn ring(function: &Pipeline, folder: &Path, names: &[String], object: &str) -> Answer {
     let staging = folder.join("staging").canonicalize().expect("it exists");
     let root = staging.display().to_string();
-    let message = |table: &String| {
-        let key = format!("{}/shop/{table}/{object}", root.trim_start_matches('/'));
-        let body = json!({ "Records": [{
-            "eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
-            "s3": { "bucket": { "name": "staging" }, "object": { "key": key } },
-        }] });
-        json!({ "messageId": table, "eventSource": "aws:sqs", "body": body.to_string() })
+    let notification = |table: &String| {
+        s3_notification(&format!("{}/shop/{table}/{object}", root.trim_start_matches('/')))
     };
-    let event = json!({ "Records": names.iter().map(message).collect::<Vec<_>>() });
+    let notifications: Vec<Value> = names.iter().map(notification).collect();
+    let messages: Vec<(&str, &Value)> =
+        names.iter().map(String::as_str).zip(&notifications).collect();
+    let event = queue(&messages);
     let deadline = Deadline::after(Duration::from_mins(15), SystemClock.instant());
     answer(function, &event, deadline, &SystemClock).await.expect("a queue gets an answer")
 }
